@@ -1,0 +1,113 @@
+import { STATUS_CODES } from 'node:http';
+import type { Content } from './tree.js';
+
+/** One answer, as it goes over the wire: spelling and order of the headers are the service's. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: readonly Header[];
+  readonly body: Content;
+}
+
+type Header = readonly [name: string, value: string];
+
+const ttlHeader = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
+
+/** A value or a listing. `ttlSeconds` is what the session token that came with the request has left. */
+export function found(
+  now: Date,
+  about: { content: Content; type: string; lastModified: Date; ttlSeconds: number | undefined },
+): Answer {
+  return {
+    status: 200,
+    headers: [
+      ...timeLeft(about.ttlSeconds),
+      ['Content-Type', about.type],
+      ['Accept-Ranges', 'none'],
+      ['Last-Modified', about.lastModified.toUTCString()],
+      ['Content-Length', String(Buffer.byteLength(about.content))],
+      ...closing(now),
+    ],
+    body: about.content,
+  };
+}
+
+/** A new session token. */
+export function granted(now: Date, token: string, ttlSeconds: number): Answer {
+  return {
+    status: 200,
+    headers: [
+      ...timeLeft(ttlSeconds),
+      ['Content-Length', String(token.length)],
+      ...closing(now),
+      ['Content-Type', 'text/plain'],
+    ],
+    body: token,
+  };
+}
+
+/** An answer of which only the status, and perhaps a header, says something. */
+export function empty(now: Date, status: number, first: readonly Header[] = []): Answer {
+  return {
+    status,
+    headers: [...first, ['Content-Length', '0'], ...closing(now), ['Content-Type', 'text/plain']],
+    body: '',
+  };
+}
+
+/** The page that explains a 404 or a 400. */
+export function page(now: Date, status: number, ttlSeconds?: number): Answer {
+  const title = `${status} - ${STATUS_CODES[status]}`;
+  const body = `<?xml version="1.0" encoding="iso-8859-1"?>
+<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"
+\t\t "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
+<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">
+ <head>
+  <title>${title}</title>
+ </head>
+ <body>
+  <h1>${title}</h1>
+ </body>
+</html>
+`;
+  return {
+    status,
+    headers: [
+      ...timeLeft(ttlSeconds),
+      ['Content-Type', 'text/html'],
+      ['Content-Length', String(body.length)],
+      ...closing(now),
+    ],
+    body,
+  };
+}
+
+/** The same answer without its body, as HEAD asks for. */
+export function headersOnly(answer: Answer): Answer {
+  return { ...answer, body: '' };
+}
+
+/** The same answer without the `Connection` header. */
+export function withoutConnection(answer: Answer): Answer {
+  return { ...answer, headers: answer.headers.filter(([name]) => name !== 'Connection') };
+}
+
+/** The bytes of an answer. */
+export function toBytes({ status, headers, body }: Answer): Buffer {
+  // The service's own reason phrase for 405, where RFC 9110 has "Method Not Allowed".
+  const reason = status === 405 ? 'Not Allowed' : STATUS_CODES[status];
+  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const start = Buffer.from(`HTTP/1.1 ${status} ${reason}\r\n${head}\r\n`, 'latin1');
+  return Buffer.concat([start, typeof body === 'string' ? Buffer.from(body) : body]);
+}
+
+function timeLeft(ttlSeconds: number | undefined): readonly Header[] {
+  return ttlSeconds === undefined ? [] : [[ttlHeader, String(ttlSeconds)]];
+}
+
+function closing(now: Date): readonly Header[] {
+  return [
+    ['Date', now.toUTCString()],
+    ['Server', 'EC2ws'],
+    ['Connection', 'close'],
+  ];
+}

@@ -1,0 +1,273 @@
+import { base64Lines, document, eventDate, filler, instant, signedData } from './documents.js';
+import type { Tree, Value } from './tree.js';
+
+// Addresses are from the ranges for documentation (RFC 5737, RFC 3849); the account, the access keys and the secrets
+// are the ones AWS prints in its own examples and open nothing.
+const account = '123456789012';
+const region = 'us-east-1';
+const zone = 'us-east-1a';
+const instanceId = 'i-1234567890abcdef0';
+const instanceType = 'c6in.32xlarge';
+const imageId = 'ami-0abcdef1234567890';
+const kernelId = 'aki-5c21674b';
+const ramdiskId = 'ari-01bb5768';
+const productCode = '3iplms73etrdhxdepv72l6ywj';
+const roleName = 'example-role';
+const primaryMac = '0e:49:61:0f:c3:11';
+const secondaryMac = '0e:49:61:0f:c3:77';
+const privateIp = '10.0.1.10';
+const publicIp = '192.0.2.54';
+const hostname = 'ip-10-0-1-10.ec2.internal';
+const publicHostname = 'ec2-192-0-2-54.compute-1.amazonaws.com';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+const domain = {
+  'owner-id': account,
+  'vpc-id': 'vpc-0a1b2c3d4e5f60718',
+  'vpc-ipv4-cidr-block': '10.0.0.0/16',
+  'vpc-ipv4-cidr-blocks': '10.0.0.0/16\n10.1.0.0/16',
+  'vpc-ipv6-cidr-blocks': '2001:db8:8::/56',
+  profile: 'default',
+};
+
+/**
+ * The tree below `/latest/` of an instance that has every category at once, which no real one does: a Spot Instance in
+ * us-east-1, about to be interrupted, with two network interfaces, beside what belongs to retired products.
+ */
+export function instanceTree(launched: Date): Tree {
+  return {
+    'meta-data': metaData(launched),
+    dynamic: {
+      'fws/instance-monitoring': 'disabled',
+      'instance-identity': identity(launched),
+    },
+    'user-data': '#cloud-config\ntimezone: Asia/Tokyo\n',
+  };
+}
+
+function metaData(launched: Date): Tree {
+  const after = (milliseconds: number) => new Date(launched.getTime() + milliseconds);
+  return {
+    'ami-id': imageId,
+    'ami-launch-index': '0',
+    'ami-manifest-path': '(unknown)',
+    'ancestor-ami-ids': 'ami-0123456789abcdef0',
+    'autoscaling/target-lifecycle-state': 'InService',
+    'block-device-mapping': {
+      ami: '/dev/xvda',
+      ebs1: 'sdb',
+      ephemeral0: 'sdc',
+      root: '/dev/xvda',
+      swap: 'sdcs',
+    },
+    'elastic-gpus/associations/egpu-0123456789abcdef0':
+      '{"elastic-gpu-id":"egpu-0123456789abcdef0","elastic-gpu-type":"eg1.medium"}',
+    'elastic-inference/associations/eia-bfa21c7904f64a82a21b9f4540169ce1':
+      '{"version_2018_04_12":{"elastic-inference-accelerator-id":"eia-bfa21c7904f64a82a21b9f4540169ce1",' +
+      '"elastic-inference-accelerator-type":"eia1.medium"}}',
+    events: {
+      'maintenance/history': maintenance({
+        NotBefore: eventDate(after(-30 * day)),
+        Code: 'system-reboot',
+        Description: '[Completed] scheduled reboot',
+        EventId: 'instance-event-0d59937288b749b31',
+        NotAfter: eventDate(after(-30 * day + 2 * hour)),
+        State: 'completed',
+      }),
+      'maintenance/scheduled': maintenance({
+        NotBefore: eventDate(after(14 * day)),
+        Code: 'system-reboot',
+        Description: 'scheduled reboot',
+        EventId: 'instance-event-0d59937288b749b32',
+        NotAfter: eventDate(after(14 * day + 2 * hour)),
+        State: 'active',
+      }),
+      'recommendations/rebalance': `{"noticeTime": "${instant(launched)}"}`,
+    },
+    'hibernation/configured': 'false',
+    hostname,
+    iam: {
+      info: rotating(launched, ({ issued }) => ({
+        Code: 'Success',
+        LastUpdated: instant(issued),
+        InstanceProfileArn: `arn:aws:iam::${account}:instance-profile/example-profile`,
+        InstanceProfileId: 'AIPAIOSFODNN7EXAMPLE',
+      })),
+      'security-credentials': { [roleName]: rotating(launched, roleCredentials) },
+      'security-credentials-extended': {
+        [roleName]: rotating(launched, (period) => ({ ...roleCredentials(period), AccountId: account })),
+      },
+    },
+    'identity-credentials/ec2': {
+      info: rotating(launched, ({ issued }) => ({
+        Code: 'Success',
+        LastUpdated: instant(issued),
+        AccountId: account,
+      })),
+      'security-credentials/ec2-instance': rotating(launched, (period) =>
+        credentials(period, 'ASIAI44QH8DH', 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY'),
+      ),
+    },
+    'instance-action': 'none',
+    'instance-id': instanceId,
+    'instance-life-cycle': 'spot',
+    'instance-type': instanceType,
+    ipv6: '2001:db8:8:4::10',
+    'kernel-id': kernelId,
+    'local-hostname': hostname,
+    'local-ipv4': privateIp,
+    mac: primaryMac,
+    'managed-ssh-keys': {
+      'active-keys/ec2-user': [
+        `#Timestamp=${Math.trunc(after(minute).getTime() / 1000)}`,
+        `#Instance=${instanceId}`,
+        `#Caller=arn:aws:iam::${account}:role/${roleName}`,
+        '#Request=1234abcd-12ab-34cd-56ef-1234567890ab',
+        publicKey('pushed-key'),
+        base64Lines(filler(256)),
+      ].join('\n'),
+      'signer-cert': `-----BEGIN CERTIFICATE-----\n${base64Lines(filler(600))}\n-----END CERTIFICATE-----`,
+      'signer-ocsp/0123456789ABCDEF0123456789ABCDEF01234567': filler(300).toString('base64'),
+    },
+    'metrics/vhostmd': '<?xml version="1.0" encoding="UTF-8"?>',
+    'network/interfaces/macs': {
+      [primaryMac]: {
+        ...domain,
+        'device-number': '0',
+        'interface-id': 'eni-0f95d3625f5c521cc',
+        'ipv4-associations': { [publicIp]: privateIp },
+        'ipv4-prefix': '10.0.1.16/28',
+        'ipv6-prefix': '2001:db8:8:4:a::/80',
+        ipv6s: '2001:db8:8:4::10\n2001:db8:8:4::11',
+        'local-hostname': hostname,
+        'local-ipv4s': `${privateIp}\n10.0.1.11`,
+        mac: primaryMac,
+        'network-card': '0',
+        'public-hostname': publicHostname,
+        'public-ipv4s': publicIp,
+        'security-group-ids': 'sg-0b07f8f6cb485d4df\nsg-0c18a9b7dc596e5e0',
+        'security-groups': 'web\nssh',
+        'subnet-id': 'subnet-0ac62554d1e2f3a4b',
+        'subnet-ipv4-cidr-block': '10.0.1.0/24',
+        'subnet-ipv6-cidr-blocks': '2001:db8:8:4::/64',
+      },
+      [secondaryMac]: {
+        ...domain,
+        'device-number': '1',
+        'interface-id': 'eni-0a84c2514e4b410bb',
+        ipv6s: '2001:db8:8:5::20',
+        'local-hostname': 'ip-10-0-2-20.ec2.internal',
+        'local-ipv4s': '10.0.2.20',
+        mac: secondaryMac,
+        'network-card': '1',
+        'security-group-ids': 'sg-0d29ba08ed6a7f6f1',
+        'security-groups': 'backend',
+        'subnet-id': 'subnet-0bd73665e2f3a4b5c',
+        'subnet-ipv4-cidr-block': '10.0.2.0/24',
+        'subnet-ipv6-cidr-blocks': '2001:db8:8:5::/64',
+      },
+    },
+    placement: {
+      'availability-zone': zone,
+      'availability-zone-id': 'use1-az4',
+      'group-name': 'example-group',
+      'host-id': 'h-0da999999f9999fb9',
+      'partition-number': '1',
+      region,
+    },
+    'product-codes': productCode,
+    profile: 'default-hvm',
+    'public-hostname': publicHostname,
+    'public-ipv4': publicIp,
+    'public-keys/0=my-key/openssh-key': `${publicKey('my-key')}\n`,
+    'ramdisk-id': ramdiskId,
+    'reservation-id': 'r-046cb3eca3e201d2f',
+    'security-groups': 'web\nssh',
+    services: { domain: 'amazonaws.com', partition: 'aws' },
+    spot: {
+      'instance-action': `{"action": "terminate", "time": "${instant(after(2 * minute))}"}`,
+      'termination-time': instant(after(2 * minute)),
+    },
+    system: 'nitro',
+    'tags/instance': { Name: 'example', environment: 'test', 'aws:autoscaling:groupName': 'example-group' },
+  };
+}
+
+function maintenance(event: Readonly<Record<string, string>>): string {
+  return `[ ${document(event)} ]`;
+}
+
+function identity(launched: Date): Tree {
+  const text = document({
+    accountId: account,
+    architecture: 'x86_64',
+    availabilityZone: zone,
+    billingProducts: null,
+    devpayProductCodes: null,
+    marketplaceProductCodes: [productCode],
+    imageId,
+    instanceId,
+    instanceType,
+    kernelId,
+    pendingTime: instant(launched),
+    privateIp,
+    ramdiskId,
+    region,
+    version: '2017-09-30',
+  });
+  const dsa = { hash: 'sha1', hashId: '2b0e03021a', signatureId: '2a8648ce380403', signatureLength: 46 } as const;
+  const sha256 = { hash: 'sha256', hashId: '608648016503040201' } as const;
+  const dsa2048 = { ...sha256, signatureId: '608648016503040302', signatureLength: 70 };
+  const rsa2048 = { ...sha256, signatureId: '2a864886f70d01010b', signatureLength: 256 };
+  return {
+    document: text,
+    dsa2048: base64Lines(signedData(text, launched, dsa2048)),
+    pkcs7: base64Lines(signedData(text, launched, dsa)),
+    rsa2048: base64Lines(signedData(text, launched, rsa2048)),
+    signature: base64Lines(filler(128)),
+  };
+}
+
+interface Period {
+  readonly issued: Date;
+  readonly expiration: Date;
+  /** 0 for the credentials of the launch, then counting. */
+  readonly serial: number;
+}
+
+/** A document of the period at hand. Credentials live six hours, and the next ones come five minutes before their end. */
+function rotating(launched: Date, fields: (period: Period) => Readonly<Record<string, string>>): Value {
+  const spacing = 6 * hour - 5 * minute;
+  return (now) => {
+    const serial = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
+    const issued = new Date(launched.getTime() + serial * spacing);
+    const expiration = new Date(issued.getTime() + 6 * hour);
+    return { content: document(fields({ issued, expiration, serial })), lastModified: issued };
+  };
+}
+
+function roleCredentials(period: Period) {
+  return credentials(period, 'ASIAIOSFODNN', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY');
+}
+
+function credentials({ issued, expiration, serial }: Period, accessKey: string, secretAccessKey: string) {
+  return {
+    Code: 'Success',
+    LastUpdated: instant(issued),
+    Type: 'AWS-HMAC',
+    AccessKeyId: `${accessKey}${(7 + serial) % 10}EXAMPLE`,
+    SecretAccessKey: secretAccessKey,
+    Token: `FAKE+SESSION+TOKEN+${serial}+${'EXAMPLE+'.repeat(120)}==`,
+    Expiration: instant(expiration),
+  };
+}
+
+function publicKey(name: string): string {
+  const kind = Buffer.from('ssh-ed25519');
+  const key = filler(32);
+  const length = (bytes: Buffer) => Buffer.of(0, 0, 0, bytes.length);
+  return `ssh-ed25519 ${Buffer.concat([length(kind), kind, length(key), key]).toString('base64')} ${name}`;
+}

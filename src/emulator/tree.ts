@@ -1,0 +1,169 @@
+import { EmulatorOptionError } from './options.js';
+
+/** What a read gives: text, served as UTF-8, or bytes. */
+export type Content = string | Uint8Array;
+
+/** Content with a `Last-Modified` of its own. */
+export interface DatedContent {
+  readonly content: Content;
+  readonly lastModified: Date;
+}
+
+/** A value, or how to compute it at the moment it is read. */
+export type Value = Content | ((now: Date) => Content | DatedContent);
+
+/** A directory: values and directories by name or by path; `null` takes away what is there. */
+export interface Tree {
+  readonly [path: string]: Value | Tree | null;
+}
+
+type Directory = Map<string, Leaf | Directory>;
+
+interface Leaf {
+  readonly value: Value;
+  readonly lastModified: Date;
+}
+
+const tops = ['dynamic', 'meta-data', 'user-data'];
+
+/** Everything below `/latest/`. A directory exists as long as something is in it. */
+export class MetadataTree {
+  readonly #root: Directory = new Map();
+  #lastChange = new Date(0);
+
+  /** Puts a value, or a whole directory, in the place of what is at `path`. */
+  set(path: string, value: Value | Tree, now: Date): void {
+    const leaves = this.#leaves(path, value);
+    this.remove(path, now);
+    this.#lay(leaves, now);
+  }
+
+  /** Lays `tree` over what is there. */
+  merge(tree: Tree, now: Date): void {
+    const entries = entriesOf(tree, 'tree must be an object of values by path');
+    this.#lay(
+      entries.flatMap(([path, value]) => this.#leaves(path, value)),
+      now,
+    );
+  }
+
+  /** Takes away a value or a directory with all that is in it; false if nothing was there. */
+  remove(path: string, now: Date): boolean {
+    this.#lastChange = now;
+    return prune(this.#root, this.#names(segmentsOf(path)));
+  }
+
+  /** The value or listing at `segments`, or `undefined`; what is at or below `hidden` is not there. */
+  read(segments: readonly string[], now: Date, hidden: string | undefined): DatedContent | undefined {
+    const path = segments.join('/');
+    if (hidden !== undefined && `${path}/`.startsWith(`${hidden}/`)) return undefined;
+    const found = lookUp(this.#root, this.#names(segments));
+    if (found === undefined) return undefined;
+    if (found instanceof Map) return { content: listing(found, path, hidden), lastModified: this.#lastChange };
+    if (typeof found.value !== 'function') return { content: found.value, lastModified: found.lastModified };
+    const computed = found.value(now);
+    return isContent(computed) ? { content: computed, lastModified: found.lastModified } : computed;
+  }
+
+  #leaves(path: string, value: Value | Tree | null): [readonly string[], Value | null][] {
+    return [...leavesOf(segmentsOf(path), value)].map(([segments, leaf]) => [this.#names(segments), leaf]);
+  }
+
+  #lay(leaves: readonly [readonly string[], Value | null][], now: Date): void {
+    this.#lastChange = now;
+    for (const [names, value] of leaves) {
+      if (value === null) prune(this.#root, names);
+      else this.#put(names, { value, lastModified: now });
+    }
+  }
+
+  #put(names: readonly string[], leaf: Leaf): void {
+    let directory = this.#root;
+    for (const [depth, name] of names.slice(0, -1).entries()) {
+      const inner = directory.get(name) ?? new Map();
+      if (!(inner instanceof Map)) {
+        throw new EmulatorOptionError(
+          `${names.join('/')} cannot be set: ${names.slice(0, depth + 1).join('/')} is a value, not a directory`,
+        );
+      }
+      directory.set(name, inner);
+      directory = inner;
+    }
+    directory.set(names.at(-1) ?? '', leaf);
+  }
+
+  /** Key 0 is asked for as `public-keys/0/` and listed as `0=its-name`, which is the name it has in the tree. */
+  #names(segments: readonly string[]): readonly string[] {
+    const [top, list, index, ...rest] = segments;
+    if (top !== 'meta-data' || list !== 'public-keys' || index === undefined) return segments;
+    const keys = lookUp(this.#root, [top, list]);
+    const name = keys instanceof Map ? [...keys.keys()].find((key) => key.startsWith(`${index}=`)) : undefined;
+    return [top, list, name ?? index, ...rest];
+  }
+}
+
+/** The segments below `/latest/`: a path that does not begin there, or with a top directory, is one of `meta-data`. */
+function segmentsOf(path: string): readonly string[] {
+  const segments = split(path);
+  const first = segments[0] ?? '';
+  const below = first === 'latest' && path.startsWith('/') ? segments.slice(1) : segments;
+  const known = tops.includes(below[0] ?? '');
+  if (first === '' || (path.startsWith('/') && !(known && first === 'latest'))) {
+    throw new EmulatorOptionError(
+      `'${path}' is no path of the metadata; 'placement/region', 'meta-data/placement/region' and ` +
+        `'/latest/meta-data/placement/region' are, and mean the same`,
+    );
+  }
+  return known ? below : ['meta-data', ...below];
+}
+
+function split(path: string): string[] {
+  return path.split('/').filter((segment) => segment !== '');
+}
+
+function* leavesOf(
+  segments: readonly string[],
+  value: Value | Tree | null,
+): Generator<readonly [readonly string[], Value | null]> {
+  if (value === null || isContent(value) || typeof value === 'function') yield [segments, value];
+  else {
+    const accepted = 'must be text, bytes, a function that returns one of them, or an object of such values';
+    for (const [name, inner] of entriesOf(value, `${segments.join('/')} ${accepted}`)) {
+      yield* leavesOf([...segments, ...split(name)], inner);
+    }
+  }
+}
+
+function entriesOf(tree: Tree, demand: string): [string, Value | Tree | null][] {
+  if (typeof tree === 'object' && tree !== null && !Array.isArray(tree)) return Object.entries(tree);
+  throw new EmulatorOptionError(`${demand}, not ${JSON.stringify(tree)}`);
+}
+
+function isContent(value: unknown): value is Content {
+  return typeof value === 'string' || value instanceof Uint8Array;
+}
+
+function lookUp(root: Directory, names: readonly string[]): Leaf | Directory | undefined {
+  let found: Leaf | Directory | undefined = root;
+  for (const name of names) found = found instanceof Map ? found.get(name) : undefined;
+  return found;
+}
+
+function listing(directory: Directory, path: string, hidden: string | undefined): string {
+  // The top and the public keys are listed without slashes, though directories lie beneath.
+  const slash = path === '' || path === 'meta-data/public-keys' ? '' : '/';
+  return [...directory]
+    .filter(([name]) => `${path}/${name}` !== hidden)
+    .map(([name, inner]) => (inner instanceof Map ? name + slash : name))
+    .sort()
+    .join('\n');
+}
+
+function prune(directory: Directory, names: readonly string[]): boolean {
+  const [name = '', ...rest] = names;
+  if (rest.length === 0) return directory.delete(name);
+  const inner = directory.get(name);
+  if (!(inner instanceof Map) || !prune(inner, rest)) return false;
+  if (inner.size === 0) directory.delete(name);
+  return true;
+}
