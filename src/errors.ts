@@ -1,0 +1,217 @@
+/** The stable codes of every failure; match on these rather than on classes. One heading each in docs/errors.md. */
+export type ImdsErrorCode =
+  | 'ERR_IMDS_SETTINGS'
+  | 'ERR_IMDS_DISABLED'
+  | 'ERR_IMDS_PATH'
+  | 'ERR_IMDS_CLOSED'
+  | 'ERR_IMDS_UNREACHABLE'
+  | 'ERR_IMDS_TIMEOUT'
+  | 'ERR_IMDS_HOP_LIMIT'
+  | 'ERR_IMDS_FORBIDDEN'
+  | 'ERR_IMDS_TOKEN'
+  | 'ERR_IMDS_NOT_FOUND'
+  | 'ERR_IMDS_RESPONSE'
+  | 'ERR_IMDS_DECODE'
+  | 'ERR_IMDS_CREDENTIALS'
+  | 'ERR_IMDS_IDENTITY';
+
+/** What an error carries beside its message. */
+export interface ImdsErrorOptions {
+  /** The usual remedy, one sentence or two; printed by the command line below the message. */
+  readonly hint?: string | undefined;
+  /** The system error beneath. Never an error of the HTTP library: those carry the request's headers, token included. */
+  readonly cause?: unknown;
+}
+
+/**
+ * Every failure of this package. `code` is stable and is what to match on: `instanceof` breaks when two copies of the
+ * package are installed. No message, hint or property holds a token, a credential or user data.
+ */
+export class ImdsError extends Error {
+  /** Stable identifier such as `ERR_IMDS_NOT_FOUND`. */
+  readonly code: ImdsErrorCode;
+  /** The usual remedy, when there is one. */
+  readonly hint: string | undefined;
+
+  constructor(code: ImdsErrorCode, message: string, options: ImdsErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** An option, an environment variable or a key of the shared config file cannot be used; the message names it. */
+export class ImdsSettingsError extends ImdsError {
+  constructor(message: string, options?: ImdsErrorOptions) {
+    super('ERR_IMDS_SETTINGS', message, options);
+  }
+}
+
+/** `AWS_EC2_METADATA_DISABLED` is true; nothing was sent. */
+export class ImdsDisabledError extends ImdsError {
+  constructor(message: string, options?: ImdsErrorOptions) {
+    super('ERR_IMDS_DISABLED', message, options);
+  }
+}
+
+/** The path is not one that can be asked for; nothing was sent. */
+export class ImdsPathError extends ImdsError {
+  constructor(message: string, options?: ImdsErrorOptions) {
+    super('ERR_IMDS_PATH', message, options);
+  }
+}
+
+/** No connection: refused, no route, or the connect timed out. */
+export class ImdsUnreachableError extends ImdsError {
+  constructor(message: string, options?: ImdsErrorOptions) {
+    super('ERR_IMDS_UNREACHABLE', message, options);
+  }
+}
+
+/**
+ * What a call was waiting for when its time was up: a session token (`token`), the first byte of an answer
+ * (`response`), its rest (`body`), or, the time given to the whole call being over, whatever came next (`deadline`).
+ */
+export type TimeoutPhase = 'token' | 'response' | 'body' | 'deadline';
+
+/** Connected, but no complete answer in time. */
+export class ImdsTimeoutError extends ImdsError {
+  /** What it was waiting for. */
+  readonly phase: TimeoutPhase;
+
+  constructor(
+    message: string,
+    options: ImdsErrorOptions & { readonly phase: TimeoutPhase; readonly code?: 'ERR_IMDS_HOP_LIMIT' },
+  ) {
+    super(options.code ?? 'ERR_IMDS_TIMEOUT', message, options);
+    this.phase = options.phase;
+  }
+}
+
+/**
+ * Connected, the token request was sent, and no byte came back: the mark of a `HttpPutResponseHopLimit` too small for
+ * the way to this process. The hint holds the command that raises it.
+ */
+export class ImdsHopLimitError extends ImdsTimeoutError {
+  constructor(message: string, options?: ImdsErrorOptions) {
+    super(message, { ...options, phase: 'token', code: 'ERR_IMDS_HOP_LIMIT' });
+  }
+}
+
+/** Answered 403: the endpoint is off (`HttpEndpoint`), or a forwarder added `X-Forwarded-For`. */
+export class ImdsForbiddenError extends ImdsError {
+  constructor(message: string, options?: ImdsErrorOptions) {
+    super('ERR_IMDS_FORBIDDEN', message, options);
+  }
+}
+
+/** No usable session token: the token request was refused, or a fresh token was refused in its turn. */
+export class ImdsTokenError extends ImdsError {
+  /** Status of the answer, such as 400, 401 or 404. */
+  readonly statusCode: number;
+
+  constructor(message: string, options: ImdsErrorOptions & { readonly statusCode: number }) {
+    super('ERR_IMDS_TOKEN', message, options);
+    this.statusCode = options.statusCode;
+  }
+}
+
+/** Answered 404 where a value was promised. */
+export class ImdsNotFoundError extends ImdsError {
+  /** The absolute path that was asked for, such as `/latest/meta-data/instance-id`. */
+  readonly path: string;
+
+  constructor(message: string, options: ImdsErrorOptions & { readonly path: string }) {
+    super('ERR_IMDS_NOT_FOUND', message, options);
+    this.path = options.path;
+  }
+}
+
+/** Why an answer could not be used. */
+export type ResponseFault = 'status' | 'redirect' | 'too-large' | 'cut' | 'reset' | 'not-http';
+
+/** The answer cannot be used: an unexpected status, a redirect, a cut or oversized body, a reset, no HTTP at all. */
+export class ImdsResponseError extends ImdsError {
+  /** Which of these it was. */
+  readonly fault: ResponseFault;
+  /** Status of the answer, when one arrived. */
+  readonly statusCode: number | undefined;
+
+  constructor(
+    message: string,
+    options: ImdsErrorOptions & { readonly fault: ResponseFault; readonly statusCode?: number | undefined },
+  ) {
+    super('ERR_IMDS_RESPONSE', message, options);
+    this.fault = options.fault;
+    this.statusCode = options.statusCode;
+  }
+}
+
+/** The body is not what the category promises. The body itself is never quoted. */
+export class ImdsDecodeError extends ImdsError {
+  constructor(message: string, options?: ImdsErrorOptions) {
+    super('ERR_IMDS_DECODE', message, options);
+  }
+}
+
+/**
+ * Why an instance identity document was not accepted: it or its signature is not what such things look like
+ * (`malformed`); no trusted key made the signature (`signature`); no key is known for its region (`unknown-region`);
+ * it says something else than expected (`mismatch`); it is older than allowed (`too-old`), or from later than this
+ * machine's clock shows (`clock`); this build of Node refuses the algorithm (`unsupported`).
+ */
+export type IdentityFault =
+  | 'malformed'
+  | 'signature'
+  | 'unknown-region'
+  | 'mismatch'
+  | 'too-old'
+  | 'clock'
+  | 'unsupported';
+
+/** An instance identity document was not accepted. */
+export class ImdsIdentityError extends ImdsError {
+  /** Why. */
+  readonly reason: IdentityFault;
+
+  constructor(message: string, options: ImdsErrorOptions & { readonly reason: IdentityFault }) {
+    super('ERR_IMDS_IDENTITY', message, options);
+    this.reason = options.reason;
+  }
+}
+
+/**
+ * Why there are no role credentials: no role is attached to the instance (`no-role`), EC2 could not get any for it
+ * (`not-success`), or the service had only credentials that were past their end (`expired`).
+ */
+export type CredentialsFault = 'no-role' | 'not-success' | 'expired';
+
+/** The instance has no role, or the service no usable credentials of it. */
+export class ImdsCredentialsError extends ImdsError {
+  /** Why. */
+  readonly reason: CredentialsFault;
+  /** AWS's own word for it, such as `AssumeRoleUnauthorizedAccess`, where the service gave one. */
+  readonly serviceCode: string | undefined;
+
+  constructor(
+    message: string,
+    options: ImdsErrorOptions & { readonly reason: CredentialsFault; readonly serviceCode?: string | undefined },
+  ) {
+    super('ERR_IMDS_CREDENTIALS', message, options);
+    this.reason = options.reason;
+    this.serviceCode = options.serviceCode;
+  }
+}
+
+/**
+ * True for every failure of this package, also for one thrown by another installed copy of it.
+ *
+ * @example
+ * try { await imds.instanceId(); } catch (error) { if (isImdsError(error)) console.error(error.code, error.hint); }
+ */
+export function isImdsError(error: unknown): error is ImdsError {
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('ERR_IMDS_')
+  );
+}
