@@ -1,0 +1,12 @@
+/** What the examples of the documents import as `imds`: the real thing, with the tests' keys in the place of AWS's. */
+import { type IdentityCertificate, verifyIdentityDocument as verify } from '../../src/identity.js';
+import { signer } from './signed-data.js';
+
+export * from '../../src/index.js';
+
+const certificates: readonly IdentityCertificate[] = [
+  { kind: 'rsa2048', region: 'us-east-1', certificate: signer('rsa2048').publicKey },
+  { kind: 'signature', region: 'us-east-1', certificate: signer('rsa1024').publicKey },
+];
+
+export const verifyIdentityDocument: typeof verify = (input, options) => verify(input, { certificates, ...options });
