@@ -64,6 +64,10 @@ export interface ImdsOptions {
   readonly deadlineMs?: number | undefined;
   /** Name of the IAM role whose credentials are read. Default: the first that the service lists. */
   readonly roleName?: string | undefined;
+  /**
+   * Whether role credentials are used past their end while the service has no newer ones, as AWS's SDKs do. Default true.
+   */
+  readonly staticStability?: boolean | undefined;
   /** `false` asks the service for every value; concurrent reads of one path still share a request. Default true. */
   readonly cache?: boolean | CacheOptions | undefined;
   /** Profile of the shared config file. Environment `AWS_PROFILE`. Default `default`. */
@@ -109,6 +113,7 @@ export interface Settings {
   readonly retryDelayMs: number;
   readonly deadlineMs: number;
   readonly roleName: string | undefined;
+  readonly staticStability: boolean;
   /** Where each setting came from. */
   readonly origins: Origins;
 }
@@ -250,6 +255,7 @@ const table = {
   retryDelayMs: { option: 'retryDelayMs', check: milliseconds(0) } satisfies Setting<number>,
   deadlineMs: { option: 'deadlineMs', check: milliseconds(1) } satisfies Setting<number>,
   roleName: { option: 'roleName', check: nonEmpty } satisfies Setting<string>,
+  staticStability: { option: 'staticStability', check: trueOrFalse } satisfies Setting<boolean>,
   profile: { option: 'profile', check: nonEmpty, variable: 'AWS_PROFILE', parse: nonEmpty } satisfies Setting<string>,
 };
 
@@ -264,6 +270,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof ImdsOptions>([
   'retryDelayMs',
   'deadlineMs',
   'roleName',
+  'staticStability',
   'cache',
   'profile',
   'logger',
@@ -310,6 +317,7 @@ export function resolveSettings(options: ImdsOptions): {
     retryDelayMs: early(table.retryDelayMs),
     deadlineMs: early(table.deadlineMs),
     roleName: early(table.roleName),
+    staticStability: early(table.staticStability),
     profile: early(table.profile),
   };
   if (found.endpoint?.rank === 0 && found.endpointMode?.rank === 0)
@@ -386,6 +394,7 @@ export function resolveSettings(options: ImdsOptions): {
       retryDelayMs: settle('retryDelayMs', found.retryDelayMs, 100),
       deadlineMs: settle('deadlineMs', found.deadlineMs, Math.min(longestMs, defaultDeadlineMs * patience)),
       roleName: settle('roleName', found.roleName, undefined),
+      staticStability: settle('staticStability', found.staticStability, true),
       origins: Object.freeze(origins),
     });
   }

@@ -52,6 +52,7 @@ describe('settings', () => {
       retryDelayMs: 100,
       deadlineMs: 5000,
       roleName: undefined,
+      staticStability: true,
     });
     assert.deepEqual([...new Set(Object.values(origins))], ['default']);
     assert.ok(Object.isFrozen(settings()));
@@ -59,12 +60,22 @@ describe('settings', () => {
 
   const accepted: readonly [string, ImdsOptions, Environment, Partial<Settings>][] = [
     ['an endpoint with a port', { endpoint: 'http://127.0.0.1:1338' }, {}, { endpoint: 'http://127.0.0.1:1338' }],
-    ['an endpoint as a URL object', { endpoint: new URL('http://127.0.0.1:8') }, {}, { endpoint: 'http://127.0.0.1:8' }],
+    [
+      'an endpoint as a URL object',
+      { endpoint: new URL('http://127.0.0.1:8') },
+      {},
+      { endpoint: 'http://127.0.0.1:8' },
+    ],
     ['slashes at the end of an endpoint', { endpoint: 'http://127.0.0.1//' }, {}, { endpoint: 'http://127.0.0.1' }],
     ['a path in an endpoint', { endpoint: 'http://127.0.0.1/imds/' }, {}, { endpoint: 'http://127.0.0.1/imds' }],
     ['an IPv6 endpoint', { endpoint: 'http://[::1]:80/' }, {}, { endpoint: 'http://[::1]' }],
     ['the mode IPv6', { endpointMode: 'IPv6' }, {}, { endpoint: 'http://[fd00:ec2::254]' }],
-    ['the mode in any case', {}, { AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: 'ipV6' }, { endpoint: 'http://[fd00:ec2::254]' }],
+    [
+      'the mode in any case',
+      {},
+      { AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: 'ipV6' },
+      { endpoint: 'http://[fd00:ec2::254]' },
+    ],
     [
       'an endpoint from the environment',
       {},
@@ -124,7 +135,12 @@ describe('settings', () => {
     ['an endpoint with an empty fragment', { endpoint: 'http://127.0.0.1/#' }, {}, /option endpoint.*fragment/],
     ['an endpoint that is no URL', { endpoint: 'http://[::1' }, {}, /option endpoint.*URL/],
     ['an endpoint that is a number', { endpoint: 80 }, {}, /option endpoint.*URL/],
-    ['endpoint and mode as options', { endpoint: 'http://127.0.0.1', endpointMode: 'IPv4' }, {}, /endpoint and endpointMode/],
+    [
+      'endpoint and mode as options',
+      { endpoint: 'http://127.0.0.1', endpointMode: 'IPv4' },
+      {},
+      /endpoint and endpointMode/,
+    ],
     ['an unknown mode', { endpointMode: 'ipv5' }, {}, /option endpointMode.*"ipv5".*IPv4 or IPv6/],
     ['a token TTL of 0', { tokenTtlSeconds: 0 }, {}, /option tokenTtlSeconds.*1 to 21600/],
     ['a token TTL of 21601', { tokenTtlSeconds: 21601 }, {}, /option tokenTtlSeconds.*1 to 21600/],
