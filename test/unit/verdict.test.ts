@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import type { Residency } from '../../src/residency.js';
+import { type Case, fixesOf, type Outcomes, pathOf, summaryOf, type Verdict, verdictOf } from '../../src/verdict.js';
+
+const nothing: Outcomes = {
+  settings: 'usable',
+  residency: 'unknown',
+  endpoint: 'well-known',
+  connection: 'made',
+  token: 'granted',
+  read: 'answered',
+  responder: 'ec2',
+  distance: 'near',
+  v1: 'skipped',
+};
+
+const host: Residency = {
+  onEc2: true,
+  why: 'board_asset_tag is an instance ID',
+  isElsewhere: false,
+  container: 'none',
+  hasHostNetwork: true,
+  isEnclave: false,
+  isWsl: false,
+};
+
+const plain: Case = {
+  verdict: 'healthy',
+  outcomes: nothing,
+  endpoint: 'http://169.254.169.254',
+  residency: host,
+  distance: undefined,
+  instanceId: undefined,
+  region: undefined,
+  disabledBy: undefined,
+  otherCredentials: undefined,
+  tokenDetail: 'answered 400',
+  complaints: [],
+  v1Withheld: false,
+};
+
+const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
+  ['disabled-by-setting', { settings: 'disabled', connection: 'skipped', token: 'skipped', read: 'skipped' }],
+  ['healthy', {}],
+  ['healthy', { residency: 'elsewhere', responder: 'other', distance: 'unknown', endpoint: 'custom' }],
+  ['throttled', { token: 'throttled', read: 'throttled' }],
+  ['throttled', { token: 'throttled', read: 'silent', responder: 'other' }],
+  ['throttled', { read: 'throttled' }],
+  ['foreign-responder', { token: 'unsupported', read: 'unusable', responder: 'other' }],
+  ['foreign-responder', { token: 'forbidden', read: 'token-ignored', responder: 'other' }],
+  ['foreign-responder', { token: 'unusable', read: 'unusable', responder: 'other' }],
+  ['foreign-responder', { token: 'lost', read: 'unusable', responder: 'other' }],
+  ['v1-only', { token: 'unsupported', read: 'token-ignored' }],
+  ['v1-only', { token: 'forbidden', read: 'token-ignored' }],
+  ['endpoint-disabled', { token: 'forbidden', read: 'forbidden' }],
+  ['endpoint-disabled', { token: 'lost', read: 'forbidden', distance: 'far' }],
+  ['refused', { token: 'forbidden', read: 'token-demanded' }],
+  ['refused', { token: 'malformed', read: 'token-demanded' }],
+  ['refused', { token: 'unsupported', read: 'token-demanded' }],
+  ['refused', { read: 'token-demanded' }],
+  ['refused', { read: 'forbidden' }],
+  ['hop-limit', { token: 'lost', read: 'token-demanded', distance: 'far' }],
+  ['hop-limit', { token: 'lost', read: 'token-demanded', distance: 'unknown' }],
+  ['hop-limit', { token: 'lost', read: 'token-ignored', distance: 'far' }],
+  ['hop-limit', { token: 'lost', read: 'silent', distance: 'unknown', v1: 'answered' }],
+  ['inconclusive', { token: 'lost', read: 'token-demanded', distance: 'near' }],
+  ['inconclusive', { token: 'lost', read: 'silent', distance: 'far' }],
+  ['inconclusive', { token: 'lost', read: 'silent', distance: 'unknown', v1: 'silent' }],
+  ['inconclusive', { read: 'silent' }],
+  ['inconclusive', { token: 'unusable', read: 'unusable' }],
+  ['enclave', { connection: 'no-route', token: 'skipped', read: 'skipped', residency: 'enclave' }],
+  ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', residency: 'ec2', distance: 'unknown' }],
+  ['unreachable', { connection: 'refused', token: 'skipped', read: 'skipped', distance: 'far' }],
+  [
+    'unreachable',
+    { connection: 'refused', token: 'skipped', read: 'skipped', distance: 'unknown', endpoint: 'custom' },
+  ],
+  ['not-ec2', { connection: 'silent', token: 'skipped', read: 'skipped', distance: 'unknown' }],
+  [
+    'not-ec2',
+    { connection: 'no-route', token: 'skipped', read: 'skipped', distance: 'unknown', residency: 'elsewhere' },
+  ],
+];
+
+describe('the verdict', () => {
+  for (const [verdict, outcomes] of rows)
+    it(`is ${verdict} for ${JSON.stringify(outcomes)}`, () =>
+      assert.equal(verdictOf({ ...nothing, ...outcomes }), verdict));
+
+  const verdicts = [...new Set(rows.map(([verdict]) => verdict))];
+  for (const verdict of verdicts) {
+    it(`has a summary for ${verdict}, and a fix unless all is well`, () => {
+      const outcomes: Outcomes = { ...nothing, ...rows.find(([its]) => its === verdict)?.[1] };
+      const found: Case = { ...plain, verdict, outcomes, disabledBy: 'AWS_EC2_METADATA_DISABLED' };
+      assert.match(summaryOf(found), /^[A-Z].*\.$/);
+      assert.equal(fixesOf(found).length > 0, verdict !== 'healthy');
+    });
+  }
+});
+
+describe('the remedy for a hop limit that is too low', () => {
+  const lost: Case = {
+    ...plain,
+    verdict: 'hop-limit',
+    outcomes: { ...nothing, token: 'lost', distance: 'far' },
+    residency: { ...host, container: 'docker', hasHostNetwork: false },
+    distance: 3,
+    instanceId: 'i-0123456789abcdef0',
+    region: 'eu-west-1',
+  };
+
+  it('names the instance, the region and the limit that was measured', () => {
+    assert.equal(
+      fixesOf(lost)[0]?.command,
+      'aws ec2 modify-instance-metadata-options --instance-id i-0123456789abcdef0 --region eu-west-1 ' +
+        '--http-put-response-hop-limit 3 --http-endpoint enabled',
+    );
+    assert.match(fixesOf(lost)[0]?.sideEffect ?? '', /every other container/);
+  });
+
+  it('is 2, the usual need of a container, when the distance is not known', () => {
+    const unmeasured = { ...lost, distance: undefined, instanceId: undefined, region: undefined };
+    assert.equal(
+      fixesOf(unmeasured)[0]?.command,
+      'aws ec2 modify-instance-metadata-options --instance-id <instance-id> ' +
+        '--http-put-response-hop-limit 2 --http-endpoint enabled',
+    );
+  });
+
+  const alternatives = { kubernetes: /pod-identity/, ecs: /task-role/, docker: /^docker run/, podman: /^podman run/ };
+  for (const container of ['kubernetes', 'ecs', 'docker', 'podman'] as const) {
+    it(`has an alternative for ${container} that opens nothing to others`, () => {
+      const [, alternative] = fixesOf({ ...lost, residency: { ...lost.residency, container } });
+      assert.match(alternative?.command ?? '', alternatives[container]);
+    });
+  }
+
+  it('marks on the way that the reply dies at the instance', () => {
+    assert.deepEqual(pathOf({ ...lost, distance: 2 }), [
+      { name: 'this process', brokenAfter: false },
+      { name: 'Docker bridge', brokenAfter: true },
+      { name: 'instance', brokenAfter: false },
+      { name: 'IMDS', brokenAfter: false },
+    ]);
+  });
+
+  it('draws one more router for each further hop', () => {
+    const names = pathOf(lost).map(({ name }) => name);
+    assert.deepEqual(names, ['this process', 'router', 'Docker bridge', 'instance', 'IMDS']);
+  });
+});
+
+describe('the summary', () => {
+  it('says where credentials come from when they need no IMDS', () => {
+    const found = { ...plain, verdict: 'hop-limit', otherCredentials: 'EKS Pod Identity' } as const;
+    assert.match(summaryOf(found), /Credentials come from EKS Pod Identity/);
+  });
+
+  it('says what is wrong with a service that works', () => {
+    assert.match(
+      summaryOf({ ...plain, complaints: ['role: web: AssumeRoleUnauthorizedAccess'] }),
+      /works.*AssumeRoleUnauthorizedAccess/,
+    );
+  });
+});
