@@ -26,6 +26,7 @@ import {
 } from './decode.js';
 import { ImdsPathError } from './errors.js';
 import type { CallOptions } from './settings.js';
+import type { UserData } from './user-data.js';
 
 /** Reads one category. Rejects with an `ImdsError`; where absence is normal a 404 gives `undefined`. */
 export interface Accessor<T> {
@@ -63,6 +64,8 @@ export type Bind = <T>(category: Category<T>) => Accessor<T>;
 export interface Composites {
   /** Reads all tags by their keys; `category` is the directory above them. */
   readonly tags: (category: Category<unknown>) => Accessor<Readonly<Record<string, string>> | undefined>;
+  /** Decodes the bytes of the category. */
+  readonly userData: (category: Category<Uint8Array | undefined>) => Accessor<UserData | undefined>;
 }
 
 /** The accessors of all categories. */
@@ -607,8 +610,13 @@ export function categories(bind: Bind, composites: Composites) {
       }),
     }),
 
-    /** The bytes of the user data, such as those of `#!/bin/bash …`; `undefined` when there is none. Secret. */
-    userData: bind(optional(secret(row('binary', bytes)('user-data', 'stop-start')))),
+    /**
+     * The user data, decoded, such as `{ raw, parts: [{ kind: 'script', text: '#!/bin/bash …' }] }`; `undefined` when there
+     * is none. Secret. Gzip, MIME and base64 are undone; where they are broken `imds.getBuffer('user-data')` gives the
+     * bytes as they are.
+     * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
+     */
+    userData: composites.userData(optional(secret(row('binary', bytes)('user-data', 'stop-start')))),
   };
 }
 
@@ -645,7 +653,7 @@ let table: readonly Row[] | undefined;
 
 /** All rows of the table, in its order. */
 export function rows(): readonly Row[] {
-  table ??= [...walk(categories(unbound, { tags: unbound }), '')];
+  table ??= [...walk(categories(unbound, { tags: unbound, userData: unbound }), '')];
   return table;
 }
 

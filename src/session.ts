@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type ImdsError, ImdsHopLimitError, ImdsTimeoutError, ImdsTokenError, isImdsError } from './errors.js';
 import type { Events } from './events.js';
 import { type Call, Flights, outOfTime } from './flight.js';
+import { residency } from './residency.js';
 import { attempting, final } from './retry.js';
 import type { Settings } from './settings.js';
 import { type Answer, statusError, type Transport } from './transport.js';
@@ -296,8 +297,8 @@ function lateReply(error: ImdsTimeoutError, waitedInFull: boolean, v1Note: strin
     cause,
     hint:
       'The reply that carries the token travels HttpPutResponseHopLimit hops (default 1) and no further: from a ' +
-      'container it takes 2 or more. Raise it: aws ec2 modify-instance-metadata-options --instance-id <id> ' +
-      `--http-put-response-hop-limit 2 --http-endpoint enabled${v1Note && `. ${v1Note}`}`,
+      'container it takes 2 or more. Raise it: aws ec2 modify-instance-metadata-options ' +
+      `--instance-id ${residency().instanceId ?? '<id>'} --http-put-response-hop-limit 2 --http-endpoint enabled${v1Note && `. ${v1Note}`}`,
   });
 }
 

@@ -26,7 +26,8 @@ export interface CacheOptions {
  */
 export interface ImdsOptions {
   /**
-   * Where the service is, such as `http://127.0.0.1:1338`. Plain http; a path before `/latest` is kept.
+   * Where the service is, such as `http://127.0.0.1:1338`. Plain http; a path before `/latest` is kept. Or a Unix socket
+   * that is forwarded to it, `unix:/run/imds.sock`.
    * Environment `AWS_EC2_METADATA_SERVICE_ENDPOINT`, config key `ec2_metadata_service_endpoint`.
    * Default: the well-known address of `endpointMode`.
    */
@@ -184,6 +185,8 @@ const endpointUrl: Check<string> = (value, culprit) => {
     throw new ImdsSettingsError(
       `${culprit} holds a user name or password: expected a URL without, such as http://127.0.0.1:1338`,
     );
+  if (typeof text === 'string' && text.startsWith('unix:'))
+    return /^unix:\/[^:?#]+$/.test(text) ? text : refuse(culprit, text, 'unix: and an absolute path, without : ? or #');
   if (typeof text !== 'string' || !/^[a-z][a-z0-9+.-]*:\/\//i.test(text.trim()))
     return refuse(culprit, value, 'a URL with its scheme, such as http://127.0.0.1:1338');
   if (!URL.canParse(text)) return refuse(culprit, value, 'a URL such as http://127.0.0.1:1338');
@@ -399,6 +402,9 @@ export function resolveSettings(options: ImdsOptions): {
     });
   }
 }
+
+/** The environment, for those who tell of it; what it sets for a client is in {@link Settings}. */
+export const environment = (): Readonly<Record<string, string | undefined>> => process.env;
 
 /** Checks what a single call says for itself. @throws {@link ImdsSettingsError} */
 export function checkCallOptions(options: CallOptions): void {

@@ -91,9 +91,12 @@ export class Transport {
         reject(this.#closedBy);
         return;
       }
-      const stream = got.stream(endpoint + path, {
+      // got writes a Unix socket's request as unix:/run/imds.sock:/latest/…, and would send "unix" for a host name.
+      const isSocket = endpoint.startsWith('unix:');
+      const stream = got.stream(isSocket ? `${endpoint}:${path}` : endpoint + path, {
         method,
-        headers,
+        headers: isSocket ? { ...headers, host: 'localhost' } : headers,
+        ...(isSocket ? { enableUnixSockets: true } : {}),
         timeout: { connect: connectTimeoutMs, request: timeoutMs },
         // An explicit empty body, or got would wait for one to be written.
         ...(method === 'PUT' ? { body: '' } : {}),

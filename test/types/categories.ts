@@ -1,5 +1,5 @@
 // Checked by tsc alone: what the accessors must accept and refuse, and the types they give.
-import { type Accessor, type Bind, type Categories, categories, type categoryOf } from '../../src/categories.js';
+import { type Bind, type Categories, type Composites, categories, type categoryOf } from '../../src/categories.js';
 import type {
   Category,
   ElasticInferenceAccelerator,
@@ -13,6 +13,7 @@ import type {
   SpotInstanceAction,
   Word,
 } from '../../src/decode.js';
+import type { UserData } from '../../src/user-data.js';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 type Read<F extends (...parameters: never[]) => unknown> = Awaited<ReturnType<F>>;
@@ -45,7 +46,7 @@ all<
     Same<Read<Categories['tags']>, Readonly<Record<string, string>> | undefined>,
     Same<Read<Categories['tags']['instance']>, readonly string[] | undefined>,
     Same<Read<Categories['tags']['instance']['tagKey']>, string | undefined>,
-    Same<Read<Categories['userData']>, Uint8Array | undefined>,
+    Same<Read<Categories['userData']>, UserData | undefined>,
     Same<Read<Nic>, readonly string[]>,
     Same<Read<Nic['deviceNumber']>, number>,
     Same<Read<Nic['ipv4Associations']['publicIp']>, readonly string[] | undefined>,
@@ -97,8 +98,8 @@ export async function refused(imds: Categories): Promise<void> {
   credentials?.SecretAccessKey.slice();
 }
 
-export function built(bind: Bind, tags: (category: Category<unknown>) => Accessor<Record<string, string>>): Categories {
-  // @ts-expect-error: tags are read by the client
+export function built(bind: Bind, composites: Composites): Categories {
+  // @ts-expect-error: tags and user data are put together by the client
   categories(bind, {});
-  return categories(bind, { tags });
+  return categories(bind, composites);
 }

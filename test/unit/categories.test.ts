@@ -22,6 +22,7 @@ function bound() {
   const tags = { Name: 'web-1' };
   const accessors = categories(bind, {
     tags: (category) => Object.assign(() => Promise.resolve(tags), { category }),
+    userData: (category) => Object.assign(() => Promise.resolve(undefined), { category }),
   });
   return { accessors, asked, tags };
 }

@@ -69,6 +69,7 @@ describe('settings', () => {
     ['slashes at the end of an endpoint', { endpoint: 'http://127.0.0.1//' }, {}, { endpoint: 'http://127.0.0.1' }],
     ['a path in an endpoint', { endpoint: 'http://127.0.0.1/imds/' }, {}, { endpoint: 'http://127.0.0.1/imds' }],
     ['an IPv6 endpoint', { endpoint: 'http://[::1]:80/' }, {}, { endpoint: 'http://[::1]' }],
+    ['a Unix socket', { endpoint: 'unix:/run/imds.sock' }, {}, { endpoint: 'unix:/run/imds.sock' }],
     ['the mode IPv6', { endpointMode: 'IPv6' }, {}, { endpoint: 'http://[fd00:ec2::254]' }],
     [
       'the mode in any case',
@@ -130,6 +131,7 @@ describe('settings', () => {
   const refused: readonly [string, object, Environment, RegExp][] = [
     ['an unknown option', { endpiont: 'http://127.0.0.1' }, {}, /unknown option endpiont.*endpoint/],
     ['an endpoint without a scheme', { endpoint: '127.0.0.1:1338' }, {}, /option endpoint.*scheme/],
+    ['a Unix socket without its path', { endpoint: 'unix:imds.sock' }, {}, /option endpoint.*absolute path/],
     ['an endpoint of another scheme', { endpoint: 'ftp://127.0.0.1' }, {}, /option endpoint.*http:/],
     ['an endpoint with a query', { endpoint: 'http://127.0.0.1/?a=1' }, {}, /option endpoint.*query/],
     ['an endpoint with an empty fragment', { endpoint: 'http://127.0.0.1/#' }, {}, /option endpoint.*fragment/],
