@@ -1,0 +1,43 @@
+import type { Category } from '../../decode.js';
+import { type AddCommand, withExamples } from '../command.js';
+import { exitCodes } from '../exit-codes.js';
+
+/** `imds categories` */
+export const categories: AddCommand = (program, run) => {
+  program
+    .command('categories')
+    .summary('what can be read, and how long it is kept')
+    .description(
+      withExamples('Lists every instance metadata category, dynamic data and user data. Asks no service.', {
+        'imds categories | grep placement/': 'the paths below placement/',
+        "imds categories --json | jq -r '.[].path'": 'all paths',
+      }),
+    )
+    .option('--json', 'a JSON array of objects')
+    .action(
+      run(async ({ io, paint }, { json }: { readonly json?: boolean }) => {
+        const [{ rows }, { jsonText }, { table }, { shortPath }] = await Promise.all([
+          import('../../categories.js'),
+          import('../values.js'),
+          import('../table.js'),
+          import('../short-path.js'),
+        ]);
+        const all = rows().map(({ category }) => ({
+          path: shortPath(category.template),
+          kind: category.kind,
+          mayBeAbsent: category.optional,
+          secret: category.secret,
+          kept: kept(category),
+        }));
+        const cells = all.map(({ path, kind, mayBeAbsent, kept }) => [path, kind, mayBeAbsent ? 'may be' : '', kept]);
+        await io.stdout.write(json ? jsonText(all) : table(['PATH', 'KIND', 'ABSENT', 'KEPT'], cells, paint));
+        return exitCodes.done;
+      }),
+    );
+};
+
+/** How long a client reuses a value. */
+function kept({ mutability, expires }: Category<unknown>): string {
+  if (expires) return 'while valid';
+  return { immutable: "instance's life", 'stop-start': 'until stopped', live: '1 second' }[mutability];
+}

@@ -1,0 +1,35 @@
+import { Argument } from 'commander';
+import { type AddCommand, withExamples } from '../command.js';
+import type { Shell } from '../completions.js';
+import { exitCodes } from '../exit-codes.js';
+import { oneOf } from '../option-values.js';
+
+const shells: readonly Shell[] = ['bash', 'zsh', 'fish'];
+
+/** `imds completion SHELL` */
+export const completion: AddCommand = (program, run) => {
+  program
+    .command('completion')
+    .summary('a completion script for bash, zsh or fish')
+    .description(
+      withExamples(
+        'Prints a script with which a shell completes commands, options, and paths segment by segment. It asks no ' +
+          'service.',
+        {
+          'source <(imds completion bash)': 'in ~/.bashrc; zsh: after compinit',
+          'imds completion fish > ~/.config/fish/completions/imds.fish': 'once',
+        },
+      ),
+    )
+    .addArgument(new Argument('<shell>', 'which shell').choices(shells).argParser(oneOf('completion', shells)))
+    .action(
+      run(async ({ io }, shell: Shell) => {
+        const [{ completions }, { vocabularyOf }] = await Promise.all([
+          import('../completions.js'),
+          import('../vocabulary.js'),
+        ]);
+        await io.stdout.write(completions[shell](vocabularyOf(program)));
+        return exitCodes.done;
+      }),
+    );
+};

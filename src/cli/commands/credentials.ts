@@ -1,0 +1,84 @@
+import { Option } from 'commander';
+import type { ImdsCredentials } from '../../credentials.js';
+import { type AddCommand, withExamples } from '../command.js';
+import { exitCodes } from '../exit-codes.js';
+import { oneOf } from '../option-values.js';
+
+const formats = ['json', 'process', 'env'] as const;
+
+interface Options {
+  readonly format: (typeof formats)[number];
+  readonly showSecrets?: boolean;
+}
+
+/** `imds credentials` */
+export const credentials: AddCommand = (program, run) => {
+  program
+    .command('credentials')
+    .summary("the credentials of the instance's IAM role")
+    .description(
+      withExamples(
+        "Prints temporary credentials of the instance's IAM role: as JSON with the secrets masked, in the form that " +
+          'credential_process of ~/.aws/config asks for, or as assignments for the shell.',
+        {
+          'imds credentials': 'which, and until when',
+          'eval "$(imds credentials --format env)"': 'for this shell (in fish: … | source)',
+          'credential_process = imds credentials --format process': 'a line of a profile in ~/.aws/config',
+        },
+      ),
+    )
+    .addOption(
+      new Option('--format <format>', 'json, process or env').choices(formats).argParser(oneOf('--format', formats)),
+    )
+    .option('--show-secrets', 'with json: print the secret access key and the session token too')
+    .action(
+      run(async ({ io, connect }, { format = 'json', showSecrets = false }: Partial<Options>) => {
+        const imds = await connect();
+        // For people there is time for another request.
+        const found = await imds.credentials({ accountId: format === 'json' });
+        if (format === 'env') {
+          await io.stdout.write(forShell(found));
+          return exitCodes.done;
+        }
+        const { jsonText } = await import('../values.js');
+        const secrets = showSecrets ? {} : { secretAccessKey: '[hidden]', sessionToken: '[hidden]' };
+        await io.stdout.write(jsonText(format === 'process' ? forProcess(found) : { ...found, ...secrets }));
+        return exitCodes.done;
+      }),
+    );
+};
+
+/**
+ * What `credential_process` has to print.
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+ */
+function forProcess({ accessKeyId, secretAccessKey, sessionToken, expiration, accountId }: ImdsCredentials) {
+  return {
+    Version: 1,
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: secretAccessKey,
+    SessionToken: sessionToken,
+    Expiration: expiration,
+    AccountId: accountId,
+  };
+}
+
+/** Under the names that AWS's SDKs and tools read. */
+function forShell({ accessKeyId, secretAccessKey, sessionToken, expiration }: ImdsCredentials): string {
+  const variables = {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+    AWS_CREDENTIAL_EXPIRATION: expiration.toISOString(),
+  };
+  // The semicolons are for shells that join the lines of what they evaluate.
+  return Object.entries(variables)
+    .map(([name, value]) => `export ${name}=${quoted(value)};\n`)
+    .join('');
+}
+
+/**
+ * One word of a shell. Quotes and backslashes stand outside the single quotes: within, a backslash means itself in
+ * POSIX shells, but not always in fish.
+ */
+const quoted = (text: string): string => `'${text.replace(/['\\]/g, (character) => `'\\${character}'`)}'`;

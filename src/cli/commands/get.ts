@@ -1,0 +1,36 @@
+import { type AddCommand, withExamples } from '../command.js';
+import { exitCodes } from '../exit-codes.js';
+import { writeServed } from '../io.js';
+
+/** `imds get PATH…` */
+export const get: AddCommand = (program, run) => {
+  program
+    .command('get')
+    .summary('one value as served, or several as JSON')
+    .description(
+      withExamples(
+        'Prints the value at a path: exactly the bytes served, and a newline only at a terminal. Several paths, or ' +
+          '--json, give one JSON object, with numbers, lists and documents where the category is known, and null for ' +
+          'what may be absent and is.',
+        {
+          'ID=$(imds get instance-id)': 'the instance ID alone',
+          'imds get instance-type placement/region': 'a JSON object of two values',
+          'imds get user-data > user-data': 'the user data, byte for byte',
+        },
+      ),
+    )
+    .argument('<path...>', 'such as placement/region, dynamic/instance-identity/document or /latest/user-data')
+    .option('--json', 'a JSON object for a single path too')
+    .action(
+      run(async ({ io, connect }, paths: readonly [string, ...string[]], { json }: { readonly json?: boolean }) => {
+        const imds = await connect();
+        if (json || paths.length > 1) {
+          const { jsonText, readJson } = await import('../values.js');
+          await io.stdout.write(jsonText(await readJson(imds, paths)));
+          return exitCodes.done;
+        }
+        await writeServed(io.stdout, await imds.getBuffer(paths[0]));
+        return exitCodes.done;
+      }),
+    );
+};

@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises';
+import type { IdentityCertificate, IdentitySignatureKind, VerifiedIdentity } from '../../identity.js';
+import { type AddCommand, withExamples } from '../command.js';
+import { exitCodes } from '../exit-codes.js';
+import { codeOf, misuse } from '../failure.js';
+import { writeServed } from '../io.js';
+import { oneOf } from '../option-values.js';
+import { printable } from '../text.js';
+
+interface Options {
+  readonly verify?: boolean;
+  readonly kind: IdentitySignatureKind;
+  readonly certificate?: string;
+  readonly json?: boolean;
+}
+
+const kinds: readonly IdentitySignatureKind[] = ['rsa2048', 'pkcs7', 'signature'];
+const documentPath = 'dynamic/instance-identity/document';
+
+/** `imds identity` */
+export const identity: AddCommand = (program, run) => {
+  program
+    .command('identity')
+    .summary('the instance identity document, and whether its signature holds')
+    .description(
+      withExamples(
+        'Prints the instance identity document as served. With --verify it prints what the document says of the instance, ' +
+          "if the signature that AWS made of it holds with AWS's public key for the region; else it fails with exit code 8.",
+        {
+          'imds identity > document': 'the document, byte for byte',
+          'imds identity --verify': 'whether it is what AWS signed',
+        },
+      ),
+    )
+    .option('--verify', 'verify the signature, offline')
+    .option('--kind <kind>', `which signature: ${kinds.join(', ')}`, oneOf('--kind', kinds), 'rsa2048')
+    .option('--certificate <file>', "a certificate (PEM) to verify with, in place of AWS's key that is built in")
+    .option('--json', 'a JSON object')
+    .action(
+      run(async ({ io, connect }, { verify, kind, certificate, json }: Options) => {
+        const imds = await connect();
+        const { jsonText } = await import('../values.js');
+        if (!verify) {
+          if (json) await io.stdout.write(jsonText(await imds.identityDocument()));
+          else await writeServed(io.stdout, await imds.getBuffer(documentPath));
+          return exitCodes.done;
+        }
+        const { verifyIdentityDocument } = await import('../../identity.js');
+        const [document, signature] = await Promise.all([
+          imds.getBuffer(documentPath),
+          imds.getBuffer(`dynamic/instance-identity/${kind}`),
+        ]);
+        const certificates = certificate ? [await trusted(certificate, kind, await imds.region())] : [];
+        const verified = await verifyIdentityDocument({ kind, signature, document }, { certificates });
+        await io.stdout.write(json ? jsonText({ verified: true, ...verified }) : verdict(verified));
+        return exitCodes.done;
+      }),
+    );
+};
+
+async function trusted(file: string, kind: IdentitySignatureKind, region: string): Promise<IdentityCertificate> {
+  try {
+    return { kind, region, certificate: await readFile(file, 'utf8') };
+  } catch (error) {
+    throw misuse(`--certificate ${file}: cannot be read (${codeOf(error)}), expected a PEM file`);
+  }
+}
+
+function verdict({ document, kind, region, ageMs }: VerifiedIdentity): string {
+  const facts: Readonly<Record<string, string>> = {
+    verdict: 'the signature holds',
+    kind,
+    region,
+    account: document.accountId,
+    instance: document.instanceId,
+    type: document.instanceType,
+    image: document.imageId,
+    age: `${age(ageMs)} (launched or started ${document.pendingTime})`,
+  };
+  return Object.entries(facts)
+    .map(([name, fact]) => `${name.padEnd(10)}${printable(fact)}\n`)
+    .join('');
+}
+
+/** A span of time in its two largest units, such as `3 d 4 h`. */
+function age(ms: number): string {
+  const minutes = Math.max(0, Math.floor(ms / 60_000));
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
+  if (days > 0) return `${days} d ${hours} h`;
+  return hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+}

@@ -1,0 +1,94 @@
+import { Option } from 'commander';
+import type { UserData, UserDataPart } from '../../user-data.js';
+import { type AddCommand, withExamples } from '../command.js';
+import { exitCodes } from '../exit-codes.js';
+import type { Paint } from '../paint.js';
+import { table } from '../table.js';
+import { printable } from '../text.js';
+
+interface Options {
+  readonly parts?: boolean;
+  readonly json?: boolean;
+}
+
+/** `imds user-data` */
+export const userData: AddCommand = (program, run) => {
+  program
+    .command('user-data')
+    .summary('the user data as served, or decoded')
+    .description(
+      withExamples(
+        'Prints the user data: exactly the bytes served, and a newline only at a terminal. With --parts or --json it is ' +
+          'decoded: base64 and gzip are undone, and a MIME archive is opened.',
+        {
+          'imds user-data > user-data': 'byte for byte',
+          'imds user-data --parts': 'what is in it, one line each',
+          "imds user-data --json | jq -r '.parts[0].content'": 'the first part',
+        },
+      ),
+    )
+    .option('--parts', 'a table of its parts: what kind, name, size in bytes, first line')
+    .addOption(new Option('--json', 'a JSON object with all parts').conflicts('parts'))
+    .action(
+      run(async ({ io, paint, connect }, { parts, json }: Options) => {
+        const imds = await connect();
+        const raw = await imds.getBuffer('user-data');
+        if (!parts && !json) {
+          await io.stdout.write(raw);
+          if (io.stdout.isTTY && raw.length > 0 && raw.at(-1) !== 0x0a) await io.stdout.write('\n');
+          return exitCodes.done;
+        }
+        const [{ decodeUserData }, { jsonText }] = await Promise.all([
+          import('../../user-data.js'),
+          import('../values.js'),
+        ]);
+        const decoded = await decodeUserData(raw);
+        if (json) {
+          await io.stdout.write(jsonText(documentOf(decoded)));
+          return exitCodes.done;
+        }
+        await io.stdout.write(tableOf(decoded, Math.min(io.stdout.columns ?? 100, 100), paint));
+        if (decoded.isCut)
+          await io.stderr.write('imds: the last boundary of the MIME archive is missing; is it whole?\n');
+        return exitCodes.done;
+      }),
+    );
+};
+
+function documentOf({ raw, parts, ...facts }: UserData): object {
+  return {
+    size: raw.length,
+    ...facts,
+    parts: parts.map(({ content, text, ...part }) => ({
+      ...part,
+      size: content.length,
+      content: text ?? { base64: Buffer.from(content).toString('base64') },
+    })),
+  };
+}
+
+/** One line for each part, no wider than the terminal. */
+function tableOf({ parts }: UserData, columns: number, paint: Paint): string {
+  const rows = parts.map((part) => [
+    kindOf(part),
+    cut(oneLine(part.name ?? ''), 24),
+    `${part.content.length}`,
+    firstLine(part),
+  ]);
+  const text = table(['KIND', 'NAME', 'SIZE', 'FIRST LINE'], rows, paint);
+  // The heading, which may have colours, is short.
+  return text.replace(/(?<=\n).+/g, (line) => cut(line, columns));
+}
+
+const kindOf = ({ kind, isTemplate, persists }: UserDataPart): string =>
+  [kind, ...(isTemplate ? ['template'] : []), ...(persists ? ['persists'] : [])].join(', ');
+
+const firstLine = ({ text }: UserDataPart): string =>
+  text === undefined ? '(not text)' : oneLine(/\S.*/.exec(text)?.[0] ?? '');
+
+const oneLine = (text: string): string => printable(text.replace(/\s/g, ' '));
+
+function cut(text: string, length: number): string {
+  const characters = [...text];
+  return characters.length > length ? `${characters.slice(0, length - 1).join('')}…` : text;
+}

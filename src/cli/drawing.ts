@@ -1,0 +1,112 @@
+import type { Diagnosis, Finding, Fix, Station, Verdict } from '../doctor.js';
+import type { Io } from './io.js';
+import type { Paint } from './paint.js';
+import { printable } from './text.js';
+
+interface Canvas {
+  readonly io: Pick<Io, 'stdout' | 'env'>;
+  readonly paint: Paint;
+}
+
+/** What happens where the way breaks. */
+const captions: Partial<Record<Verdict, string>> = {
+  'hop-limit': 'the token reply dies here',
+  'endpoint-disabled': 'refused: the endpoint is switched off',
+  unreachable: 'nothing gets through',
+  refused: 'the token is refused',
+  throttled: 'too many requests',
+  'foreign-responder': 'something else answers',
+  'v1-only': 'no tokens are given',
+  'disabled-by-setting': 'not asked: a setting forbids it',
+  'not-ec2': 'nothing answers',
+  enclave: 'an enclave has no network',
+};
+
+const widest = 80;
+
+/** A diagnosis for people: the way, the verdict, what helps, what was found. */
+export function drawing(diagnosis: Diagnosis, canvas: Canvas): string {
+  const { io, paint } = canvas;
+  const columns = Math.max(40, Math.min(io.stdout.columns ?? widest, 100));
+  const { verdict, summary, findings, fix } = diagnosis;
+  const title = verdict === 'healthy' ? paint.bold : (text: string) => paint.bold(paint.red(text));
+  const text = [
+    picture(diagnosis, isUtf8(io.env), columns, paint),
+    [title(verdict), ...wrapped(printable(summary), columns)].join('\n'),
+    ...fix.map((each, index) => remedy(each, index === 0, columns, paint)),
+    [paint.bold('Findings'), ...findings.map((finding) => row(finding, columns, paint))].join('\n'),
+  ].join('\n\n');
+  return `\n${text}\n`;
+}
+
+/** Whether the locale can show more than ASCII (POSIX, "Environment Variables": the first that is set counts). */
+const isUtf8 = ({ LC_ALL, LC_CTYPE, LANG }: Io['env']): boolean => /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
+
+function picture(
+  { path, verdict, distance = 0 }: Diagnosis,
+  utf8: boolean,
+  columns: number,
+  { red, bold }: Paint,
+): string {
+  const [line, broken] = utf8 ? ['──', '──╳──'] : ['--', '--X--'];
+  const names = path.map(({ name }) => printable(name));
+  const breakAt = path.findIndex(({ brokenAfter }: Station) => brokenAfter);
+  const pieces = names.map((name, index) => {
+    if (index === names.length - 1) return bold(name);
+    return `${bold(name)} ${index === breakAt ? red(broken) : line} `;
+  });
+  const drawn = `  ${pieces.join('')}`;
+  if (breakAt < 0) return drawn;
+  // Under the cross, or as near to it as the caption fits.
+  const cross =
+    2 + names.slice(0, breakAt).reduce((sum, name) => sum + name.length + 4, 0) + (names[breakAt]?.length ?? 0) + 3;
+  // Of several routers it is not known which one drops it.
+  const isVague = verdict === 'hop-limit' && distance > 2;
+  const caption = `${captions[verdict] ?? 'the way breaks here'}${isVague ? ' or nearer' : ''}`;
+  const indent = Math.min(cross, Math.max(0, columns - caption.length - 2));
+  return `${drawn}\n${' '.repeat(indent)}${red(`${utf8 ? '↑' : '^'} ${caption}`)}`;
+}
+
+function remedy({ why, command, sideEffect }: Fix, isFirst: boolean, columns: number, { bold, cyan }: Paint): string {
+  return [
+    ...hanging(`${bold(isFirst ? 'Fix:' : 'Or: ')} `, 5, why, columns),
+    '',
+    ...command.split('; ').flatMap((each) => continued(each, columns).map((line) => cyan(line))),
+    ...(sideEffect ? ['', ...hanging('    Beware: ', 12, sideEffect, columns)] : []),
+  ].join('\n');
+}
+
+/** A command in lines that fit, continued so that all of them can be pasted together. */
+function continued(command: string, columns: number): readonly string[] {
+  const words = printable(command).split(/ (?=--)/);
+  const lines: string[] = [];
+  for (const word of words) {
+    const longer = lines.length === 0 ? `    ${word}` : `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length > columns - 2) lines.push(`      ${word}`);
+    else lines[Math.max(0, lines.length - 1)] = longer;
+  }
+  return lines.map((line, index) => (index < lines.length - 1 ? `${line} \\` : line));
+}
+
+function row({ id, status, detail }: Finding, columns: number, { red, bold }: Paint): string {
+  const word = status.padEnd(4);
+  const mark = status === 'fail' ? red(word) : status === 'warn' ? bold(word) : word;
+  return hanging(`  ${mark}  ${id.padEnd(11)} `, 20, detail, columns).join('\n');
+}
+
+/** Text after a label, its further lines as far in as the first. */
+function hanging(label: string, indent: number, text: string, columns: number): readonly string[] {
+  return wrapped(printable(text), columns - indent).map(
+    (line, index) => (index === 0 ? label : ' '.repeat(indent)) + line,
+  );
+}
+
+function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+/** The `imds` command: the one file that touches the process. */
+import { isatty, type WriteStream } from 'node:tty';
+import type { Output } from './io.js';
+import { main } from './main.js';
+
+function output(stream: WriteStream): Output {
+  // A failed write is known from its callback; without a listener the event would end the process with a stack trace.
+  stream.on('error', () => {});
+  return {
+    isTTY: stream.isTTY === true,
+    columns: stream.columns,
+    write: (data) =>
+      new Promise((resolve, reject) => {
+        stream.write(data, (error) => (error ? reject(error) : resolve()));
+      }),
+  };
+}
+
+process.exitCode = await main(process.argv.slice(2), {
+  stdout: output(process.stdout),
+  stderr: output(process.stderr),
+  stdinIsTTY: isatty(0),
+  env: process.env,
+  signals: process,
+});

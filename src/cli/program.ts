@@ -1,0 +1,91 @@
+import { Command } from 'commander';
+import { version } from '../version.js';
+import { type Run, withExamples } from './command.js';
+import { categories } from './commands/categories.js';
+import { completion } from './commands/completion.js';
+import { credentials } from './commands/credentials.js';
+import { doctor } from './commands/doctor.js';
+import { emulate } from './commands/emulate.js';
+import { get } from './commands/get.js';
+import { identity } from './commands/identity.js';
+import { list } from './commands/list.js';
+import { network } from './commands/network.js';
+import { token } from './commands/token.js';
+import { userData } from './commands/user-data.js';
+import { exitCodeMeanings } from './exit-codes.js';
+import { addGlobalOptions } from './global-options.js';
+import type { Paint } from './paint.js';
+
+/** All commands, in the order of the help. */
+const commands = [get, list, credentials, identity, network, userData, token, categories, doctor, emulate, completion];
+
+const environment = {
+  AWS_EC2_METADATA_SERVICE_ENDPOINT: 'as --endpoint',
+  AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: 'as --endpoint-mode',
+  AWS_METADATA_SERVICE_TIMEOUT: 'as --timeout, but in seconds',
+  AWS_METADATA_SERVICE_NUM_ATTEMPTS: 'as --attempts',
+  AWS_EC2_METADATA_V1_DISABLED: 'true: no IMDSv1, in spite of --allow-v1',
+  AWS_EC2_METADATA_DISABLED: 'true: nothing is sent',
+  'AWS_PROFILE, AWS_CONFIG_FILE': 'where to look for ec2_metadata_* settings',
+  NO_COLOR: 'as --no-color',
+};
+
+/** How help looks, and where it goes. */
+export interface HelpOutput {
+  readonly write: (text: string) => void;
+  readonly columns: number;
+  readonly paint: Paint;
+}
+
+/** The parser with all commands. It never ends the process: it throws `CommanderError`, also once it has printed help. */
+export function createProgram(run: Run, { write, columns, paint }: HelpOutput): Command {
+  const program = new Command('imds')
+    .exitOverride()
+    .configureOutput({
+      writeOut: write,
+      writeErr: write,
+      // What is wrong is told by whoever catches the error.
+      outputError: () => {},
+      getOutHelpWidth: () => columns,
+      getErrHelpWidth: () => columns,
+      // Whether there are any is decided by `paint`.
+      getOutHasColors: () => true,
+      getErrHasColors: () => true,
+    })
+    .configureHelp({
+      showGlobalOptions: true,
+      styleTitle: paint.bold,
+      styleCommandDescription: (text) => text.replace(/^Examples:$/m, paint.bold),
+      subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
+      optionDescription: (option) => option.description,
+      argumentDescription: (argument) => argument.description,
+    })
+    .usage('[options] <command>')
+    .description(
+      withExamples('The metadata of the EC2 instance that this runs on, read through IMDSv2.', {
+        'imds get placement/region': 'one value',
+        'imds list -r': 'all that there is, secrets left out',
+      }),
+    )
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help, also for a command')
+    .helpCommand('help [command]', 'print help, also for a command')
+    .addHelpText('after', () => `\n${appendix(paint)}`);
+  addGlobalOptions(program);
+  for (const add of commands) add(program, run);
+  return program;
+}
+
+const argumentTerm = (argument: Command['registeredArguments'][number]): string => {
+  const name = argument.name() + (argument.variadic ? '...' : '');
+  return argument.required ? `<${name}>` : `[${name}]`;
+};
+
+function appendix({ bold }: Paint): string {
+  const section = (title: string, items: Readonly<Record<string, string>>): string => {
+    const width = Math.max(...Object.keys(items).map((term) => term.length));
+    const lines = Object.entries(items).map(([term, text]) => `  ${term.padEnd(width)}  ${text}`);
+    return [bold(title), ...lines].join('\n');
+  };
+  return [section('Exit codes:', exitCodeMeanings), section('Environment:', environment)].join('\n\n');
+}

@@ -1,0 +1,59 @@
+import { distance } from 'fastest-levenshtein';
+import { rows } from '../categories.js';
+import { shortPath } from './short-path.js';
+
+/**
+ * Paths that may have been meant by one of no category: those spelt alike, and those of that name in another place.
+ *
+ * @param path absolute, such as `/latest/meta-data/regoin`
+ * @returns at most three, the likeliest first, in the form that `imds get` takes
+ */
+export function nearest(path: string): string[] {
+  const asked = segmentsOf(shortPath(path.replace(/^\/[^/]+\//, '')));
+  const guesses = rows().map(({ category }) => guess(asked, shortPath(category.template)));
+  const best = Math.min(...guesses.map(({ cost }) => cost));
+  const close = guesses.filter(({ cost }) => cost < Infinity && cost <= 2 * best + 1).sort((a, b) => a.cost - b.cost);
+  return [...new Set(close.map(({ candidate }) => candidate))].slice(0, 3);
+}
+
+/** The less it costs to turn what was asked into the candidate, the likelier it was meant; infinity is not likely at all. */
+function guess(asked: readonly string[], template: string): { candidate: string; cost: number } {
+  const expected = segmentsOf(template);
+  const [leaf = '', name = ''] = [asked.at(-1), expected.at(-1)];
+  const elsewhere = {
+    candidate: template,
+    // Another place is a likelier mistake than a wrong letter; of places alike, one near the top.
+    cost: isOpen(name) ? Infinity : 0.5 + expected.length / 100 + Math.min(edits(leaf, name), missingWords(leaf, name)),
+  };
+  if (asked.length !== expected.length) return elsewhere;
+  const filled = expected.map((segment, index) => (isOpen(segment) ? asked[index] : segment)).join('/');
+  const here = {
+    candidate: template.endsWith('/') ? `${filled}/` : filled,
+    cost: edits(asked.join('/'), filled),
+  };
+  return here.cost <= elsewhere.cost ? here : elsewhere;
+}
+
+const segmentsOf = (path: string): string[] => path.replace(/\/$/, '').split('/');
+
+const isOpen = (segment: string): boolean => segment.includes('{');
+
+/** The edit distance, unless it is more than a third of what was asked. */
+function edits(asked: string, candidate: string): number {
+  const count = distance(hyphenated(asked), candidate);
+  return count <= Math.max(1, asked.length / 3) ? count : Infinity;
+}
+
+/** Half a point for each word that `zone` lacks to be `availability-zone`, if nothing else is wrong with it. */
+function missingWords(asked: string, candidate: string): number {
+  const given = hyphenated(asked).split('-');
+  const words = candidate.split('-');
+  return given.every((word) => words.includes(word)) ? (words.length - given.length) / 2 : Infinity;
+}
+
+/** Names as other worlds have them, `instanceId` and `instance_id`, as they are here. */
+const hyphenated = (text: string): string =>
+  text
+    .replace(/([a-z\d])([A-Z])/g, '$1-$2')
+    .replaceAll('_', '-')
+    .toLowerCase();
