@@ -186,7 +186,9 @@ const endpointUrl: Check<string> = (value, culprit) => {
       `${culprit} holds a user name or password: expected a URL without, such as http://127.0.0.1:1338`,
     );
   if (typeof text === 'string' && text.startsWith('unix:'))
-    return /^unix:\/[^:?#]+$/.test(text) ? text : refuse(culprit, text, 'unix: and an absolute path, without : ? or #');
+    return /^unix:\/[\w.~/+=,@-]+$/.test(text)
+      ? text
+      : refuse(culprit, text, 'unix: and an absolute path without spaces');
   if (typeof text !== 'string' || !/^[a-z][a-z0-9+.-]*:\/\//i.test(text.trim()))
     return refuse(culprit, value, 'a URL with its scheme, such as http://127.0.0.1:1338');
   if (!URL.canParse(text)) return refuse(culprit, value, 'a URL such as http://127.0.0.1:1338');
@@ -372,6 +374,7 @@ export function resolveSettings(options: ImdsOptions): {
         : found.allowV1
           ? 'option allowV1 is false'
           : 'option allowV1 is false, its default';
+    origins['v1ForbiddenBy'] = v1Disabled?.value ? v1Disabled.origin : `${origins['allowV1']}`;
     const requestTimeoutMs = settle(
       'requestTimeoutMs',
       late(found.requestTimeoutMs, table.requestTimeoutMs),

@@ -576,7 +576,7 @@ describe('the session', () => {
         assert.equal(error.phase, 'token');
         assert.match(
           error.hint ?? '',
-          /HttpPutResponseHopLimit.* aws ec2 modify-instance-metadata-options --instance-id <id> --http-put-response-hop-limit 2 --http-endpoint enabled/,
+          /HttpPutResponseHopLimit.* aws ec2 modify-instance-metadata-options --instance-id \S+ --http-put-response-hop-limit 2 --http-endpoint enabled/,
         );
         return true;
       });

@@ -131,6 +131,7 @@ describe('settings', () => {
   const refused: readonly [string, object, Environment, RegExp][] = [
     ['an unknown option', { endpiont: 'http://127.0.0.1' }, {}, /unknown option endpiont.*endpoint/],
     ['an endpoint without a scheme', { endpoint: '127.0.0.1:1338' }, {}, /option endpoint.*scheme/],
+    ['a Unix socket with a space', { endpoint: 'unix:/run/my imds.sock' }, {}, /option endpoint.*without spaces/],
     ['a Unix socket without its path', { endpoint: 'unix:imds.sock' }, {}, /option endpoint.*absolute path/],
     ['an endpoint of another scheme', { endpoint: 'ftp://127.0.0.1' }, {}, /option endpoint.*http:/],
     ['an endpoint with a query', { endpoint: 'http://127.0.0.1/?a=1' }, {}, /option endpoint.*query/],
