@@ -57,6 +57,7 @@ const privileges = [
   { title: 'transport.ts knows got', words: /'got'/, who: /^transport\.ts$/ },
   { title: 'retry.ts knows p-retry', words: /'p-retry'/, who: /^retry\.ts$/ },
   { title: 'cache.ts knows lru-cache', words: /'lru-cache'/, who: /^cache\.ts$/ },
+  { title: 'user-data.ts knows mailsplit', words: /'@zone-eu\/mailsplit'/, who: /^user-data\.ts$/ },
   { title: 'cli/ knows commander', words: /'commander'/, who: /^cli\// },
 ];
 
