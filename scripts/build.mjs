@@ -1,6 +1,7 @@
 /**
- * Builds dist/: the library and the emulator file by file, their dependencies left to be imported; and the command line
- * as a bundle, because a process that reads one value spends most of its time loading got.
+ * Builds dist/. The library, the emulator and the command line are bundled each, because loading many small files takes
+ * longer than what they do. The library leaves its dependencies to be imported, all but ini, which is small and CommonJS;
+ * the command line holds got too, on whose loading a process that reads one value spends most of its time.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,6 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
-const commandLine = join(dist, 'cli');
 
 /**
  * got touches http2-wrapper only for https with its option `http2`, which IMDS does not speak. Without it, and the
@@ -26,6 +26,21 @@ const withoutHttp2 = {
   },
 };
 
+// Imported by the first request, by these names.
+const wireModules = ['got', 'p-retry'];
+
+/**
+ * What makes requests lies beside the command line, which loads it when there is one to make.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const wireOutside = {
+  name: 'wire-outside',
+  setup({ onResolve }) {
+    onResolve({ filter: /^(got|p-retry)$/ }, ({ path }) => ({ path: `./${path}.js`, external: true }));
+  },
+};
+
 /**
  * The emulator is published beside the command line, which need not carry a second copy of it.
  *
@@ -34,7 +49,7 @@ const withoutHttp2 = {
 const emulatorOutside = {
   name: 'emulator-outside',
   setup({ onResolve }) {
-    // Whichever folder imports it, its chunk lies in dist/cli/.
+    // Whichever folder imports it, the bundle lies in dist/cli/.
     onResolve({ filter: /^(\.\.\/)+emulator\// }, ({ path }) => ({
       path: path.replace(/^(\.\.\/)+/, '../'),
       external: true,
@@ -48,35 +63,54 @@ function compile() {
   if (status !== 0) process.exit(1);
 }
 
-/** @returns {Promise<string[]>} The files that went into the bundle. */
-async function bundle() {
-  const { metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: ['src/cli/imds.ts'],
-    outdir: commandLine,
-    bundle: true,
-    // got becomes a chunk of its own, loaded by the first request.
-    splitting: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20.19',
-    // Identifiers stay: errors show some of them, and shorter ones were measured to save no time.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    // The licences have a file of their own.
-    legalComments: 'none',
-    // Commander is CommonJS and requires modules of Node.
-    banner: {
-      js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
-    },
-    // Large, a dependency of the library anyway, and needed by one command.
-    external: ['@zone-eu/mailsplit'],
-    plugins: [withoutHttp2, emulatorOutside],
-    metafile: true,
-    logLevel: 'warning',
-  });
-  return Object.keys(metafile.inputs);
-}
+/** What all bundles have in common. @type {import('esbuild').BuildOptions} */
+const common = {
+  absWorkingDir: root,
+  outdir: dist,
+  bundle: true,
+  // What is imported while running becomes a chunk of its own, loaded when it is needed.
+  splitting: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.19',
+  // The licences have a file of their own.
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+};
+
+/** @type {import('esbuild').BuildOptions} */
+const library = {
+  ...common,
+  entryPoints: { index: 'src/index.ts', 'emulator/index': 'src/emulator/index.ts' },
+  external: Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies),
+};
+
+/** @type {import('esbuild').BuildOptions} */
+const commandLine = {
+  ...common,
+  // One file for all commands: a chunk costs more to find than to parse. What asks the service is in another.
+  splitting: false,
+  entryPoints: { 'cli/imds': 'src/cli/imds.ts' },
+  // Identifiers stay: errors show some of them, and shorter ones were measured to save no time.
+  minifySyntax: true,
+  minifyWhitespace: true,
+  // Commander is CommonJS and requires modules of Node.
+  banner: {
+    js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
+  },
+  // Large, a dependency of the library anyway, and needed by one command.
+  external: ['@zone-eu/mailsplit'],
+  plugins: [wireOutside, emulatorOutside],
+};
+
+/** @type {import('esbuild').BuildOptions} */
+const wire = {
+  ...commandLine,
+  entryPoints: Object.fromEntries(wireModules.map((name) => [`cli/${name}`, name])),
+  external: [],
+  plugins: [withoutHttp2],
+};
 
 /** @param {string[]} files */
 function licences(files) {
@@ -94,7 +128,11 @@ function licences(files) {
 
 rmSync(dist, { recursive: true, force: true });
 compile();
-// The command line was compiled for its types to be checked; the bundle takes its place.
-rmSync(commandLine, { recursive: true, force: true });
-writeFileSync(join(commandLine, 'THIRD-PARTY-LICENSES.txt'), licences(await bundle()));
-chmodSync(join(commandLine, 'imds.js'), 0o755);
+// Of what the compiler emitted, the declarations of the library stay; bundles take the place of the rest.
+rmSync(join(dist, 'cli'), { recursive: true, force: true });
+for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' }))
+  if (name.endsWith('.js')) rmSync(join(dist, name));
+const builds = [await build(library), await build(commandLine), await build(wire)];
+const files = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(files));
+chmodSync(join(dist, 'cli', 'imds.js'), 0o755);

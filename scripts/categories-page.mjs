@@ -67,7 +67,7 @@ Names follow the path, segment by segment, in camelCase: \`placement/availabilit
   of strings, those of a directory with the final \`/\` of directories below it; \`json\` is the document with AWS's own
   field names; \`binary\` is bytes. A *secret* is never logged and never listed with its value.
 - **changes**: *never* for this instance; only over a *stop/start*; or *live*, while the instance runs. That decides how long a
-  value is reused: [settings.md](settings.md), option \`cache\`.
+  value is reused: [settings.md](settings.md#what-is-kept-and-how-long).
 - Values are shared between callers and therefore frozen, throughout. Instants are ISO 8601 texts in UTC.
 - A parameter is one path segment: visible ASCII without \`/ ? # % \\\`, a number for \`{n}\`. One final \`/\` is taken off, so that
   an entry of a listing can be passed on. Anything else is \`ERR_IMDS_PATH\`, before anything is sent.

@@ -145,7 +145,7 @@ export class Imds {
    * @returns its entries as served, those that are directories ending in `/`.
    * @throws as {@link get}
    */
-  async list(path = '', options: CallOptions = {}): Promise<readonly string[]> {
+  async list(path = 'meta-data/', options: CallOptions = {}): Promise<readonly string[]> {
     const absolute = absolutePath(path);
     const directory = absolute.endsWith('/') ? absolute : `${absolute}/`;
     return lines(await this.#present(directory, options), directory);
@@ -446,16 +446,16 @@ function absenceHint(path: string): string | undefined {
   const reasons: readonly [RegExp, string][] = [
     [
       /\/tags\//,
-      'Tags are served while InstanceMetadataTags is enabled: aws ec2 modify-instance-metadata-options --instance-id <id> --instance-metadata-tags enabled',
+      'There is no such tag, or tags are not served. They are while InstanceMetadataTags is enabled: aws ec2 modify-instance-metadata-options --instance-id <id> --instance-metadata-tags enabled',
     ],
-    [/\/iam\//, 'An instance profile has to be attached to the instance, and its role to exist.'],
+    [/\/iam\//, 'There is no such role, or no instance profile is attached to the instance.'],
     [/\/spot\//, 'Present only while an interruption of a Spot Instance is announced.'],
     [/\/events\/recommendations/, 'Present only while a rebalance recommendation is given to a Spot Instance.'],
     [/\/autoscaling\//, 'Present only on instances of an Auto Scaling group.'],
     [/\/user-data$/, 'The instance was launched without user data.'],
     [/\/public-(ipv4|hostname)/, 'The instance has no public IPv4 address, or its VPC gives no DNS names.'],
   ];
+  if (!categoryOf(path)?.optional) return undefined;
   const known = reasons.find(([pattern]) => pattern.test(path));
-  if (known) return known[1];
-  return categoryOf(path)?.optional ? 'This category is absent on many instances.' : undefined;
+  return known ? known[1] : 'This category is absent on many instances.';
 }

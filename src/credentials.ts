@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type IamInfo, iamInfo, type RoleCredentials, roleCredentials } from './decode.js';
 import { ImdsCredentialsError, ImdsDecodeError, type ImdsError, isImdsError } from './errors.js';
 import type { CredentialsEvent, Events } from './events.js';
@@ -138,7 +137,7 @@ export class CredentialsSource {
       now: () => performance.now(),
       wallClock: () => Date.now(),
       random: Math.random,
-      sleep,
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       ...circumstances,
     };
     this.#refreshes = new Flights(this.#circumstances.now);

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { isIP, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { type Allowance, type Counters, linkLocalAllowance } from './allowance.js';
 import { type Beacon, beacons, type Distance, measureDistance } from './distance.js';
 import { ImdsError, ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from './errors.js';
 import type { Events } from './events.js';
@@ -16,6 +17,7 @@ import {
   type Outcomes,
   pathOf,
   type Station,
+  socketOf,
   summaryOf,
   type Verdict,
   verdictOf,
@@ -71,6 +73,8 @@ export interface Patient {
   readonly residency?: Residency | undefined;
   /** What measures the distance. Default: the well-known services, if the endpoint is a well-known one, else nothing. */
   readonly beacons?: readonly Beacon[] | undefined;
+  /** What counts dropped packets, looked at only if the endpoint is a well-known one. Default: this machine. */
+  readonly counters?: Counters | undefined;
 }
 
 const tokenPath = '/latest/api/token';
@@ -134,6 +138,7 @@ export async function diagnose(patient: Patient, options: DiagnoseOptions = {}):
     region: env['AWS_REGION'] || env['AWS_DEFAULT_REGION'],
     disabledBy: settings.disabledBy,
     otherCredentials,
+    connectionDetail: '',
     tokenDetail: '',
     complaints: [],
     v1Withheld: false,
@@ -142,9 +147,10 @@ export async function diagnose(patient: Patient, options: DiagnoseOptions = {}):
 
   const wire = new Wire(patient, options.signal);
   try {
-    const [distance, exchange] = await Promise.all([
+    const [distance, exchange, allowance] = await Promise.all([
       measureDistance(patient.beacons ?? (family ? beacons[family] : []), options.signal),
       requestToken(wire),
+      family ? linkLocalAllowance(patient.counters, options.signal) : undefined,
       family ? noteRoutes(family, note) : undefined,
     ]);
     const read = await readAnything(wire, exchange);
@@ -155,6 +161,7 @@ export async function diagnose(patient: Patient, options: DiagnoseOptions = {}):
     note('token', exchange.status, exchange.detail);
     noteResponder(responder, note);
     noteDistance(distance, exchange, family, patient, note);
+    if (allowance) noteAllowance(allowance, note);
     note('read', read.status, read.detail);
 
     let outcomes: Outcomes = {
@@ -168,7 +175,7 @@ export async function diagnose(patient: Patient, options: DiagnoseOptions = {}):
     const withheldBy =
       options.v1Probe === false
         ? 'the caller'
-        : settings.v1ForbiddenBy?.endsWith('default')
+        : settings.origins['v1ForbiddenBy'] === 'default'
           ? undefined
           : settings.v1ForbiddenBy;
     const wouldTell = exchange.outcome === 'lost' && read.outcome === 'silent' && outcomes.distance !== 'near';
@@ -201,6 +208,7 @@ export async function diagnose(patient: Patient, options: DiagnoseOptions = {}):
         distance: distance?.hops,
         instanceId,
         region,
+        connectionDetail: exchange.connectionDetail,
         tokenDetail: exchange.outcome === 'granted' ? read.detail : exchange.detail,
         complaints: findings
           .filter(({ id, status }) => status === 'fail' && lateChecks.has(id))
@@ -252,7 +260,9 @@ function noteSettings(settings: Settings, note: Note): void {
   const given = Object.entries(settingNames)
     .filter(([name]) => (settings.origins[name] ?? 'default') !== 'default')
     .map(([name, read]) => `${name} ${String(read(settings))} (${settings.origins[name]})`);
-  const v1 = settings.v1ForbiddenBy?.endsWith('is true') ? [`no IMDSv1 (${settings.v1ForbiddenBy})`] : [];
+  // Where the option itself forbids it, the option has been told of.
+  const { v1ForbiddenBy, allowV1 } = settings.origins;
+  const v1 = v1ForbiddenBy === allowV1 ? [] : [`no IMDSv1 (${settings.v1ForbiddenBy})`];
   const all = [...given, ...v1];
   note('settings', 'ok', all.length === 0 ? `all by default: ${settings.endpoint}` : all.join(', '));
 }
@@ -263,6 +273,7 @@ function noteProxies(env: Patient['env'], { endpoint }: Settings, note: Note): v
   const exempt = `${env['NO_PROXY'] ?? ''},${env['no_proxy'] ?? ''}`.split(/[\s,]+/).filter(Boolean);
   const host = hostOf(endpoint);
   if (proxies.length === 0) note('proxy', 'ok', 'none in the environment');
+  else if (socketOf(endpoint)) note('proxy', 'ok', `${proxies.join(', ')} set, which a Unix socket does not heed`);
   else if (exempt.includes('*') || exempt.includes(host))
     note('proxy', 'ok', `${proxies.join(', ')} set, NO_PROXY exempts ${host}`);
   else
@@ -510,10 +521,18 @@ function unreachable(error: ImdsUnreachableError, took: string): Pick<Exchange, 
   const code = systemCode(error) ?? 'unknown';
   if (code === 'ETIMEDOUT')
     return { connection: 'silent', connectionDetail: `none within ${took}: packets are dropped` };
+  const ofSocket = socketFaults[code];
+  if (ofSocket) return { connection: 'refused', connectionDetail: `${ofSocket} (${code})` };
   // The kernel's own firewall gives these for a rejection; without any route there is no source address either.
   const connection = /^(ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EINVAL)$/.test(code) ? 'no-route' : 'refused';
   return { connection, connectionDetail: `${connection === 'refused' ? 'refused' : 'no way there'} (${code})` };
 }
+
+const socketFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
+  ENOTSOCK: 'that is no socket',
+  EACCES: 'this user may not open it',
+};
 
 const faultOf = (error: ImdsError | undefined): string =>
   error instanceof ImdsResponseError
@@ -654,6 +673,19 @@ function noteDistance(
     outcome === 'lost' && distance.hops > 1 ? 'fail' : 'ok',
     `${distance.hops} ${distance.hops === 1 ? 'hop' : 'hops'}, measured by ${by}${where}: the hop limit has to be ${distance.hops}`,
   );
+}
+
+function noteAllowance(allowance: Allowance, note: Note): void {
+  if ('why' in allowance) note('allowance', 'skip', `dropped packets are not counted: ${allowance.why}`);
+  else if (allowance.dropped === 0)
+    note('allowance', 'ok', `${allowance.device} has dropped none of the packets to IMDS`);
+  else
+    note(
+      'allowance',
+      'warn',
+      `${allowance.device} has dropped ${allowance.dropped} packets since it came up: more than 1024 a second went to ` +
+        'IMDS, DNS and time service (linklocal_allowance_exceeded)',
+    );
 }
 
 function noteIdentity(served: string | undefined, { instanceId }: Residency, note: Note): void {

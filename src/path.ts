@@ -19,6 +19,7 @@ export function absolutePath(path: string): string {
 /** What a URL would not carry unchanged to the service, in words. */
 function flawOf(path: string): string | undefined {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return 'is a URL: expected a path alone';
+  if (path === '') return 'is empty';
   if (path.startsWith('//')) return 'begins with a second slash';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\x00-\x1f\x7f]/.test(path)) return 'holds a control character';

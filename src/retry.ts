@@ -1,4 +1,3 @@
-import pRetry, { AbortError } from 'p-retry';
 import { ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from './errors.js';
 import type { Events } from './events.js';
 import type { Settings } from './settings.js';
@@ -21,6 +20,8 @@ export function mayHeal(error: unknown): boolean {
   return error.fault === 'reset' || error.fault === 'cut';
 }
 
+let library: typeof import('p-retry') | undefined;
+
 /** What bounds a series of attempts. */
 export interface Attempts {
   readonly settings: Pick<Settings, 'maxAttempts' | 'retryDelayMs'>;
@@ -40,7 +41,9 @@ export interface Attempts {
  *
  * @throws what the last attempt threw that was not cut short, or the signal's reason.
  */
-export function attempting<T>(attempt: () => Promise<T>, attempts: Attempts): Promise<T> {
+export async function attempting<T>(attempt: () => Promise<T>, attempts: Attempts): Promise<T> {
+  // Not needed to import this package, only to ask.
+  library ??= await import('p-retry');
   const { settings, events, path, until, now, signal } = attempts;
   let failure: unknown;
   // Timers may fire a millisecond early.
@@ -56,7 +59,7 @@ export function attempting<T>(attempt: () => Promise<T>, attempts: Attempts): Pr
       throw error;
     }
   };
-  return pRetry(timed, {
+  return await library.default(timed, {
     signal,
     retries: settings.maxAttempts - 1,
     factor: 2,
@@ -76,4 +79,5 @@ const isTimeout = (error: unknown): boolean =>
   error instanceof ImdsTimeoutError || error instanceof ImdsUnreachableError;
 
 /** Wraps a failure inside an attempt that no further attempt may follow. */
-export const final = (error: unknown): unknown => (error instanceof Error ? new AbortError(error) : error);
+export const final = (error: unknown): unknown =>
+  library && error instanceof Error ? new library.AbortError(error) : error;

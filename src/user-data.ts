@@ -1,6 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { buffer } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import type { SplitterChunk } from '@zone-eu/mailsplit';
 import { ImdsDecodeError } from './errors.js';
 import { piecesOf, type UserDataKind } from './user-data-kinds.js';
@@ -181,7 +179,7 @@ const gzipType = /^application\/(?:gzip|x-gzip|x-gunzip|x-compress)/;
 function unpacker(): (packed: Buffer, what: string) => Promise<Buffer> {
   let left = maxUnpackedBytes;
   return async (packed, what) => {
-    const { gunzip } = await import('node:zlib');
+    const [{ gunzip }, { promisify }] = await Promise.all([import('node:zlib'), import('node:util')]);
     try {
       const unpacked = await promisify(gunzip)(packed, { maxOutputLength: left });
       left -= unpacked.length;
@@ -235,6 +233,7 @@ async function readMime(archive: Buffer): Promise<{ leaves: Leaf[]; isCut: boole
   }
   if (bodies.size === 0) throw undecodable('The user data is MIME, but has no parts');
 
+  const { buffer } = await import('node:stream/consumers');
   const leaves: Leaf[] = [];
   for (const [node, chunks] of bodies) {
     const decoder = node.getDecoder();

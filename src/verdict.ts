@@ -59,7 +59,7 @@ const table: readonly Row[] = [
   ['foreign-responder', { token: ['lost'], read: ['unusable'], responder: ['other'] }],
   ['hop-limit', { token: ['lost'], distance: mayLose, read: ['token-demanded', 'token-ignored'] }],
   ['hop-limit', { token: ['lost'], distance: mayLose, v1: ['answered'] }],
-  ['enclave', { connection: noConnection, residency: ['enclave'] }],
+  ['enclave', { connection: noConnection, residency: ['enclave'], endpoint: ['well-known'] }],
   ['unreachable', { connection: noConnection, residency: ['ec2'] }],
   ['unreachable', { connection: noConnection, distance: ['near', 'far'] }],
   ['unreachable', { connection: noConnection, endpoint: ['custom'] }],
@@ -99,6 +99,8 @@ export interface Case {
   readonly disabledBy: string | undefined;
   /** Where credentials come from without IMDS, such as `EKS Pod Identity`. */
   readonly otherCredentials: string | undefined;
+  /** What the finding about the connection says. */
+  readonly connectionDetail: string;
   /** What the finding about the token says. */
   readonly tokenDetail: string;
   /** What a service that works has wrong all the same. */
@@ -114,11 +116,16 @@ const usualLimit = 2;
 export const neededLimit = ({ verdict, distance }: Pick<Case, 'verdict' | 'distance'>): number | undefined =>
   distance ?? (verdict === 'hop-limit' ? usualLimit : undefined);
 
+/** The path of an endpoint that is a Unix socket, which something forwards to IMDS. */
+export const socketOf = (endpoint: string): string | undefined =>
+  endpoint.startsWith('unix:') ? endpoint.slice('unix:'.length) : undefined;
+
 const hops = (count: number): string => `${count} ${count === 1 ? 'hop' : 'hops'}`;
 
 /** The verdict in one sentence. */
 export function summaryOf(found: Case): string {
   const { endpoint, distance, outcomes, residency, otherCredentials } = found;
+  const socket = socketOf(endpoint);
   const elsewhere = otherCredentials ? ` Credentials come from ${otherCredentials}, which does not need IMDS.` : '';
   const sentence = {
     healthy: () =>
@@ -127,17 +134,19 @@ export function summaryOf(found: Case): string {
       }.${found.complaints.map((complaint) => ` But ${complaint}.`).join('')}`,
     'hop-limit': () =>
       distance === undefined
-        ? `The token reply gets lost on its way here: HttpPutResponseHopLimit is too low for this process, ${usualLimit} is what a container usually needs.`
+        ? `The token reply gets lost on its way here: HttpPutResponseHopLimit is too low for ${socket ? 'what forwards this socket' : 'this process'}, ${usualLimit} is what a container usually needs.`
         : `The token reply gets lost on its way here: this process is ${hops(distance)} away, so HttpPutResponseHopLimit has to be ${distance}, and it is lower.`,
     'endpoint-disabled': () => 'The metadata endpoint of this instance is switched off (HttpEndpoint=disabled).',
     unreachable: () =>
-      ({
-        refused: `Nothing lets a connection to ${endpoint} through: it is refused, by a firewall rule or because nothing listens.`,
-        'no-route': `There is no route to ${endpoint} from here.`,
-        silent: `No connection to ${endpoint}: packets to it are dropped on the way.`,
-        made: '',
-        skipped: '',
-      })[outcomes.connection],
+      socket
+        ? `No connection to ${endpoint}: ${found.connectionDetail}.`
+        : {
+            refused: `Nothing lets a connection to ${endpoint} through: it is refused, by a firewall rule or because nothing listens.`,
+            'no-route': `There is no route to ${endpoint} from here.`,
+            silent: `No connection to ${endpoint}: packets to it are dropped on the way.`,
+            made: '',
+            skipped: '',
+          }[outcomes.connection],
     refused: () =>
       outcomes.token === 'forbidden'
         ? 'The service refuses to give a token but answers reads: something on the way adds X-Forwarded-For, or forbids the request itself.'
@@ -165,6 +174,7 @@ export function summaryOf(found: Case): string {
 export function fixesOf(found: Case): readonly Fix[] {
   const { verdict, residency, endpoint } = found;
   const address = hostOf(endpoint);
+  const socket = socketOf(endpoint);
   switch (verdict) {
     case 'healthy':
       return [];
@@ -175,7 +185,16 @@ export function fixesOf(found: Case): readonly Fix[] {
           command: modify(found, `--http-put-response-hop-limit ${neededLimit(found)}`),
           sideEffect: 'also lets every other container on this instance read the credentials of its role',
         },
-        ...(residency.hasHostNetwork ? [] : narrower(residency.container)),
+        ...(socket && !residency.isEnclave
+          ? [
+              {
+                why: 'forwards the socket on the host itself, where 1 hop is enough',
+                ...socketForwarder(socket, residency),
+              },
+            ]
+          : residency.hasHostNetwork
+            ? []
+            : narrower(residency.container)),
       ];
     case 'endpoint-disabled':
       return [
@@ -186,6 +205,16 @@ export function fixesOf(found: Case): readonly Fix[] {
         },
       ];
     case 'unreachable':
+      if (socket)
+        return [
+          { why: 'shows whether the socket is there, and who may open it', command: `ls -l ${socket}` },
+          {
+            why: residency.isEnclave
+              ? 'forwards it to the parent instance'
+              : 'forwards it to IMDS (run it on the instance)',
+            ...socketForwarder(socket, residency),
+          },
+        ];
       return found.outcomes.endpoint === 'custom'
         ? [{ why: 'shows whether anything listens there', command: `curl -v ${endpoint}/` }]
         : unreachableFixes(found, address);
@@ -193,8 +222,7 @@ export function fixesOf(found: Case): readonly Fix[] {
       return [
         {
           why: 'forwards connections rather than HTTP requests, so that no header is added',
-          command: 'socat TCP-LISTEN:1338,fork,reuseaddr TCP:169.254.169.254:80',
-          sideEffect: 'whoever reaches that port may read the credentials of the role',
+          ...(socket ? socketForwarder(socket, residency) : portForwarder),
         },
       ];
     case 'throttled':
@@ -206,6 +234,7 @@ export function fixesOf(found: Case): readonly Fix[] {
       ];
     case 'foreign-responder':
     case 'v1-only':
+      if (socket) return [{ why: 'shows what listens at the socket', command: `sudo ss -xlp src ${socket}` }];
       return [
         {
           why: `shows what redirects ${address} (run it on the host)`,
@@ -229,13 +258,31 @@ export function fixesOf(found: Case): readonly Fix[] {
         ...(found.v1Withheld && found.outcomes.token === 'lost'
           ? [{ why: 'may ask once without a token, which tells more', command: 'imds doctor' }]
           : []),
-        {
-          why: 'shows what is sent and what comes back while the doctor runs again',
-          command: `sudo tcpdump -ni any host ${address}`,
-        },
+        socket
+          ? {
+              why: 'shows what a token request comes to; the token itself is thrown away',
+              command:
+                `curl -v -o /dev/null -X PUT --unix-socket ${socket} ` +
+                '--header "X-aws-ec2-metadata-token-ttl-seconds: 1" http://localhost/latest/api/token',
+            }
+          : {
+              why: 'shows what is sent and what comes back while the doctor runs again',
+              command: `sudo tcpdump -ni any host ${address}`,
+            },
       ];
   }
 }
+
+const portForwarder: Omit<Fix, 'why'> = {
+  command: 'socat TCP-LISTEN:1338,fork,reuseaddr TCP:169.254.169.254:80',
+  sideEffect: 'whoever reaches that port may read the credentials of the role',
+};
+
+/** To IMDS on the host; in an enclave to the parent, which is CID 3 there and forwards its vsock port (docs/enclaves.md). */
+const socketForwarder = (path: string, { isEnclave }: Residency): Omit<Fix, 'why'> => ({
+  command: `socat UNIX-LISTEN:${path},fork,unlink-early,mode=660 ${isEnclave ? 'VSOCK-CONNECT:3:8002' : 'TCP:169.254.169.254:80'}`,
+  sideEffect: 'whoever may open that socket may read the credentials of the role',
+});
 
 function unreachableFixes(found: Case, address: string): readonly Fix[] {
   const isIpv6 = address.includes(':');
@@ -315,18 +362,20 @@ export interface Station {
 export function pathOf(found: Case): readonly Station[] {
   const { verdict, outcomes, residency, endpoint } = found;
   // Off EC2 there is no instance on the way, and at another endpoint nothing is known of it.
+  const socket = socketOf(endpoint);
   const isDirect = outcomes.endpoint === 'custom' || verdict === 'not-ec2';
   const routers = isDirect ? 0 : (neededLimit(found) ?? 1) - 1;
   // The one next to the instance is its own bridge; what lies before that is not known by name.
   const inner = Array.from({ length: routers }, (_, index) =>
     index === routers - 1 ? bridges[residency.container] : 'router',
   );
-  const target = outcomes.endpoint === 'custom' ? endpoint : verdict === 'foreign-responder' ? 'not IMDS' : 'IMDS';
-  const names = ['this process', ...inner, ...(isDirect ? [] : ['instance']), target];
+  const target =
+    outcomes.endpoint === 'custom' && !socket ? endpoint : verdict === 'foreign-responder' ? 'not IMDS' : 'IMDS';
+  const names = ['this process', ...(socket ? ['Unix socket'] : inner), ...(isDirect ? [] : ['instance']), target];
   const instance = names.length - 2;
   const broken = new Map<Verdict, number>([
     // With one router in between the place is known; with more, it may be one of the next, too.
-    ['hop-limit', Math.max(0, instance - 1)],
+    ['hop-limit', socket ? instance : Math.max(0, instance - 1)],
     ['unreachable', 0],
     ['not-ec2', 0],
     ['enclave', 0],

@@ -78,7 +78,8 @@ function remedy({ why, command, sideEffect }: Fix, isFirst: boolean, columns: nu
 
 /** A command in lines that fit, continued so that all of them can be pasted together. */
 function continued(command: string, columns: number): readonly string[] {
-  const words = printable(command).split(/ (?=--)/);
+  // Before an option, or an address of socat.
+  const words = printable(command).split(/ (?=--|[A-Z-]+:)/);
   const lines: string[] = [];
   for (const word of words) {
     const longer = lines.length === 0 ? `    ${word}` : `${lines.at(-1)} ${word}`;

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import type { Imds } from '../client.js';
+import { Imds } from '../client.js';
 import type { Context } from './command.js';
 import { exitCodes } from './exit-codes.js';
 import { clientOptions } from './global-options.js';
@@ -38,7 +38,6 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     paint,
     signal,
     async connect(options) {
-      const { Imds } = await import('../client.js');
       const client = new Imds({ ...clientOptions(program, verboseLogger(io.stderr)), ...options });
       clients.add(client);
       if (signal.aborted) client.close();
@@ -57,6 +56,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       columns: Math.min(io.stdout.columns ?? 100, 100),
       paint,
     },
+    args[0],
   );
 
   io.signals.on('SIGINT', interrupt);

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
-import { type Run, withExamples } from './command.js';
+import { type AddCommand, type Run, withExamples } from './command.js';
 import { categories } from './commands/categories.js';
 import { completion } from './commands/completion.js';
 import { credentials } from './commands/credentials.js';
@@ -16,8 +16,20 @@ import { exitCodeMeanings } from './exit-codes.js';
 import { addGlobalOptions } from './global-options.js';
 import type { Paint } from './paint.js';
 
-/** All commands, in the order of the help. */
-const commands = [get, list, credentials, identity, network, userData, token, categories, doctor, emulate, completion];
+/** All commands by their names, in the order of the help. */
+const commands: Readonly<Record<string, AddCommand>> = {
+  get,
+  list,
+  credentials,
+  identity,
+  network,
+  'user-data': userData,
+  token,
+  categories,
+  doctor,
+  emulate,
+  completion,
+};
 
 const environment = {
   AWS_EC2_METADATA_SERVICE_ENDPOINT: 'as --endpoint',
@@ -37,8 +49,12 @@ export interface HelpOutput {
   readonly paint: Paint;
 }
 
-/** The parser with all commands. It never ends the process: it throws `CommanderError`, also once it has printed help. */
-export function createProgram(run: Run, { write, columns, paint }: HelpOutput): Command {
+/**
+ * The parser. It never ends the process: it throws `CommanderError`, also once it has printed help.
+ *
+ * @param first the first argument: where it names a command, the parser has that one alone, since start-up time counts
+ */
+export function createProgram(run: Run, { write, columns, paint }: HelpOutput, first = ''): Command {
   const program = new Command('imds')
     .exitOverride()
     .configureOutput({
@@ -72,7 +88,8 @@ export function createProgram(run: Run, { write, columns, paint }: HelpOutput): 
     .helpCommand('help [command]', 'print help, also for a command')
     .addHelpText('after', () => `\n${appendix(paint)}`);
   addGlobalOptions(program);
-  for (const add of commands) add(program, run);
+  const named = Object.hasOwn(commands, first) ? commands[first] : undefined;
+  for (const add of named ? [named] : Object.values(commands)) add(program, run);
   return program;
 }
 

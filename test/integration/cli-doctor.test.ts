@@ -69,6 +69,20 @@ describe('imds doctor', () => {
     assert.ok(!stdout.toString().includes('\x1b'));
   });
 
+  it('draws a Unix socket that is not there, and the command that makes it', async () => {
+    const terminal = new Terminal({ env: { LANG: 'C.UTF-8' } });
+    const { code, stdout } = await terminal.run('doctor', '--endpoint', 'unix:/run/imds-absent/imds.sock');
+    const text = stdout.toString();
+    assert.equal(code, 3);
+    assert.match(text, /^\n {2}this process ──╳── Unix socket ── IMDS\n {17}↑ nothing gets through\n/);
+    assert.match(
+      text,
+      /\nNo connection to unix:\/run\/imds-absent\/imds.sock: there is no such socket\n\(ENOENT\)\.\n/,
+    );
+    assert.match(text, /\n {4}socat UNIX-LISTEN:\/run\/imds-absent\/imds.sock,\S*mode=660 \\\n {6}\S+:\S+\n/);
+    assert.ok(text.split('\n').every((line) => line.length <= 80));
+  });
+
   it('fits into a narrow terminal, with colours', async () => {
     emulator.configure({ hops: 1 });
     const { stdout } = await doctor(new Terminal({ tty: true, columns: 60, env: { LANG: 'C.UTF-8' } }));

@@ -84,6 +84,7 @@ describe('imds identity', () => {
     const { code, stdout, stderr } = await run('--verify');
     assert.deepEqual([code, stdout.toString()], [8, '']);
     assert.match(stderr, /rsa2048 signature does not hold with the key for region us-east-1/);
+    assert.match(stderr, /hint: AWS did not sign this document\. That of an emulator is signed by nobody/);
   });
 
   it('refuses a kind it does not know and a certificate that it cannot read, with 2', async () => {

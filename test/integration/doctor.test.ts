@@ -238,6 +238,23 @@ describe('the doctor', () => {
         assert.equal(diagnosis.verdict, 'inconclusive');
         assert.ok(seen.every(({ headers }) => headers['x-aws-ec2-metadata-token']));
       });
+
+    it('makes none that the environment forbids, and says so', async () => {
+      const seen: http.IncomingMessage[] = [];
+      process.env['AWS_EC2_METADATA_V1_DISABLED'] = 'true';
+      try {
+        const diagnosis = await examine(await stubborn(seen));
+        assert.equal(diagnosis.verdict, 'inconclusive');
+        assert.match(
+          finding(diagnosis, 'settings')?.detail ?? '',
+          /no IMDSv1 \(AWS_EC2_METADATA_V1_DISABLED is true\)$/,
+        );
+        assert.match(finding(diagnosis, 'v1')?.detail ?? '', /forbidden by AWS_EC2_METADATA_V1_DISABLED is true$/);
+        assert.ok(seen.every(({ headers }) => headers['x-aws-ec2-metadata-token']));
+      } finally {
+        delete process.env['AWS_EC2_METADATA_V1_DISABLED'];
+      }
+    });
   });
 
   it('takes less than three seconds when everything is silent', async () => {
@@ -318,7 +335,10 @@ describe('the doctor', () => {
 
   it('asks a custom endpoint and nothing else', async () => {
     const { url } = await emulator();
+    const counters = { read: () => assert.fail('a file was read'), statistics: () => assert.fail('ethtool was run') };
     // The guard of the tests fails this one for a datagram or connection to anywhere beyond loopback.
-    assert.equal(finding(await examine(url), 'distance')?.status, 'skip');
+    const diagnosis = await examine(url, { counters });
+    assert.equal(finding(diagnosis, 'distance')?.status, 'skip');
+    assert.equal(finding(diagnosis, 'allowance'), undefined);
   });
 });

@@ -15,11 +15,12 @@ const published = [
   /^package\.json$/,
   /^(README|CHANGELOG)\.md$/,
   /^LICENSE$/,
-  /^dist\/[a-z-]+\.(js|d\.ts)$/,
-  /^dist\/emulator\/[a-z-]+\.(js|d\.ts)$/,
+  /^dist\/(emulator\/)?index\.js$/,
+  /^dist\/[a-z-]+-[A-Z0-9]{8}\.js$/,
+  /^dist\/(emulator\/)?[a-z-]+\.d\.ts$/,
   /^dist\/cli\/imds\.js$/,
   /^dist\/cli\/[a-z-]+-[A-Z0-9]{8}\.js$/,
-  /^dist\/cli\/THIRD-PARTY-LICENSES\.txt$/,
+  /^dist\/THIRD-PARTY-LICENSES\.txt$/,
 ];
 
 /** Every name that users may import: values exactly, and the types that must not go. */

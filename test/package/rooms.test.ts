@@ -28,7 +28,7 @@ const rooms = [
   ['identity-cms'],
   ['identity-trust'],
   ['credentials', 'identity', 'network', 'watch'],
-  ['distance', 'verdict'],
+  ['distance', 'allowance', 'verdict'],
   ['doctor'],
   ['client'],
   ['index'],

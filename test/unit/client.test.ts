@@ -590,7 +590,7 @@ describe('the client', () => {
         imds.instanceId({ signal }),
         imds.get('instance-id', { signal }),
         imds.getBuffer('instance-id', { signal }),
-        imds.list('', { signal }),
+        imds.list('placement/', { signal }),
         imds.region({ signal }),
         imds.accountId({ signal }),
         imds.tags({ signal }),

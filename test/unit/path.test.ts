@@ -6,7 +6,6 @@ describe('the path rule', () => {
   const accepted: readonly [string, string][] = [
     ['instance-id', '/latest/meta-data/instance-id'],
     ['placement/region', '/latest/meta-data/placement/region'],
-    ['', '/latest/meta-data/'],
     ['network/interfaces/macs/0e:49:61:0f:c3:11/', '/latest/meta-data/network/interfaces/macs/0e:49:61:0f:c3:11/'],
     ['meta-data', '/latest/meta-data'],
     ['meta-data/', '/latest/meta-data/'],
@@ -35,6 +34,7 @@ describe('the path rule', () => {
   }
 
   const refused: readonly [string, RegExp][] = [
+    ['', /is empty/],
     ['http://169.254.169.254/latest/', /is a URL: expected a path alone/],
     ['HTTP://x', /is a URL/],
     ['//evil/', /begins with a second slash/],

@@ -35,6 +35,7 @@ const plain: Case = {
   region: undefined,
   disabledBy: undefined,
   otherCredentials: undefined,
+  connectionDetail: 'there is no such socket (ENOENT)',
   tokenDetail: 'answered 400',
   complaints: [],
   v1Withheld: false,
@@ -70,6 +71,10 @@ const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
   ['inconclusive', { read: 'silent' }],
   ['inconclusive', { token: 'unusable', read: 'unusable' }],
   ['enclave', { connection: 'no-route', token: 'skipped', read: 'skipped', residency: 'enclave' }],
+  [
+    'unreachable',
+    { connection: 'refused', token: 'skipped', read: 'skipped', residency: 'enclave', endpoint: 'custom' },
+  ],
   ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', residency: 'ec2', distance: 'unknown' }],
   ['unreachable', { connection: 'refused', token: 'skipped', read: 'skipped', distance: 'far' }],
   [
@@ -162,5 +167,56 @@ describe('the summary', () => {
       summaryOf({ ...plain, complaints: ['role: web: AssumeRoleUnauthorizedAccess'] }),
       /works.*AssumeRoleUnauthorizedAccess/,
     );
+  });
+});
+
+describe('with a Unix socket for an endpoint', () => {
+  const verdicts = [...new Set(rows.map(([verdict]) => verdict))];
+  const through = (verdict: Verdict, isEnclave = false): Case => ({
+    ...plain,
+    verdict,
+    outcomes: { ...nothing, ...rows.find(([its]) => its === verdict)?.[1], endpoint: 'custom', distance: 'unknown' },
+    endpoint: 'unix:/run/imds.sock',
+    residency: { ...host, isEnclave },
+    disabledBy: 'AWS_EC2_METADATA_DISABLED',
+  });
+
+  for (const verdict of verdicts)
+    it(`draws the socket on the way, and names no network address of it, for ${verdict}`, () => {
+      const found = through(verdict);
+      assert.deepEqual(
+        pathOf(found).map(({ name }) => name),
+        ['this process', 'Unix socket', verdict === 'foreign-responder' ? 'not IMDS' : 'IMDS'],
+      );
+      const text = `${summaryOf(found)} ${fixesOf(found).map(({ command }) => command)}`;
+      assert.doesNotMatch(text, /grep *(,|;|$)|tcpdump|TCP-LISTEN|(ls|src|host|socket) *$/);
+    });
+
+  const breaks: readonly (readonly [Verdict, string])[] = [
+    ['unreachable', 'this process'],
+    ['hop-limit', 'Unix socket'],
+    ['endpoint-disabled', 'Unix socket'],
+    ['refused', 'Unix socket'],
+  ];
+  for (const [verdict, place] of breaks)
+    it(`breaks the way after "${place}" for ${verdict}`, () =>
+      assert.equal(pathOf(through(verdict)).find(({ brokenAfter }) => brokenAfter)?.name, place));
+
+  it('says what is wrong with the socket, and how to make it: on the host, or in an enclave', () => {
+    assert.equal(
+      summaryOf(through('unreachable')),
+      'No connection to unix:/run/imds.sock: there is no such socket (ENOENT).',
+    );
+    const commands = [false, true].map((isEnclave) => fixesOf(through('unreachable', isEnclave))[1]?.command);
+    assert.deepEqual(commands, [
+      'socat UNIX-LISTEN:/run/imds.sock,fork,unlink-early,mode=660 TCP:169.254.169.254:80',
+      'socat UNIX-LISTEN:/run/imds.sock,fork,unlink-early,mode=660 VSOCK-CONNECT:3:8002',
+    ]);
+  });
+
+  it('blames the hop limit of what forwards it, and puts that on the host', () => {
+    const found = through('hop-limit');
+    assert.match(summaryOf(found), /too low for what forwards this socket/);
+    assert.match(fixesOf(found)[1]?.why ?? '', /on the host itself, where 1 hop is enough/);
   });
 });

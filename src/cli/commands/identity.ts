@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { ImdsIdentityError } from '../../errors.js';
 import type { IdentityCertificate, IdentitySignatureKind, VerifiedIdentity } from '../../identity.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
-import { codeOf, misuse } from '../failure.js';
+import { codeOf, Failure, misuse } from '../failure.js';
 import { writeServed } from '../io.js';
 import { oneOf } from '../option-values.js';
 import { printable } from '../text.js';
@@ -51,12 +52,23 @@ export const identity: AddCommand = (program, run) => {
           imds.getBuffer(`dynamic/instance-identity/${kind}`),
         ]);
         const certificates = certificate ? [await trusted(certificate, kind, await imds.region())] : [];
-        const verified = await verifyIdentityDocument({ kind, signature, document }, { certificates });
+        const verified = await verifyIdentityDocument({ kind, signature, document }, { certificates }).catch(
+          unlessForged,
+        );
         await io.stdout.write(json ? jsonText({ verified: true, ...verified }) : verdict(verified));
         return exitCodes.done;
       }),
     );
 };
+
+/** Here nothing was retyped on the way, which is what the library's own hint is about. */
+function unlessForged(error: unknown): never {
+  if (!(error instanceof ImdsIdentityError) || error.reason !== 'signature') throw error;
+  throw new Failure(exitCodes.unusable, error.message, {
+    hint: 'AWS did not sign this document. That of an emulator is signed by nobody; --certificate FILE trusts another key.',
+    cause: error,
+  });
+}
 
 async function trusted(file: string, kind: IdentitySignatureKind, region: string): Promise<IdentityCertificate> {
   try {
