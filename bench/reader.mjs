@@ -1,0 +1,69 @@
+/** Reads one value over and over, in one of several ways. Each message is a number of reads; the answer is their time. */
+import { Agent, get } from 'node:http';
+import { path } from './measure.mjs';
+
+const [way, endpoint] = process.argv.slice(2);
+const url = endpoint + path;
+// The server gives any token; these ways bear one as a client with a session does.
+const headers = { 'x-aws-ec2-metadata-token': 'AQAEAFSFnbFzRBpzwAhu9nGcqRnDiO1mBqTHV8vnsIKPm5yC7HJFKg==' };
+
+/** @param {import('node:stream').Readable} stream */
+const text = (stream) =>
+  new Promise((resolve, reject) => {
+    const chunks = [];
+    stream.on('data', (chunk) => chunks.push(chunk));
+    stream.once('end', () => resolve(Buffer.concat(chunks).toString()));
+    stream.once('error', reject);
+  });
+
+const ways = {
+  http() {
+    const agent = new Agent();
+    return () =>
+      new Promise((resolve, reject) => {
+        get(url, { agent, headers }, (response) => text(response).then(resolve, reject)).once('error', reject);
+      });
+  },
+
+  // With the options that imds gives it.
+  async got() {
+    const { default: got } = await import('got');
+    const client = got.extend({
+      agent: { http: new Agent() },
+      retry: { limit: 0 },
+      followRedirect: false,
+      throwHttpErrors: false,
+      decompress: false,
+      headers: { 'user-agent': 'imds/0.0.0' },
+    });
+    return () => text(client.stream(url, { method: 'GET', headers, timeout: { connect: 1000, request: 1000 } }));
+  },
+
+  async 'got-retry'() {
+    const { default: retry } = await import('p-retry');
+    const read = await ways.got();
+    const options = { retries: 2, factor: 2, minTimeout: 100, randomize: true, maxRetryTime: 5000 };
+    return () => retry(read, { ...options, shouldRetry: () => true });
+  },
+
+  async imds() {
+    const { Imds } = await import('imds');
+    const imds = new Imds({ endpoint, cache: false });
+    return () => imds.instanceId();
+  },
+
+  async aws() {
+    const { MetadataService } = await import('@aws-sdk/ec2-metadata-service');
+    const service = new MetadataService({ endpoint });
+    return () => service.request(path, {});
+  },
+};
+
+const read = await ways[way]();
+process.on('message', async (reads) => {
+  const start = performance.now();
+  for (let done = 0; done < reads; done += 1) await read();
+  process.send((performance.now() - start) / reads);
+});
+process.on('disconnect', () => process.exit());
+process.send(way);

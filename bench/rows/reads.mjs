@@ -1,0 +1,57 @@
+import { atLeast, atMost, helper, interleaved, line, milliseconds, startServer } from '../measure.mjs';
+
+// How well the code of a process is compiled is partly luck, so each way has several that take turns.
+const processes = 3;
+const rounds = 75;
+const readsPerRound = 25;
+
+const ways = {
+  http: 'bare node:http GET with its own agent',
+  got: 'got.stream with the options imds gives it',
+  'got-retry': 'the same within p-retry',
+  imds: 'imds.instanceId()',
+  aws: 'MetadataService.request',
+};
+
+/** @type {import('../measure.mjs').Row} */
+export const row = {
+  name: 'reads',
+  what: `one value, cache off, one read after the other; medians of ${rounds} rounds of ${readsPerRound}`,
+  limit: {
+    'reads per second against @aws-sdk/ec2-metadata-service': atLeast(1.3),
+    'time of a read against a bare node:http GET': atMost(1.9),
+  },
+
+  async run() {
+    const server = await startServer();
+    const readers = [];
+    const subjects = {};
+    for (const way of Object.keys(ways)) {
+      const alike = [];
+      for (let number = 0; number < processes; number += 1) {
+        const reader = await helper('reader.mjs', way, server.endpoint);
+        // Until its code is compiled as it will be.
+        await reader.ask(500);
+        alike.push(reader);
+      }
+      readers.push(...alike);
+      let turn = 0;
+      subjects[way] = () => alike[turn++ % processes].ask(readsPerRound);
+    }
+    const ms = await interleaved(rounds, subjects);
+    for (const reader of readers) reader.end();
+    server.end();
+
+    return {
+      lines: Object.entries(ways).map(([way, what]) => {
+        const perSecond = `${(1000 / ms[way]).toFixed(0).padStart(6)} /s`;
+        const times = `${(ms[way] / ms.http).toFixed(2)} times node:http`;
+        return line(what, `${milliseconds(ms[way], 3)}  ${perSecond}  ${times}`);
+      }),
+      figures: {
+        'reads per second against @aws-sdk/ec2-metadata-service': ms.aws / ms.imds,
+        'time of a read against a bare node:http GET': ms.imds / ms.http,
+      },
+    };
+  },
+};
