@@ -66,7 +66,7 @@ export async function readTree(imds: Imds, path: string): Promise<Directory | Va
         fault: 'too-large',
         hint: 'Something other than IMDS answers at this address. Check the endpoint.',
       });
-    const names = await inTurn(() => imds.list(directory === '' ? undefined : directory));
+    const names = await inTurn(() => imds.list(directory));
     const entries = await Promise.all(names.map((name) => entry(directory, name)));
     return { entries: entries.filter((found) => found !== undefined) };
   }

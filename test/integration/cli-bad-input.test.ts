@@ -50,6 +50,7 @@ const misuses: readonly Case[] = [
   wrong('a path with a query', get('placement/region?x=1'), '"placement/region?x=1"', '?'),
   wrong('a path with a fragment', get('placement/region#x'), '"placement/region#x"', '#'),
   wrong('a whole URL', get('http://169.254.169.254/latest/'), '"http://169.254.169.254/latest/"', 'URL'),
+  wrong('an empty path', get(''), '""', 'is empty'),
   wrong('a path with two leading slashes', get('//evil/'), '"//evil/"', 'second slash'),
   wrong('one bad path among others', ['get', 'mac', 'a b', 'instance-id'], '"a b"', 'space'),
   wrong('a directory whose path climbs', ['list', '-r', 'iam/..'], '"iam/.."', '..'),

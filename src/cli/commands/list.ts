@@ -39,7 +39,7 @@ export const list: AddCommand = (program, run) => {
 
         if (recursive) {
           const { readTree, treeJson, treeLines } = await import('../tree.js');
-          const tree = await readTree(imds, path ?? '');
+          const tree = await readTree(imds, path ?? 'meta-data/');
           await io.stdout.write(json ? jsonText(treeJson(tree)) : treeLines(tree, path ?? ''));
         } else {
           const names = await imds.list(path);
