@@ -18,8 +18,7 @@ const published = [
   /^dist\/(emulator\/)?index\.js$/,
   /^dist\/[a-z-]+-[A-Z0-9]{8}\.js$/,
   /^dist\/(emulator\/)?[a-z-]+\.d\.ts$/,
-  /^dist\/cli\/imds\.js$/,
-  /^dist\/cli\/[a-z-]+-[A-Z0-9]{8}\.js$/,
+  /^dist\/cli\/(imds|got|p-retry)\.js$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
 ];
 
