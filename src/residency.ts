@@ -1,6 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
-
 /**
  * What kind of container a process is in: `kubernetes` for a pod, `ecs` and `fargate` for a task, `container` where no
  * more is known, `none` on the machine itself.
@@ -41,13 +38,14 @@ export interface Facts {
 export const machineFacts = (env: Facts['env'] = {}): Facts => ({
   read(path) {
     try {
-      return readFileSync(path, 'utf8').trim();
+      return process.getBuiltinModule('node:fs').readFileSync(path, 'utf8').trim();
     } catch {
       return undefined;
     }
   },
-  exists: existsSync,
-  interfaces: () => Object.keys(networkInterfaces()),
+  // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
+  exists: (path) => process.getBuiltinModule('node:fs').existsSync(path),
+  interfaces: () => Object.keys(process.getBuiltinModule('node:os').networkInterfaces()),
   env,
 });
 

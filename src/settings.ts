@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { parse as parseIni } from 'ini';
 import { ImdsSettingsError } from './errors.js';
 import type { Logger } from './events.js';
@@ -455,6 +452,10 @@ function sharedConfig(configFile: string | undefined, profile: Found<string> | u
   };
 
   function load(): Readonly<Record<string, unknown>> {
+    // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
+    const { readFileSync } = process.getBuiltinModule('node:fs');
+    const { homedir } = process.getBuiltinModule('node:os');
+    const { join } = process.getBuiltinModule('node:path');
     const path = configFile ? configFile.replace(/^~(?=\/|$)/, homedir()) : join(homedir(), '.aws', 'config');
     where = `profile ${name} of ${path}`;
     let text: string;
