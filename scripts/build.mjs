@@ -82,6 +82,7 @@ const common = {
 /** @type {import('esbuild').BuildOptions} */
 const library = {
   ...common,
+  minifyWhitespace: true,
   entryPoints: { index: 'src/index.ts', 'emulator/index': 'src/emulator/index.ts' },
   external: Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies),
 };

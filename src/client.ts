@@ -313,7 +313,7 @@ export class Imds {
   async #fetch(path: string, until: number): Promise<Entry> {
     const { session } = this.#connect();
     const life = this.#cache?.lives ?? 0;
-    const answer = await session.read(path, until);
+    const [answer] = await Promise.all([session.read(path, until), this.#cache?.open()]);
     const entry: Entry = { body: answer.statusCode === 404 ? undefined : answer.body };
     if (this.#cache) {
       const keep = maximumAge(path, entry.body, this.#liveMaxAgeMs, servedAt(answer));

@@ -46,8 +46,8 @@ export async function attempting<T>(attempt: () => Promise<T>, attempts: Attempt
   library ??= await import('p-retry');
   const { settings, events, path, until, now, signal } = attempts;
   let failure: unknown;
-  // Timers may fire a millisecond early.
-  const isOver = (): boolean => now() >= until - 1;
+  // Timers cut fractions of a millisecond off, and may fire one early.
+  const isOver = (): boolean => now() >= until - 2;
   const timed = async (): Promise<T> => {
     if (failure !== undefined && isOver()) throw final(failure);
     try {

@@ -10,9 +10,10 @@ const not: Keep = { forMs: 0, overStop: true };
 describe('the cache', () => {
   let time: number;
   let cache: Cache;
-  beforeEach(() => {
+  beforeEach(async () => {
     time = 0;
     cache = new Cache(10, () => time);
+    await cache.open();
   });
 
   it('knows nothing at first', () => assert.equal(cache.get('/a'), undefined));
@@ -93,8 +94,9 @@ describe('the cache', () => {
     assert.ok(cache.get('/10'));
   });
 
-  it('holds no more than 16 MiB together, whatever the number of entries', () => {
+  it('holds no more than 16 MiB together, whatever the number of entries', async () => {
     cache = new Cache(1000, () => time);
+    await cache.open();
     const large = { body: Buffer.alloc(1024 * 1024) };
     for (let index = 0; index < 40; index++) cache.set(`/${index}`, large, forLife, cache.lives);
     const kept = Array.from({ length: 40 }, (_, index) => cache.get(`/${index}`)).filter((each) => each !== undefined);
