@@ -1,9 +1,11 @@
 import { atLeast, atMost, helper, interleaved, line, milliseconds, startServer } from '../measure.mjs';
 
 // How well the code of a process is compiled is partly luck, so each way has several that take turns.
-const processes = 3;
-const rounds = 75;
-const readsPerRound = 25;
+const processes = 2;
+// The engine goes on compiling for about two thousand reads.
+const readsBefore = 2000;
+const rounds = 30;
+const readsPerRound = 100;
 
 const ways = {
   http: 'bare node:http GET with its own agent',
@@ -30,8 +32,7 @@ export const row = {
       const alike = [];
       for (let number = 0; number < processes; number += 1) {
         const reader = await helper('reader.mjs', way, server.endpoint);
-        // Until its code is compiled as it will be.
-        await reader.ask(500);
+        await reader.ask(readsBefore);
         alike.push(reader);
       }
       readers.push(...alike);
