@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../../src/errors.js';
 import { Events } from '../../src/events.js';
+import { attempting } from '../../src/retry.js';
 import { Session } from '../../src/session.js';
 import { resolveSettings } from '../../src/settings.js';
 import type { Answer, Exchange } from '../../src/transport.js';
@@ -236,6 +237,14 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
 }
 
 describe('the session, in any order of events', () => {
+  // p-retry is loaded by the first attempt there is, which takes time that the model knows nothing of.
+  before(async () => {
+    const settings = { maxAttempts: 1, retryDelayMs: 0 };
+    const { signal } = new AbortController();
+    const attempts = { settings, events: new Events(undefined), path: '/', until: 1, now: () => 0, signal };
+    await attempting(async () => {}, attempts);
+  });
+
   it('never sends a token past its end or after its refusal, nor two token requests at a time, nor lets a call hang', async () => {
     await fc.assert(
       fc.asyncProperty(story, async (told) => {
