@@ -56,7 +56,7 @@ export interface Imds extends Categories {}
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor assigns every accessor of the interface
 export class Imds {
   readonly #settings: () => Settings;
   readonly #events: Events;
