@@ -1,5 +1,6 @@
 /** Reads one value over and over, in one of several ways. Each message is a number of reads; the answer is their time. */
-import { Agent, get } from 'node:http';
+import { Agent, get, request } from 'node:http';
+import { connect } from 'node:net';
 import { path } from './measure.mjs';
 
 const [way, endpoint] = process.argv.slice(2);
@@ -29,7 +30,8 @@ const ways = {
   async got() {
     const { default: got } = await import('got');
     const client = got.extend({
-      agent: { http: new Agent() },
+      request: (url, { method, headers }, answered) =>
+        request(url, { method, headers, createConnection: connect }, answered),
       retry: { limit: 0 },
       followRedirect: false,
       throwHttpErrors: false,

@@ -64,8 +64,11 @@ export async function attempting<T>(attempt: () => Promise<T>, attempts: Attempt
     retries: settings.maxAttempts - 1,
     factor: 2,
     minTimeout: settings.retryDelayMs,
+    maxTimeout: Number.POSITIVE_INFINITY,
     randomize: true,
     maxRetryTime: Math.max(0, until - now()),
+    onFailedAttempt: () => {},
+    shouldConsumeRetry: () => true,
     shouldRetry: ({ error, attemptNumber }) => {
       const again = mayHeal(error) && !isOver();
       if (again && events.wanted('retry'))

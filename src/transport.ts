@@ -1,4 +1,4 @@
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Got, RequestError } from 'got';
 import {
@@ -182,11 +182,16 @@ const tooLarge = (target: string): ImdsError =>
   });
 
 async function load(): Promise<Got> {
-  const [{ default: got }, { Agent }] = await Promise.all([import('got'), import('node:http')]);
+  const [{ default: got }, http, net] = await Promise.all([import('got'), import('node:http'), import('node:net')]);
   return got.extend({
-    // Through the global agent, NODE_USE_ENV_PROXY=1 would send every read, token included, to HTTP_PROXY. IMDS closes
-    // each connection, so there is nothing to keep alive.
-    agent: { http: new Agent({ keepAlive: false }) },
+    // Of got's thirty options for node:http most are for TLS and undefined, and node:http copies all of them again and
+    // again. IMDS closes each connection, so there is nothing for an agent to keep; and through the global one,
+    // NODE_USE_ENV_PROXY=1 would send every read, token included, to HTTP_PROXY.
+    request: (url, { method, headers, socketPath, path = url.pathname }, answered) => {
+      const createConnection = ({ host, port }: ClientRequestArgs): Socket =>
+        socketPath ? net.connect(socketPath) : net.connect(Number(port), host ?? undefined);
+      return http.request(url, { method, headers, path, socketPath, createConnection }, answered);
+    },
     retry: { limit: 0 },
     followRedirect: false,
     throwHttpErrors: false,
