@@ -20,7 +20,7 @@ export const row = {
     const ms = await interleaved(rounds, {
       node: () => timeProcess(['-e', '0'], ''),
       http: () => timeProcess([file('../get-with-http.mjs'), endpoint], id),
-      imds: () => timeProcess([file('../../dist/cli/imds.js'), 'get', 'instance-id', '--endpoint', endpoint], id),
+      imds: () => timeProcess([file('../../dist/cli/imds.cjs'), 'get', 'instance-id', '--endpoint', endpoint], id),
       aws: () => timeProcess([file('../get-with-aws.mjs'), endpoint], id),
     });
     server.end();

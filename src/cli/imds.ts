@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `imds` command: the one file that touches the process. */
 import { isatty, type WriteStream } from 'node:tty';
+import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
 import { main } from './main.js';
 
@@ -17,10 +18,14 @@ function output(stream: WriteStream): Output {
   };
 }
 
-process.exitCode = await main(process.argv.slice(2), {
+// Until `main` is done: if nothing is left that could finish it, that is a failure too.
+process.exitCode = exitCodes.failure;
+void main(process.argv.slice(2), {
   stdout: output(process.stdout),
   stderr: output(process.stderr),
   stdinIsTTY: isatty(0),
   env: process.env,
   signals: process,
+}).then((code) => {
+  process.exitCode = code;
 });

@@ -17,7 +17,7 @@ export interface Outcome {
 }
 
 /** The built command. */
-export const binary = resolve('dist/cli/imds.js');
+export const binary = resolve('dist/cli/imds.cjs');
 
 /** Stands in for a process: keeps what is written to it. */
 export class Terminal {

@@ -18,7 +18,7 @@ const published = [
   /^dist\/(emulator\/)?index\.js$/,
   /^dist\/[a-z-]+-[A-Z0-9]{8}\.js$/,
   /^dist\/(emulator\/)?[a-z-]+\.d\.ts$/,
-  /^dist\/cli\/(imds|got|p-retry)\.js$/,
+  /^dist\/cli\/(imds|got|p-retry|emulator)\.cjs$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
 ];
 
@@ -128,7 +128,7 @@ describe('the packed package, installed into an empty folder', () => {
   const evaluate = (code: string): string => run(process.execPath, ['--input-type=module', '--eval', code]);
 
   before(() => {
-    assert.ok(existsSync('dist/cli/imds.js'), 'there is no build to pack; `npm run build` makes one');
+    assert.ok(existsSync('dist/cli/imds.cjs'), 'there is no build to pack; `npm run build` makes one');
     folder = mkdtempSync(join(tmpdir(), 'imds-package-'));
     const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
     const [packed] = JSON.parse(run('npm', pack, { cwd: process.cwd(), env: process.env }));
@@ -185,7 +185,7 @@ describe('the packed package, installed into an empty folder', () => {
   it('imports its own files, Node and its dependencies, and the command line only the one that is not bundled', async () => {
     const { metafile } = await build({
       absWorkingDir: installed,
-      entryPoints: files.map(({ path }) => path).filter((path) => path.endsWith('.js')),
+      entryPoints: files.map(({ path }) => path).filter((path) => /\.c?js$/.test(path)),
       outdir: 'unwritten',
       write: false,
       bundle: true,
