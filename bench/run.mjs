@@ -9,6 +9,7 @@ import { cleanEnv } from './measure.mjs';
 import { row as cached } from './rows/cached.mjs';
 import { row as command } from './rows/command.mjs';
 import { row as credentials } from './rows/credentials.mjs';
+import { row as emulator } from './rows/emulator.mjs';
 import { row as heap } from './rows/heap.mjs';
 import { row as identity } from './rows/identity.mjs';
 import { row as importing } from './rows/import.mjs';
@@ -16,7 +17,7 @@ import { row as network } from './rows/network.mjs';
 import { row as reads } from './rows/reads.mjs';
 import { row as requests } from './rows/requests.mjs';
 
-const rows = [reads, requests, cached, importing, command, heap, credentials, identity, network];
+const rows = [reads, requests, cached, importing, command, heap, credentials, identity, network, emulator];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !rows.some((row) => row.name === name));

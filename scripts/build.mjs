@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -129,6 +129,9 @@ function licences(files) {
 
 rmSync(dist, { recursive: true, force: true });
 compile();
+// Made of the shapes that check a scenario, so that the two cannot differ.
+const { scenarioSchema } = await import(pathToFileURL(join(dist, 'emulator', 'scenario.js')).href);
+writeFileSync(join(dist, 'emulator', 'scenario.schema.json'), `${JSON.stringify(scenarioSchema)}\n`);
 // Of what the compiler emitted, the declarations of the library stay; bundles take the place of the rest.
 rmSync(join(dist, 'cli'), { recursive: true, force: true });
 for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' }))

@@ -1,14 +1,17 @@
+import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Content } from './tree.js';
 
 /** One answer, as it goes over the wire: spelling and order of the headers are the service's. */
 export interface Answer {
   readonly status: number;
+  /** Of the status line. Default `HTTP/1.1`. */
+  readonly protocol?: 'HTTP/1.0' | 'HTTP/1.1';
   readonly headers: readonly Header[];
   readonly body: Content;
 }
 
-type Header = readonly [name: string, value: string];
+export type Header = readonly [name: string, value: string];
 
 const ttlHeader = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
 
@@ -91,13 +94,43 @@ export function withoutConnection(answer: Answer): Answer {
   return { ...answer, headers: answer.headers.filter(([name]) => name !== 'Connection') };
 }
 
-/** The bytes of an answer. */
-export function toBytes({ status, headers, body }: Answer): Buffer {
+/** The same answer with another value of a header that it has. */
+export function withHeader(answer: Answer, header: string, value: string): Answer {
+  return { ...answer, headers: answer.headers.map(([name, old]) => [name, name === header ? value : old]) };
+}
+
+/** The same answer with another body. */
+export function withBody(answer: Answer, body: Content): Answer {
+  return withHeader({ ...answer, body }, 'Content-Length', String(Buffer.byteLength(body)));
+}
+
+/** The same answer in the form of the Xen generations: HTTP/1.0, the headers in alphabetical order, an `ETag`. */
+export function asXen(answer: Answer): Answer {
+  const tag = createHash('sha1').update(answer.body).digest().readUInt32BE();
+  const headers = answer.headers.flatMap(([name, value]): Header[] =>
+    name === 'Accept-Ranges'
+      ? [
+          [name, 'bytes'],
+          ['ETag', `"${tag}"`],
+        ]
+      : [[name, value]],
+  );
+  return {
+    ...answer,
+    protocol: 'HTTP/1.0',
+    headers: headers.sort(([one], [other]) => (one.toLowerCase() < other.toLowerCase() ? -1 : 1)),
+  };
+}
+
+/** The bytes of an answer: status line and headers, and the body. */
+export function toBytes({ status, protocol = 'HTTP/1.1', headers, body }: Answer): { head: Buffer; body: Buffer } {
   // The service's own reason phrase for 405, where RFC 9110 has "Method Not Allowed".
   const reason = status === 405 ? 'Not Allowed' : STATUS_CODES[status];
-  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  const start = Buffer.from(`HTTP/1.1 ${status} ${reason}\r\n${head}\r\n`, 'latin1');
-  return Buffer.concat([start, typeof body === 'string' ? Buffer.from(body) : body]);
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return {
+    head: Buffer.from(`${protocol} ${status} ${reason}\r\n${lines}\r\n`, 'latin1'),
+    body: Buffer.from(body),
+  };
 }
 
 function timeLeft(ttlSeconds: number | undefined): readonly Header[] {

@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
 
-type Field = string | null | readonly string[];
+export type Field = string | null | readonly string[];
 
 /** A JSON document the way the service prints one: a field a line, ` : ` between, no newline at the end. */
 export function document(fields: Readonly<Record<string, Field>>): string {
   const lines = Object.entries(fields).map(([name, value]) => `  ${JSON.stringify(name)} : ${print(value)}`);
   return `{\n${lines.join(',\n')}\n}`;
+}
+
+/** A list of such documents. */
+export function documents(all: readonly Readonly<Record<string, Field>>[]): string {
+  return all.length === 0 ? '[]' : `[ ${all.map(document).join(', ')} ]`;
 }
 
 /** `2026-11-23T09:00:00Z` */

@@ -1,6 +1,10 @@
-import { type Answer, empty, page } from './answers.js';
-import { instanceTree } from './instance.js';
-import { isOwnHost, type Listener, listen, type Reception } from './listener.js';
+import { page } from './answers.js';
+import { Clock, longestSpan } from './clock.js';
+import type { TimelineEvent } from './events.js';
+import { type Fault, type FaultHandle, Faults } from './faults.js';
+import { identityOf, instanceTree } from './instance.js';
+import { toTree } from './jsontree.js';
+import { type Listener, listen, type Reception } from './listener.js';
 import {
   changeOptions,
   type EmulatorOptions,
@@ -8,25 +12,25 @@ import {
   type InstanceSettings,
   readOptions,
 } from './options.js';
-import { type Asked, answerTo, versionOf } from './service.js';
+import { refused } from './refusal.js';
+import { attend, type SeenRequest } from './requests.js';
+import { checkEvent, checkFault } from './scenario.js';
+import { scenarioOf } from './scenarios.js';
+import { Timeline } from './timeline.js';
 import { SessionTokens } from './tokens.js';
 import { MetadataTree, type Tree, type Value } from './tree.js';
 
-export { EmulatorOptionError, type EmulatorOptions, type InstanceOptions, type InstanceSettings } from './options.js';
+export type { Duration } from './clock.js';
+export type { LifecycleState, MaintenanceCode, SeenEvent, TimelineEntry, TimelineEvent } from './events.js';
+export type { Fault, FaultEffect, FaultHandle, FaultScope, FaultStatus, RefuseFault } from './faults.js';
+export type { CredentialsTerms, JsonNode, JsonTree, JsonValue } from './jsontree.js';
+export type { EmulatorOptions, InstanceOptions, InstanceSettings } from './options.js';
+export { EmulatorOptionError } from './refusal.js';
+export type { SeenRequest } from './requests.js';
+export { parseScenario, type Scenario } from './scenario.js';
+export { type ScenarioName, scenarios } from './scenarios.js';
+export type { Refusal } from './service.js';
 export type { Content, DatedContent, Tree, Value } from './tree.js';
-
-/** One request that arrived. It holds no header, so no session token. */
-export interface SeenRequest {
-  readonly method: string;
-  /** As it was sent, such as `/latest/meta-data/instance-id`. */
-  readonly path: string;
-  /** 2 if it asked for a session token or carried one, else 1. */
-  readonly version: 1 | 2;
-  /** Status of the answer, or `unanswered` if none was sent. */
-  readonly status: number | 'unanswered';
-  /** What a computed value of the tree threw; the answer was a 500. */
-  readonly error?: unknown;
-}
 
 /** An instance metadata service of your own. */
 export interface Emulator {
@@ -40,6 +44,27 @@ export interface Emulator {
   readonly options: InstanceOptions;
   /** The latest 10,000 requests, oldest first. The same array for the emulator's whole life. */
   readonly requests: readonly SeenRequest[];
+  /** The emulator's clock, in milliseconds since 1970. */
+  now(): number;
+  /**
+   * Moves the clock forward by so many milliseconds, and has happen what falls due. It has when this returns; the promise
+   * is kept once the sockets, too, listen or not as they should.
+   */
+  advance(milliseconds: number): Promise<void>;
+  /**
+   * Has an event happen now, or what in the scenario's timeline waits for a trigger of this name.
+   *
+   * @throws EmulatorOptionError for a name that nothing waits for, or an event that cannot be used
+   */
+  trigger(what: string | TimelineEvent): void;
+  /**
+   * Lets something go wrong, until it is removed or its own terms end it.
+   *
+   * @throws EmulatorOptionError naming the field and what is accepted
+   * @example
+   * const outage = emulator.fault({ kind: 'status', status: 503, paths: 'iam/**', times: 2 });
+   */
+  fault(fault: Fault): FaultHandle;
   /**
    * Changes options of the running instance, at once; those not named stay.
    *
@@ -63,6 +88,9 @@ export interface Emulator {
 }
 
 const requestsKept = 10_000;
+/** At least this long between two looks at a clock that may not run by itself. */
+const shortestWaitMs = 10;
+const longestWaitMs = 2 ** 31 - 1;
 
 /**
  * Starts an emulator of the EC2 instance metadata service, on a free port of the loopback interface unless told
@@ -75,39 +103,109 @@ const requestsKept = 10_000;
  * await fetch(`${emulator.url}/latest/meta-data/instance-id`); // 401
  */
 export async function createEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { hosts, port, base, tree: laidOver, now, instance: initial } = readOptions(options);
-  const launched = new Date(now());
-  const tree = new MetadataTree();
-  if (base === 'instance') tree.merge(instanceTree(launched), launched);
-  tree.merge(laidOver, launched);
-  const instance = { options: initial, tree, tokens: new SessionTokens(), launched, now };
-  const requests: SeenRequest[] = [];
-
-  const decide = (asked: Asked): { answer: Answer | undefined; error?: unknown } => {
-    try {
-      return { answer: isOwnHost(asked.headers.host, hosts) ? answerTo(asked, instance) : empty(new Date(now()), 403) };
-    } catch (error) {
-      return { answer: empty(new Date(now()), 500), error };
-    }
+  const scenario = scenarioOf(options.scenario);
+  const { hosts, port, base, tree: laidOver, instance: initial, ...read } = readOptions(options, scenario);
+  const clock = new Clock(read.now, read.speed);
+  const { now } = clock;
+  const launched = new Date(clock.started);
+  const layOut = (...below: readonly Tree[]): MetadataTree => {
+    const laid = new MetadataTree();
+    for (const layer of [...below, toTree(scenario.tree ?? {}, launched), laidOver]) laid.merge(layer, launched);
+    return laid;
   };
-  const reception: Reception = {
-    answer(asked) {
-      const { answer, ...outcome } = decide(asked);
-      const { method, target: path } = asked;
-      requests.push({ method, path, version: versionOf(asked), status: answer?.status ?? 'unanswered', ...outcome });
-      if (requests.length > requestsKept) requests.shift();
-      return answer;
+  const whole = instanceTree(launched);
+  // The identity document tells what is laid over the instance, which may bring a document of its own.
+  const identity = () => ({ 'dynamic/instance-identity': identityOf(layOut(whole), launched) });
+  const tree = base === 'empty' ? layOut() : layOut(whole, identity());
+  const tokens = new SessionTokens();
+  const faults = new Faults(scenario.seed ?? 0);
+  for (const fault of scenario.faults ?? []) faults.plant(fault, clock.started);
+  let instance = initial;
+  let isOn = true;
+  let serial = 0;
+  const timeline = new Timeline(
+    scenario.timeline ?? [],
+    clock.started,
+    {
+      tree,
+      configure: (settings) => {
+        instance = changeOptions(settings, instance);
+      },
+      plant: (fault, at) => faults.plant(fault, at),
+      expireTokens: () => tokens.voidAll(),
+      power: (state) => {
+        isOn = state === 'on';
+      },
+      nextSerial: () => ++serial,
     },
-    refuse: (status) => page(new Date(now()), status),
-    servesIpv6: () => instance.options.httpProtocolIpv6 === 'enabled',
-  };
+    (event) => read.onEvent?.(event),
+  );
 
   const listeners: Listener[] = [];
+  let isOpen = true;
+  let isClosed = false;
+  let doors: Promise<unknown> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  let wake = Number.POSITIVE_INFINITY;
+
+  /** Sets the timer for what is next: nothing but the refusal of connections would wait for it in vain. */
+  const arm = (): void => {
+    clearTimeout(timer);
+    const waitMs = wake === Number.POSITIVE_INFINITY ? undefined : clock.until(wake);
+    if (waitMs === undefined || isClosed) return;
+    timer = setTimeout(
+      () => {
+        wake = Number.POSITIVE_INFINITY;
+        settle();
+      },
+      Math.min(Math.max(waitMs, shortestWaitMs), longestWaitMs),
+    );
+    timer.unref();
+  };
+
+  /** Brings everything up to the present. */
+  const settle = (): void => {
+    timeline.settle(now());
+    const shouldOpen = isOn && !faults.isRefusing(now());
+    if (shouldOpen !== isOpen) {
+      isOpen = shouldOpen;
+      doors = Promise.all(listeners.map((listener) => listener.setOpen(isOpen)));
+    }
+    const next = Math.min(timeline.next, faults.nextChange(now()));
+    if (next === wake) return;
+    wake = next;
+    arm();
+  };
+
+  const requests: SeenRequest[] = [];
+  const reception: Reception = {
+    answer(asked) {
+      settle();
+      const closed = isOpen ? undefined : isOn ? 'fault: refuse' : 'instance off';
+      const { delivery, request } = attend(asked, {
+        hosts,
+        instance: { options: instance, tree, tokens, launched, now },
+        faults,
+        closed,
+      });
+      requests.push(request);
+      if (requests.length > requestsKept) requests.shift();
+      read.onRequest?.(request);
+      return delivery;
+    },
+    refuse: (status) => page(new Date(now()), status),
+    servesIpv6: () => instance.httpProtocolIpv6 === 'enabled',
+  };
+
+  settle();
   const close = async (): Promise<void> => {
+    isClosed = true;
+    clearTimeout(timer);
     await Promise.all(listeners.splice(0).map((listener) => listener.close()));
   };
   try {
     for (const host of hosts) listeners.push(await listen(host, port, reception));
+    await Promise.all(listeners.map((listener) => listener.setOpen(isOpen)));
   } catch (error) {
     await close();
     throw error;
@@ -118,17 +216,64 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
   return {
     url,
     urls,
-    env: Object.freeze({ AWS_EC2_METADATA_SERVICE_ENDPOINT: url, AWS_EC2_METADATA_DISABLED: 'false' }),
+    // With a slash at the end: AWS CLI 2.9, as Debian 12 has it, puts the path right behind, and others do not mind.
+    env: Object.freeze({ AWS_EC2_METADATA_SERVICE_ENDPOINT: `${url}/`, AWS_EC2_METADATA_DISABLED: 'false' }),
     requests,
     get options() {
-      return instance.options;
+      settle();
+      return instance;
+    },
+    now,
+    async advance(span) {
+      if (typeof span !== 'number' || !(span >= 0 && span <= longestSpan)) {
+        throw refused('advance()', `given a number of milliseconds from 0 to ${longestSpan}`, span);
+      }
+      clock.advance(span);
+      settle();
+      arm();
+      await doors;
+    },
+    trigger(what) {
+      settle();
+      if (typeof what === 'string') timeline.trigger(what, now());
+      else {
+        checkEvent(what);
+        timeline.add(what, now());
+      }
+      settle();
+    },
+    fault(fault) {
+      settle();
+      checkFault(fault);
+      const planted = faults.plant(fault, now());
+      settle();
+      return {
+        fault,
+        get hits() {
+          return planted.hits;
+        },
+        remove() {
+          planted.remove();
+          settle();
+        },
+      };
     },
     configure(settings) {
-      instance.options = changeOptions(settings, instance.options);
+      settle();
+      instance = changeOptions(settings, instance);
     },
-    set: (path, value) => tree.set(path, value, new Date(now())),
-    remove: (path) => tree.remove(path, new Date(now())),
-    expireTokens: () => instance.tokens.voidAll(),
+    set(path, value) {
+      settle();
+      tree.set(path, value, new Date(now()));
+    },
+    remove(path) {
+      settle();
+      return tree.remove(path, new Date(now()));
+    },
+    expireTokens() {
+      settle();
+      tokens.voidAll();
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,5 +1,5 @@
-import { base64Lines, document, eventDate, filler, instant, signedData } from './documents.js';
-import type { Tree, Value } from './tree.js';
+import { base64Lines, document, documents, eventDate, type Field, filler, instant, signedData } from './documents.js';
+import type { MetadataTree, Tree, Value } from './tree.js';
 
 // Addresses are from the ranges for documentation (RFC 5737, RFC 3849); the account, the access keys and the secrets
 // are the ones AWS prints in its own examples and open nothing.
@@ -33,6 +33,27 @@ const domain = {
   profile: 'default',
 };
 
+/** A further network interface, as complete as one of IPv4 is. */
+export function furtherInterface(
+  mac: string,
+  deviceNumber: number,
+  networkCard: number,
+): Readonly<Record<string, string>> {
+  return {
+    ...domain,
+    'device-number': String(deviceNumber),
+    'interface-id': `eni-0${mac.replaceAll(':', '')}bbcc0`,
+    'local-hostname': `ip-10-0-3-${deviceNumber}.ec2.internal`,
+    'local-ipv4s': `10.0.3.${deviceNumber}`,
+    mac,
+    'network-card': String(networkCard),
+    'security-group-ids': 'sg-0d29ba08ed6a7f6f1',
+    'security-groups': 'backend',
+    'subnet-id': 'subnet-0ce84776f3a4b5c6d',
+    'subnet-ipv4-cidr-block': '10.0.3.0/24',
+  };
+}
+
 /**
  * The tree below `/latest/` of an instance that has every category at once, which no real one does: a Spot Instance in
  * us-east-1, about to be interrupted, with two network interfaces, beside what belongs to retired products.
@@ -42,7 +63,6 @@ export function instanceTree(launched: Date): Tree {
     'meta-data': metaData(launched),
     dynamic: {
       'fws/instance-monitoring': 'disabled',
-      'instance-identity': identity(launched),
     },
     'user-data': '#cloud-config\ntimezone: Asia/Tokyo\n',
   };
@@ -50,6 +70,7 @@ export function instanceTree(launched: Date): Tree {
 
 function metaData(launched: Date): Tree {
   const after = (milliseconds: number) => new Date(launched.getTime() + milliseconds);
+  const terms = { launched, lifetimeMs: 6 * hour, serial: 0 };
   return {
     'ami-id': imageId,
     'ami-launch-index': '0',
@@ -69,45 +90,43 @@ function metaData(launched: Date): Tree {
       '{"version_2018_04_12":{"elastic-inference-accelerator-id":"eia-bfa21c7904f64a82a21b9f4540169ce1",' +
       '"elastic-inference-accelerator-type":"eia1.medium"}}',
     events: {
-      'maintenance/history': maintenance({
-        NotBefore: eventDate(after(-30 * day)),
-        Code: 'system-reboot',
-        Description: '[Completed] scheduled reboot',
-        EventId: 'instance-event-0d59937288b749b31',
-        NotAfter: eventDate(after(-30 * day + 2 * hour)),
-        State: 'completed',
-      }),
-      'maintenance/scheduled': maintenance({
-        NotBefore: eventDate(after(14 * day)),
-        Code: 'system-reboot',
-        Description: 'scheduled reboot',
-        EventId: 'instance-event-0d59937288b749b32',
-        NotAfter: eventDate(after(14 * day + 2 * hour)),
-        State: 'active',
-      }),
+      'maintenance/history': documents([
+        {
+          NotBefore: eventDate(after(-30 * day)),
+          Code: 'system-reboot',
+          Description: '[Completed] scheduled reboot',
+          EventId: 'instance-event-0d59937288b749b31',
+          NotAfter: eventDate(after(-30 * day + 2 * hour)),
+          State: 'completed',
+        },
+      ]),
+      'maintenance/scheduled': documents([
+        {
+          NotBefore: eventDate(after(14 * day)),
+          Code: 'system-reboot',
+          Description: 'scheduled reboot',
+          EventId: 'instance-event-0d59937288b749b32',
+          NotAfter: eventDate(after(14 * day + 2 * hour)),
+          State: 'active',
+        },
+      ]),
       'recommendations/rebalance': `{"noticeTime": "${instant(launched)}"}`,
     },
     'hibernation/configured': 'false',
     hostname,
     iam: {
-      info: rotating(launched, ({ issued }) => ({
-        Code: 'Success',
-        LastUpdated: instant(issued),
-        InstanceProfileArn: `arn:aws:iam::${account}:instance-profile/example-profile`,
-        InstanceProfileId: 'AIPAIOSFODNN7EXAMPLE',
-      })),
-      'security-credentials': { [roleName]: rotating(launched, roleCredentials) },
+      ...attachedRole(roleName, 'example-profile', terms),
       'security-credentials-extended': {
-        [roleName]: rotating(launched, (period) => ({ ...roleCredentials(period), AccountId: account })),
+        [roleName]: rotating(terms, (period) => ({ ...roleCredentials(period), AccountId: account })),
       },
     },
     'identity-credentials/ec2': {
-      info: rotating(launched, ({ issued }) => ({
+      info: rotating(terms, ({ issued }) => ({
         Code: 'Success',
         LastUpdated: instant(issued),
         AccountId: account,
       })),
-      'security-credentials/ec2-instance': rotating(launched, (period) =>
+      'security-credentials/ec2-instance': rotating(terms, (period) =>
         credentials(period, 'ASIAI44QH8DH', 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY'),
       ),
     },
@@ -196,60 +215,93 @@ function metaData(launched: Date): Tree {
   };
 }
 
-function maintenance(event: Readonly<Record<string, string>>): string {
-  return `[ ${document(event)} ]`;
-}
-
-function identity(launched: Date): Tree {
-  const text = document({
+/** The identity document of an instance that was launched with these metadata, and its signatures. */
+export function identityOf(tree: MetadataTree, launched: Date): Tree {
+  const textAt = (path: string): string | null => {
+    const content = tree.read(['meta-data', ...path.split('/')], launched, undefined)?.content;
+    return content === undefined ? null : Buffer.from(content).toString();
+  };
+  const fields = () => ({
     accountId: account,
     architecture: 'x86_64',
-    availabilityZone: zone,
+    availabilityZone: textAt('placement/availability-zone'),
     billingProducts: null,
     devpayProductCodes: null,
-    marketplaceProductCodes: [productCode],
-    imageId,
-    instanceId,
-    instanceType,
-    kernelId,
+    marketplaceProductCodes: textAt('product-codes')?.split('\n') ?? null,
+    imageId: textAt('ami-id'),
+    instanceId: textAt('instance-id'),
+    instanceType: textAt('instance-type'),
+    kernelId: textAt('kernel-id'),
     pendingTime: instant(launched),
-    privateIp,
-    ramdiskId,
-    region,
+    privateIp: textAt('local-ipv4'),
+    ramdiskId: textAt('ramdisk-id'),
+    region: textAt('placement/region'),
     version: '2017-09-30',
   });
-  const dsa = { hash: 'sha1', hashId: '2b0e03021a', signatureId: '2a8648ce380403', signatureLength: 46 } as const;
+  return identityTree(fields, launched);
+}
+
+/** An identity document and what stands in for its signatures, put together when they are read. */
+export function identityTree(fields: () => Readonly<Record<string, Field>>, signed: Date): Tree {
+  const text = () => document(fields());
   const sha256 = { hash: 'sha256', hashId: '608648016503040201' } as const;
-  const dsa2048 = { ...sha256, signatureId: '608648016503040302', signatureLength: 70 };
-  const rsa2048 = { ...sha256, signatureId: '2a864886f70d01010b', signatureLength: 256 };
+  const message = (algorithms: Parameters<typeof signedData>[2]) => () =>
+    base64Lines(signedData(text(), signed, algorithms));
   return {
     document: text,
-    dsa2048: base64Lines(signedData(text, launched, dsa2048)),
-    pkcs7: base64Lines(signedData(text, launched, dsa)),
-    rsa2048: base64Lines(signedData(text, launched, rsa2048)),
+    dsa2048: message({ ...sha256, signatureId: '608648016503040302', signatureLength: 70 }),
+    pkcs7: message({ hash: 'sha1', hashId: '2b0e03021a', signatureId: '2a8648ce380403', signatureLength: 46 }),
+    rsa2048: message({ ...sha256, signatureId: '2a864886f70d01010b', signatureLength: 256 }),
     signature: base64Lines(filler(128)),
   };
+}
+
+/** What `iam/` holds while a role is attached. */
+export function attachedRole(role: string, profile: string, terms: RotationTerms): Tree {
+  return {
+    info: rotating(terms, ({ issued }) => ({
+      Code: 'Success',
+      LastUpdated: instant(issued),
+      InstanceProfileArn: `arn:aws:iam::${account}:instance-profile/${profile}`,
+      InstanceProfileId: 'AIPAIOSFODNN7EXAMPLE',
+    })),
+    'security-credentials': { [role]: rotating(terms, roleCredentials) },
+  };
+}
+
+/** How a document is renewed. */
+export interface RotationTerms {
+  readonly launched: Date;
+  /** How long each is good for. */
+  readonly lifetimeMs: number;
+  /** Of the first. */
+  readonly serial: number;
 }
 
 interface Period {
   readonly issued: Date;
   readonly expiration: Date;
-  /** 0 for the credentials of the launch, then counting. */
+  /** Counts the sets of credentials. */
   readonly serial: number;
 }
 
-/** A document of the period at hand. Credentials live six hours, and the next ones come five minutes before their end. */
-function rotating(launched: Date, fields: (period: Period) => Readonly<Record<string, string>>): Value {
-  const spacing = 6 * hour - 5 * minute;
+/** A document of the period at hand. The next one comes five minutes before the end of its credentials. */
+export function rotating(
+  { launched, lifetimeMs, serial: first }: RotationTerms,
+  fields: (period: Period) => Readonly<Record<string, string>>,
+): Value {
+  // Of credentials that do not live that long, at half time.
+  const spacing = Math.max(lifetimeMs - 5 * minute, lifetimeMs / 2, 1);
   return (now) => {
-    const serial = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
-    const issued = new Date(launched.getTime() + serial * spacing);
-    const expiration = new Date(issued.getTime() + 6 * hour);
-    return { content: document(fields({ issued, expiration, serial })), lastModified: issued };
+    const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
+    const issued = new Date(launched.getTime() + period * spacing);
+    const expiration = new Date(issued.getTime() + lifetimeMs);
+    return { content: document(fields({ issued, expiration, serial: first + period })), lastModified: issued };
   };
 }
 
-function roleCredentials(period: Period) {
+/** What `iam/security-credentials/` holds for a role. */
+export function roleCredentials(period: Period) {
   return credentials(period, 'ASIAIOSFODNN', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY');
 }
 
@@ -260,7 +312,7 @@ function credentials({ issued, expiration, serial }: Period, accessKey: string, 
     Type: 'AWS-HMAC',
     AccessKeyId: `${accessKey}${(7 + serial) % 10}EXAMPLE`,
     SecretAccessKey: secretAccessKey,
-    Token: `FAKE+SESSION+TOKEN+${serial}+${'EXAMPLE+'.repeat(120)}==`,
+    Token: `FAKE+SESSION+TOKEN+${serial}+${issued.getTime()}+${'EXAMPLE+'.repeat(120)}==`,
     Expiration: instant(expiration),
   };
 }

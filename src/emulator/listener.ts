@@ -1,14 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { isIP, isIPv6, type Socket } from 'node:net';
+import { type AddressInfo, connect, isIP, isIPv6, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { type Answer, toBytes } from './answers.js';
+import { type Delivery, intact } from './faults.js';
 import type { Asked } from './service.js';
 
 /** Who decides what is answered. */
 export interface Reception {
-  /** The answer to a request that has arrived with its body, if any; `undefined` for silence. */
-  readonly answer: (asked: Asked) => Answer | undefined;
+  /** What becomes of the answer to a request that has arrived with its body, if any. */
+  readonly answer: (asked: Asked) => Delivery;
   /** The answer to what is no HTTP request, or is too long. */
   readonly refuse: (status: 400 | 413 | 431) => Answer;
   /** Whether IPv6 callers are let in. */
@@ -19,35 +21,41 @@ export interface Reception {
 export interface Listener {
   /** Base URL without a slash at the end, such as `http://127.0.0.1:1338`. */
   readonly url: string;
+  /** Begins or ceases to listen; connections are refused meanwhile. */
+  readonly setOpen: (isOpen: boolean) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
 const headerLimit = 8 * 1024;
 const bodyLimit = 64 * 1024;
-/** Connections kept open without an answer; of more than these the oldest is closed. */
-const silenceLimit = 1024;
+/** Connections kept open without an answer, or with one under way; of more than these the oldest is closed. */
+const heldLimit = 1024;
 /** Time for a whole request to arrive, so that connections that say nothing do not pile up. */
 const arrivalTimeoutMs = 10_000;
+/** For what was sent to be read, before a reset in the middle. */
+const readingMs = 20;
+/** The longest time that a timer of Node can be set to, some 24 days. */
+const longestTimerMs = 2 ** 31 - 1;
+/** Before another attempt to listen again at the port of before. */
+const retryMs = 50;
 
 /** Listens at `host`; rejects with the system's error if that is not possible. */
 export async function listen(host: string, port: number, reception: Reception): Promise<Listener> {
-  const silent = new Set<Socket>();
+  const held = new Set<Socket>();
 
-  // The bytes are written to the socket as they stand: `ServerResponse` would choose the status line and add headers.
-  const send = (socket: Duplex, answer: Answer): void => {
-    if (socket.writable) socket.end(toBytes(answer), () => socket.destroy());
+  const hold = (socket: Socket): void => {
+    held.add(socket);
+    socket.once('close', () => held.delete(socket));
+    const [oldest] = held;
+    if (held.size > heldLimit) oldest?.destroy();
   };
 
   const respond = ({ socket, method = '', url: target = '', headers }: IncomingMessage): void => {
-    const answer = reception.answer({ method, target, headers });
-    if (answer !== undefined) {
-      send(socket, answer);
-      return;
-    }
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
-    const [oldest] = silent;
-    if (silent.size > silenceLimit) oldest?.destroy();
+    const delivery = reception.answer({ method, target, headers });
+    const { answer, delayMs, byteIntervalMs, ending } = delivery;
+    const isAtOnce = answer !== undefined && delayMs === 0 && byteIntervalMs === 0 && ending === 'close';
+    if (!isAtOnce) hold(socket);
+    deliver(socket, delivery);
   };
 
   const server = createServer({
@@ -62,7 +70,7 @@ export async function listen(host: string, port: number, reception: Reception): 
   server.on('request', (request) => {
     const { socket, headers } = request;
     // One request per connection: whatever follows is not heard.
-    if (!socket.writable || silent.has(socket)) return;
+    if (!socket.writable || held.has(socket)) return;
     if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) {
       respond(request);
       return;
@@ -70,7 +78,7 @@ export async function listen(host: string, port: number, reception: Reception): 
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > bodyLimit) send(socket, reception.refuse(413));
+      if (size > bodyLimit) deliver(socket, intact(reception.refuse(413)));
     });
     request.on('end', () => {
       if (socket.writable) respond(request);
@@ -78,12 +86,100 @@ export async function listen(host: string, port: number, reception: Reception): 
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!error.code?.startsWith('HPE_')) socket.destroy();
-    else send(socket, reception.refuse(error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400));
+    else deliver(socket, intact(reception.refuse(error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400)));
   });
 
   server.listen({ host, port });
   await once(server, 'listening');
-  return { url: urlOf(server), close: () => close(server) };
+  const bound = addressOf(server);
+
+  let wanted: 'open' | 'paused' | 'ended' = 'open';
+  let turn: Promise<void> | undefined;
+  // While nobody listens, the one keeps the port from being given to others, and the other keeps the process alive.
+  let stake: Socket | undefined;
+  let vigil: NodeJS.Timeout | undefined;
+  const release = (): void => {
+    stake?.resetAndDestroy();
+    clearInterval(vigil);
+  };
+  const pause = async (): Promise<void> => {
+    const closed = shut(server);
+    if (wanted === 'paused') {
+      release();
+      stake = occupy(bound);
+      vigil = setInterval(() => {}, 60_000);
+    }
+    await closed;
+  };
+  const resume = async (): Promise<void> => {
+    while (wanted === 'open' && !server.listening) {
+      server.listen({ host, port: bound.port });
+      // Should somebody else have taken the port all the same, it may become free again.
+      await once(server, 'listening').catch(() => delay(retryMs));
+    }
+    if (wanted === 'open') release();
+  };
+  const settle = async (): Promise<void> => {
+    while (turn !== undefined) await turn;
+    if ((wanted === 'open') === server.listening) return;
+    turn = (wanted === 'open' ? resume() : pause()).finally(() => {
+      turn = undefined;
+    });
+    await turn;
+  };
+  return {
+    url: urlOf(bound),
+    async setOpen(isOpen) {
+      if (wanted === 'ended') return;
+      wanted = isOpen ? 'open' : 'paused';
+      await settle();
+    },
+    async close() {
+      wanted = 'ended';
+      release();
+      await settle();
+    },
+  };
+}
+
+/**
+ * Puts an answer on the wire, whole or as a fault left it. The bytes are written to the socket as they stand:
+ * `ServerResponse` would choose the status line and add headers.
+ */
+async function deliver(socket: Duplex, delivery: Delivery): Promise<void> {
+  const { answer, garbage, delayMs, byteIntervalMs, part, ending } = delivery;
+  if (answer === undefined || !socket.writable) return;
+  if (delayMs > 0 && !(await elapse(socket, delayMs))) return;
+  const { head, body } = garbage === undefined ? toBytes(answer) : { head: garbage, body: Buffer.alloc(0) };
+  const share = part === 'half' ? body.subarray(0, Math.floor(body.length / 2)) : body;
+  let rest = part === 'none' ? Buffer.alloc(0) : Buffer.concat([head, share]);
+  while (byteIntervalMs > 0 && rest.length > 0) {
+    const count = rest.length > share.length ? rest.length - share.length : 1;
+    socket.write(rest.subarray(0, count));
+    rest = rest.subarray(count);
+    if (!(await elapse(socket, byteIntervalMs))) return;
+  }
+  if (ending === 'close') {
+    socket.end(rest, () => socket.destroy());
+    return;
+  }
+  socket.write(rest);
+  // What a caller has not read when the reset arrives it may never see. The immediate lets one of this process read.
+  if (part !== 'none' && (await elapse(socket, readingMs))) await setImmediate();
+  if (socket instanceof Socket) socket.resetAndDestroy();
+}
+
+/** Waits, in real time; false if the connection is closed meanwhile. */
+function elapse(socket: Duplex, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      socket.off('close', end);
+      resolve(!socket.destroyed);
+    };
+    const timer = setTimeout(end, Math.min(ms, longestTimerMs));
+    socket.once('close', end);
+  });
 }
 
 /**
@@ -101,14 +197,30 @@ function isIPv6Caller({ localAddress = '' }: Socket): boolean {
   return isIPv6(localAddress) && !localAddress.startsWith('::ffff:');
 }
 
-function urlOf(server: Server): string {
+function addressOf(server: Server): AddressInfo {
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('not listening on a TCP port');
-  const address = bound.address === '0.0.0.0' ? '127.0.0.1' : bound.address === '::' ? '::1' : bound.address;
-  return `http://${isIPv6(address) ? `[${address}]` : address}:${bound.port}`;
+  return bound;
 }
 
-async function close(server: Server): Promise<void> {
+function hostOf({ address }: AddressInfo): string {
+  return address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+}
+
+function urlOf(bound: AddressInfo): string {
+  const host = hostOf(bound);
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${bound.port}`;
+}
+
+/** A connection from a port to itself. Connections of others are refused, for nobody listens. */
+function occupy(bound: AddressInfo): Socket {
+  const host = hostOf(bound);
+  const stake = connect({ host, port: bound.port, localAddress: host, localPort: bound.port });
+  // Where the system knows no such thing, the port is left to luck.
+  return stake.on('error', () => {});
+}
+
+async function shut(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeAllConnections();

@@ -1,3 +1,9 @@
+import type { SeenEvent } from './events.js';
+import { EmulatorOptionError, refused } from './refusal.js';
+import type { SeenRequest } from './requests.js';
+import type { Scenario } from './scenario.js';
+import type { ScenarioName } from './scenarios.js';
+import { fields, oneOf, type Shape, wholeNumber } from './shape.js';
 import type { Tree } from './tree.js';
 
 /**
@@ -22,6 +28,11 @@ export interface InstanceOptions {
    * container behind a bridge. A token request is answered only if `httpPutResponseHopLimit` is larger. Default 0.
    */
   readonly hops: number;
+  /**
+   * The hypervisor, `nitro` or `xen`: instances of the Xen generations answer in HTTP/1.0, and redirect a directory that
+   * is asked for without its slash. Default `nitro`.
+   */
+  readonly system: 'nitro' | 'xen';
 }
 
 /** Some of the instance's options. */
@@ -40,15 +51,19 @@ export interface EmulatorOptions extends InstanceSettings {
   readonly base?: 'instance' | 'empty' | undefined;
   /** Values by path, nested or not, laid over the base; `null` takes something away. */
   readonly tree?: Tree | undefined;
+  /**
+   * What is to happen: the name of a ready scenario, or one of your own. The options given beside it win over its own,
+   * and `tree` is laid over its tree. Default: nothing happens.
+   */
+  readonly scenario?: ScenarioName | Scenario | undefined;
   /** The clock, in milliseconds since 1970: lifetimes, dates and credentials follow it. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
-}
-
-/** An option cannot be used; the message names it and says what is accepted. */
-export class EmulatorOptionError extends TypeError {
-  /** Stable identifier of this failure. */
-  readonly code = 'ERR_EMULATOR_OPTION';
-  override readonly name = 'EmulatorOptionError';
+  /** How many times as fast as `now` time passes; 0: only `emulator.advance()` moves it. Default 1. */
+  readonly speed?: number | undefined;
+  /** Told of each request as it is answered. */
+  readonly onRequest?: ((request: SeenRequest) => void) | undefined;
+  /** Told of each event as it happens. */
+  readonly onEvent?: ((event: SeenEvent) => void) | undefined;
 }
 
 const defaults: InstanceOptions = {
@@ -58,75 +73,80 @@ const defaults: InstanceOptions = {
   httpProtocolIpv6: 'enabled',
   instanceMetadataTags: 'enabled',
   hops: 0,
+  system: 'nitro',
 };
 
-const checks: { readonly [Name in keyof InstanceOptions]: (value: unknown) => InstanceOptions[Name] } = {
-  httpTokens: oneOf('httpTokens', 'optional', 'required'),
-  httpEndpoint: oneOf('httpEndpoint', 'enabled', 'disabled'),
-  httpPutResponseHopLimit: integer('httpPutResponseHopLimit', 1, 64),
-  httpProtocolIpv6: oneOf('httpProtocolIpv6', 'enabled', 'disabled'),
-  instanceMetadataTags: oneOf('instanceMetadataTags', 'enabled', 'disabled'),
-  hops: integer('hops', 0, 64),
+const instanceShapes: { readonly [Name in keyof InstanceOptions]: Shape } = {
+  httpTokens: oneOf('optional', 'required'),
+  httpEndpoint: oneOf('enabled', 'disabled'),
+  httpPutResponseHopLimit: wholeNumber(1, 64),
+  httpProtocolIpv6: oneOf('enabled', 'disabled'),
+  instanceMetadataTags: oneOf('enabled', 'disabled'),
+  hops: wholeNumber(0, 64),
+  system: oneOf('nitro', 'xen'),
 };
+/** Some of the instance's options, as a scenario has them. */
+export const instanceSettings = fields({}, instanceShapes);
+export const baseShape = oneOf('instance', 'empty');
 
-const checkBase = oneOf('base', 'instance', 'empty');
-const checkPort = integer('port', 0, 65535);
-const instanceNames = Object.keys(checks);
-const emulatorNames = [...instanceNames, 'host', 'port', 'base', 'tree', 'now'];
+const portShape = wholeNumber(0, 65535);
+const instanceNames = Object.keys(instanceShapes);
+const ofStart = ['host', 'port', 'base', 'tree', 'scenario', 'now', 'speed', 'onRequest', 'onEvent'];
+const fastest = 1_000_000;
 
 /** The instance's options after a change. */
-export function changeOptions(given: InstanceSettings, current: InstanceOptions = defaults): InstanceOptions {
+export function changeOptions(given: InstanceSettings, current: InstanceOptions): InstanceOptions {
   refuseUnknown(given, instanceNames);
   return pick(given, current);
 }
 
-/** The options of a new emulator, checked, with every default filled in. */
-export function readOptions(given: EmulatorOptions) {
-  refuseUnknown(given, emulatorNames);
-  const { host = '127.0.0.1', port = 0, base = 'instance', tree = {}, now = Date.now } = given;
+/** The options of a new emulator, checked, with those of its scenario and every default filled in. */
+export function readOptions(given: EmulatorOptions, scenario: Scenario) {
+  refuseUnknown(given, [...instanceNames, ...ofStart]);
+  const { host = '127.0.0.1', port = 0, base = scenario.base ?? 'instance', tree = {} } = given;
+  const { now = Date.now, speed = 1, onRequest, onEvent } = given;
   const hosts = typeof host === 'string' ? [host] : host;
   if (!Array.isArray(hosts) || hosts.length === 0 || !hosts.every((one) => typeof one === 'string' && one !== '')) {
     throw refused('host', "an address such as '127.0.0.1', or a list of them", host);
   }
+  portShape.check(port, 'port');
+  baseShape.check(base, 'base');
   if (typeof now !== 'function' || !Number.isFinite(now())) {
     throw refused('now', 'a function that returns milliseconds since 1970', now);
   }
+  if (typeof speed !== 'number' || !(speed >= 0 && speed <= fastest)) {
+    throw refused('speed', `a number from 0 to ${fastest}`, speed);
+  }
+  for (const [name, listener] of Object.entries({ onRequest, onEvent })) {
+    if (listener !== undefined && typeof listener !== 'function') throw refused(name, 'a function', listener);
+  }
   return {
-    instance: pick(given, defaults),
+    instance: pick(given, pick(scenario.options ?? {}, defaults)),
     hosts: hosts.map(withoutBrackets),
-    port: checkPort(port),
-    base: checkBase(base),
+    port,
+    base,
     tree,
     now,
+    speed,
+    onRequest,
+    onEvent,
   };
 }
 
 function pick(given: InstanceSettings, current: InstanceOptions): InstanceOptions {
-  const read = <Name extends keyof InstanceOptions>(name: Name): InstanceOptions[Name] =>
-    given[name] === undefined ? current[name] : checks[name](given[name]);
+  const values: Readonly<Record<string, unknown>> = given;
+  for (const [name, shape] of Object.entries(instanceShapes)) {
+    if (values[name] !== undefined) shape.check(values[name], name);
+  }
   return Object.freeze({
-    httpTokens: read('httpTokens'),
-    httpEndpoint: read('httpEndpoint'),
-    httpPutResponseHopLimit: read('httpPutResponseHopLimit'),
-    httpProtocolIpv6: read('httpProtocolIpv6'),
-    instanceMetadataTags: read('instanceMetadataTags'),
-    hops: read('hops'),
+    httpTokens: given.httpTokens ?? current.httpTokens,
+    httpEndpoint: given.httpEndpoint ?? current.httpEndpoint,
+    httpPutResponseHopLimit: given.httpPutResponseHopLimit ?? current.httpPutResponseHopLimit,
+    httpProtocolIpv6: given.httpProtocolIpv6 ?? current.httpProtocolIpv6,
+    instanceMetadataTags: given.instanceMetadataTags ?? current.instanceMetadataTags,
+    hops: given.hops ?? current.hops,
+    system: given.system ?? current.system,
   });
-}
-
-function oneOf<Word extends string>(name: string, ...accepted: readonly Word[]) {
-  return (value: unknown): Word => {
-    const found = accepted.find((word) => word === value);
-    if (found === undefined) throw refused(name, accepted.map((word) => `'${word}'`).join(' or '), value);
-    return found;
-  };
-}
-
-function integer(name: string, least: number, most: number) {
-  return (value: unknown): number => {
-    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-    throw refused(name, `a whole number from ${least} to ${most}`, value);
-  };
 }
 
 function refuseUnknown(given: object, known: readonly string[]): void {
@@ -134,12 +154,6 @@ function refuseUnknown(given: object, known: readonly string[]): void {
   if (unknown !== undefined) {
     throw new EmulatorOptionError(`there is no option '${unknown}'; the options are ${known.join(', ')}`);
   }
-}
-
-function refused(name: string, accepted: string, value: unknown): EmulatorOptionError {
-  const shown =
-    typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return new EmulatorOptionError(`${name} must be ${accepted}, not ${shown}`);
 }
 
 function withoutBrackets(host: string): string {

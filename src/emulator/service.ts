@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Answer, empty, found, granted, headersOnly, page, withoutConnection } from './answers.js';
+import { type Answer, empty, found, granted, page, withoutConnection } from './answers.js';
 import type { InstanceOptions } from './options.js';
 import type { SessionTokens } from './tokens.js';
 import type { MetadataTree } from './tree.js';
@@ -20,11 +20,14 @@ export interface Instance {
   readonly launched: Date;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** What session tokens live at most, whatever they are promised. */
+  readonly tokenLifetimeMs?: number | undefined;
 }
 
 const tokenHeader = 'x-aws-ec2-metadata-token';
 const ttlHeader = 'x-aws-ec2-metadata-token-ttl-seconds';
 const longestTtlSeconds = 21600;
+const serviceHost = '169.254.169.254';
 
 // What `GET /` lists.
 const versions = `
@@ -38,64 +41,112 @@ const versions = `
 const unlistedVersions = ['2016-11-15', '2016-11-30', '2018-05-23', '2018-11-29', '2020-08-24', '2020-11-01'];
 const knownVersions = new Set([...versions, ...unlistedVersions]);
 
+/** Why something was refused. */
+export type Refusal =
+  | 'endpoint off'
+  | 'hop limit'
+  | 'v1 off'
+  | 'token expired'
+  | 'token unknown'
+  | 'bad token request'
+  | 'bad path'
+  | 'not there'
+  | 'bad method';
+
+/** What the service makes of a request. */
+export interface Decision {
+  /** `undefined` if the answer dies on its way back. */
+  readonly answer: Answer | undefined;
+  /** Why it is not what was asked for. */
+  readonly refusal?: Refusal;
+}
+
 /** 2 for a request of IMDSv2, which is one for a session token or with one; the header alone tells. */
 export function versionOf({ method, headers }: Asked): 1 | 2 {
   return method === 'PUT' || headers[tokenHeader] !== undefined ? 2 : 1;
 }
 
 /**
- * What the service answers; `undefined` if the answer dies on its way back.
+ * What the service answers; to HEAD as to GET.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
-export function answerTo(asked: Asked, instance: Instance): Answer | undefined {
+export function decide(asked: Asked, instance: Instance): Decision {
   const now = new Date(instance.now());
-  if (instance.options.httpEndpoint === 'disabled') return empty(now, 403);
+  if (instance.options.httpEndpoint === 'disabled') return { answer: empty(now, 403), refusal: 'endpoint off' };
   const segments = segmentsOf(asked.target);
-  if (segments === undefined) return page(now, 400);
+  if (segments === undefined) return { answer: page(now, 400), refusal: 'bad path' };
   const [version = '', ...rest] = segments;
 
   if (knownVersions.has(version) && rest.join('/') === 'api/token') {
     if (asked.method === 'PUT') return answerPut(asked, version, instance, now);
-    const allow = [['Allow', 'OPTIONS, PUT']] as const;
-    if (version === 'latest') return empty(now, asked.method === 'OPTIONS' ? 200 : 405, allow);
+    if (version === 'latest') return otherMethod(asked, now, 'OPTIONS, PUT');
   }
-
-  if (asked.method === 'GET') return read(segments, asked, instance, now);
-  if (asked.method === 'HEAD') return headersOnly(read(segments, asked, instance, now));
-  return empty(now, asked.method === 'OPTIONS' ? 200 : 405, [['Allow', 'GET, HEAD, OPTIONS']]);
+  return asked.method === 'GET' || asked.method === 'HEAD'
+    ? read(segments, asked, instance, now)
+    : otherMethod(asked, now, 'GET, HEAD, OPTIONS');
 }
 
-function answerPut(asked: Asked, version: string, instance: Instance, now: Date): Answer | undefined {
+function otherMethod({ method }: Asked, now: Date, allowed: string): Decision {
+  const allow = [['Allow', allowed]] as const;
+  return method === 'OPTIONS'
+    ? { answer: empty(now, 200, allow) }
+    : { answer: empty(now, 405, allow), refusal: 'bad method' };
+}
+
+function answerPut(asked: Asked, version: string, instance: Instance, now: Date): Decision {
   const { options, tokens } = instance;
   // Each router takes one off the TTL of the packet, and the last one drops it without a word.
   // https://aws.amazon.com/blogs/security/defense-in-depth-open-firewalls-reverse-proxies-ssrf-vulnerabilities-ec2-instance-metadata-service/
-  if (options.hops >= options.httpPutResponseHopLimit) return undefined;
-  if (/^[^?]*\/(\?|$)/.test(asked.target)) return withoutConnection(empty(now, 403));
-  if (version !== 'latest' || asked.headers['x-forwarded-for'] !== undefined) return empty(now, 403);
+  if (options.hops >= options.httpPutResponseHopLimit) return { answer: undefined, refusal: 'hop limit' };
+  const refusal = 'bad token request';
+  if (/^[^?]*\/(\?|$)/.test(asked.target)) return { answer: withoutConnection(empty(now, 403)), refusal };
+  if (version !== 'latest' || asked.headers['x-forwarded-for'] !== undefined)
+    return { answer: empty(now, 403), refusal };
   const header = asked.headers[ttlHeader];
   const ttlSeconds = typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : 0;
-  if (ttlSeconds < 1 || ttlSeconds > longestTtlSeconds) return page(now, 400);
-  return granted(now, tokens.issue(now.getTime() + ttlSeconds * 1000), ttlSeconds);
+  if (ttlSeconds < 1 || ttlSeconds > longestTtlSeconds) return { answer: page(now, 400), refusal };
+  const promisedEnd = now.getTime() + ttlSeconds * 1000;
+  const end = Math.min(promisedEnd, now.getTime() + (instance.tokenLifetimeMs ?? promisedEnd));
+  return { answer: granted(now, tokens.issue({ end, promisedEnd }), ttlSeconds) };
 }
 
-function read(segments: readonly string[], asked: Asked, instance: Instance, now: Date): Answer {
+function read(segments: readonly string[], asked: Asked, instance: Instance, now: Date): Decision {
   const { options, tree, tokens, launched } = instance;
   const token = asked.headers[tokenHeader];
-  const end = typeof token === 'string' ? (tokens.endOf(token) ?? Number.NEGATIVE_INFINITY) : undefined;
-  const isRefused = end === undefined ? options.httpTokens === 'required' : end <= now.getTime();
-  if (isRefused) return empty(now, 401);
-  const ttlSeconds = end === undefined ? undefined : Math.floor((end - now.getTime()) / 1000);
+  const life = typeof token === 'string' ? tokens.lifeOf(token) : undefined;
+  const refusal = refuseToken(token !== undefined, life?.end, options, now);
+  if (refusal !== undefined) return { answer: empty(now, 401), refusal };
+  const ttlSeconds = life && Math.floor((life.promisedEnd - now.getTime()) / 1000);
 
   const [version, ...path] = segments;
   if (version === undefined) {
-    return found(now, { content: versions.join('\n'), type: 'text/plain', lastModified: launched, ttlSeconds });
+    const content = versions.join('\n');
+    return { answer: found(now, { content, type: 'text/plain', lastModified: launched, ttlSeconds }) };
   }
   const hidden = options.instanceMetadataTags === 'disabled' ? 'meta-data/tags' : undefined;
   const value = knownVersions.has(version) ? tree.read(path, now, hidden) : undefined;
-  if (value === undefined) return page(now, 404, ttlSeconds);
+  if (value === undefined) return { answer: page(now, 404, ttlSeconds), refusal: 'not there' };
+  if (options.system === 'xen' && value.kind === 'directory' && !/\/(\?|$)/.test(asked.target)) {
+    return {
+      answer: empty(now, 301, [
+        ['Location', `http://${asked.headers.host ?? serviceHost}${asked.target.replace(/\?.*/, '')}/`],
+      ]),
+    };
+  }
   const type = path[0] === 'user-data' ? 'application/octet-stream' : 'text/plain';
-  return found(now, { ...value, type, ttlSeconds });
+  return { answer: found(now, { ...value, type, ttlSeconds }) };
+}
+
+function refuseToken(
+  isGiven: boolean,
+  end: number | undefined,
+  options: InstanceOptions,
+  now: Date,
+): Refusal | undefined {
+  if (!isGiven) return options.httpTokens === 'required' ? 'v1 off' : undefined;
+  if (end === undefined) return 'token unknown';
+  return end <= now.getTime() ? 'token expired' : undefined;
 }
 
 /** The decoded segments of a request target; doubled and final slashes make no difference. */

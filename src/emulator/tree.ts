@@ -1,4 +1,4 @@
-import { EmulatorOptionError } from './options.js';
+import { EmulatorOptionError } from './refusal.js';
 
 /** What a read gives: text, served as UTF-8, or bytes. */
 export type Content = string | Uint8Array;
@@ -15,6 +15,11 @@ export type Value = Content | ((now: Date) => Content | DatedContent);
 /** A directory: values and directories by name or by path; `null` takes away what is there. */
 export interface Tree {
   readonly [path: string]: Value | Tree | null;
+}
+
+/** What is at a path. */
+export interface Reading extends DatedContent {
+  readonly kind: 'value' | 'directory';
 }
 
 type Directory = Map<string, Leaf | Directory>;
@@ -54,15 +59,17 @@ export class MetadataTree {
   }
 
   /** The value or listing at `segments`, or `undefined`; what is at or below `hidden` is not there. */
-  read(segments: readonly string[], now: Date, hidden: string | undefined): DatedContent | undefined {
+  read(segments: readonly string[], now: Date, hidden: string | undefined): Reading | undefined {
     const path = segments.join('/');
     if (hidden !== undefined && `${path}/`.startsWith(`${hidden}/`)) return undefined;
     const found = lookUp(this.#root, this.#names(segments));
     if (found === undefined) return undefined;
-    if (found instanceof Map) return { content: listing(found, path, hidden), lastModified: this.#lastChange };
-    if (typeof found.value !== 'function') return { content: found.value, lastModified: found.lastModified };
-    const computed = found.value(now);
-    return isContent(computed) ? { content: computed, lastModified: found.lastModified } : computed;
+    if (found instanceof Map) {
+      return { kind: 'directory', content: listing(found, path, hidden), lastModified: this.#lastChange };
+    }
+    const { value, lastModified } = found;
+    const content = typeof value === 'function' ? value(now) : value;
+    return { kind: 'value', ...(isContent(content) ? { content, lastModified } : content) };
   }
 
   #leaves(path: string, value: Value | Tree | null): [readonly string[], Value | null][] {

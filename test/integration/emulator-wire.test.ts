@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'mocha';
-import { createEmulator, type EmulatorOptions } from '../../src/emulator/index.js';
+import { createEmulator, type EmulatorOptions, type Fault } from '../../src/emulator/index.js';
 import { ask, connect, exchange, header, parse, type RawAnswer, token } from './emulator-socket.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
@@ -400,17 +400,34 @@ describe('the emulator on the wire', () => {
     await Promise.all(closed);
   });
 
-  it('keeps a thousand unanswered connections and then closes the oldest', async () => {
-    await using lab = await atLaunch({ hops: 1 });
-    const held = [];
-    for (let count = 0; count < 1025; count++) {
-      const socket = await connect(lab.emulator.url);
-      socket.write('PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
-      held.push(socket);
-      while (count === 0 && lab.emulator.requests.length === 0) await delay(1);
+  it('goes on serving while a thousand connections say nothing', async () => {
+    await using lab = await atLaunch();
+    const silent = [];
+    for (let count = 0; count < 1000; count++) silent.push(await connect(lab.emulator.url));
+    for (let count = 0; count < 10; count++) {
+      assert.equal((await ask(lab.emulator, 'GET', '/latest/')).status, 200);
     }
-    const ended = await Promise.race(held.map((socket, index) => once(socket.resume(), 'close').then(() => index)));
-    assert.equal(ended, 0);
-    for (const socket of held) socket.destroy();
+    for (const socket of silent) socket.resetAndDestroy();
   });
+
+  const unanswered: readonly [why: string, Fault][] = [
+    ['without a reply', { kind: 'no-reply' }],
+    ['with a late reply', { kind: 'latency', delay: '1h' }],
+    ['with a slow reply', { kind: 'slow-body', interval: '1h' }],
+  ];
+  for (const [why, fault] of unanswered) {
+    it(`keeps a thousand connections ${why} and then closes the oldest`, async () => {
+      await using lab = await atLaunch({ scenario: { faults: [fault] } });
+      const held = [];
+      for (let count = 0; count < 1025; count++) {
+        const socket = await connect(lab.emulator.url);
+        socket.write('GET /latest/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+        held.push(socket);
+        while (count === 0 && lab.emulator.requests.length === 0) await delay(1);
+      }
+      const ended = await Promise.race(held.map((socket, index) => once(socket.resume(), 'close').then(() => index)));
+      assert.equal(ended, 0);
+      for (const socket of held) socket.resetAndDestroy();
+    });
+  }
 });

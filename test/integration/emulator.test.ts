@@ -131,6 +131,17 @@ describe('an emulator', () => {
       assert.equal(JSON.parse(await text('identity-credentials/ec2/info')).AccountId, document.accountId);
     });
 
+    it('is the one in the identity document also with other values laid over it, unless they have one of their own', async () => {
+      const tree = { 'placement/region': 'eu-west-1', 'ami-id': 'ami-1', 'local-ipv4': null };
+      await using emulator = await createEmulator({ tree });
+      const path = '/latest/dynamic/instance-identity/document';
+      const { region, imageId, privateIp, accountId } = JSON.parse(String(await read(emulator, path)));
+      assert.deepEqual([region, imageId, privateIp, accountId], ['eu-west-1', 'ami-1', null, '123456789012']);
+      await using other = await createEmulator({ tree: { ...tree, 'dynamic/instance-identity': null, [path]: '{}' } });
+      assert.equal(await read(other, path), '{}');
+      assert.equal(await read(other, '/latest/dynamic/instance-identity/'), 'document');
+    });
+
     it('prints the identity document and its signatures in the form of the service', async () => {
       await using emulator = await createEmulator({ now: () => launch });
       const document = await read(emulator, '/latest/dynamic/instance-identity/document');
@@ -341,6 +352,7 @@ describe('an emulator', () => {
         httpProtocolIpv6: 'enabled',
         instanceMetadataTags: 'enabled',
         hops: 2,
+        system: 'nitro',
       });
       assert.throws(() => Object.assign(emulator.options, { hops: 0 }), TypeError);
       emulator.configure({ hops: undefined });
@@ -359,6 +371,7 @@ describe('an emulator', () => {
       ['{"httpPutResponseHopLimit": "2"}', "httpPutResponseHopLimit must be a whole number from 1 to 64, not '2'"],
       ['{"hops": 1.5}', 'hops must be a whole number from 0 to 64, not 1.5'],
       ['{"hops": -1}', 'hops must be a whole number from 0 to 64, not -1'],
+      ['{"system": "kvm"}', "system must be 'nitro' or 'xen', not 'kvm'"],
     ];
     for (const [json, message] of refused) {
       it(`refuses ${json}, at the start and later`, async () => {
@@ -380,13 +393,18 @@ describe('an emulator', () => {
   });
 
   const starts: readonly [json: string, message: RegExp][] = [
-    ['{"httpToken": "required"}', /^there is no option 'httpToken'; the options are httpTokens, .*, now$/],
+    ['{"httpToken": "required"}', /^there is no option 'httpToken'; the options are httpTokens, .*, onEvent$/],
     ['{"port": 65536}', /^port must be a whole number from 0 to 65535, not 65536$/],
     ['{"host": ""}', /^host must be an address such as '127\.0\.0\.1', or a list of them, not ''$/],
     ['{"host": []}', /^host must be .* not \[\]$/],
     ['{"base": "none"}', /^base must be 'instance' or 'empty', not 'none'$/],
     ['{"tree": null}', /^tree must be an object of values by path, not null$/],
     ['{"tree": {"instance-id": 7}}', /^meta-data\/instance-id must be text, bytes, .* not 7$/],
+    ['{"speed": -1}', /^speed must be a number from 0 to 1000000, not -1$/],
+    ['{"speed": "60"}', /^speed must be .* not '60'$/],
+    ['{"onRequest": true}', /^onRequest must be a function, not true$/],
+    ['{"onEvent": {}}', /^onEvent must be a function, not \{\}$/],
+    ['{"scenario": 7}', /^a scenario must be an object of .* not 7$/],
     ['{"now": 7}', /^now must be a function that returns milliseconds since 1970, not 7$/],
   ];
   for (const [json, message] of starts) {
@@ -395,16 +413,16 @@ describe('an emulator', () => {
     });
   }
 
-  it('notes what it was asked, without a token', async () => {
-    await using emulator = await createEmulator({ httpTokens: 'required' });
+  it('notes what it was asked, and when, without a token', async () => {
+    await using emulator = await createEmulator({ httpTokens: 'required', now: () => launch });
     assert.deepEqual(emulator.requests, []);
     const session = await token(emulator);
     await ask(emulator, 'GET', '//latest/user-data', { 'X-aws-ec2-metadata-token': session });
     await ask(emulator, 'HEAD', '/latest/meta-data/mac');
     assert.deepEqual(emulator.requests, [
-      { method: 'PUT', path: '/latest/api/token', version: 2, status: 200 },
-      { method: 'GET', path: '//latest/user-data', version: 2, status: 200 },
-      { method: 'HEAD', path: '/latest/meta-data/mac', version: 1, status: 401 },
+      { at: launch, method: 'PUT', path: '/latest/api/token', version: 2, status: 200 },
+      { at: launch, method: 'GET', path: '//latest/user-data', version: 2, status: 200 },
+      { at: launch, method: 'HEAD', path: '/latest/meta-data/mac', version: 1, status: 401, reason: 'v1 off' },
     ]);
     assert.ok(!inspect(emulator, { depth: Number.POSITIVE_INFINITY, showHidden: true }).includes(session));
   });
@@ -439,7 +457,7 @@ describe('an emulator', () => {
     assert.match(emulator.url, /^http:\/\/127\.0\.0\.1:\d+$/);
     assert.deepEqual(emulator.urls, [emulator.url]);
     assert.deepEqual(emulator.env, {
-      AWS_EC2_METADATA_SERVICE_ENDPOINT: emulator.url,
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: `${emulator.url}/`,
       AWS_EC2_METADATA_DISABLED: 'false',
     });
   });
@@ -501,7 +519,7 @@ describe('the source of the emulator', () => {
       const source = await readFile(new URL(file, folder), 'utf8');
       const imports = [...source.matchAll(/from '([^']+)'/g)].map(([, from = '']) => from);
       assert.deepEqual(
-        imports.filter((from) => !/^(node:\w+|\.\/\w+\.js)$/.test(from)),
+        imports.filter((from) => !/^(node:[\w/]+|\.\/\w+\.js)$/.test(from)),
         [],
         file,
       );

@@ -1,0 +1,119 @@
+import { type Duration, duration, milliseconds } from './clock.js';
+import { instant } from './documents.js';
+import { roleCredentials, rotating } from './instance.js';
+import { refused } from './refusal.js';
+import { fields, member, named, objectAt, type Shape, text } from './shape.js';
+import type { Tree, Value } from './tree.js';
+
+/** A value of a scenario. */
+export type JsonValue =
+  | string
+  /** Bytes. */
+  | { readonly $base64: string }
+  /**
+   * Text with times in it, counted from the moment at which it is set: `{{+2m}}`, `{{0s}}` or `{{-1h}}` becomes
+   * `2026-11-23T09:02:00Z`.
+   */
+  | { readonly $template: string }
+  /** Credentials of a role, which are fake and renewed for ever: five minutes before they end there are new ones. */
+  | { readonly $credentials: CredentialsTerms };
+
+/** How role credentials are given. */
+export interface CredentialsTerms {
+  /** How long each set is good for; of less than ten minutes, the next one comes at half time. Default `6h`. */
+  readonly lifetime?: Duration;
+}
+
+/** Values and directories by name or by path; `null` takes away what is there. */
+export interface JsonTree {
+  readonly [path: string]: JsonNode | null | undefined;
+  readonly $base64?: never;
+  readonly $template?: never;
+  readonly $credentials?: never;
+}
+
+/** A value or a directory. */
+export type JsonNode = JsonValue | JsonTree;
+
+/** The paths that `emulator.set` takes. */
+const pathPattern = /^(?:[^/].*|\/+latest\/+(?:meta-data|dynamic|user-data)(?:\/.*)?)$/;
+export const pathShape = text("a path such as 'placement/region' or '/latest/dynamic/…'", pathPattern);
+/** In a directory, `$` is kept for the forms of a value. */
+const namePattern = /^[^$/]/;
+const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const span = '([+-]?)(\\d{1,9}(?:\\.\\d{1,3})?(?:ms|s|m|h|d))';
+const spans = new RegExp(`\\{\\{${span}\\}\\}`, 'g');
+const templatePattern = new RegExp(`^(?:\\{\\{${span}\\}\\}|(?!\\{\\{)[\\s\\S])*$`);
+const credentialsTerms = fields({}, { lifetime: duration });
+const forms: Readonly<Record<string, Shape>> = {
+  $base64: text('bytes in base64', base64Pattern),
+  $template: text('text in which {{…}} holds a time, such as {{+2m}}', templatePattern),
+  $credentials: credentialsTerms,
+};
+const formShapes = new Map(Object.entries(forms).map(([name, shape]) => [name, fields({ [name]: shape })]));
+const accepted = `text, an object of values by name, or an object with nothing but ${Object.keys(forms).join(', ')}`;
+/** Of the entries of a directory. */
+const entries = { anyOf: [{ type: 'null' }, { $ref: '#/$defs/node' }] };
+
+/** A value or a directory. */
+export const nodeShape = named('node', {
+  accepted,
+  schema: {
+    anyOf: [
+      { type: 'string' },
+      ...[...formShapes.values()].map(({ schema }) => schema),
+      { type: 'object', propertyNames: { pattern: namePattern.source }, additionalProperties: entries },
+    ],
+  },
+  check(value, path) {
+    if (typeof value === 'string') return;
+    const directory = objectAt(value, path, accepted);
+    const form = Object.keys(directory).find((name) => formShapes.has(name));
+    if (form !== undefined) formShapes.get(form)?.check(value, path);
+    else checkNames(directory, path, namePattern, 'a name that does not begin with $ or /');
+  },
+});
+
+/** The tree of a scenario: by path at the top, by name or path below. */
+export const treeShape: Shape = {
+  accepted: 'an object of values by path',
+  schema: { type: 'object', propertyNames: { pattern: pathPattern.source }, additionalProperties: entries },
+  check(value, path) {
+    checkNames(objectAt(value, path, treeShape.accepted), path, pathPattern, pathShape.accepted);
+  },
+};
+
+function checkNames(directory: Readonly<Record<string, unknown>>, path: string, pattern: RegExp, names: string): void {
+  for (const [name, inner] of Object.entries(directory)) {
+    if (!pattern.test(name)) throw refused(`the key in ${path}`, names, name);
+    if (inner !== null && inner !== undefined) nodeShape.check(inner, member(path, name));
+  }
+}
+
+/** The tree that a checked one of a scenario means, when it is set at `at`. */
+export function toTree(tree: JsonTree, at: Date): Tree {
+  return Object.fromEntries(
+    Object.entries(tree).map(([name, node]) => [name, node === null || node === undefined ? null : toNode(node, at)]),
+  );
+}
+
+/** The value or directory that a checked one of a scenario means, when it is set at `at`. */
+export function toNode(node: JsonNode, at: Date): Value | Tree {
+  if (typeof node === 'string') return node;
+  if ('$base64' in node && node.$base64 !== undefined) return Buffer.from(node.$base64, 'base64');
+  if ('$template' in node && node.$template !== undefined) return fill(node.$template, at);
+  if ('$credentials' in node && node.$credentials !== undefined) return credentialsFrom(node.$credentials, at);
+  return toTree(node, at);
+}
+
+/** A document of credentials that are renewed from `at` on. */
+export function credentialsFrom({ lifetime = '6h' }: CredentialsTerms, at: Date, serial = 0): Value {
+  return rotating({ launched: at, lifetimeMs: milliseconds(lifetime), serial }, roleCredentials);
+}
+
+function fill(template: string, at: Date): string {
+  return template.replace(spans, (_, sign: string, length: string) => {
+    const ms = milliseconds(length) * (sign === '-' ? -1 : 1);
+    return instant(new Date(at.getTime() + ms));
+  });
+}
