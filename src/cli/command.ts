@@ -9,6 +9,8 @@ export interface Context {
   readonly io: Io;
   /** For standard output. */
   readonly paint: Paint;
+  /** For standard error. */
+  readonly paintStderr: Paint;
   /** Aborted by Ctrl-C, for what waits for anything but a client. The exit code is then 130 whatever is thrown. */
   readonly signal: AbortSignal;
   /**

@@ -23,6 +23,7 @@ process.exitCode = exitCodes.failure;
 void main(process.argv.slice(2), {
   stdout: output(process.stdout),
   stderr: output(process.stderr),
+  stdin: () => process.stdin,
   stdinIsTTY: isatty(0),
   env: process.env,
   signals: process,

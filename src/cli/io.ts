@@ -17,6 +17,8 @@ export interface Signals {
 export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Standard input; opened by the call. */
+  readonly stdin: () => AsyncIterable<Uint8Array>;
   /** Whether a person types into standard input. */
   readonly stdinIsTTY: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -17,6 +17,7 @@ import { verboseLogger } from './verbose.js';
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   const paint = painter(io.stdout, io, args);
+  const paintStderr = painter(io.stderr, io, args);
   let exitCode: number = exitCodes.done;
   let help = '';
 
@@ -36,6 +37,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   const context: Context = {
     io,
     paint,
+    paintStderr,
     signal,
     async connect(options) {
       const client = new Imds({ ...clientOptions(program, verboseLogger(io.stderr)), ...options });
@@ -75,7 +77,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     if (signal.aborted) return exitCodes.interrupted;
     if (isClosedPipe(error)) return exitCodes.done;
     const { exitCode, message, hint } = await reportOf(error, program, args);
-    const { bold, red } = painter(io.stderr, io, args);
+    const { bold, red } = paintStderr;
     const lines = [`${bold(red('imds:'))} ${message}\n`, hint ? `${bold('hint:')} ${hint}\n` : ''];
     // Where nobody reads that either, the exit code has to do.
     await io.stderr.write(lines.join('')).catch(() => {});

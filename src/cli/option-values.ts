@@ -9,6 +9,14 @@ export const wholeNumber =
     return value >= least && value <= most ? value : refuse(flag, text, `${unit}, ${least} to ${most}`);
   };
 
+/** Reads the value of an option that takes a number, written with or without a decimal point. */
+export const aNumber =
+  (flag: string, least: number, most: number) =>
+  (text: string): number => {
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    return value >= least && value <= most ? value : refuse(flag, text, `a number, ${least} to ${most}`);
+  };
+
 /** Reads the value of an option that takes one of a few words, in any case. */
 export const oneOf =
   <Word extends string>(flag: string, words: readonly Word[]) =>

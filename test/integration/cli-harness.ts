@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Io, Output } from '../../src/cli/io.js';
 import { main } from '../../src/cli/main.js';
 import { createProgram } from '../../src/cli/program.js';
@@ -27,8 +28,8 @@ export class Terminal {
   readonly io: Io;
 
   /** @param given what is other than in a process whose streams are all redirected */
-  constructor(given: { tty?: boolean; env?: Io['env']; columns?: number; stdout?: Output } = {}) {
-    const { tty = false, columns, env = {} } = given;
+  constructor(given: { tty?: boolean; env?: Io['env']; columns?: number; stdin?: string; stdout?: Output } = {}) {
+    const { tty = false, columns, env = {}, stdin = '' } = given;
     const output = (chunks: Buffer[]): Output => ({
       isTTY: tty,
       columns,
@@ -37,6 +38,7 @@ export class Terminal {
     this.io = {
       stdout: given.stdout ?? output(this.stdoutChunks),
       stderr: output(this.stderrChunks),
+      stdin: () => Readable.from([Buffer.from(stdin)]),
       stdinIsTTY: tty,
       env,
       signals: this.signals,

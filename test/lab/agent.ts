@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { main } from '../../src/cli/main.js';
 import { Imds } from '../../src/client.js';
@@ -52,7 +53,14 @@ const functions = {
         text += data;
       },
     };
-    const io = { stdout: output, stderr: output, stdinIsTTY: false, env, signals: new EventEmitter() };
+    const io = {
+      stdout: output,
+      stderr: output,
+      stdin: () => Readable.from([]),
+      stdinIsTTY: false,
+      env,
+      signals: new EventEmitter(),
+    };
     return { code: await main(args, io), text };
   },
 

@@ -1,0 +1,90 @@
+import type { SeenEvent, SeenRequest } from '../emulator/index.js';
+import type { Output } from './io.js';
+import type { Paint } from './paint.js';
+import { printable } from './text.js';
+
+/** Tells what an emulator lives through. */
+export interface RequestLog {
+  request(request: SeenRequest): void;
+  event(event: SeenEvent): void;
+  /** Tells what it came to. */
+  end(): void;
+}
+
+type Reason = NonNullable<SeenRequest['reason']>;
+type FaultReason = Extract<Reason, `fault: ${string}`>;
+
+/** In the words of whoever has to make the request succeed. */
+const reasons: Readonly<Record<Exclude<Reason, FaultReason>, string>> = {
+  'endpoint off': 'refused: the endpoint is off (HttpEndpoint)',
+  'v1 off': 'refused: no session token, and HttpTokens is required',
+  'token expired': 'refused: the session token has lapsed',
+  'token unknown': 'refused: not a session token of this instance, or voided',
+  'hop limit': 'no reply: it died on its way (HttpPutResponseHopLimit)',
+  'bad token request':
+    'refused: a token request has a TTL of 1 to 21600 seconds, no X-Forwarded-For, and no slash at its end',
+  'bad path': 'refused: not a path',
+  'bad method': 'refused: only GET, HEAD and OPTIONS read',
+  'not there': 'not there',
+  'foreign Host': 'refused: its Host header names somebody else',
+  'instance off': 'no reply: the instance is off',
+};
+
+/**
+ * A line for each request and each event of the timeline, with the emulator's time in UTC, as notices have it. IMDSv1 and
+ * what was refused stand out.
+ *
+ * @param isLive whether a last line that is written anew each time keeps count
+ */
+export function requestLog(output: Output, paint: Paint, isLive: boolean): RequestLog {
+  const count = { v1: 0, v2: 0, refused: 0 };
+  const total = (): string => `IMDSv2 ${count.v2}, IMDSv1 ${count.v1}, refused or unanswered ${count.refused}`;
+  // Who does not listen any more misses nothing that the emulator has to say.
+  const write = (text: string): void => void output.write(text).catch(() => {});
+  const line = (text: string): void => {
+    if (!isLive) write(`${text}\n`);
+    else write(`\r\x1b[K${text}\n${paint.bold(total().slice(0, (output.columns ?? 80) - 1))}`);
+  };
+  return {
+    request({ at, method, path, version, status, reason, error }) {
+      const isServed = status !== 'unanswered' && (reason === undefined || reason === 'not there' || isFault(reason));
+      count[`v${version}`] += 1;
+      if (!isServed) count.refused += 1;
+      const why = error === undefined ? reason && (isFault(reason) ? reason : reasons[reason]) : `failed: ${error}`;
+      const asked = printable(`${method.padEnd(4)} ${status === 'unanswered' ? ' - ' : status}  ${path}`);
+      const note = why === undefined ? '' : printable(`  ${why}`.replace(/\s*\n\s*/g, ' '));
+      line(
+        `${clock(at)}  ${version === 1 ? paint.bold('v1') : 'v2'}  ${asked}` +
+          (why === undefined || reason === 'not there' ? note : paint.red(note)),
+      );
+    },
+    event({ at, event, detail }) {
+      line(paint.cyan(printable(`${clock(at)}  ${event}: ${detail}`)));
+    },
+    end() {
+      write(`${isLive ? '\r\x1b[K' : ''}imds: requests: ${total()}\n`);
+    },
+  };
+}
+
+/** The same as JSON, one object a line. */
+export function jsonLog(write: (line: string) => void): RequestLog {
+  const put = (type: string, { at, ...rest }: { at: number }, error: unknown): void =>
+    write(
+      `${JSON.stringify({
+        type,
+        time: new Date(at).toISOString(),
+        ...rest,
+        ...(error === undefined ? {} : { error: String(error) }),
+      })}\n`,
+    );
+  return {
+    request: (request) => put('request', request, request.error),
+    event: (event) => put('event', event, event.error),
+    end() {},
+  };
+}
+
+const isFault = (reason: Reason): reason is FaultReason => reason.startsWith('fault: ');
+
+const clock = (at: number): string => new Date(at).toISOString().slice(11, 19);
