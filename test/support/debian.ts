@@ -1,0 +1,83 @@
+/**
+ * Programs from Debian's packages, unpacked into a folder of this checkout and not installed: what they depend on comes
+ * along, as far as it is Python, and nothing of the machine is changed.
+ */
+import { type ExecFileOptions, execFile, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Debian's own Python, for which its packages with compiled parts are made. */
+export const python = '/usr/bin/python3';
+const cache = resolve('node_modules/.cache/imds-debian');
+
+/** Where packages are unpacked, or why they are not. */
+export type Unpacked = { readonly root: string } | { readonly obstacle: string };
+
+/** Unpacks packages and the Python packages that they need, from the network if an earlier run has not. */
+export async function unpacked(packages: readonly string[]): Promise<Unpacked> {
+  if (process.platform !== 'linux') return { obstacle: 'Debian’s packages are for Linux' };
+  for (const tool of ['apt-get', 'dpkg-deb', python])
+    if (spawnSync(tool, ['--version']).error) return { obstacle: `there is no ${tool} here` };
+  // Compiled parts fit the Python of one release alone.
+  const release = readFileSync('/etc/os-release', 'utf8') + spawnSync(python, ['--version']).stdout;
+  const key = createHash('sha256')
+    .update([...packages, release, process.arch].join('\n'))
+    .digest('hex')
+    .slice(0, 16);
+  const root = join(cache, key);
+  if (existsSync(root)) return { root };
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'unfinished-'));
+  try {
+    // On a runner that is thrown away afterwards there may be no list of packages yet.
+    if (process.env['CI'] === 'true') await apt(['update', '--quiet=2'], folder);
+    await unpack(await withDependencies(packages, folder), folder);
+    // Another run may have been faster.
+    if (!existsSync(root)) renameSync(folder, root);
+    return { root };
+  } catch (error) {
+    const [reason] = String(error instanceof Error && 'stderr' in error ? error.stderr : error)
+      .trim()
+      .split('\n')
+      .reverse();
+    return { obstacle: `Debian’s packages cannot be had: ${reason}` };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The package manager, as root or not, never for longer than a minute. */
+async function apt(args: readonly string[], cwd: string): Promise<string> {
+  const options: ExecFileOptions & { encoding: 'utf8' } = {
+    cwd,
+    encoding: 'utf8',
+    timeout: 60_000,
+    maxBuffer: 2 ** 24,
+  };
+  const { stdout } = await run(
+    'apt-get',
+    ['-o', 'APT::Sandbox::User=root', '-o', 'Acquire::Retries=1', ...args],
+    options,
+  );
+  return stdout;
+}
+
+/** These packages, and what would be installed with them if it is Python. */
+async function withDependencies(packages: readonly string[], cwd: string): Promise<readonly string[]> {
+  const plan = await apt(['install', '--simulate', '--no-install-recommends', ...packages], cwd);
+  const names = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name = '']) => name);
+  return [...new Set([...packages, ...names.filter((name) => name.startsWith('python3-'))])];
+}
+
+async function unpack(packages: readonly string[], folder: string): Promise<void> {
+  await apt(['download', ...packages], folder);
+  const archives = (await run('sh', ['-c', 'ls *.deb'], { cwd: folder })).stdout.trim().split('\n');
+  for (const archive of archives) {
+    await run('dpkg-deb', ['--extract', archive, '.'], { cwd: folder });
+    rmSync(join(folder, archive));
+  }
+}
