@@ -713,3 +713,15 @@ export function categoryOf(path: string): Category<unknown> | undefined {
   const category = find(byTemplate, rest);
   return category && { ...category, path, decode: (body, as = path) => category.decode(body, as) };
 }
+
+/** True for an absolute path of what is listed rather than read as a value. */
+export function isDirectory(path: string): boolean {
+  const category = categoryOf(path);
+  if (category === undefined) return path.endsWith('/');
+  if (category.kind !== 'list') return category.kind === 'directory';
+  // Some lists name what is below them, most are values of several lines.
+  const above = category.template;
+  return (
+    above.endsWith('/') && rows().some(({ category: { template } }) => template !== above && template.startsWith(above))
+  );
+}

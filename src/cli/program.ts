@@ -10,6 +10,7 @@ import { get } from './commands/get.js';
 import { identity } from './commands/identity.js';
 import { list } from './commands/list.js';
 import { network } from './commands/network.js';
+import { record } from './commands/record.js';
 import { token } from './commands/token.js';
 import { userData } from './commands/user-data.js';
 import { exitCodeMeanings } from './exit-codes.js';
@@ -28,6 +29,7 @@ const commands: Readonly<Record<string, AddCommand>> = {
   categories,
   doctor,
   emulate,
+  record,
   completion,
 };
 

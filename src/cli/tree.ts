@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { categoryOf, rows } from '../categories.js';
+import { categoryOf, isDirectory } from '../categories.js';
 import type { Imds } from '../client.js';
 import { ImdsResponseError, isImdsError } from '../errors.js';
 import { atMost } from '../parallel.js';
@@ -33,20 +33,6 @@ export interface Value {
 const longest = 1000;
 // The deepest path of the table has seven segments below the version.
 const deepest = 16;
-
-/** True for what is listed rather than read as a value. */
-export function isDirectory(path: string): boolean {
-  const category = categoryOf(path);
-  if (category === undefined) return path.endsWith('/');
-  if (category.kind !== 'list') return category.kind === 'directory';
-  // Some lists name what is below them, most are values of several lines.
-  return (
-    category.template.endsWith('/') && rows().some(({ category: { template } }) => isBelow(template, category.template))
-  );
-}
-
-const isBelow = (template: string, directory: string): boolean =>
-  template.length > directory.length && template.startsWith(directory);
 
 /** Why a value is not read without being asked for by its path; undefined for most. */
 function secrecy(path: string): string | undefined {

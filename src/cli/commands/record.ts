@@ -1,0 +1,139 @@
+import { Option } from 'commander';
+import type { Omission, Recording } from '../../record.js';
+import { type AddCommand, withExamples } from '../command.js';
+import { exitCodeOf, exitCodes } from '../exit-codes.js';
+import { codeOf, Failure, misuse } from '../failure.js';
+import type { Output } from '../io.js';
+import { printable } from '../text.js';
+import { jsonText } from '../values.js';
+
+interface Options {
+  readonly out?: string;
+  readonly stdout?: boolean;
+  readonly force?: boolean;
+  readonly keep?: boolean;
+}
+
+const usualFile = 'imds-recording.json';
+
+/** `imds record` */
+export const record: AddCommand = (program, run) => {
+  program
+    .command('record')
+    .summary("this instance's metadata as a scenario for imds emulate")
+    .description(
+      withExamples(
+        'Reads all instance metadata and writes it down as a scenario, which imds emulate replays. Credentials, user data ' +
+          'and signatures are never in it. Names, tags, addresses and identifiers are replaced, the same everywhere.',
+        {
+          'imds record': `into ${usualFile}, which only you can read`,
+          'imds record --out host.json': 'into a file of that name',
+          'imds record --stdout | jq .tree': 'nothing is left behind',
+        },
+      ),
+    )
+    .addOption(new Option('--out <file>', `the file to write (default: ${usualFile})`).conflicts('stdout'))
+    .option('--stdout', 'print it, and write no file')
+    .option('--force', 'write over a file that is there')
+    .option('--keep', 'keep names, tags, addresses and identifiers as they are, but no secret')
+    .action(
+      run(async ({ io, signal, connect }, { out, stdout, force, keep }: Options) => {
+        const file = stdout ? undefined : (out ?? usualFile);
+        if (file !== undefined) await checkPlace(file, force);
+        const imds = await connect();
+        const [{ record }, progress] = [await import('../../record.js'), progressOn(io.stderr)];
+        let recording: Recording;
+        try {
+          recording = await record(imds, { keep, signal, onValue: progress.show });
+        } finally {
+          await progress.end();
+        }
+
+        const text = jsonText(recording.scenario);
+        if (file === undefined) await io.stdout.write(text);
+        else await writeWhole(file, text, { force, signal });
+        await io.stderr.write(summary(recording, file));
+        const [first] = recording.failures;
+        return first ? exitCodeOf[first.error.code] : exitCodes.done;
+      }),
+    );
+};
+
+/** Shows on a terminal how far it has come. */
+function progressOn({ isTTY, write }: Output) {
+  const startOfLine = '\r\x1b[K';
+  let shown = Promise.resolve();
+  const put = (text: string): void => {
+    // Where nobody looks, there is nothing to show.
+    if (isTTY) shown = shown.then(() => write(text)).catch(() => {});
+  };
+  return {
+    show: (count: number): void => put(`${startOfLine}values read: ${count}`),
+    async end(): Promise<void> {
+      put(startOfLine);
+      await shown;
+    },
+  };
+}
+
+/** Makes sure, before anything is asked for, that the file can be written. */
+async function checkPlace(file: string, force = false): Promise<void> {
+  const { access, constants, lstat } = await import('node:fs/promises');
+  const { dirname } = await import('node:path');
+  const found = await lstat(file).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw unwritable(file, error);
+  });
+  if (found && !found.isFile()) throw misuse(`${file} is there already, and no file`);
+  if (found && !force)
+    throw misuse(`${file} is there already`, 'use --force to write over it, or --out for another file');
+  await access(dirname(file), constants.W_OK).catch((error: unknown) => {
+    throw unwritable(file, error);
+  });
+}
+
+/** Writes a file as a whole: whatever happens, there is never a part of it. Nobody but its owner can read it. */
+async function writeWhole(
+  file: string,
+  text: string,
+  { force, signal }: { readonly force: boolean | undefined; readonly signal: AbortSignal },
+): Promise<void> {
+  const { rename, rm, writeFile } = await import('node:fs/promises');
+  const { basename, dirname, join } = await import('node:path');
+  const { randomUUID } = await import('node:crypto');
+  const unfinished = join(dirname(file), `.${basename(file)}.${randomUUID()}`);
+  try {
+    await writeFile(unfinished, text, { mode: 0o600, flag: 'wx', signal });
+    // Somebody else may have been faster.
+    await checkPlace(file, force);
+    signal.throwIfAborted();
+    await rename(unfinished, file);
+  } catch (error) {
+    throw codeOf(error)?.startsWith('E') ? unwritable(file, error) : error;
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+const unwritable = (file: string, cause: unknown): Failure =>
+  new Failure(exitCodes.failure, `${file} cannot be written: ${codeOf(cause) ?? cause}`, { cause });
+
+function summary({ values, failures, leftOut }: Recording, file: string | undefined): string {
+  return [
+    file === undefined ? `recorded ${values} values` : `wrote ${file}: ${values} values`,
+    ...counted(leftOut).map((line) => `left out: ${line}`),
+    ...counted(failures).map((line) => `not read: ${line}`),
+    ...(file === undefined ? [] : [`replay it with: imds emulate --scenario ${file}`]),
+  ]
+    .map((line) => `${printable(line)}\n`)
+    .join('');
+}
+
+/** One line for all that are the same. */
+function counted(omissions: readonly Omission[]): readonly string[] {
+  const lines = omissions.map(({ path, why }) => `${path} (${why})`);
+  return [...new Set(lines)].map((line) => {
+    const times = lines.filter((other) => other === line).length;
+    return times === 1 ? line : `${line}, ${times} times`;
+  });
+}
