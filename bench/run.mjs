@@ -16,8 +16,9 @@ import { row as importing } from './rows/import.mjs';
 import { row as network } from './rows/network.mjs';
 import { row as reads } from './rows/reads.mjs';
 import { row as requests } from './rows/requests.mjs';
+import { row as watch } from './rows/watch.mjs';
 
-const rows = [reads, requests, cached, importing, command, heap, credentials, identity, network, emulator];
+const rows = [reads, requests, cached, importing, command, heap, credentials, identity, network, watch, emulator];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !rows.some((row) => row.name === name));

@@ -12,7 +12,14 @@ import type { DiagnoseOptions, Diagnosis } from './doctor.js';
 import { ImdsDecodeError, ImdsDisabledError, ImdsError, ImdsNotFoundError, isImdsError } from './errors.js';
 import { Events } from './events.js';
 import { type Call, Flights } from './flight.js';
+import {
+  type InterruptionHandler,
+  type InterruptionHook,
+  type InterruptionOptions,
+  onInterruption,
+} from './interruption.js';
 import { type NetworkInterface, networkInterfaces } from './network.js';
+import type { NoticeKind, NoticeOf } from './notices.js';
 import { inParallel } from './parallel.js';
 import { absolutePath } from './path.js';
 import { type Residency, residencyOnce } from './residency.js';
@@ -27,6 +34,7 @@ import {
 } from './settings.js';
 import { type Answer, Transport } from './transport.js';
 import { decodeUserData } from './user-data.js';
+import { type DefaultNoticeKind, type NoticeIterator, type Report, Watch, type WatchOptions } from './watch.js';
 
 /** What makes requests; built by the first one. */
 interface Wire {
@@ -65,6 +73,8 @@ export class Imds {
   readonly #liveMaxAgeMs: number;
   readonly #flights: Flights<Entry>;
   readonly #credentials: CredentialsSource;
+  readonly #watch: Watch;
+  readonly #report: Report;
   #wire: Wire | undefined;
   #closed: ImdsError | undefined;
 
@@ -87,6 +97,8 @@ export class Imds {
       this.#events,
       { now: this.#now },
     );
+    this.#report = (event, level) => this.#events.publish('watch', event, level);
+    this.#watch = new Watch(this, this.#report, { now: this.#now });
     const bind: Bind = (category) =>
       Object.assign((callOptions?: CallOptions) => this.#value(category, callOptions), { category });
     Object.assign(
@@ -226,6 +238,35 @@ export class Imds {
   }
 
   /**
+   * Notices as they come: what is there when the watch begins, and then each change, once. Whatever the number of
+   * iterations, the service is asked once, every 5 seconds for Spot, less often for the rest (docs/watching.md). Failures
+   * never end an iteration: they are published on `imds:watch` and told to the logger, and the watch goes on.
+   *
+   * @example
+   * for await (const notice of imds.watch({ kinds: ['spot-interruption'], signal })) await drain(notice.deadline);
+   * @throws ImdsSettingsError at once when an option cannot be used; in the course of the iteration, an `AbortError` when
+   *   the signal is aborted, and `ERR_IMDS_DISABLED` or `ERR_IMDS_CLOSED` when there is nothing to hope for.
+   */
+  watch<Kind extends NoticeKind = DefaultNoticeKind>(options?: WatchOptions<Kind>): NoticeIterator<NoticeOf<Kind>> {
+    return this.#watch.watch(options);
+  }
+
+  /**
+   * Calls a handler when an interruption of this Spot Instance is announced, once for each, also for one that is announced
+   * already. The handler has until its signal is aborted, at the deadline: two minutes as a rule, none before a
+   * hibernation. What it throws is published on `imds:watch` and told to the logger. The hook does not keep the process
+   * alive.
+   *
+   * @example
+   * using hook = imds.onInterruption(async (notice, { signal }) => { await queue.drain({ signal }); });
+   * @returns what takes the hook away, also with `using`.
+   * @throws ImdsSettingsError when an option cannot be used.
+   */
+  onInterruption(handler: InterruptionHandler, options: InterruptionOptions = {}): InterruptionHook {
+    return onInterruption(this, handler, options, this.#report);
+  }
+
+  /**
    * Finds out whether IMDSv2 works for this process, and if not why, and what helps: what `imds doctor` prints, as data.
    * Takes well below a second where all is well, at most three. Never rejects because of what it finds, and gives no secret.
    *
@@ -267,6 +308,7 @@ export class Imds {
     this.#wire?.transport.close(this.#closed);
     this.#wire?.session.close(this.#closed);
     this.#credentials.close(this.#closed);
+    this.#watch.close(this.#closed);
     this.#cache?.clear();
   }
 

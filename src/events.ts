@@ -68,6 +68,25 @@ export interface CredentialsEvent {
   readonly error?: ImdsErrorCode;
 }
 
+/** What befell a watch, published on `imds:watch`. */
+export interface WatchEvent {
+  /**
+   * `failed`: a look was in vain, and will be repeated. `recovered`: the first to succeed after that. `handler-failed`:
+   * the handler of an interruption threw. `ended`: nothing can be watched, so that the handler will not be called.
+   */
+  readonly action: 'failed' | 'recovered' | 'handler-failed' | 'ended';
+  /** Kind of notice, such as `spot-interruption`. */
+  readonly kind: string;
+  /** How many looks failed in a row. */
+  readonly failures?: number;
+  /** Seconds until the next look. */
+  readonly nextInSeconds?: number;
+  /** Code of the failure, where it was this package's. */
+  readonly error?: ImdsErrorCode;
+  /** What the handler threw, or what ended the watch. */
+  readonly thrown?: unknown;
+}
+
 /** The messages of each `node:diagnostics_channel`, by the channel's name after `imds:`. */
 export interface ImdsEvents {
   readonly request: RequestEvent;
@@ -76,6 +95,7 @@ export interface ImdsEvents {
   readonly fallback: FallbackEvent;
   readonly retry: RetryEvent;
   readonly credentials: CredentialsEvent;
+  readonly watch: WatchEvent;
 }
 
 const channels = {
@@ -85,6 +105,7 @@ const channels = {
   fallback: channel('imds:fallback'),
   retry: channel('imds:retry'),
   credentials: channel('imds:credentials'),
+  watch: channel('imds:watch'),
 };
 
 const levels = {
@@ -94,6 +115,7 @@ const levels = {
   fallback: 'warn',
   retry: 'info',
   credentials: 'debug',
+  watch: 'warn',
 } as const;
 
 /** Publishes what happens to `node:diagnostics_channel` and to the client's logger; costs nothing when neither listens. */

@@ -63,6 +63,7 @@ export type {
   RequestEvent,
   RetryEvent,
   TokenEvent,
+  WatchEvent,
 } from './events.js';
 export {
   type IdentityCertificate,
@@ -72,7 +73,29 @@ export {
   type VerifyIdentityOptions,
   verifyIdentityDocument,
 } from './identity.js';
+export type { InterruptionHandler, InterruptionHook, InterruptionOptions } from './interruption.js';
 export type { NetworkInterface, SettledNetworkInterface, SettlingNetworkInterface } from './network.js';
+export type {
+  Addresses,
+  AddressesNotice,
+  Change,
+  CredentialsNotice,
+  CredentialsState,
+  Maintenance,
+  MaintenanceNotice,
+  Notice,
+  NoticeKind,
+  NoticeOf,
+  Rebalance,
+  RebalanceNotice,
+  SpotInterruption,
+  SpotInterruptionNotice,
+  Tags,
+  TagsNotice,
+  TargetLifecycleState,
+  TargetLifecycleStateNotice,
+} from './notices.js';
 export type { ContainerKind, Residency } from './residency.js';
 export type { CacheOptions, CallOptions, EndpointMode, ImdsOptions } from './settings.js';
 export { decodeUserData, type UserData, type UserDataKind, type UserDataPart } from './user-data.js';
+export type { DefaultNoticeKind, NoticeIterator, WatchOptions } from './watch.js';

@@ -13,6 +13,7 @@ import { network } from './commands/network.js';
 import { record } from './commands/record.js';
 import { token } from './commands/token.js';
 import { userData } from './commands/user-data.js';
+import { watch } from './commands/watch.js';
 import { exitCodeMeanings } from './exit-codes.js';
 import { addGlobalOptions } from './global-options.js';
 import type { Paint } from './paint.js';
@@ -26,6 +27,7 @@ const commands: Readonly<Record<string, AddCommand>> = {
   network,
   'user-data': userData,
   token,
+  watch,
   categories,
   doctor,
   emulate,

@@ -9,6 +9,7 @@ const examples: { readonly [Kind in keyof ImdsEvents]: ImdsEvents[Kind] } = {
   fallback: { to: 1, reason: 'ERR_IMDS_HOP_LIMIT' },
   retry: { path: '/latest/x', attempt: 1, error: 'ERR_IMDS_TIMEOUT' },
   credentials: { action: 'kept', secondsLeft: 300, nextInSeconds: 60, error: 'ERR_IMDS_RESPONSE' },
+  watch: { action: 'failed', kind: 'tags', failures: 1, nextInSeconds: 5, error: 'ERR_IMDS_TIMEOUT' },
 };
 const levels = {
   request: 'debug',
@@ -17,8 +18,9 @@ const levels = {
   fallback: 'warn',
   retry: 'info',
   credentials: 'debug',
+  watch: 'warn',
 } as const;
-const kinds = ['request', 'token', 'cache', 'fallback', 'retry', 'credentials'] as const;
+const kinds = ['request', 'token', 'cache', 'fallback', 'retry', 'credentials', 'watch'] as const;
 
 /** Publishes an example on every channel. */
 function publishAll(events: Events): void {
@@ -28,6 +30,7 @@ function publishAll(events: Events): void {
   events.publish('fallback', examples.fallback);
   events.publish('retry', examples.retry);
   events.publish('credentials', examples.credentials);
+  events.publish('watch', examples.watch);
 }
 
 describe('events', () => {
@@ -82,7 +85,7 @@ describe('events', () => {
     const events = new Events(logger);
     assert.ok(events.wanted('cache'));
     publishAll(events);
-    assert.deepEqual(logger.lines, ['imds fallback']);
+    assert.deepEqual(logger.lines, ['imds fallback', 'imds watch']);
   });
 
   it('take another level for a message that calls for it', () => {

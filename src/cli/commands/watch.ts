@@ -1,0 +1,100 @@
+import { Argument } from 'commander';
+import type { Logger } from '../../events.js';
+import { defaultKinds, type NoticeKind, noticeKinds } from '../../notices.js';
+import { type AddCommand, withExamples } from '../command.js';
+import { exitCodes } from '../exit-codes.js';
+import { clientOptions } from '../global-options.js';
+import type { Output } from '../io.js';
+import { noticeLine } from '../notice-line.js';
+import { oneOfThese } from '../text.js';
+import { verboseLogger } from '../verbose.js';
+
+interface Options {
+  readonly json?: boolean;
+  readonly once?: boolean;
+  readonly exec?: string;
+}
+
+/** `imds watch [KIND…]` */
+export const watch: AddCommand = (program, run) => {
+  program
+    .command('watch')
+    .summary('notices as they come: Spot, rebalance, maintenance, Auto Scaling')
+    .description(
+      withExamples(
+        `Prints a line for each notice, until Ctrl-C: what is there, then each change. Without a kind it is ` +
+          `${defaultKinds.join(', ')}. A service that does not answer is asked again.`,
+        {
+          'imds watch --once spot-interruption && ./drain': 'wait for an interruption',
+          "imds watch --exec './notify $IMDS_NOTICE_KIND'": 'run a command for each notice',
+          'imds watch tags addresses --json': 'one JSON object a line',
+        },
+      ),
+    )
+    .addArgument(new Argument('[kind...]', `what to watch for: ${oneOfThese(noticeKinds)}`).choices(noticeKinds))
+    .option('--json', 'a JSON object for each notice, on a line of its own')
+    .option('--once', 'leave after the first notice')
+    .option(
+      '--exec <cmd>',
+      'run this by sh for each notice, one at a time, with IMDS_NOTICE_… and as JSON on its input',
+    )
+    .action(
+      run(async ({ io, paint, connect }, given: readonly NoticeKind[], { json, once, exec }: Options) => {
+        const { logger } = clientOptions(program, verboseLogger(io.stderr));
+        const imds = await connect({ logger: troubleTeller(io.stderr, logger) });
+        const stopping = new AbortController();
+        // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
+        const stop = (): void => stopping.abort();
+        io.signals.on('SIGTERM', stop);
+        const { signal } = stopping;
+        try {
+          const kinds = given.length > 0 ? given : undefined;
+          for await (const notice of imds.watch<NoticeKind>({ kinds, signal })) {
+            await io.stdout.write(json ? `${JSON.stringify(notice)}\n` : noticeLine(notice, paint));
+            let code: number = exitCodes.done;
+            if (exec !== undefined) {
+              const { runForNotice } = await import('../notice-command.js');
+              code = await runForNotice(exec, notice, io);
+              if (signal.aborted) return exitCodes.done;
+              if (code !== 0) await io.stderr.write(`imds: the command for ${notice.kind} left with ${code}\n`);
+            }
+            if (once) return code;
+          }
+          return exitCodes.done;
+        } catch (error) {
+          if (signal.aborted) return exitCodes.done;
+          throw error;
+        } finally {
+          io.signals.off('SIGTERM', stop);
+        }
+      }),
+    );
+};
+
+/** Says once that the service does not answer, and when it does again; passes all on to another logger. */
+function troubleTeller(stderr: Output, logger: Logger | undefined): Logger {
+  const failing = new Set<string>();
+  const say = (text: string): void => void stderr.write(`imds: ${text}\n`).catch(() => {});
+  return {
+    debug: (message, fields) => logger?.debug?.(message, fields),
+    info(message, fields) {
+      if (
+        message === 'imds watch' &&
+        fields &&
+        'kind' in fields &&
+        failing.delete(String(fields.kind)) &&
+        !failing.size
+      )
+        say('all can be read again');
+      logger?.info?.(message, fields);
+    },
+    warn(message, fields) {
+      if (message === 'imds watch' && fields && 'kind' in fields && 'error' in fields) {
+        if (!failing.size) say(`${fields.kind} cannot be read (${fields.error}); it is tried again`);
+        failing.add(String(fields.kind));
+      }
+      logger?.warn?.(message, fields);
+    },
+    error: (message, fields) => logger?.error?.(message, fields),
+  };
+}

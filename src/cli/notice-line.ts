@@ -1,0 +1,83 @@
+import type { MaintenanceNotice, Notice } from '../notices.js';
+import type { Paint } from './paint.js';
+import { printable } from './text.js';
+
+/** A notice as people read it: when it was seen, what it is about, what it says. */
+export function noticeLine(notice: Notice, { bold, red }: Paint): string {
+  const seconds = notice.seenAt.replace(/\.\d+Z$/, 'Z');
+  const isUrgent = notice.kind === 'spot-interruption' && notice.change !== 'withdrawn';
+  const kind = isUrgent ? red(bold(notice.kind)) : bold(notice.kind);
+  return `${seconds} ${kind}: ${printable(words(notice).replace(/\s+/g, ' '))}\n`;
+}
+
+/** What a notice says. */
+function words(notice: Notice): string {
+  const isGone = notice.change === 'withdrawn';
+  switch (notice.kind) {
+    case 'spot-interruption': {
+      const { action, deadline, millisecondsLeft } = notice;
+      if (isGone) return `withdrawn: no ${action} at ${deadline}`;
+      return `${action} at ${deadline}, ${Math.round(millisecondsLeft / 1000)} s left`;
+    }
+    case 'rebalance':
+      return isGone ? `withdrawn: that of ${notice.noticeTime}` : `recommended at ${notice.noticeTime}`;
+    case 'maintenance':
+      return `${isGone ? 'no longer scheduled: ' : ''}${maintenance(notice)}`;
+    case 'target-lifecycle-state':
+      if (isGone) return `none, was ${notice.state}`;
+      return notice.previous ? `${notice.state}, was ${notice.previous.state}` : notice.state;
+    case 'credentials': {
+      const { role, code, expiration } = notice;
+      if (isGone) return `no role, was ${role}`;
+      return expiration === undefined ? `none of the role ${role}: ${code}` : `of the role ${role} until ${expiration}`;
+    }
+    case 'tags':
+      if (isGone) return 'none any more';
+      return notice.previous ? changes(notice.previous.tags, notice.tags) : pairs(notice.tags);
+    case 'addresses': {
+      const { mac, previous } = notice;
+      if (isGone) return `${mac} is no longer attached`;
+      const now = all(notice);
+      const text = previous ? [...without(now, all(previous), '+'), ...without(all(previous), now, '-')] : now;
+      // What changed may be the order alone: another address is the primary one.
+      return `${mac} has ${text.length > 0 ? text.join(' ') : now.join(' ') || 'none'}`;
+    }
+  }
+}
+
+function maintenance({ event }: MaintenanceNotice): string {
+  const { Code, NotBefore, NotAfter, Description, EventId } = event;
+  return `${Code} from ${NotBefore}${NotAfter ? ` to ${NotAfter}` : ''}, ${Description} (${EventId})`;
+}
+
+type Tags = Readonly<Record<string, string>>;
+
+const pairs = (tags: Tags): string =>
+  Object.entries(tags)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+
+/** The tags that are new or have another value, and those that are no more. */
+function changes(before: Tags, now: Tags): string {
+  const isNew = ([key, value]: readonly [string, string]): boolean => before[key] !== value;
+  const gone = Object.keys(before).filter((key) => !Object.hasOwn(now, key));
+  return [pairs(Object.fromEntries(Object.entries(now).filter(isNew))), ...gone.map((key) => `no ${key}`)]
+    .filter((text) => text !== '')
+    .join(', ');
+}
+
+type Addresses = Pick<
+  Extract<Notice, { kind: 'addresses' }>,
+  'localIpv4s' | 'publicIpv4s' | 'ipv6s' | 'ipv4Prefix' | 'ipv6Prefix'
+>;
+
+const all = ({ localIpv4s, publicIpv4s, ipv6s, ipv4Prefix, ipv6Prefix }: Addresses): readonly string[] => [
+  ...localIpv4s,
+  ...publicIpv4s,
+  ...ipv6s,
+  ...ipv4Prefix,
+  ...ipv6Prefix,
+];
+
+const without = (these: readonly string[], those: readonly string[], sign: string): readonly string[] =>
+  these.filter((each) => !those.includes(each)).map((each) => sign + each);
