@@ -2,7 +2,7 @@ import { page } from './answers.js';
 import { Clock, longestSpan } from './clock.js';
 import type { TimelineEvent } from './events.js';
 import { type Fault, type FaultHandle, Faults } from './faults.js';
-import { identityOf, instanceTree } from './instance.js';
+import { identityOf, identityTree, instanceTree } from './instance.js';
 import { toTree } from './jsontree.js';
 import { type Listener, listen, type Reception } from './listener.js';
 import {
@@ -108,15 +108,15 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
   const clock = new Clock(read.now, read.speed);
   const { now } = clock;
   const launched = new Date(clock.started);
-  const layOut = (...below: readonly Tree[]): MetadataTree => {
-    const laid = new MetadataTree();
-    for (const layer of [...below, toTree(scenario.tree ?? {}, launched), laidOver]) laid.merge(layer, launched);
-    return laid;
-  };
-  const whole = instanceTree(launched);
-  // The identity document tells what is laid over the instance, which may bring a document of its own.
-  const identity = () => ({ 'dynamic/instance-identity': identityOf(layOut(whole), launched) });
-  const tree = base === 'empty' ? layOut() : layOut(whole, identity());
+  const tree = new MetadataTree();
+  if (base === 'instance') {
+    tree.merge(instanceTree(launched), launched);
+    tree.merge({ 'dynamic/instance-identity': identityTree(() => identity(), launched) }, launched);
+  }
+  tree.merge(toTree(scenario.tree ?? {}, launched), launched);
+  tree.merge(laidOver, launched);
+  // The identity document tells what was laid over the instance, unless that brought a document of its own.
+  const identity = identityOf(tree, launched);
   const tokens = new SessionTokens();
   const faults = new Faults(scenario.seed ?? 0);
   for (const fault of scenario.faults ?? []) faults.plant(fault, clock.started);

@@ -215,30 +215,36 @@ function metaData(launched: Date): Tree {
   };
 }
 
-/** The identity document of an instance that was launched with these metadata, and its signatures. */
-export function identityOf(tree: MetadataTree, launched: Date): Tree {
-  const textAt = (path: string): string | null => {
-    const content = tree.read(['meta-data', ...path.split('/')], launched, undefined)?.content;
-    return content === undefined ? null : Buffer.from(content).toString();
+/** What the identity document says of an instance that was launched with these metadata. */
+export function identityOf(tree: MetadataTree, launched: Date): () => Readonly<Record<string, Field>> {
+  const text = (path: string): (() => string | null) => {
+    const read = tree.capture(['meta-data', ...path.split('/')]);
+    return () => {
+      const content = read(launched);
+      return content === undefined ? null : Buffer.from(content).toString();
+    };
   };
-  const fields = () => ({
+  const [zone, region] = [text('placement/availability-zone'), text('placement/region')];
+  const [instanceId, instanceType, privateIp] = [text('instance-id'), text('instance-type'), text('local-ipv4')];
+  const [imageId, kernelId, ramdiskId] = [text('ami-id'), text('kernel-id'), text('ramdisk-id')];
+  const productCodes = text('product-codes');
+  return () => ({
     accountId: account,
     architecture: 'x86_64',
-    availabilityZone: textAt('placement/availability-zone'),
+    availabilityZone: zone(),
     billingProducts: null,
     devpayProductCodes: null,
-    marketplaceProductCodes: textAt('product-codes')?.split('\n') ?? null,
-    imageId: textAt('ami-id'),
-    instanceId: textAt('instance-id'),
-    instanceType: textAt('instance-type'),
-    kernelId: textAt('kernel-id'),
+    marketplaceProductCodes: productCodes()?.split('\n') ?? null,
+    imageId: imageId(),
+    instanceId: instanceId(),
+    instanceType: instanceType(),
+    kernelId: kernelId(),
     pendingTime: instant(launched),
-    privateIp: textAt('local-ipv4'),
-    ramdiskId: textAt('ramdisk-id'),
-    region: textAt('placement/region'),
+    privateIp: privateIp(),
+    ramdiskId: ramdiskId(),
+    region: region(),
     version: '2017-09-30',
   });
-  return identityTree(fields, launched);
 }
 
 /** An identity document and what stands in for its signatures, put together when they are read. */

@@ -209,7 +209,7 @@ function hostOf({ address }: AddressInfo): string {
 
 function urlOf(bound: AddressInfo): string {
   const host = hostOf(bound);
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${bound.port}`;
+  return `http://${bound.family === 'IPv6' ? `[${host}]` : host}:${bound.port}`;
 }
 
 /** A connection from a port to itself. Connections of others are refused, for nobody listens. */

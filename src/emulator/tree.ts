@@ -67,13 +67,17 @@ export class MetadataTree {
     if (found instanceof Map) {
       return { kind: 'directory', content: listing(found, path, hidden), lastModified: this.#lastChange };
     }
-    const { value, lastModified } = found;
-    const content = typeof value === 'function' ? value(now) : value;
-    return { kind: 'value', ...(isContent(content) ? { content, lastModified } : content) };
+    return { kind: 'value', ...contentOf(found, now) };
+  }
+
+  /** How to read the value that is at `segments` now, whatever becomes of it; for a directory it gives `undefined`. */
+  capture(segments: readonly string[]): (now: Date) => Content | undefined {
+    const found = lookUp(this.#root, this.#names(segments));
+    return (now) => (found === undefined || found instanceof Map ? undefined : contentOf(found, now).content);
   }
 
   #leaves(path: string, value: Value | Tree | null): [readonly string[], Value | null][] {
-    return [...leavesOf(segmentsOf(path), value)].map(([segments, leaf]) => [this.#names(segments), leaf]);
+    return leavesOf(segmentsOf(path), value).map(([segments, leaf]) => [this.#names(segments), leaf]);
   }
 
   #lay(leaves: readonly [readonly string[], Value | null][], now: Date): void {
@@ -128,22 +132,25 @@ function split(path: string): string[] {
   return path.split('/').filter((segment) => segment !== '');
 }
 
-function* leavesOf(
+function leavesOf(
   segments: readonly string[],
   value: Value | Tree | null,
-): Generator<readonly [readonly string[], Value | null]> {
-  if (value === null || isContent(value) || typeof value === 'function') yield [segments, value];
-  else {
-    const accepted = 'must be text, bytes, a function that returns one of them, or an object of such values';
-    for (const [name, inner] of entriesOf(value, `${segments.join('/')} ${accepted}`)) {
-      yield* leavesOf([...segments, ...split(name)], inner);
-    }
-  }
+): (readonly [readonly string[], Value | null])[] {
+  if (value === null || isContent(value) || typeof value === 'function') return [[segments, value]];
+  const accepted = 'must be text, bytes, a function that returns one of them, or an object of such values';
+  return entriesOf(value, `${segments.join('/')} ${accepted}`).flatMap(([name, inner]) =>
+    leavesOf([...segments, ...split(name)], inner),
+  );
 }
 
 function entriesOf(tree: Tree, demand: string): [string, Value | Tree | null][] {
   if (typeof tree === 'object' && tree !== null && !Array.isArray(tree)) return Object.entries(tree);
   throw new EmulatorOptionError(`${demand}, not ${JSON.stringify(tree)}`);
+}
+
+function contentOf({ value, lastModified }: Leaf, now: Date): DatedContent {
+  const content = typeof value === 'function' ? value(now) : value;
+  return isContent(content) ? { content, lastModified } : content;
 }
 
 function isContent(value: unknown): value is Content {
