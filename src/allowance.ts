@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { codeOf } from './errors.js';
 import { type Facts, machineFacts } from './residency.js';
 
 /** What the counter is read by. */
@@ -19,7 +20,7 @@ const run = (program: string, device: string, signal: AbortSignal | undefined): 
     execFile(program, ['-S', device], options, (error, text) => (error ? reject(error) : resolve(text)));
   });
 
-const isAbsent = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isAbsent = (error: unknown): boolean => codeOf(error) === 'ENOENT';
 
 /** The counters of this machine. */
 export const machineCounters: Counters = {

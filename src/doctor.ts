@@ -3,7 +3,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { type Allowance, type Counters, linkLocalAllowance } from './allowance.js';
 import { type Beacon, beacons, type Distance, measureDistance } from './distance.js';
-import { ImdsError, ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from './errors.js';
+import { codeOf, ImdsError, ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from './errors.js';
 import type { Events } from './events.js';
 import { type Residency, residencyOnce } from './residency.js';
 import type { Settings } from './settings.js';
@@ -449,8 +449,7 @@ class Wire {
 const isSilence = (error: ImdsError): boolean =>
   error instanceof ImdsTimeoutError || (error instanceof ImdsUnreachableError && systemCode(error) === 'ETIMEDOUT');
 
-const systemCode = ({ cause }: ImdsError): string | undefined =>
-  cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+const systemCode = ({ cause }: ImdsError): string | undefined => codeOf(cause);
 
 interface Exchange {
   readonly connection: Outcomes['connection'];

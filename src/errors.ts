@@ -211,7 +211,14 @@ export class ImdsCredentialsError extends ImdsError {
  * try { await imds.instanceId(); } catch (error) { if (isImdsError(error)) console.error(error.code, error.hint); }
  */
 export function isImdsError(error: unknown): error is ImdsError {
-  return (
-    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('ERR_IMDS_')
-  );
+  return codeOf(error)?.startsWith('ERR_IMDS_') === true;
+}
+
+/**
+ * The code of a failure, such as `ENOENT`. Who asks for `instanceof Error` first misses what Node throws at a program that
+ * runs in a vm context, as test runners do: that has an `Error` of its own.
+ */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
 }

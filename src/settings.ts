@@ -1,5 +1,5 @@
 import { parse as parseIni } from 'ini';
-import { ImdsSettingsError } from './errors.js';
+import { codeOf, ImdsSettingsError } from './errors.js';
 import type { Logger } from './events.js';
 
 /** The IP family of the service's well-known address. */
@@ -462,7 +462,7 @@ function sharedConfig(configFile: string | undefined, profile: Found<string> | u
     try {
       text = readFileSync(path, 'utf8');
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = codeOf(error);
       if (code === 'ENOENT' || code === 'ENOTDIR') text = '';
       else
         throw new ImdsSettingsError(`the shared config file ${path} cannot be read (${String(code)})`, {

@@ -248,7 +248,8 @@ const unreachableHint = (target: string): string =>
 /** The system's part of an error alone: a parse error, for one, carries the bytes received. */
 function systemError(error: RequestError): Error {
   const { cause } = error;
-  const plain = new Error(cause instanceof Error ? cause.message : error.message);
+  const isError = typeof cause === 'object' && cause !== null && 'message' in cause;
+  const plain = new Error(isError ? String(cause.message) : error.message);
   plain.name = 'SystemError';
   return Object.assign(plain, { code: error.code });
 }

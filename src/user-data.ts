@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { SplitterChunk } from '@zone-eu/mailsplit';
-import { ImdsDecodeError } from './errors.js';
+import { codeOf, ImdsDecodeError } from './errors.js';
 import { piecesOf, type UserDataKind } from './user-data-kinds.js';
 
 export type { UserDataKind } from './user-data-kinds.js';
@@ -185,8 +185,7 @@ function unpacker(): (packed: Buffer, what: string) => Promise<Buffer> {
       left -= unpacked.length;
       return unpacked;
     } catch (error) {
-      // Only the limit is a RangeError.
-      if (error instanceof RangeError) throw undecodable('The user data unpacks to more than 4 MiB');
+      if (left === 0 || codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw undecodable('The user data unpacks to more than 4 MiB');
       throw undecodable(`${what} is gzip, but broken`, error);
     }
   };

@@ -1,5 +1,7 @@
 import { exitCodes } from './exit-codes.js';
 
+export { codeOf } from '../errors.js';
+
 /** What the command line itself has to complain about. */
 export class Failure extends Error {
   override readonly name = 'Failure';
@@ -19,7 +21,3 @@ export class Failure extends Error {
 
 /** The arguments are wrong; the message names the culprit and what would be accepted. */
 export const misuse = (message: string, hint?: string): Failure => new Failure(exitCodes.usage, message, { hint });
-
-/** The code of a system's error, such as `ENOENT`. */
-export const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

@@ -77,6 +77,15 @@ describe('a process with a client', () => {
     }
   }).timeout(30_000);
 
+  it('works in a vm context, whose Error is not that of Node', async () => {
+    await using emulator = await createEmulator();
+    // There is no shared config file: Node says so with an error that is no instance of the context's.
+    const env = guardedEnv({ HOME: '/nonexistent', NODE_NO_WARNINGS: '1' });
+    const args = ['--experimental-vm-modules', 'test/support/other-realm.mjs', emulator.url];
+    const { stdout } = await run(process.execPath, args, { env, timeout: 20_000, killSignal: 'SIGKILL' });
+    assert.equal(stdout, 'i-1234567890abcdef0 ERR_IMDS_NOT_FOUND true false\n');
+  }).timeout(30_000);
+
   it('never goes through a proxy, whatever the environment says', async () => {
     const knowsProxies = process.allowedNodeEnvironmentFlags.has('--use-env-proxy');
     let connections = 0;
