@@ -10,7 +10,10 @@ function output(stream: WriteStream): Output {
   stream.on('error', () => {});
   return {
     isTTY: stream.isTTY === true,
-    columns: stream.columns,
+    get columns() {
+      // A terminal that does not know its width says 0.
+      return stream.columns || undefined;
+    },
     write: (data) =>
       new Promise((resolve, reject) => {
         stream.write(data, (error) => (error ? reject(error) : resolve()));

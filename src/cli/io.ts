@@ -1,7 +1,7 @@
 /** Where text or bytes go. */
 export interface Output {
   readonly isTTY: boolean;
-  /** Width of the terminal; undefined where there is none. */
+  /** Width of the terminal as it is now; undefined where it is not known, or there is none. */
   readonly columns: number | undefined;
   /** Resolves once the data is handed over; rejects with the system's error, such as `EPIPE`. */
   write(data: string | Uint8Array): Promise<void>;

@@ -47,7 +47,7 @@ export function requestLog(output: Output, paint: Paint, isLive: boolean): Reque
   };
   return {
     request({ at, method, path, version, status, reason, error }) {
-      const isServed = status !== 'unanswered' && (reason === undefined || reason === 'not there' || isFault(reason));
+      const isServed = status !== 'unanswered' && (status < 400 || reason === 'not there');
       count[`v${version}`] += 1;
       if (!isServed) count.refused += 1;
       const why = error === undefined ? reason && (isFault(reason) ? reason : reasons[reason]) : `failed: ${error}`;

@@ -110,6 +110,23 @@ describe('imds emulate', () => {
       assert.ok(count.length === 39 && 'IMDSv2 0, IMDSv1 1, refused or unanswered 1'.startsWith(count));
     });
 
+    it('counting what a fault refused', async () => {
+      const scenario = { faults: [{ kind: 'status', status: 503, times: 2 }] };
+      const { stderr } = await emulating(
+        ['--scenario', '-'],
+        async (url) => {
+          for (let reads = 0; reads < 3; reads += 1) await read(url, 'mac');
+        },
+        { stdin: JSON.stringify(scenario) },
+      );
+      assert.deepEqual(untimed(stderr), [
+        'v1  GET  503  /latest/meta-data/mac  fault: status',
+        'v1  GET  503  /latest/meta-data/mac  fault: status',
+        'v1  GET  200  /latest/meta-data/mac',
+      ]);
+      assert.match(stderr, /IMDSv1 3, refused or unanswered 2\n$/);
+    });
+
     it('without any of that at a terminal that is dumb', async () => {
       const given = { tty: true, env: { TERM: 'dumb' } };
       const { stderr } = await emulating([], async (url) => void (await read(url, 'mac')), given);

@@ -88,7 +88,10 @@ async function serve(options: EmulatorOptions, json: true | undefined, { io, pai
   unread.promise.catch(() => {});
   /** What happens at once is told after where the emulator is. */
   const later = (output: Output): Output => ({
-    ...output,
+    isTTY: output.isTTY,
+    get columns() {
+      return output.columns;
+    },
     write: (data) => begun.promise.then(() => output.write(data)),
   });
   const log = json
