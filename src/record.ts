@@ -3,7 +3,9 @@ import { categoryOf, isDirectory } from './categories.js';
 import { type ImdsError, ImdsResponseError, isImdsError } from './errors.js';
 import { atMost } from './parallel.js';
 import {
+  hasMore,
   isStrange,
+  looksSecret,
   type Reading,
   type Recorded,
   type RecordedValue,
@@ -20,7 +22,10 @@ export interface RecordReader {
 
 /** How to record. */
 export interface RecordOptions {
-  /** Leave addresses, identifiers, names and tags as they are. Credentials and user data are replaced all the same. Default false. */
+  /**
+   * Leave addresses, identifiers, names and tags as they are, and what is not known where it does not look like a secret.
+   * Credentials and user data are replaced all the same. Default false.
+   */
   readonly keep?: boolean | undefined;
   /** Requests in a second at most. Default 50. */
   readonly requestsPerSecond?: number | undefined;
@@ -71,6 +76,8 @@ const deepest = 16;
 // When so many reads in a row have failed, the others would, too.
 const patience = 8;
 
+const notKnown = 'not known to this version';
+
 /**
  * Reads all there is, at a rate that leaves room for others, and makes a scenario of it that the emulator replays. What
  * tells whose instance it is has been replaced by then, the same everywhere and such that a recording of the replay is
@@ -83,8 +90,8 @@ export async function record(reader: RecordReader, options: RecordOptions = {}):
   const { keep = false } = options;
   const { readings, failed, passedOver } = await walk(reader, options);
   const shown = (path: string): string => (keep ? shortPath(path) : withPlaceholders(path));
-  const recorded = readings.filter((reading) => keep || !isStrange(reading));
-  const strange = readings.filter((reading) => !recorded.includes(reading));
+  const doubts = new Map(readings.map((reading) => [reading, doubtOf(reading, keep)]));
+  const recorded = readings.filter((reading) => doubts.get(reading) === undefined);
   const written = keep ? recorded.map(withoutSecrets) : replaced(recorded);
   const isXen = recorded.some(({ path, body }) => templateOf(path) === 'meta-data/system' && body.toString() === 'xen');
   return {
@@ -101,9 +108,16 @@ export async function record(reader: RecordReader, options: RecordOptions = {}):
     failures: failed.map(({ path, error }) => ({ path: shown(path), why: reasonOf(error), error })),
     leftOut: [
       ...passedOver.map(({ path, why }) => ({ path: shown(path), why })),
-      ...strange.map(({ path }) => ({ path: shown(path), why: 'not known to this version' })),
+      ...[...doubts].flatMap(([{ path }, why]) => (why === undefined ? [] : [{ path: shown(path), why }])),
+      ...(keep ? [] : recorded.filter(hasMore).map(({ path }) => ({ path: shown(path), why: `members ${notKnown}` }))),
     ],
   };
+}
+
+/** Why what was read is not in the recording; undefined for most. */
+function doubtOf(reading: Reading, keep: boolean): string | undefined {
+  if (keep) return looksSecret(reading) ? 'holds what looks like a secret' : undefined;
+  return isStrange(reading) ? notKnown : undefined;
 }
 
 /** Reads everything. What vanishes meanwhile is passed over. */
@@ -215,16 +229,21 @@ const templateOf = (path: string): string | undefined => categoryOf(path)?.templ
 /** A path as the user knows it. */
 const shortPath = (path: string): string => path.replace(/^\/latest\/(meta-data\/)?/, '');
 
-/** A path without what tells whose instance it is: of one that is not known, no more than where that begins. */
+/** The template of a path, also where its last name is none that a path can have, and where it only leads to others. */
+const templateNear = (path: string): string | undefined =>
+  templateOf(path) ??
+  templateOf(path.replace(/[^/]+(?=\/?$)/, '_')) ??
+  templateOf(`${path}/_`)?.replace(/\/[^/]*\/?$/, '');
+
+/** A path without what tells whose instance it is: of one that is not known, no more than what it is below. */
 function withPlaceholders(path: string): string {
-  const known = templateOf(path);
-  if (known !== undefined) return shortPath(`/latest/${known}`);
-  const segments = path.split('/').slice(2);
-  const depth = segments.findIndex(
-    (_, index) => index > 0 && categoryOf(`/latest/${segments.slice(0, index + 1).join('/')}`) === undefined,
-  );
-  const parent = withPlaceholders(`/latest/${segments.slice(0, depth).join('/')}/`);
-  return parent + segments[depth] + (depth < segments.length - 1 ? '/…' : '');
+  const template = templateNear(path);
+  if (template !== undefined) return shortPath(`/latest/${template}`);
+  const names = path.split('/');
+  const templates = names.map((_, depth) => templateOf(`${names.slice(0, depth).join('/')}/`));
+  const depth = templates.findLastIndex((known) => known !== undefined);
+  const above = shortPath(`/latest/${templates[depth] ?? ''}`).replace(/[^/]$/, '$&/');
+  return `${above}{unknown}${depth < names.length - 1 ? '/…' : ''}`;
 }
 
 function reasonOf(error: ImdsError): string {
@@ -247,10 +266,10 @@ function reasonOf(error: ImdsError): string {
 
 /** Why what is at a path is not even read; undefined for most. */
 function secrecy(path: string): string | undefined {
-  if (path.startsWith('/latest/meta-data/managed-ssh-keys/active-keys')) return 'keys that are good for a minute';
+  if (path === '/latest/meta-data/managed-ssh-keys/active-keys') return 'keys that are good for a minute';
   // A newer kind of credentials will have such a path.
-  return categoryOf(path) === undefined && /credential|secret|token|password/i.test(path)
-    ? 'perhaps secret'
+  return categoryOf(path) === undefined && /credential|secret|token|password|user-?data/i.test(path)
+    ? `${notKnown}, and named like a secret`
     : undefined;
 }
 

@@ -124,16 +124,16 @@ describe('imds record', () => {
   });
 
   it('tells neither file nor terminal a secret that it comes across', async () => {
-    const secrets = Array.from({ length: 12 }, (_, index) => `S3CR3T${index}x`);
-    const [token, data, tag, value, role, key, host, message, strange, deep, user, profile] = secrets;
+    const secrets = Array.from({ length: 14 }, (_, index) => `S3CR3T${index}x`);
+    const [token, data, tag, value, role, key, host, message, strange, deep, user, profile, zone, member] = secrets;
     await using emulator = await createEmulator(few);
     const document = JSON.stringify({ Code: 'Success', SecretAccessKey: token, Token: token, AccessKeyId: token });
-    const failed = JSON.stringify({ Code: 'Failed', Message: `not ${role}, nor ${tag}`, Token: token });
+    const failed = JSON.stringify({ Code: `No ${data}`, Message: `not ${role}, token=${token}`, Token: token });
     emulator.set('user-data', `#!/bin/sh\n${data}`);
     emulator.set('tags/instance', { [`${tag}`]: `${value}`, Name: `${value} ${role}` });
     emulator.set(
       'iam/info',
-      `{"Code": "x", "InstanceProfileArn": "arn:aws:iam::123456789012:instance-profile/${profile}"}`,
+      `{"Code": "x", "${member}": "${member}", "InstanceProfileArn": "arn:aws:iam::123456789012:instance-profile/${profile}"}`,
     );
     emulator.set('iam/security-credentials', { [`${role}`]: failed, [`${key}`]: document });
     emulator.set('iam/security-credentials-extended', {
@@ -144,16 +144,20 @@ describe('imds record', () => {
     emulator.set('identity-credentials/ec2/security-credentials/ec2-instance', document);
     emulator.set('public-keys', { [`0=${key}`]: { 'openssh-key': `ssh-rsa ${message} ${key}` } });
     emulator.set('hostname', `${host}.${host}.local`);
+    emulator.set('local-hostname', `ip-10-1-2-3.${zone?.toLowerCase()}.ec2.internal`);
     emulator.set('events/maintenance/scheduled', `[{"Description": "of ${role}"}]`);
     emulator.set('managed-ssh-keys/active-keys', { [`${user}`]: `ssh-rsa ${message}` });
     emulator.set('new-credentials', { [`${strange}`]: `${deep}` });
     emulator.set('news', { [`${strange}`]: `${deep}` });
+    emulator.set(`${strange}`, { [`${strange}`]: `${deep}` });
+    emulator.set('iam/newthing', document);
+    emulator.set('user-data-2', `${data}`);
     for (const arguments_ of [['--out', file], ['--stdout']]) {
       const { stdout, stderr } = await imds('record', ...arguments_, '--attempts', '1', '--endpoint', emulator.url);
       const told = `${stdout}${stderr}${readFileSync(file, 'utf8')}`;
       assert.match(stderr, /^not read: iam\/security-credentials-extended\/\{role\} \(answered 500\)$/m);
       assert.deepEqual(
-        secrets.filter((secret) => told.includes(secret)),
+        secrets.filter((secret) => told.toUpperCase().includes(secret.toUpperCase())),
         [],
       );
     }
@@ -176,11 +180,23 @@ describe('imds record', () => {
     assert.equal(
       stderr,
       `wrote ${file}: 2 values\n` +
-        'left out: news (not known to this version)\n' +
+        'left out: {unknown} (not known to this version)\n' +
         'not read: tags/instance/{tag-key} (answered 500), 2 times\n' +
         `replay it with: imds emulate --scenario ${file}\n`,
     );
     assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), recorded);
+  });
+
+  it('says that the answer was unusable when the service names what cannot be asked for', async () => {
+    await using emulator = await createEmulator(few);
+    emulator.set('tags/instance', 'Team\nS3CR3T key\nS3CR3T?');
+    const { code, stdout, stderr } = await imds('record', '--stdout', '--endpoint', emulator.url);
+    assert.equal(code, 8);
+    assert.equal(
+      stderr,
+      'recorded 1 values\nnot read: tags/instance/{tag-key} (its name cannot be part of a path), 2 times\n',
+    );
+    assert.doesNotMatch(stdout.toString(), /S3CR3T/);
   });
 
   it('writes nothing when there is no service', async () => {

@@ -108,7 +108,8 @@ describe('record replaces', () => {
         iam: {
           info: '{\n  "Code" : "Success",\n  "InstanceProfileArn" : "arn:aws:iam::111122223333:instance-profile/profile2/profile1",\n  "InstanceProfileId" : "AIPA0000000001EXAMPLE"\n}',
           'security-credentials': {
-            role1: '{\n  "Code": "AssumeRoleUnauthorizedAccess",\n  "Message": "EC2 cannot assume the role role1."\n}',
+            role1:
+              '{\n  "Code": "AssumeRoleUnauthorizedAccess",\n  "Message": "What the service said of it is not in this recording."\n}',
           },
         },
       },
@@ -225,7 +226,7 @@ describe('record', () => {
           [keep ? 'b' : 'role2']: { $credentials: {} },
           [keep ? 'c' : 'role3']: { $credentials: {} },
           [keep ? 'd' : 'role4']:
-            '{\n  "Code": "Failed",\n  "LastUpdated": "2026-11-23T09:00:00Z",\n  "Message": "No."\n}',
+            '{\n  "Code": "Failed",\n  "LastUpdated": "2026-11-23T09:00:00Z",\n  "Message": "What the service said of it is not in this recording."\n}',
         },
       ]);
     }
@@ -241,27 +242,154 @@ describe('record', () => {
     }
   });
 
-  it('leaves out what it does not know, and says where that begins', async () => {
+  it('leaves out what it does not know, and says what that was below', async () => {
     const tree = {
       ...instanceId,
       news: 'secret',
       'new-things': { deep: { down: 'secret' } },
-      iam: { 'security-credentials-v3': { role: 'secret' } },
-      'managed-ssh-keys': { 'active-keys': { someone: 'secret' } },
+      iam: { info: 'secret', 'security-credentials-v3': { role: 'secret' } },
+      'managed-ssh-keys': { 'active-keys': { someone: 'secret' }, 'active-keys-of-SECRET': { someone: 'secret' } },
+      network: { interfaces: { macs: { '0e:49:61:0f:c3:11': { 'secret-thing': 'secret', thing: 'secret' } } } },
+      tags: { instance: { 'a SECRET key': 'secret', 'SECRET/key': 'secret', 'what?': 'secret' } },
       hostname: Buffer.of(0xff),
     };
     const { scenario, leftOut } = await take({ 'meta-data': tree });
     assert.deepEqual(scenario.tree['meta-data'], { 'instance-id': 'i-00000000000000001' });
+    const namedLikeASecret = 'not known to this version, and named like a secret';
     assert.deepEqual(
-      new Set(leftOut.map(({ path, why }) => `${path}: ${why}`)),
-      new Set([
-        'iam/security-credentials-v3: perhaps secret',
+      leftOut.map(({ path, why }) => `${path}: ${why}`).sort(),
+      [
+        `iam/{unknown}: ${namedLikeASecret}`,
+        'iam/info: not known to this version',
         'managed-ssh-keys/active-keys: keys that are good for a minute',
+        `managed-ssh-keys/{unknown}: ${namedLikeASecret}`,
+        `network/interfaces/macs/{mac}/{unknown}: ${namedLikeASecret}`,
+        'network/interfaces/macs/{mac}/{unknown}: not known to this version',
         'hostname: not known to this version',
-        'news: not known to this version',
-        'new-things/…: not known to this version',
-      ]),
+        `tags/instance/{tag-key}: ${namedLikeASecret}`,
+        `tags/instance/{tag-key}/{unknown}: ${namedLikeASecret}`,
+        'tags/instance/{tag-key}: not known to this version',
+        '{unknown}: not known to this version',
+        '{unknown}/…: not known to this version',
+      ].sort(),
     );
+  });
+
+  it('leaves out members of documents that it does not know, and says so', async () => {
+    const { scenario, leftOut } = await take({
+      'meta-data': {
+        events: {
+          maintenance: { scheduled: '[{"Code": "system-reboot", "By": "secret"}, "secret", [{"Code": "x"}]]' },
+        },
+        iam: { info: '{\n  "Code" : "Success",\n  "Extra" : { "Code" : "secret" }\n}' },
+        'identity-credentials': { ec2: { info: '{"Code": {"Code": "secret"}, "__proto__": "secret", "toString": 1}' } },
+        'elastic-inference': {
+          associations: {
+            'eia-bfa21c7904f64a82a21b9f4540169ce1':
+              '{"version_2018_04_12": {"elastic-inference-accelerator-type": "eia1.medium", "by": "secret"}}',
+          },
+        },
+        spot: { 'instance-action': '{"action": {"by": "secret"}, "action": "stop"}' },
+      },
+      dynamic: {
+        'instance-identity': {
+          document:
+            '{\n  "region" : "eu-west-1",\n  "owner" : "secret",\n  "billingProducts" : ["bp-1", ["secret"]]\n}',
+        },
+      },
+    });
+    assert.deepEqual(scenario.tree, {
+      'meta-data': {
+        events: { maintenance: { scheduled: '[\n  {\n    "Code": "system-reboot"\n  }\n]' } },
+        iam: { info: '{\n  "Code": "Success"\n}' },
+        'identity-credentials': { ec2: { info: '{}' } },
+        'elastic-inference': {
+          associations: {
+            'eia-00000000000000000000000000000001':
+              '{\n  "version_2018_04_12": {\n    "elastic-inference-accelerator-type": "eia1.medium"\n  }\n}',
+          },
+        },
+        spot: { 'instance-action': '{\n  "action": "stop"\n}' },
+      },
+      dynamic: {
+        'instance-identity': {
+          document: '{\n  "region": "eu-west-1",\n  "billingProducts": [\n    "bp-1"\n  ]\n}',
+        },
+      },
+    });
+    assert.deepEqual(leftOut.map(({ path, why }) => `${path}: ${why}`).sort(), [
+      'dynamic/instance-identity/document: members not known to this version',
+      'elastic-inference/associations/{eia-id}: members not known to this version',
+      'events/maintenance/scheduled: members not known to this version',
+      'iam/info: members not known to this version',
+      'identity-credentials/ec2/info: members not known to this version',
+      'spot/instance-action: members not known to this version',
+    ]);
+  });
+
+  it('leaves the layout of a document that it knows, however that is written', async () => {
+    for (const info of ['{"Code":"Success"}', '\n{ "Code" :\t"Success"\n}', '{ "\\u0043ode" : "Success" }']) {
+      const { scenario, leftOut } = await take({ 'meta-data': { iam: { info } } });
+      assert.deepEqual(scenario.tree, { 'meta-data': { iam: { info } } });
+      assert.deepEqual(leftOut, []);
+    }
+  });
+
+  it('is not stopped by a document that is nested too deep', async () => {
+    const deep = '['.repeat(8000) + ']'.repeat(8000);
+    const iam = { info: deep, 'security-credentials': { a: deep } };
+    assert.deepEqual(await metadata({ iam }), {
+      iam: { info: '[]', 'security-credentials': { role1: { $credentials: {} } } },
+    });
+    assert.deepEqual(await metadata({ iam }, { keep: true }), {
+      iam: { info: deep, 'security-credentials': { a: { $credentials: {} } } },
+    });
+  });
+
+  it('has of the state of credentials no word but those of AWS', async () => {
+    const state = (members: object) => JSON.stringify({ Message: 'with token=secret', ...members });
+    const tree = {
+      info: state({ Code: 'a secret' }),
+      'security-credentials': {
+        a: state({ Code: 'token=secret', LastUpdated: 'secret' }),
+        b: state({ Code: 'InvalidRole', LastUpdated: '2026-11-23T09:00:00Z', Because: 'secret' }),
+      },
+    };
+    const told = 'What the service said of it is not in this recording.';
+    assert.deepEqual(await metadata({ iam: tree }), {
+      iam: {
+        info: `{"Message":"${told}","Code":"Unknown"}`,
+        'security-credentials': {
+          role1: `{\n  "Code": "Unknown",\n  "LastUpdated": "",\n  "Message": "${told}"\n}`,
+          role2: `{\n  "Code": "InvalidRole",\n  "LastUpdated": "2026-11-23T09:00:00Z",\n  "Message": "${told}"\n}`,
+        },
+      },
+    });
+  });
+
+  it('keeps domains of AWS, and none that is only below one', async () => {
+    const kept = [
+      'ec2.internal',
+      'eu-west-1.compute.internal',
+      'us-gov-east-1.compute.internal',
+      'compute-1.amazonaws.com',
+      'ap-southeast-7.compute.amazonaws.com',
+      'cn-north-1.compute.amazonaws.com.cn',
+      'eusc-de-east-1.compute.internal',
+    ];
+    for (const domain of kept)
+      assert.deepEqual(await metadata({ hostname: `a.${domain}` }), { hostname: `host1.${domain}` });
+    const replaced = [
+      'secretzone.ec2.internal',
+      'secretpriv.compute.internal',
+      'secretpriv.compute.amazonaws.com',
+      'my-secret-1.compute.internal',
+      'a.eu-west-1.compute.internal',
+    ];
+    for (const domain of replaced)
+      assert.deepEqual(await metadata({ hostname: `ip-10-1-2-3.${domain}` }), {
+        hostname: 'ip-10-0-0-4.domain1.example',
+      });
   });
 
   it('does not even read what may be a newer kind of credentials', async () => {
@@ -291,7 +419,41 @@ describe('record', () => {
     const { 'security-credentials-v3': _, ...iam } = tree.iam;
     assert.deepEqual(scenario.tree['meta-data'], { ...tree, iam, news: { $base64: '/wA=' } });
     assert.match(scenario.description, /without its credentials and user data/);
-    assert.deepEqual(leftOut, [{ path: 'iam/security-credentials-v3', why: 'perhaps secret' }]);
+    assert.deepEqual(leftOut, [
+      { path: 'iam/security-credentials-v3', why: 'not known to this version, and named like a secret' },
+    ]);
+  });
+
+  const secrets: readonly { readonly what: string; readonly tree: object }[] = [
+    { what: 'a key of AWS', tree: { iam: { newthing: '{"SecretAccessKey": "wJalr"}' } } },
+    { what: 'a private key', tree: { news: { key: '-----BEGIN EC PRIVATE KEY-----\nMHcC' } } },
+    { what: 'an access key', tree: { news: 'ASIA5BOGHHXZELSK34VU' } },
+    { what: 'a password', tree: { news: Buffer.from('\xffpassword: a', 'latin1') } },
+    { what: 'user data', tree: { news: '#!/bin/sh\ncurl -u me:wJalr' } },
+    { what: 'the name of user data', tree: { 'user-data': 'wJalr' } },
+    { what: 'a name like that of user data', tree: { news: { userdata_2: 'wJalr' } } },
+    {
+      what: 'a key of AWS in a document',
+      tree: { iam: { info: '{"Code": "Success", "X": {"SecretAccessKey": "a"}}' } },
+    },
+  ];
+  for (const { what, tree } of secrets)
+    it(`leaves out what it does not know with ${what}, also if asked to keep everything`, async () => {
+      const { scenario, leftOut } = await take({ 'meta-data': { ...instanceId, ...tree } }, { keep: true });
+      assert.deepEqual(scenario.tree, { 'meta-data': instanceId });
+      assert.match(
+        leftOut.map(({ why }) => why).join(),
+        /^(?:holds what looks|not known to this version, and named) like a secret$/,
+      );
+    });
+
+  it('keeps if asked to what is known, be it called a secret', async () => {
+    const tree = {
+      iam: { info: '{ "InstanceProfileArn": "arn:aws:iam::329910648901:instance-profile/secrets-reader" }' },
+      tags: { instance: { password: 'token' } },
+      news: '{"harmless": true}',
+    };
+    assert.deepEqual(await metadata(tree, { keep: true }), tree);
   });
 
   it('passes over what vanishes, and takes what is empty for empty', async () => {
@@ -378,7 +540,7 @@ describe('record', () => {
     const { failures } = await take({ 'meta-data': { ...instanceId, bottomless } });
     assert.deepEqual(
       failures.map(({ path, why }) => ({ path, why })),
-      [{ path: 'bottomless/…', why: 'the answer cannot be used' }],
+      [{ path: '{unknown}/…', why: 'the answer cannot be used' }],
     );
   });
 

@@ -53,11 +53,17 @@ export const record: AddCommand = (program, run) => {
         if (file === undefined) await io.stdout.write(text);
         else await writeWhole(file, text, { force, signal });
         await io.stderr.write(summary(recording, file));
-        const [first] = recording.failures;
-        return first ? exitCodeOf[first.error.code] : exitCodes.done;
+        return exitCodeAfter(recording);
       }),
     );
 };
+
+/** That of the first failure. */
+function exitCodeAfter({ failures: [first] }: Recording): number {
+  if (first === undefined) return exitCodes.done;
+  // It is the service that named what cannot be asked for.
+  return first.error.code === 'ERR_IMDS_PATH' ? exitCodes.unusable : exitCodeOf[first.error.code];
+}
 
 /** Shows on a terminal how far it has come. */
 function progressOn({ isTTY, write }: Output) {
