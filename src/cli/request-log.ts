@@ -27,6 +27,9 @@ const reasons: Readonly<Record<Exclude<Reason, FaultReason>, string>> = {
   'bad method': 'refused: only GET, HEAD and OPTIONS read',
   'not there': 'not there',
   'foreign Host': 'refused: its Host header names somebody else',
+  'no Host': 'refused: HTTP/1.1 asks for a Host header',
+  'not HTTP': 'refused: not HTTP',
+  'too large': 'refused: headers may have 8 KiB, and a body 64 KiB',
   'instance off': 'no reply: the instance is off',
 };
 
@@ -48,13 +51,15 @@ export function requestLog(output: Output, paint: Paint, isLive: boolean): Reque
   return {
     request({ at, method, path, version, status, reason, error }) {
       const isServed = status !== 'unanswered' && (status < 400 || reason === 'not there');
-      count[`v${version}`] += 1;
+      // What was no request is of no version.
+      const isRequest = method !== '';
+      if (isRequest) count[`v${version}`] += 1;
       if (!isServed) count.refused += 1;
       const why = error === undefined ? reason && (isFault(reason) ? reason : reasons[reason]) : `failed: ${error}`;
       const asked = printable(`${method.padEnd(4)} ${status === 'unanswered' ? ' - ' : status}  ${path}`);
       const note = why === undefined ? '' : printable(`  ${why}`.replace(/\s*\n\s*/g, ' '));
       line(
-        `${clock(at)}  ${version === 1 ? paint.bold('v1') : 'v2'}  ${asked}` +
+        `${clock(at)}  ${!isRequest ? '--' : version === 1 ? paint.bold('v1') : 'v2'}  ${asked}` +
           (why === undefined || reason === 'not there' ? note : paint.red(note)),
       );
     },

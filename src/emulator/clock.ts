@@ -6,12 +6,21 @@ import { named, simple } from './shape.js';
  */
 export type Duration = number | `${'' | '+'}${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
-const pattern = /^\+?(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** About 300 years: what is added up stays a date. */
 export const longestSpan = 1e13;
+/** The clock goes no further than the year 9000, so that also what is announced then has a year of four digits. */
+export const latestTime = Date.UTC(9000, 0);
 
-const accepted = "a time such as '30s', with ms, s, m, h or d, or a number of milliseconds";
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+// No more digits than the longest span has in that unit.
+const digits: Readonly<Record<string, number>> = { ms: 9, s: 9, m: 8, h: 6, d: 5 };
+/** Of a regular expression: a number with its unit. */
+export const spanSource = Object.entries(digits)
+  .map(([unit, count]) => `\\d{1,${count}}(?:\\.\\d{1,3})?${unit}`)
+  .join('|');
+const pattern = new RegExp(`^\\+?(?:${spanSource})$`);
+
+const accepted = "a time such as '30s', with ms, s, m, h or d, or a number of milliseconds, 300 years at most";
 export const duration = named(
   'duration',
   simple(
@@ -31,7 +40,7 @@ export const duration = named(
 /** The milliseconds of a span of time that has been checked. */
 export function milliseconds(span: Duration | string): number {
   if (typeof span === 'number') return span;
-  const [, count, unit = ''] = pattern.exec(span) ?? [];
+  const [, count, unit = ''] = /^\+?([\d.]+)([a-z]+)$/.exec(span) ?? [];
   return Number(count) * (units[unit] ?? Number.NaN);
 }
 

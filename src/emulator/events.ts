@@ -185,16 +185,26 @@ export interface World {
   readonly nextSerial: () => number;
 }
 
-/** A part of an event: so long after its beginning something is done, and then told. */
-export interface Step {
-  readonly afterMs: number;
+/** What an event does. */
+export interface Effect {
+  /** Does it, and says in words what happened. */
   readonly act: (at: Date) => string;
+  /** What nothing more is to come of, though an earlier event has begun it. */
+  readonly callsOff?: string;
+  readonly later?: Sequel;
+}
+
+/** What comes of an event later, unless another one calls it off. */
+export interface Sequel {
+  readonly afterMs: number;
+  readonly act: Effect['act'];
+  readonly about?: string;
 }
 
 /** What an event does. */
-export function stepsOf(event: TimelineEvent, world: World): readonly Step[] {
+export function effectOf(event: TimelineEvent, world: World): Effect {
   const { tree } = world;
-  const once = (act: Step['act']): readonly Step[] => [{ afterMs: 0, act }];
+  const once = (act: Effect['act']): Effect => ({ act });
   switch (event.event) {
     case 'set':
       return once((at) => {
@@ -243,17 +253,17 @@ export function stepsOf(event: TimelineEvent, world: World): readonly Step[] {
     case 'detach-role':
       return once((at) => {
         tree.remove('iam', at);
-        return 'there is no role';
+        return noRole;
       });
     case 'break-trust':
       return once((at) => {
-        eachRole(tree, at, (role) => untrusted(role, at));
-        return 'EC2 cannot assume the role';
+        const isThere = eachRole(tree, at, (role) => untrusted(role, at));
+        return isThere ? 'EC2 cannot assume the role' : noRole;
       });
     case 'rotate-credentials':
       return once((at) => {
-        eachRole(tree, at, () => credentialsFrom(event, at, world.nextSerial()));
-        return 'the role has new credentials';
+        const isThere = eachRole(tree, at, () => credentialsFrom(event, at, world.nextSerial()));
+        return isThere ? 'the role has new credentials' : noRole;
       });
     case 'replace-root-volume':
       return once((at) => {
@@ -270,56 +280,60 @@ export function stepsOf(event: TimelineEvent, world: World): readonly Step[] {
     case 'attach-interface':
       return attachInterface(event, tree);
     case 'detach-interface':
-      return once((at) => {
-        tree.remove(`${interfaces}/${event.mac}`, at);
-        return `${event.mac} is gone`;
-      });
+      return {
+        act: (at) => `${event.mac} ${tree.remove(`${interfaces}/${event.mac}`, at) ? 'is gone' : 'was not there'}`,
+        callsOff: event.mac,
+      };
     case 'hibernate':
       return once(() => {
         world.power('off');
         return 'the instance hibernates';
       });
     case 'resume':
-      return once((at) => {
-        tree.remove('spot', at);
-        world.expireTokens();
-        world.power('on');
-        return 'the instance is back, all session tokens are void';
-      });
+      return {
+        act(at) {
+          tree.remove('spot', at);
+          world.expireTokens();
+          world.power('on');
+          return 'the instance is back, all session tokens are void';
+        },
+        callsOff: interruption,
+      };
   }
 }
 
 type Of<Name extends TimelineEvent['event']> = Extract<TimelineEvent, { readonly event: Name }>;
 
 const interfaces = 'network/interfaces/macs';
+const interruption = 'interruption';
+const noRole = 'there is no role';
 
-function spotInterruption(event: Of<'spot-interruption'>, { tree, power }: World): readonly Step[] {
+function spotInterruption(event: Of<'spot-interruption'>, { tree, power }: World): Effect {
   const { action = 'terminate' } = event;
   const noticeMs = milliseconds(event.notice ?? (action === 'hibernate' ? 0 : '2m'));
-  return [
-    {
-      afterMs: 0,
-      act(at) {
-        const time = instant(new Date(at.getTime() + noticeMs));
-        tree.set(
-          'spot',
-          { 'instance-action': `{"action": "${action}", "time": "${time}"}`, 'termination-time': time },
-          at,
-        );
-        return `${action} at ${time} is announced`;
-      },
+  return {
+    act(at) {
+      const time = instant(new Date(at.getTime() + noticeMs));
+      tree.set(
+        'spot',
+        { 'instance-action': `{"action": "${action}", "time": "${time}"}`, 'termination-time': time },
+        at,
+      );
+      return `${action} at ${time} is announced`;
     },
-    {
+    callsOff: interruption,
+    later: {
       afterMs: noticeMs,
       act() {
         power('off');
         return 'the instance is gone';
       },
+      about: interruption,
     },
-  ];
+  };
 }
 
-function maintenance(event: Of<'maintenance'>, tree: MetadataTree): readonly Step[] {
+function maintenance(event: Of<'maintenance'>, tree: MetadataTree): Effect {
   const { code = 'system-reboot', eventId = 'instance-event-0d59937288b749b33', outcome = 'completed' } = event;
   const startsInMs = milliseconds(event.startsIn ?? '10m');
   const endsInMs = startsInMs + milliseconds(event.lasts ?? '2h');
@@ -327,24 +341,21 @@ function maintenance(event: Of<'maintenance'>, tree: MetadataTree): readonly Ste
     const path = `events/maintenance/${list}`;
     tree.set(path, documents(edit(rowsIn(textAt(tree, `meta-data/${path}`, at)))), at);
   };
-  return [
-    {
-      afterMs: 0,
-      act(at) {
-        const notBefore = new Date(at.getTime() + startsInMs);
-        const row = {
-          NotBefore: eventDate(notBefore),
-          Code: code,
-          Description: descriptions[code],
-          EventId: eventId,
-          NotAfter: eventDate(new Date(at.getTime() + endsInMs)),
-          State: 'active',
-        };
-        change('scheduled', at, (all) => [...all, row]);
-        return `${code} at ${instant(notBefore)} is scheduled`;
-      },
+  return {
+    act(at) {
+      const notBefore = new Date(at.getTime() + startsInMs);
+      const row = {
+        NotBefore: eventDate(notBefore),
+        Code: code,
+        Description: descriptions[code],
+        EventId: eventId,
+        NotAfter: eventDate(new Date(at.getTime() + endsInMs)),
+        State: 'active',
+      };
+      change('scheduled', at, (all) => [...all, row]);
+      return `${code} at ${instant(notBefore)} is scheduled`;
     },
-    {
+    later: {
       afterMs: outcome === 'completed' ? endsInMs : startsInMs,
       act(at) {
         const scheduled = rowsIn(textAt(tree, 'meta-data/events/maintenance/scheduled', at));
@@ -358,36 +369,36 @@ function maintenance(event: Of<'maintenance'>, tree: MetadataTree): readonly Ste
         return `${code} is ${outcome}`;
       },
     },
-  ];
+  };
 }
 
-function attachInterface(event: Of<'attach-interface'>, tree: MetadataTree): readonly Step[] {
+function attachInterface(event: Of<'attach-interface'>, tree: MetadataTree): Effect {
   const { mac, deviceNumber = 2, networkCard = 0, lag = '5s' } = event;
   const path = `${interfaces}/${mac}`;
   const whole = furtherInterface(mac, deviceNumber, networkCard);
-  return [
-    {
-      afterMs: 0,
-      act(at) {
-        const { 'interface-id': id = '', 'owner-id': owner = '' } = whole;
-        tree.set(path, { 'device-number': '0', 'interface-id': id, mac, 'owner-id': owner }, at);
-        return `${mac} shows, with device number 0`;
-      },
+  return {
+    act(at) {
+      const { 'interface-id': id = '', 'owner-id': owner = '' } = whole;
+      tree.set(path, { 'device-number': '0', 'interface-id': id, mac, 'owner-id': owner }, at);
+      return `${mac} shows, with device number 0`;
     },
-    {
+    callsOff: mac,
+    later: {
       afterMs: milliseconds(lag),
       act(at) {
         tree.set(path, whole, at);
         return `${mac} is complete, with device number ${deviceNumber}`;
       },
+      about: mac,
     },
-  ];
+  };
 }
 
-/** Puts another document in the place of each role's credentials. */
-function eachRole(tree: MetadataTree, at: Date, document: (role: string) => Value): void {
+/** Puts another document in the place of each role's credentials; false if there is no role. */
+function eachRole(tree: MetadataTree, at: Date, document: (role: string) => Value): boolean {
   const roles = textAt(tree, 'meta-data/iam/security-credentials', at)?.split('\n') ?? [];
   for (const role of roles) tree.set(`iam/security-credentials/${role}`, document(role), at);
+  return roles.length > 0;
 }
 
 function untrusted(role: string, at: Date): string {

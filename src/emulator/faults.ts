@@ -1,6 +1,19 @@
 import { type Answer, empty, page, withBody, withHeader } from './answers.js';
 import { type Duration, duration, milliseconds } from './clock.js';
-import { either, list, named, numberBetween, oneOf, type Shape, text, variants, wholeNumber } from './shape.js';
+import { EmulatorOptionError } from './refusal.js';
+import {
+  either,
+  list,
+  member,
+  named,
+  numberBetween,
+  objectAt,
+  oneOf,
+  type Shape,
+  text,
+  variants,
+  wholeNumber,
+} from './shape.js';
 
 /** Which requests a fault strikes; without any of these, all of them. */
 export interface FaultScope {
@@ -102,11 +115,30 @@ function scoped(effects: Parameters<typeof variants>[1]): Shape {
   const all = Object.entries(effects).map(
     ([kind, [required, optional]]) => [kind, [required, { ...scope, ...optional }]] as const,
   );
-  return variants('kind', { ...Object.fromEntries(all), refuse: [{}, window] });
+  return within(variants('kind', { ...Object.fromEntries(all), refuse: [{}, window] }));
 }
+
+/** With an end that comes after the beginning. */
+function within(shape: Shape): Shape {
+  return {
+    ...shape,
+    check(value, path) {
+      shape.check(value, path);
+      const { from, until } = objectAt(value, path, shape.accepted);
+      if (isSpan(from) && isSpan(until) && milliseconds(until) <= milliseconds(from)) {
+        throw new EmulatorOptionError(
+          `${member(path, 'until')} must be later than from, which is ${from}, not ${until}`,
+        );
+      }
+    },
+  };
+}
+
+const isSpan = (value: unknown): value is number | string => typeof value === 'number' || typeof value === 'string';
 
 /** A fault in place. */
 export interface FaultHandle {
+  /** As it was put in place; it cannot be changed. */
   readonly fault: Fault;
   /** How many requests it has struck. */
   readonly hits: number;
@@ -142,6 +174,29 @@ export function intact(answer: Answer | undefined): Delivery {
 
 // What a server of TLS says to who speaks HTTP: an alert of an unexpected message.
 const tlsAlert = Buffer.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0a);
+
+/**
+ * In what order faults act, so that none undoes another, whichever was put in place first: what the answer is, its body,
+ * its headers, and how it is sent.
+ */
+const order: Readonly<Record<Fault['kind'], number>> = {
+  refuse: 0,
+  'short-token': 0,
+  status: 1,
+  throttle: 1,
+  'endpoint-off': 1,
+  empty: 1,
+  redirect: 1,
+  newline: 2,
+  'wrong-length': 3,
+  'foreign-server': 3,
+  latency: 4,
+  'slow-body': 4,
+  'cut-body': 4,
+  reset: 5,
+  garbage: 6,
+  'no-reply': 6,
+};
 
 /** What a strike makes of an answer. One that dies on its way back anyway stays as it is. */
 export function afflict(delivery: Delivery, { fault, luck }: Strike, now: Date): Delivery {
@@ -213,7 +268,8 @@ export class Faults {
   }
 
   /** Puts a fault in place at `at`, in milliseconds since 1970. */
-  plant(fault: Fault, at: number): FaultHandle {
+  plant(given: Fault, at: number): FaultHandle {
+    const fault = kept(given);
     this.#count += 1;
     const planted: Planted = {
       fault,
@@ -237,11 +293,11 @@ export class Faults {
     };
   }
 
-  /** Those that strike a request, in the order in which they were put in place. */
+  /** Those that strike a request, in the order in which they act; of the same rank, in which they were put in place. */
   strike(method: string, target: string, now: number): readonly Strike[] {
     if (this.#planted.length === 0) return [];
     const path = pathOf(target);
-    return this.#planted.flatMap((planted) => {
+    const strikes = this.#planted.flatMap((planted): Strike[] => {
       const { fault } = planted;
       if (fault.kind === 'refuse' || !isActive(planted, now) || !planted.matches(method, path)) return [];
       if (planted.hits >= (fault.times ?? Number.POSITIVE_INFINITY)) return [];
@@ -250,6 +306,7 @@ export class Faults {
       planted.hits += 1;
       return [{ fault, luck: planted.random() }];
     });
+    return strikes.sort((one, other) => order[one.fault.kind] - order[other.fault.kind]);
   }
 
   /** Whether connections are refused. */
@@ -262,6 +319,13 @@ export class Faults {
     const edges = this.#planted.flatMap(({ fault, from, until }) => (fault.kind === 'refuse' ? [from, until] : []));
     return Math.min(...edges.filter((edge) => edge > now));
   }
+}
+
+/** A copy that nobody can change. */
+function kept(fault: Fault): Fault {
+  const copy = structuredClone(fault);
+  for (const field of Object.values(copy)) Object.freeze(field);
+  return Object.freeze(copy);
 }
 
 function isActive({ from, until }: Planted, now: number): boolean {

@@ -1,19 +1,19 @@
-import { page } from './answers.js';
-import { Clock, longestSpan } from './clock.js';
+import { Clock, latestTime, longestSpan } from './clock.js';
 import type { TimelineEvent } from './events.js';
-import { type Fault, type FaultHandle, Faults } from './faults.js';
-import { identityOf, identityTree, instanceTree } from './instance.js';
+import { type Delivery, type Fault, type FaultHandle, Faults } from './faults.js';
+import { identityOf, instanceTree } from './instance.js';
 import { toTree } from './jsontree.js';
 import { type Listener, listen, type Reception } from './listener.js';
 import {
   changeOptions,
+  checkNames,
   type EmulatorOptions,
   type InstanceOptions,
   type InstanceSettings,
   readOptions,
 } from './options.js';
-import { refused } from './refusal.js';
-import { attend, type SeenRequest } from './requests.js';
+import { EmulatorOptionError, refused } from './refusal.js';
+import { type Attended, attend, type Premises, type SeenRequest, turnAway } from './requests.js';
 import { checkEvent, checkFault } from './scenario.js';
 import { scenarioOf } from './scenarios.js';
 import { Timeline } from './timeline.js';
@@ -103,16 +103,18 @@ const longestWaitMs = 2 ** 31 - 1;
  * await fetch(`${emulator.url}/latest/meta-data/instance-id`); // 401
  */
 export async function createEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  checkNames(options);
   const scenario = scenarioOf(options.scenario);
   const { hosts, port, base, tree: laidOver, instance: initial, ...read } = readOptions(options, scenario);
   const clock = new Clock(read.now, read.speed);
   const { now } = clock;
   const launched = new Date(clock.started);
   const tree = new MetadataTree();
-  if (base === 'instance') {
-    tree.merge(instanceTree(launched), launched);
-    tree.merge({ 'dynamic/instance-identity': identityTree(() => identity(), launched) }, launched);
-  }
+  if (base === 'instance')
+    tree.merge(
+      instanceTree(launched, () => identity()),
+      launched,
+    );
   tree.merge(toTree(scenario.tree ?? {}, launched), launched);
   tree.merge(laidOver, launched);
   // The identity document tells what was laid over the instance, unless that brought a document of its own.
@@ -138,7 +140,7 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
       },
       nextSerial: () => ++serial,
     },
-    (event) => read.onEvent?.(event),
+    (event) => tell(read.onEvent, event),
   );
 
   const listeners: Listener[] = [];
@@ -178,22 +180,24 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
   };
 
   const requests: SeenRequest[] = [];
+  const premises = (): Premises => {
+    settle();
+    return {
+      hosts,
+      instance: { options: instance, tree, tokens, launched, now },
+      faults,
+      closed: isOpen ? undefined : isOn ? 'fault: refuse' : 'instance off',
+    };
+  };
+  const noted = ({ delivery, request }: Attended): Delivery => {
+    requests.push(request);
+    if (requests.length > requestsKept) requests.shift();
+    tell(read.onRequest, request);
+    return delivery;
+  };
   const reception: Reception = {
-    answer(asked) {
-      settle();
-      const closed = isOpen ? undefined : isOn ? 'fault: refuse' : 'instance off';
-      const { delivery, request } = attend(asked, {
-        hosts,
-        instance: { options: instance, tree, tokens, launched, now },
-        faults,
-        closed,
-      });
-      requests.push(request);
-      if (requests.length > requestsKept) requests.shift();
-      read.onRequest?.(request);
-      return delivery;
-    },
-    refuse: (status) => page(new Date(now()), status),
+    answer: (asked) => noted(attend(asked, premises())),
+    refuse: (status, asked) => noted(turnAway(status, asked, premises())),
     servesIpv6: () => instance.httpProtocolIpv6 === 'enabled',
   };
 
@@ -228,6 +232,7 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
       if (typeof span !== 'number' || !(span >= 0 && span <= longestSpan)) {
         throw refused('advance()', `given a number of milliseconds from 0 to ${longestSpan}`, span);
       }
+      if (now() + span > latestTime) throw new EmulatorOptionError('advance() cannot go beyond the year 9000');
       clock.advance(span);
       settle();
       arm();
@@ -248,7 +253,7 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
       const planted = faults.plant(fault, now());
       settle();
       return {
-        fault,
+        fault: planted.fault,
         get hits() {
           return planted.hits;
         },
@@ -277,4 +282,15 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What a listener throws is no concern of the emulator's: it surfaces once what is under way is done. */
+function tell<Told>(listener: ((told: Told) => void) | undefined, told: Told): void {
+  try {
+    listener?.(told);
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
 }

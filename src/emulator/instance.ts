@@ -56,13 +56,15 @@ export function furtherInterface(
 
 /**
  * The tree below `/latest/` of an instance that has every category at once, which no real one does: a Spot Instance in
- * us-east-1, about to be interrupted, with two network interfaces, beside what belongs to retired products.
+ * us-east-1, about to be interrupted, with two network interfaces, beside what belongs to retired products. Its identity
+ * document has the fields of `identity`.
  */
-export function instanceTree(launched: Date): Tree {
+export function instanceTree(launched: Date, identity: () => Readonly<Record<string, Field>>): Tree {
   return {
     'meta-data': metaData(launched),
     dynamic: {
       'fws/instance-monitoring': 'disabled',
+      'instance-identity': identityTree(identity, launched),
     },
     'user-data': '#cloud-config\ntimezone: Asia/Tokyo\n',
   };

@@ -1,9 +1,9 @@
-import { type Duration, duration, milliseconds } from './clock.js';
+import { type Duration, duration, milliseconds, spanSource } from './clock.js';
 import { instant } from './documents.js';
 import { roleCredentials, rotating } from './instance.js';
-import { refused } from './refusal.js';
-import { fields, member, named, objectAt, type Shape, text } from './shape.js';
-import type { Tree, Value } from './tree.js';
+import { EmulatorOptionError, refused } from './refusal.js';
+import { fields, member, named, objectAt, type Shape, simple, text } from './shape.js';
+import { longestPath, type Tree, type Value } from './tree.js';
 
 /** A value of a scenario. */
 export type JsonValue =
@@ -36,18 +36,28 @@ export interface JsonTree {
 export type JsonNode = JsonValue | JsonTree;
 
 /** The paths that `emulator.set` takes. */
-const pathPattern = /^(?:[^/].*|\/+latest\/+(?:meta-data|dynamic|user-data)(?:\/.*)?)$/;
+const pathPattern = /^(?:(?!latest(?:\/|$))(?=.*[^/\s])[^/].*|\/+latest\/+(?:meta-data|dynamic|user-data)(?:\/.*)?)$/;
 export const pathShape = text("a path such as 'placement/region' or '/latest/dynamic/…'", pathPattern);
 /** In a directory, `$` is kept for the forms of a value. */
 const namePattern = /^[^$/]/;
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-const span = '([+-]?)(\\d{1,9}(?:\\.\\d{1,3})?(?:ms|s|m|h|d))';
-const spans = new RegExp(`\\{\\{${span}\\}\\}`, 'g');
-const templatePattern = new RegExp(`^(?:\\{\\{${span}\\}\\}|(?!\\{\\{)[\\s\\S])*$`);
+const spans = new RegExp(`\\{\\{([+-]?)(${spanSource})\\}\\}`, 'g');
+const noSpan = new RegExp(`\\{\\{(?![+-]?(?:${spanSource})\\}\\})`);
 const credentialsTerms = fields({}, { lifetime: duration });
+const base64 = text('bytes in base64', base64Pattern);
+const template = 'text in which {{…}} holds a time, such as {{+2m}}';
 const forms: Readonly<Record<string, Shape>> = {
-  $base64: text('bytes in base64', base64Pattern),
-  $template: text('text in which {{…}} holds a time, such as {{+2m}}', templatePattern),
+  // Of values of some megabytes: the pattern, which repeats a group, would exhaust the stack.
+  $base64: simple(
+    base64.accepted,
+    base64.schema,
+    (value) => typeof value === 'string' && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value),
+  ),
+  $template: simple(
+    template,
+    { type: 'string', description: template, not: { type: 'string', pattern: noSpan.source } },
+    (value) => typeof value === 'string' && !noSpan.test(value),
+  ),
   $credentials: credentialsTerms,
 };
 const formShapes = new Map(Object.entries(forms).map(([name, shape]) => [name, fields({ [name]: shape })]));
@@ -65,13 +75,7 @@ export const nodeShape = named('node', {
       { type: 'object', propertyNames: { pattern: namePattern.source }, additionalProperties: entries },
     ],
   },
-  check(value, path) {
-    if (typeof value === 'string') return;
-    const directory = objectAt(value, path, accepted);
-    const form = Object.keys(directory).find((name) => formShapes.has(name));
-    if (form !== undefined) formShapes.get(form)?.check(value, path);
-    else checkNames(directory, path, namePattern, 'a name that does not begin with $ or /');
-  },
+  check: (value, path) => checkNode(value, path, 1),
 });
 
 /** The tree of a scenario: by path at the top, by name or path below. */
@@ -79,14 +83,30 @@ export const treeShape: Shape = {
   accepted: 'an object of values by path',
   schema: { type: 'object', propertyNames: { pattern: pathPattern.source }, additionalProperties: entries },
   check(value, path) {
-    checkNames(objectAt(value, path, treeShape.accepted), path, pathPattern, pathShape.accepted);
+    checkEntries(objectAt(value, path, treeShape.accepted), path, 0, pathPattern, pathShape.accepted);
   },
 };
 
-function checkNames(directory: Readonly<Record<string, unknown>>, path: string, pattern: RegExp, names: string): void {
+function checkNode(value: unknown, path: string, depth: number): void {
+  if (typeof value === 'string') return;
+  const directory = objectAt(value, path, accepted);
+  const form = Object.keys(directory).find((name) => formShapes.has(name));
+  if (form !== undefined) formShapes.get(form)?.check(value, path);
+  else checkEntries(directory, path, depth, namePattern, 'a name that does not begin with $ or /');
+}
+
+function checkEntries(
+  directory: Readonly<Record<string, unknown>>,
+  path: string,
+  depth: number,
+  pattern: RegExp,
+  names: string,
+): void {
+  if (depth === longestPath)
+    throw new EmulatorOptionError(`${path} is too deep: a path has ${longestPath} names at most`);
   for (const [name, inner] of Object.entries(directory)) {
     if (!pattern.test(name)) throw refused(`the key in ${path}`, names, name);
-    if (inner !== null && inner !== undefined) nodeShape.check(inner, member(path, name));
+    if (inner !== null && inner !== undefined) checkNode(inner, member(path, name), depth + 1);
   }
 }
 

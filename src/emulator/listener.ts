@@ -1,18 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, isIP, isIPv6, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
-import { type Answer, toBytes } from './answers.js';
-import { type Delivery, intact } from './faults.js';
+import { toBytes } from './answers.js';
+import type { Delivery } from './faults.js';
 import type { Asked } from './service.js';
 
 /** Who decides what is answered. */
 export interface Reception {
   /** What becomes of the answer to a request that has arrived with its body, if any. */
   readonly answer: (asked: Asked) => Delivery;
-  /** The answer to what is no HTTP request, or is too long. */
-  readonly refuse: (status: 400 | 413 | 431) => Answer;
+  /** The same of what is no HTTP request, or is too large; `asked` if its headers could be read. */
+  readonly refuse: (status: 400 | 413 | 431, asked?: Asked) => Delivery;
   /** Whether IPv6 callers are let in. */
   readonly servesIpv6: () => boolean;
 }
@@ -28,10 +27,10 @@ export interface Listener {
 
 const headerLimit = 8 * 1024;
 const bodyLimit = 64 * 1024;
-/** Connections kept open without an answer, or with one under way; of more than these the oldest is closed. */
-const heldLimit = 1024;
-/** Time for a whole request to arrive, so that connections that say nothing do not pile up. */
-const arrivalTimeoutMs = 10_000;
+/** Connections kept open while their request arrives, and as many while they are answered; of more the oldest is closed. */
+const roomSize = 1024;
+/** Time for a whole request to arrive, and for a caller to go on reading its answer. */
+const usualPatienceMs = 10_000;
 /** For what was sent to be read, before a reset in the middle. */
 const readingMs = 20;
 /** The longest time that a timer of Node can be set to, some 24 days. */
@@ -40,53 +39,78 @@ const longestTimerMs = 2 ** 31 - 1;
 const retryMs = 50;
 
 /** Listens at `host`; rejects with the system's error if that is not possible. */
-export async function listen(host: string, port: number, reception: Reception): Promise<Listener> {
-  const held = new Set<Socket>();
-
-  const hold = (socket: Socket): void => {
-    held.add(socket);
-    socket.once('close', () => held.delete(socket));
-    const [oldest] = held;
-    if (held.size > heldLimit) oldest?.destroy();
+export async function listen(
+  host: string,
+  port: number,
+  reception: Reception,
+  patienceMs = usualPatienceMs,
+): Promise<Listener> {
+  // Who says nothing never takes the place of who has asked.
+  const arriving = new Set<Socket>();
+  const answered = new Set<Socket>();
+  const admit = (room: Set<Socket>, socket: Socket): void => {
+    room.add(socket);
+    if (room.size <= roomSize) return;
+    const [oldest] = room;
+    if (oldest === undefined) return;
+    room.delete(oldest);
+    oldest.destroy();
   };
-
-  const respond = ({ socket, method = '', url: target = '', headers }: IncomingMessage): void => {
-    const delivery = reception.answer({ method, target, headers });
-    const { answer, delayMs, byteIntervalMs, ending } = delivery;
-    const isAtOnce = answer !== undefined && delayMs === 0 && byteIntervalMs === 0 && ending === 'close';
-    if (!isAtOnce) hold(socket);
-    deliver(socket, delivery);
+  const answer = (socket: Socket, delivery: Delivery): void => {
+    arriving.delete(socket);
+    admit(answered, socket);
+    void deliver(socket, delivery, patienceMs);
   };
 
   const server = createServer({
     maxHeaderSize: headerLimit,
-    headersTimeout: arrivalTimeoutMs,
-    requestTimeout: arrivalTimeoutMs,
-    connectionsCheckingInterval: arrivalTimeoutMs / 2,
+    headersTimeout: patienceMs,
+    requestTimeout: patienceMs,
+    connectionsCheckingInterval: patienceMs / 2,
+    // So that the answer to a request without one is not Node's own.
+    requireHostHeader: false,
   });
   server.on('connection', (socket) => {
-    if (!reception.servesIpv6() && isIPv6Caller(socket)) socket.resetAndDestroy();
+    if (!reception.servesIpv6() && isIPv6Caller(socket)) {
+      socket.resetAndDestroy();
+      return;
+    }
+    admit(arriving, socket);
+    socket.once('close', () => {
+      arriving.delete(socket);
+      answered.delete(socket);
+    });
   });
-  server.on('request', (request) => {
-    const { socket, headers } = request;
+  const hear = (request: IncomingMessage): void => {
+    const { socket, method = '', url: target = '', httpVersion, headers } = request;
     // One request per connection: whatever follows is not heard.
-    if (!socket.writable || held.has(socket)) return;
+    if (!socket.writable || !arriving.has(socket)) return;
+    const asked = { method, target, httpVersion, headers };
     if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) {
-      respond(request);
+      answer(socket, reception.answer(asked));
       return;
     }
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > bodyLimit) deliver(socket, intact(reception.refuse(413)));
+      if (size > bodyLimit && arriving.has(socket)) answer(socket, reception.refuse(413, asked));
     });
     request.on('end', () => {
-      if (socket.writable) respond(request);
+      if (arriving.has(socket)) answer(socket, reception.answer(asked));
     });
+  };
+  server.on('request', hear);
+  server.on('checkExpectation', hear);
+  server.on('connect', (request: IncomingMessage) => {
+    // Node has let go of this connection, and hands over whatever becomes of it.
+    request.socket.on('error', () => {}).resume();
+    hear(request);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!error.code?.startsWith('HPE_')) socket.destroy();
-    else deliver(socket, intact(reception.refuse(error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400)));
+    if (!(socket instanceof Socket) || !error.code?.startsWith('HPE_')) socket.destroy();
+    else if (socket.writable && arriving.has(socket)) {
+      answer(socket, reception.refuse(error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400));
+    }
   });
 
   server.listen({ host, port });
@@ -103,7 +127,7 @@ export async function listen(host: string, port: number, reception: Reception): 
     clearInterval(vigil);
   };
   const pause = async (): Promise<void> => {
-    const closed = shut(server);
+    const closed = shut(server, [...arriving, ...answered]);
     if (wanted === 'paused') {
       release();
       stake = occupy(bound);
@@ -146,7 +170,7 @@ export async function listen(host: string, port: number, reception: Reception): 
  * Puts an answer on the wire, whole or as a fault left it. The bytes are written to the socket as they stand:
  * `ServerResponse` would choose the status line and add headers.
  */
-async function deliver(socket: Duplex, delivery: Delivery): Promise<void> {
+async function deliver(socket: Socket, delivery: Delivery, patienceMs: number): Promise<void> {
   const { answer, garbage, delayMs, byteIntervalMs, part, ending } = delivery;
   if (answer === undefined || !socket.writable) return;
   if (delayMs > 0 && !(await elapse(socket, delayMs))) return;
@@ -161,16 +185,17 @@ async function deliver(socket: Duplex, delivery: Delivery): Promise<void> {
   }
   if (ending === 'close') {
     socket.end(rest, () => socket.destroy());
+    if (socket.writableLength > 0) socket.setTimeout(patienceMs, () => socket.destroy());
     return;
   }
   socket.write(rest);
   // What a caller has not read when the reset arrives it may never see. The immediate lets one of this process read.
   if (part !== 'none' && (await elapse(socket, readingMs))) await setImmediate();
-  if (socket instanceof Socket) socket.resetAndDestroy();
+  socket.resetAndDestroy();
 }
 
 /** Waits, in real time; false if the connection is closed meanwhile. */
-function elapse(socket: Duplex, ms: number): Promise<boolean> {
+function elapse(socket: Socket, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer);
@@ -187,7 +212,7 @@ function elapse(socket: Duplex, ms: number): Promise<boolean> {
  * (DNS rebinding) is recognised by that name; an address cannot be turned that way.
  */
 export function isOwnHost(host: string | undefined, hosts: readonly string[]): boolean {
-  if (host === undefined) return true; // HTTP/1.0; no browser leaves it out
+  if (host === undefined) return true; // no browser leaves it out
   const [, bracketed, bare] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(host) ?? [];
   const name = (bracketed ?? bare ?? '').toLowerCase();
   return isIP(name) !== 0 || name === 'localhost' || hosts.some((own) => own.toLowerCase() === name);
@@ -220,9 +245,9 @@ function occupy(bound: AddressInfo): Socket {
   return stake.on('error', () => {});
 }
 
-async function shut(server: Server): Promise<void> {
+async function shut(server: Server, connections: readonly Socket[]): Promise<void> {
   const closed = once(server, 'close');
   server.close();
-  server.closeAllConnections();
+  for (const socket of connections) socket.destroy();
   await closed;
 }

@@ -1,9 +1,10 @@
+import { latestTime } from './clock.js';
 import type { SeenEvent } from './events.js';
 import { EmulatorOptionError, refused } from './refusal.js';
 import type { SeenRequest } from './requests.js';
 import type { Scenario } from './scenario.js';
 import type { ScenarioName } from './scenarios.js';
-import { fields, oneOf, type Shape, wholeNumber } from './shape.js';
+import { fields, objectAt, oneOf, type Shape, wholeNumber } from './shape.js';
 import type { Tree } from './tree.js';
 
 /**
@@ -60,9 +61,9 @@ export interface EmulatorOptions extends InstanceSettings {
   readonly now?: (() => number) | undefined;
   /** How many times as fast as `now` time passes; 0: only `emulator.advance()` moves it. Default 1. */
   readonly speed?: number | undefined;
-  /** Told of each request as it is answered. */
+  /** Told of each request as it is answered. What it throws surfaces as an uncaught exception, after the answer. */
   readonly onRequest?: ((request: SeenRequest) => void) | undefined;
-  /** Told of each event as it happens. */
+  /** Told of each event as it happens. What it throws surfaces as an uncaught exception, and the emulator goes on. */
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
 }
 
@@ -96,13 +97,17 @@ const fastest = 1_000_000;
 
 /** The instance's options after a change. */
 export function changeOptions(given: InstanceSettings, current: InstanceOptions): InstanceOptions {
-  refuseUnknown(given, instanceNames);
+  refuseUnknown(given, 'configure()', instanceNames);
   return pick(given, current);
+}
+
+/** @throws EmulatorOptionError if it is no object, or has a field that is no option */
+export function checkNames(given: EmulatorOptions): void {
+  refuseUnknown(given, 'createEmulator()', [...instanceNames, ...ofStart]);
 }
 
 /** The options of a new emulator, checked, with those of its scenario and every default filled in. */
 export function readOptions(given: EmulatorOptions, scenario: Scenario) {
-  refuseUnknown(given, [...instanceNames, ...ofStart]);
   const { host = '127.0.0.1', port = 0, base = scenario.base ?? 'instance', tree = {} } = given;
   const { now = Date.now, speed = 1, onRequest, onEvent } = given;
   const hosts = typeof host === 'string' ? [host] : host;
@@ -111,8 +116,8 @@ export function readOptions(given: EmulatorOptions, scenario: Scenario) {
   }
   portShape.check(port, 'port');
   baseShape.check(base, 'base');
-  if (typeof now !== 'function' || !Number.isFinite(now())) {
-    throw refused('now', 'a function that returns milliseconds since 1970', now);
+  if (typeof now !== 'function' || !(now() >= 0 && now() <= latestTime)) {
+    throw refused('now', 'a function that returns milliseconds since 1970, to the year 9000 at most', now);
   }
   if (typeof speed !== 'number' || !(speed >= 0 && speed <= fastest)) {
     throw refused('speed', `a number from 0 to ${fastest}`, speed);
@@ -149,8 +154,10 @@ function pick(given: InstanceSettings, current: InstanceOptions): InstanceOption
   });
 }
 
-function refuseUnknown(given: object, known: readonly string[]): void {
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
+function refuseUnknown(given: unknown, taker: string, known: readonly string[]): void {
+  const unknown = Object.keys(objectAt(given, `what ${taker} is given`, 'an object of options')).find(
+    (name) => !known.includes(name),
+  );
   if (unknown !== undefined) {
     throw new EmulatorOptionError(`there is no option '${unknown}'; the options are ${known.join(', ')}`);
   }

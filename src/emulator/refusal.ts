@@ -9,12 +9,16 @@ const longestShown = 80;
 
 /** The error for a value that is not among what is accepted. */
 export function refused(name: string, accepted: string, value: unknown): EmulatorOptionError {
-  const shown =
-    typeof value === 'string'
-      ? `'${value}'`
-      : typeof value === 'object'
-        ? (JSON.stringify(value) ?? '{}')
-        : String(value);
+  const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? asJson(value) : String(value);
   const clipped = shown.length > longestShown ? `${shown.slice(0, longestShown)}…` : shown;
   return new EmulatorOptionError(`${name} must be ${accepted}, not ${clipped}`);
+}
+
+/** What JSON cannot hold, such as what contains itself or is too deep, is shown as nothing in particular. */
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? '{}';
+  } catch {
+    return '{…}';
+  }
 }

@@ -1,10 +1,12 @@
 import { duration } from './clock.js';
 import { eventShape, type TimelineEntry } from './events.js';
 import { type Fault, faultShape } from './faults.js';
-import { type JsonTree, nodeShape, treeShape } from './jsontree.js';
+import { instanceTree } from './instance.js';
+import { type JsonTree, nodeShape, toTree, treeShape } from './jsontree.js';
 import { baseShape, type InstanceSettings, instanceSettings } from './options.js';
 import { EmulatorOptionError, refused } from './refusal.js';
 import { fields, list, objectAt, type Schema, type Shape, text, wholeNumber } from './shape.js';
+import { MetadataTree } from './tree.js';
 
 /** What an instance is and what happens to it. As JSON it can be kept in a file. */
 export interface Scenario {
@@ -60,6 +62,7 @@ export const scenarioSchema: Schema = {
 export function parseScenario(source: unknown): Scenario {
   const value: unknown = typeof source === 'string' ? parseJson(source) : source;
   checkScenario(value);
+  checkLayout(value);
   return value;
 }
 
@@ -84,7 +87,7 @@ function checkScenario(value: unknown): asserts value is Scenario {
 function timed(shape: Shape): Shape {
   return {
     accepted: shape.accepted,
-    schema: { ...shape.schema, anyOf: [{ required: ['at'] }, { required: ['on'] }] },
+    schema: { ...shape.schema, anyOf: [having('at'), having('on')] },
     check(value, path) {
       shape.check(value, path);
       const { at, on } = objectAt(value, path, shape.accepted);
@@ -97,9 +100,30 @@ function timed(shape: Shape): Shape {
   };
 }
 
+function having(name: string): Schema {
+  return { type: 'object', properties: { [name]: true }, required: [name] };
+}
+
+/** A path cannot be both a value and a directory, whichever way it is spelt. */
+function checkLayout({ base = 'instance', tree = {} }: Scenario): void {
+  const launched = new Date(0);
+  const laid = new MetadataTree();
+  if (base === 'instance')
+    laid.merge(
+      instanceTree(launched, () => ({})),
+      launched,
+    );
+  try {
+    laid.merge(toTree(tree, launched), launched);
+  } catch (error) {
+    throw error instanceof EmulatorOptionError ? new EmulatorOptionError(`tree: ${error.message}`) : error;
+  }
+}
+
 function parseJson(source: string): unknown {
   try {
-    return JSON.parse(source);
+    // Editors may begin a file with a byte order mark, which is no part of the text.
+    return JSON.parse(source.replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new EmulatorOptionError(`a scenario must be JSON: ${error instanceof Error ? error.message : error}`);
   }

@@ -9,6 +9,8 @@ export interface Asked {
   readonly method: string;
   /** The request target as it was sent, such as `/latest/meta-data/`. */
   readonly target: string;
+  /** Such as `1.1`. */
+  readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
 }
 
@@ -28,6 +30,7 @@ const tokenHeader = 'x-aws-ec2-metadata-token';
 const ttlHeader = 'x-aws-ec2-metadata-token-ttl-seconds';
 const longestTtlSeconds = 21600;
 const serviceHost = '169.254.169.254';
+const allowedReads = 'GET, HEAD, OPTIONS';
 
 // What `GET /` lists.
 const versions = `
@@ -74,6 +77,8 @@ export function versionOf({ method, headers }: Asked): 1 | 2 {
 export function decide(asked: Asked, instance: Instance): Decision {
   const now = new Date(instance.now());
   if (instance.options.httpEndpoint === 'disabled') return { answer: empty(now, 403), refusal: 'endpoint off' };
+  // Its target is a host and a port, and no path.
+  if (asked.method === 'CONNECT') return otherMethod(asked, now, allowedReads);
   const segments = segmentsOf(asked.target);
   if (segments === undefined) return { answer: page(now, 400), refusal: 'bad path' };
   const [version = '', ...rest] = segments;
@@ -84,7 +89,7 @@ export function decide(asked: Asked, instance: Instance): Decision {
   }
   return asked.method === 'GET' || asked.method === 'HEAD'
     ? read(segments, asked, instance, now)
-    : otherMethod(asked, now, 'GET, HEAD, OPTIONS');
+    : otherMethod(asked, now, allowedReads);
 }
 
 function otherMethod({ method }: Asked, now: Date, allowed: string): Decision {

@@ -1,11 +1,19 @@
 import { milliseconds } from './clock.js';
-import { type SeenEvent, stepsOf, type TimelineEntry, type TimelineEvent, type World } from './events.js';
+import {
+  type Effect,
+  effectOf,
+  type SeenEvent,
+  type Sequel,
+  type TimelineEntry,
+  type TimelineEvent,
+  type World,
+} from './events.js';
 import { EmulatorOptionError } from './refusal.js';
 
-interface Due {
+/** An event, or the sequel of one. */
+interface Due extends Effect, Pick<Sequel, 'about'> {
   readonly at: number;
   readonly event: TimelineEvent['event'];
-  readonly act: (at: Date) => string;
 }
 
 /** What is still to come. */
@@ -30,11 +38,7 @@ export class Timeline {
 
   /** Has an event happen at `at`. */
   add(event: TimelineEvent, at: number): void {
-    for (const { afterMs, act } of stepsOf(event, this.#world)) {
-      const due = { at: at + afterMs, event: event.event, act };
-      const later = this.#pending.findIndex((other) => other.at > due.at);
-      this.#pending.splice(later < 0 ? this.#pending.length : later, 0, due);
-    }
+    this.#insert({ ...effectOf(event, this.#world), at, event: event.event }, (other) => other.at > at);
   }
 
   /** Has happen what waits for a trigger of this name. */
@@ -54,8 +58,25 @@ export class Timeline {
     while (this.next <= now) {
       const due = this.#pending.shift();
       if (due === undefined) return;
-      this.#tell({ at: due.at, event: due.event, ...attempt(due) });
+      const { at, event, callsOff, later } = due;
+      const outcome = attempt(due);
+      if (outcome.error === undefined) {
+        this.#pending = this.#pending.filter(({ about }) => about === undefined || about !== callsOff);
+        if (later !== undefined) this.#follow(later, at, event);
+      }
+      this.#tell({ at, event, ...outcome });
     }
+  }
+
+  /** What began earlier comes before what begins at the same time. */
+  #follow({ afterMs, ...sequel }: Sequel, begun: number, event: TimelineEvent['event']): void {
+    const at = begun + afterMs;
+    this.#insert({ ...sequel, at, event }, (other) => other.at >= at);
+  }
+
+  #insert(due: Due, isLater: (other: Due) => boolean): void {
+    const later = this.#pending.findIndex(isLater);
+    this.#pending.splice(later < 0 ? this.#pending.length : later, 0, due);
   }
 }
 

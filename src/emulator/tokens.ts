@@ -7,6 +7,8 @@ const PROMISED = MARK.length + 6;
 const RANDOM = PROMISED + 6;
 const SEAL = RANDOM + 8;
 const LENGTH = SEAL + 16;
+/** Characters of a token, but for the two of padding. */
+export const tokenLength = 54;
 
 /** How long a token lives, in milliseconds since 1970. */
 export interface TokenLife {
@@ -47,6 +49,15 @@ export class SessionTokens {
     const digest = createHmac('sha256', this.#key).update(bytes.subarray(0, SEAL)).digest();
     return digest.subarray(0, LENGTH - SEAL);
   }
+}
+
+const shape = new RegExp(`AQAEA[\\w-]{${tokenLength - 5}}`);
+
+/** Whether there is a session token, of whichever emulator, in a segment of a path. */
+export function holdsToken(segment: string): boolean {
+  // Escapes of which some are malformed are left as they are.
+  const plain = segment.replace(/%[0-7][0-9a-f]/gi, (byte) => String.fromCharCode(Number.parseInt(byte.slice(1), 16)));
+  return shape.test(plain);
 }
 
 function encode(bytes: Buffer): string {

@@ -1,4 +1,5 @@
-import { EmulatorOptionError } from './refusal.js';
+import { types } from 'node:util';
+import { EmulatorOptionError, refused } from './refusal.js';
 
 /** What a read gives: text, served as UTF-8, or bytes. */
 export type Content = string | Uint8Array;
@@ -30,17 +31,17 @@ interface Leaf {
 }
 
 const tops = ['dynamic', 'meta-data', 'user-data'];
+/** Names in a path; those of real instances have eight at most. */
+export const longestPath = 100;
 
 /** Everything below `/latest/`. A directory exists as long as something is in it. */
 export class MetadataTree {
-  readonly #root: Directory = new Map();
+  #root: Directory = new Map();
   #lastChange = new Date(0);
 
   /** Puts a value, or a whole directory, in the place of what is at `path`. */
   set(path: string, value: Value | Tree, now: Date): void {
-    const leaves = this.#leaves(path, value);
-    this.remove(path, now);
-    this.#lay(leaves, now);
+    this.#lay([[this.#names(segmentsOf(path)), null], ...this.#leaves(path, value)], now);
   }
 
   /** Lays `tree` over what is there. */
@@ -67,13 +68,14 @@ export class MetadataTree {
     if (found instanceof Map) {
       return { kind: 'directory', content: listing(found, path, hidden), lastModified: this.#lastChange };
     }
-    return { kind: 'value', ...contentOf(found, now) };
+    return { kind: 'value', ...contentOf(found, path, now) };
   }
 
   /** How to read the value that is at `segments` now, whatever becomes of it; for a directory it gives `undefined`. */
   capture(segments: readonly string[]): (now: Date) => Content | undefined {
     const found = lookUp(this.#root, this.#names(segments));
-    return (now) => (found === undefined || found instanceof Map ? undefined : contentOf(found, now).content);
+    const path = segments.join('/');
+    return (now) => (found === undefined || found instanceof Map ? undefined : contentOf(found, path, now).content);
   }
 
   #leaves(path: string, value: Value | Tree | null): [readonly string[], Value | null][] {
@@ -81,26 +83,14 @@ export class MetadataTree {
   }
 
   #lay(leaves: readonly [readonly string[], Value | null][], now: Date): void {
-    this.#lastChange = now;
+    // Laid on a copy: what cannot be laid whole leaves everything as it was.
+    const root = copyOf(this.#root);
     for (const [names, value] of leaves) {
-      if (value === null) prune(this.#root, names);
-      else this.#put(names, { value, lastModified: now });
+      if (value === null) prune(root, names);
+      else put(root, names, { value, lastModified: now });
     }
-  }
-
-  #put(names: readonly string[], leaf: Leaf): void {
-    let directory = this.#root;
-    for (const [depth, name] of names.slice(0, -1).entries()) {
-      const inner = directory.get(name) ?? new Map();
-      if (!(inner instanceof Map)) {
-        throw new EmulatorOptionError(
-          `${names.join('/')} cannot be set: ${names.slice(0, depth + 1).join('/')} is a value, not a directory`,
-        );
-      }
-      directory.set(name, inner);
-      directory = inner;
-    }
-    directory.set(names.at(-1) ?? '', leaf);
+    this.#root = root;
+    this.#lastChange = now;
   }
 
   /** Key 0 is asked for as `public-keys/0/` and listed as `0=its-name`, which is the name it has in the tree. */
@@ -116,10 +106,11 @@ export class MetadataTree {
 /** The segments below `/latest/`: a path that does not begin there, or with a top directory, is one of `meta-data`. */
 function segmentsOf(path: string): readonly string[] {
   const segments = split(path);
-  const first = segments[0] ?? '';
-  const below = first === 'latest' && path.startsWith('/') ? segments.slice(1) : segments;
+  const isBelowLatest = segments[0] === 'latest';
+  const below = isBelowLatest ? segments.slice(1) : segments;
   const known = tops.includes(below[0] ?? '');
-  if (first === '' || (path.startsWith('/') && !(known && first === 'latest'))) {
+  const isAbsolute = path.startsWith('/');
+  if (segments.join('').trim() === '' || isAbsolute !== isBelowLatest || (isAbsolute && !known)) {
     throw new EmulatorOptionError(
       `'${path}' is no path of the metadata; 'placement/region', 'meta-data/placement/region' and ` +
         `'/latest/meta-data/placement/region' are, and mean the same`,
@@ -136,6 +127,11 @@ function leavesOf(
   segments: readonly string[],
   value: Value | Tree | null,
 ): (readonly [readonly string[], Value | null])[] {
+  if (segments.length > longestPath) {
+    throw new EmulatorOptionError(
+      `${segments.slice(0, 4).join('/')}/… is too long: a path has ${longestPath} names at most`,
+    );
+  }
   if (value === null || isContent(value) || typeof value === 'function') return [[segments, value]];
   const accepted = 'must be text, bytes, a function that returns one of them, or an object of such values';
   return entriesOf(value, `${segments.join('/')} ${accepted}`).flatMap(([name, inner]) =>
@@ -148,13 +144,38 @@ function entriesOf(tree: Tree, demand: string): [string, Value | Tree | null][] 
   throw new EmulatorOptionError(`${demand}, not ${JSON.stringify(tree)}`);
 }
 
-function contentOf({ value, lastModified }: Leaf, now: Date): DatedContent {
+function contentOf({ value, lastModified }: Leaf, path: string, now: Date): DatedContent {
   const content = typeof value === 'function' ? value(now) : value;
-  return isContent(content) ? { content, lastModified } : content;
+  if (isContent(content)) return { content, lastModified };
+  if (isContent(content?.content) && types.isDate(content.lastModified)) return content;
+  throw refused(
+    `the value computed for ${path}`,
+    'text, bytes, or an object of them as content and a Date as lastModified',
+    content,
+  );
 }
 
 function isContent(value: unknown): value is Content {
   return typeof value === 'string' || value instanceof Uint8Array;
+}
+
+function copyOf(directory: Directory): Directory {
+  return new Map([...directory].map(([name, inner]) => [name, inner instanceof Map ? copyOf(inner) : inner]));
+}
+
+function put(root: Directory, names: readonly string[], leaf: Leaf): void {
+  let directory = root;
+  for (const [depth, name] of names.slice(0, -1).entries()) {
+    const inner = directory.get(name) ?? new Map();
+    if (!(inner instanceof Map)) {
+      throw new EmulatorOptionError(
+        `${names.join('/')} cannot be set: ${names.slice(0, depth + 1).join('/')} is a value, not a directory`,
+      );
+    }
+    directory.set(name, inner);
+    directory = inner;
+  }
+  directory.set(names.at(-1) ?? '', leaf);
 }
 
 function lookUp(root: Directory, names: readonly string[]): Leaf | Directory | undefined {

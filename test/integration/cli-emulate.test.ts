@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -125,6 +126,16 @@ describe('imds emulate', () => {
         'v1  GET  200  /latest/meta-data/mac',
       ]);
       assert.match(stderr, /IMDSv1 3, refused or unanswered 2\n$/);
+    });
+
+    it('and what is no request at all, as one of no version', async () => {
+      const { stderr } = await emulating([], async (url, terminal) => {
+        const socket = connect(Number(new URL(url).port), '127.0.0.1');
+        socket.end('rubbish\r\n\r\n').resume();
+        await written(terminal, /not HTTP/);
+      });
+      assert.deepEqual(untimed(stderr), ['--       400    refused: not HTTP']);
+      assert.match(stderr, /IMDSv2 0, IMDSv1 0, refused or unanswered 1\n$/);
     });
 
     it('without any of that at a terminal that is dumb', async () => {

@@ -68,6 +68,13 @@ describe('docs/test-suites.md', () => {
     assert.match(printed, /pass 1\n/);
     assert.equal(code, 0, printed);
   });
+
+  it('has an example for code that takes the endpoint from the environment that passes', async function () {
+    this.timeout(30_000);
+    const { code, printed } = await run('Code that cannot be given an endpoint', '--test');
+    assert.match(printed, /pass 1\n/);
+    assert.equal(code, 0, printed);
+  });
 });
 
 describe('docs/emulator.md', () => {

@@ -368,7 +368,7 @@ describe('a fault of the emulator', () => {
     assert.deepEqual([never.hits, always.hits], [0, 20]);
   });
 
-  it('adds to others, in the order in which they were put in place', async () => {
+  it('adds to others', async () => {
     await using emulator = await still({ scenario: { faults: [{ kind: 'newline' }, { kind: 'newline' }] } });
     emulator.fault({ kind: 'foreign-server', server: 'nginx' });
     emulator.fault({ kind: 'cut-body' });
@@ -378,6 +378,49 @@ describe('a fault of the emulator', () => {
       emulator.requests[0]?.faults?.map(({ kind }) => kind),
       ['newline', 'newline', 'foreign-server', 'cut-body'],
     );
+  });
+
+  const together: readonly [faults: readonly [Fault, Fault], received: { bytes: string; error: string | undefined }][] =
+    [
+      [[{ kind: 'reset' }, { kind: 'cut-body' }], { bytes: '', error: 'ECONNRESET' }],
+      [[{ kind: 'reset', at: 'middle' }, { kind: 'cut-body' }], { bytes: sound('us-e', 9), error: 'ECONNRESET' }],
+      [[{ kind: 'wrong-length', by: 7 }, { kind: 'newline' }], { bytes: sound('us-east-1\n', 17), error: undefined }],
+      [
+        [
+          { kind: 'foreign-server', server: 'nginx' },
+          { kind: 'status', status: 403 },
+        ],
+        { bytes: bare('403 Forbidden').replace('EC2ws', 'nginx'), error: undefined },
+      ],
+      [
+        [{ kind: 'newline' }, { kind: 'empty' }],
+        { bytes: `${bare('200 OK').replace(': 0', ': 1')}\n`, error: undefined },
+      ],
+      [
+        [{ kind: 'garbage' }, { kind: 'status', status: 500 }],
+        { bytes: '\x15\x03\x03\x00\x02\x02\x0a', error: undefined },
+      ],
+    ];
+  for (const [faults, received] of together) {
+    it(`is not undone by another: ${faults.map(({ kind }) => kind).join(' and ')}, whichever came first`, async () => {
+      for (const order of [faults, faults.toReversed()]) {
+        await using emulator = await still({ scenario: { faults: order } });
+        assert.deepEqual(await receive(emulator), received);
+        assert.equal(emulator.requests[0]?.faults?.length, 2);
+      }
+    });
+  }
+
+  it('stays as it was put in place, whatever becomes of the object', async () => {
+    await using emulator = await still();
+    const given = { kind: 'status' as const, status: 503 as const, paths: ['placement/**'] };
+    const handle = emulator.fault(given);
+    Object.assign(given, { kind: 'nonsense', status: {} });
+    given.paths.push('x');
+    assert.equal((await ask(emulator, 'GET', region)).status, 503);
+    assert.deepEqual(handle.fault, { kind: 'status', status: 503, paths: ['placement/**'] });
+    assert.deepEqual(emulator.requests[0]?.faults, [handle.fault]);
+    assert.throws(() => Object.assign(handle.fault, { kind: 'reset' }), TypeError);
   });
 
   it('leaves an answer that dies on its way back as it is, and foreign hosts refused', async () => {
@@ -418,6 +461,9 @@ describe('a fault of the emulator', () => {
     ],
     ['{"kind": "reset", "path": "x"}', /^fault\.path is not known here; known are kind, paths, /],
     ['{"kind": "refuse", "times": 1}', /^fault\.times is not known here; known are kind, from, until$/],
+    ['{"kind": "reset", "from": "2m", "until": "1m"}', /^fault\.until must be later than from, which is 2m, not 1m$/],
+    ['{"kind": "refuse", "from": 5, "until": 5}', /^fault\.until must be later than from, which is 5, not 5$/],
+    ['{"kind": "reset", "until": "999999999d"}', /^fault\.until must be a time .*300 years at most, not '999999999d'$/],
     ['{"kind": "throttle", "rate": 0}', /^fault\.rate must be a number that is more than 0 /],
     ['{"kind": "redirect", "location": "x\\r\\nY: z"}', /^fault\.location must be printable ASCII, not /],
   ];

@@ -374,10 +374,70 @@ describe('a scenario of your own', () => {
     const scenario = { description: 'x', seed: 3, timeline: [{ at: 5, event: 'rebalance' }] };
     assert.deepEqual(parseScenario(JSON.stringify(scenario)), scenario);
     assert.deepEqual(parseScenario(scenario), scenario);
+    assert.deepEqual(parseScenario(`\uFEFF${JSON.stringify(scenario)}`), scenario);
   });
+
+  it('may hold values of many megabytes', async () => {
+    const bytes = Buffer.alloc(12 * 1024 * 1024, 'x');
+    const $template = `{{0s}}${' { }} '.repeat(1024 * 1024)}`;
+    await using emulator = await playing(
+      parseScenario({ base: 'empty', tree: { a: { $base64: bytes.toString('base64') }, b: { $template } } }),
+    );
+    assert.equal(await read(emulator, 'a'), bytes.toString());
+    assert.equal(await read(emulator, 'b'), $template.replace('{{0s}}', '2026-11-23T09:00:00Z'));
+  });
+
+  const misplaced: readonly [what: string, scenario: unknown, message: RegExp][] = [
+    [
+      'a name that is both a value and a directory',
+      { base: 'empty', tree: { a: '1', '/latest/meta-data/a/b': '2' } },
+      /^tree: meta-data\/a\/b cannot be set: meta-data\/a is a value, not a directory$/,
+    ],
+    [
+      'a value below one of the instance',
+      { tree: { 'instance-id': { x: '1' } } },
+      /^tree: meta-data\/instance-id\/x cannot be set: meta-data\/instance-id is a value, not a directory$/,
+    ],
+    [
+      'a path of too many names',
+      { tree: { ['a/'.repeat(101)]: 'x' } },
+      /^tree: meta-data\/a\/a\/a\/… is too long: a path has 100 names at most$/,
+    ],
+    [
+      'a tree that is too deep',
+      { tree: JSON.parse(`${'{"a":'.repeat(20_000)}"x"${'}'.repeat(20_000)}`) },
+      /^tree(?:\.a){100} is too deep: a path has 100 names at most$/,
+    ],
+    [
+      'a value to set that is too deep',
+      {
+        timeline: [
+          { at: 1, event: 'set', path: 'x', value: JSON.parse(`${'{"a":'.repeat(20_000)}"x"${'}'.repeat(20_000)}`) },
+        ],
+      },
+      /^timeline\[0\]\.value(?:\.a){99} is too deep: /,
+    ],
+    [
+      'what JSON cannot show',
+      { base: JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`) },
+      /^base must be .* not \{…\}$/,
+    ],
+    [
+      'a fault that ends before it begins',
+      { faults: [{ kind: 'reset', from: '2m', until: 1000 }] },
+      /^faults\[0\]\.until must be later than from, which is 2m, not 1000$/,
+    ],
+  ];
+  for (const [what, scenario, message] of misplaced) {
+    it(`is refused with ${what}, though the JSON Schema cannot say so`, async () => {
+      const error = { code: 'ERR_EMULATOR_OPTION', message };
+      assert.throws(() => parseScenario(scenario), error);
+      await assert.rejects(Reflect.apply(createEmulator, undefined, [{ scenario }]), error);
+    });
+  }
 });
 
-const validate = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false }).compile(scenarioSchema);
+const validate = new Ajv2020({ strict: true }).compile(scenarioSchema);
 
 const sound: readonly string[] = [
   '{}',
@@ -386,7 +446,7 @@ const sound: readonly string[] = [
   '{"tree": {"a": "b", "/latest/dynamic/x": null, "c/d": {"e f": {}, "g": {"$base64": ""}, "h": {"$template": "}} {{1ms}}"}, "i": {"$credentials": {}}}}}',
   '{"timeline": [{"at": 0, "event": "hibernate"}, {"on": "x", "event": "resume"}, {"on": "x", "at": "1.5s", "event": "detach-role"}]}',
   '{"timeline": [{"at": "+1d", "event": "fault", "fault": {"kind": "latency", "delay": 0, "jitter": "+5ms", "paths": ["**"]}}]}',
-  '{"timeline": [{"at": "1m", "event": "set", "path": "latest/x", "value": {"y": "z"}}]}',
+  '{"timeline": [{"at": "1m", "event": "set", "path": "latest-x", "value": {"y": "z"}}]}',
   '{"faults": [{"kind": "refuse", "until": "1h"}, {"kind": "throttle", "rate": 0.5, "probability": 0, "times": 1, "method": "PUT"}]}',
 ];
 
@@ -418,6 +478,18 @@ const unsound: readonly [json: string, message: RegExp][] = [
     /^tree\.a\.\$template must be text in which \{\{…\}\} holds a time/,
   ],
   ['{"tree": {"a": {"$credentials": {"lifetime": "long"}}}}', /^tree\.a\.\$credentials\.lifetime must be a time /],
+  [
+    '{"tree": {"a": {"$template": "{{+999999999d}}"}}}',
+    /^tree\.a\.\$template must be text in which \{\{…\}\} holds a time/,
+  ],
+  ['{"tree": {"a": {"$template": "{{{0s}}"}}}', /^tree\.a\.\$template must be text in which/],
+  [
+    '{"timeline": [{"at": 1, "event": "maintenance", "startsIn": "999999999d"}]}',
+    /^timeline\[0\]\.startsIn must be a time .* 300 years at most, not '999999999d'$/,
+  ],
+  ['{"timeline": [{"at": 1, "event": "remove", "path": "   "}]}', /^timeline\[0\]\.path must be a path /],
+  ['{"timeline": [{"at": 1, "event": "remove", "path": "latest/x"}]}', /^timeline\[0\]\.path must be a path /],
+  ['{"tree": {"latest/meta-data/x": "y"}}', /^the key in tree must be a path /],
   ['{"timeline": {}}', /^timeline must be a list, each item an object with event: /],
   ['{"timeline": [{"at": "+30s"}]}', /^timeline\[0\]\.event is missing; it must be 'set', /],
   [

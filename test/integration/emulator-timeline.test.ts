@@ -83,6 +83,21 @@ describe("the emulator's clock", () => {
     assert.notEqual((await json(lab.emulator, path)).Token, first.Token);
   });
 
+  it('is not moved beyond the year 9000, however often it is tried', async () => {
+    await using lab = await still();
+    const century = 3.2e12;
+    for (let count = 0; count < 68; count++) await lab.emulator.advance(century);
+    const shown = lab.emulator.now();
+    await assert.rejects(lab.emulator.advance(century), {
+      code: 'ERR_EMULATOR_OPTION',
+      message: 'advance() cannot go beyond the year 9000',
+    });
+    assert.equal(lab.emulator.now(), shown);
+    assert.equal((await token(lab.emulator)).length, 56);
+    lab.emulator.trigger({ event: 'spot-interruption', notice: '99999d' });
+    assert.match(String(await read(lab.emulator, 'spot/termination-time')), /^9\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  });
+
   for (const bad of ['-1', '1e300', '"1"', 'null']) {
     it(`is not moved by ${bad}`, async () => {
       await using lab = await still();
@@ -406,6 +421,83 @@ describe("the emulator's timeline", () => {
       assert.equal(emulator.requests.at(-1)?.reason, 'token unknown');
       assert.equal(await read(emulator, 'spot'), 404);
       assert.equal((await token(emulator)).length, 56);
+    });
+  }
+
+  it('does not bring back an interface that was detached within its lag', async () => {
+    const mac = '0e:49:61:0f:c3:99';
+    await using lab = await still([
+      { at: '1s', event: 'attach-interface', mac, lag: '5s' },
+      { at: '2s', event: 'detach-interface', mac },
+    ]);
+    await lab.emulator.advance(minute);
+    assert.equal(await read(lab.emulator, nic), 404);
+    assert.equal(lab.events.length, 2);
+  });
+
+  it('completes an interface that was detached and attached again after its own lag, and leaves others alone', async () => {
+    const mac = '0e:49:61:0f:c3:99';
+    const other = '0e:49:61:0f:c3:aa';
+    await using lab = await still([
+      { at: '1s', event: 'attach-interface', mac, lag: '5s' },
+      { at: '1s', event: 'attach-interface', mac: other, lag: '5s' },
+      { at: '2s', event: 'detach-interface', mac },
+      { at: '3s', event: 'attach-interface', mac, lag: '5s' },
+    ]);
+    const seen = [];
+    for (const ms of [6_000, 1_999, 1]) {
+      await lab.emulator.advance(ms);
+      seen.push([
+        await read(lab.emulator, `${nic}/device-number`),
+        await read(lab.emulator, `network/interfaces/macs/${other}/device-number`),
+      ]);
+    }
+    assert.deepEqual(seen, [
+      ['0', '2'],
+      ['0', '2'],
+      ['2', '2'],
+    ]);
+  });
+
+  it('calls an interruption off by resuming before its end', async () => {
+    await using lab = await still([
+      { at: 0, event: 'spot-interruption' },
+      { at: '20s', event: 'resume' },
+    ]);
+    await lab.emulator.advance(hour);
+    assert.equal(await read(lab.emulator, 'spot'), 404);
+    assert.equal(await read(lab.emulator, 'instance-id'), 'i-1234567890abcdef0');
+  });
+
+  it('puts a newer interruption in the place of an earlier one, and no later one of the timeline', async () => {
+    await using lab = await still([
+      { at: 0, event: 'spot-interruption' },
+      { at: '10s', event: 'spot-interruption', notice: '5m' },
+      { at: '30m', event: 'spot-interruption', notice: '1m' },
+    ]);
+    const { emulator } = lab;
+    await emulator.advance(2 * minute);
+    assert.equal(await read(emulator, 'spot/termination-time'), '2026-11-23T09:05:10Z');
+    await emulator.advance(3 * minute + 10 * second);
+    await assert.rejects(connect(emulator.url), { code: 'ECONNREFUSED' });
+    emulator.trigger({ event: 'resume' });
+    await emulator.advance(25 * minute);
+    assert.equal(await read(emulator, 'spot/termination-time'), '2026-11-23T09:31:00Z');
+    await emulator.advance(minute);
+    await assert.rejects(connect(emulator.url), { code: 'ECONNREFUSED' });
+  });
+
+  const inVain: readonly [event: TimelineEvent, detail: string][] = [
+    [{ event: 'detach-interface', mac: '0e:49:61:0f:c3:99' }, '0e:49:61:0f:c3:99 was not there'],
+    [{ event: 'break-trust' }, 'there is no role'],
+    [{ event: 'rotate-credentials' }, 'there is no role'],
+  ];
+  for (const [event, detail] of inVain) {
+    it(`says that there was nothing to do for ${event.event}`, async () => {
+      await using lab = await still([], { tree: { iam: null } });
+      lab.emulator.trigger(event);
+      assert.deepEqual(lab.events, [{ at: launch, event: event.event, detail }]);
+      assert.equal(await read(lab.emulator, 'iam'), 404);
     });
   }
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'mocha';
+import { intact } from '../../src/emulator/faults.js';
 import { createEmulator, type EmulatorOptions, type Fault } from '../../src/emulator/index.js';
+import { listen } from '../../src/emulator/listener.js';
 import { ask, connect, exchange, header, parse, type RawAnswer, token } from './emulator-socket.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
@@ -229,7 +231,7 @@ describe('the emulator on the wire', () => {
     }
     assert.deepEqual(
       lab.emulator.requests.map(({ method, path, status }) => [method, path, status]),
-      statuses,
+      statuses.map(([method, path, status]) => [method, path.replace(/\?.*/, '?…'), status]),
     );
   });
 
@@ -386,6 +388,77 @@ describe('the emulator on the wire', () => {
     assert.equal(parse(await exchange(lab.emulator.url, endless)).status, 431);
   });
 
+  const long = 'x'.repeat(9000);
+  const noted = { method: 'GET', path: '/latest/', version: 1 } as const;
+  const unread = { method: '', path: '', version: 1 } as const;
+  const unusual: readonly [what: string, request: string, seen: object, status: number, reason?: string][] = [
+    ['what is not HTTP', 'nonsense\r\n\r\n', unread, 400, 'not HTTP'],
+    ['headers that never end', `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${long}`, unread, 431, 'too large'],
+    [
+      'a body that never ends',
+      `GET /latest/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999\r\n\r\n${'x'.repeat(64 * 1024 + 1)}`,
+      noted,
+      413,
+      'too large',
+    ],
+    [
+      'a body that is malformed',
+      'GET /latest/ HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n',
+      unread,
+      400,
+      'not HTTP',
+    ],
+    ['no Host in HTTP/1.1', 'GET /latest/ HTTP/1.1\r\n\r\n', noted, 400, 'no Host'],
+    ['an expectation', 'GET /latest/ HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: foo\r\n\r\n', noted, 200],
+    [
+      'a request for a tunnel',
+      'CONNECT evil.example:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n',
+      { method: 'CONNECT', path: 'evil.example:443', version: 1 },
+      405,
+      'bad method',
+    ],
+  ];
+  for (const [what, request, seen, status, reason] of unusual) {
+    for (const system of ['nitro', 'xen'] as const) {
+      it(`answers ${what} as ${system} instances do, by ${status}, and notes it`, async () => {
+        const told: unknown[] = [];
+        await using lab = await atLaunch({ system, onRequest: (one) => told.push(one) });
+        const answer = parse(await exchange(lab.emulator.url, request));
+        assert.equal(answer.status, status);
+        assert.ok(answer.statusLine.startsWith(system === 'xen' ? 'HTTP/1.0' : 'HTTP/1.1'), answer.statusLine);
+        assert.equal(header(answer, 'Server'), 'EC2ws');
+        assert.equal(header(answer, 'Connection'), 'close');
+        assert.equal(header(answer, 'Content-Length'), String(answer.body.length));
+        const expected = { at: launch, ...seen, status, ...(reason === undefined ? {} : { reason }) };
+        assert.deepEqual(lab.emulator.requests, [expected]);
+        assert.deepEqual(told, [expected]);
+      });
+    }
+  }
+
+  it('says nothing to what follows a request that is not answered', async () => {
+    await using lab = await atLaunch();
+    lab.emulator.fault({ kind: 'no-reply', times: 1 });
+    const socket = await connect(lab.emulator.url);
+    socket.write('GET /latest/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    while (lab.emulator.requests.length === 0) await delay(1);
+    socket.write('nonsense\r\n\r\n');
+    assert.equal((await ask(lab.emulator, 'GET', '/latest/')).status, 200);
+    const [received] = await Promise.all([socket.toArray(), lab.emulator.close()]);
+    assert.deepEqual(received, []);
+    assert.equal(lab.emulator.requests.length, 2);
+  });
+
+  it('closes a tunnel that it leaves without an answer with the emulator', async () => {
+    await using lab = await atLaunch();
+    lab.emulator.fault({ kind: 'no-reply' });
+    const socket = await connect(lab.emulator.url);
+    socket.write('CONNECT evil.example:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    while (lab.emulator.requests.length === 0) await delay(1);
+    const [received] = await Promise.all([socket.toArray(), lab.emulator.close()]);
+    assert.deepEqual(received, []);
+  });
+
   it('goes on serving while others connect and say nothing, or leave in the middle', async () => {
     await using lab = await atLaunch({ hops: 1 });
     const { url } = lab.emulator;
@@ -408,6 +481,57 @@ describe('the emulator on the wire', () => {
       assert.equal((await ask(lab.emulator, 'GET', '/latest/')).status, 200);
     }
     for (const socket of silent) socket.resetAndDestroy();
+  });
+
+  it('keeps the latest thousand connections that say nothing, and all that have asked', async () => {
+    await using lab = await atLaunch();
+    lab.emulator.fault({ kind: 'no-reply', times: 1 });
+    const asking = await connect(lab.emulator.url);
+    asking.write('GET /latest/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    while (lab.emulator.requests.length === 0) await delay(1);
+    const open = new Set<number>();
+    const silent = [];
+    for (let count = 0; count < 1100; count++) {
+      const socket = await connect(lab.emulator.url);
+      open.add(count);
+      socket.on('close', () => open.delete(count)).resume();
+      silent.push(socket);
+    }
+    assert.equal((await ask(lab.emulator, 'GET', '/latest/')).status, 200);
+    while (open.size > 1023) await delay(1);
+    // The last to ask took the place of one more.
+    assert.deepEqual(open, new Set(silent.map((_, index) => index).slice(-1023)));
+    assert.equal(asking.destroyed, false);
+    for (const socket of [asking, ...silent]) socket.resetAndDestroy();
+  });
+
+  it('cuts off who does not go on reading', async () => {
+    const body = Buffer.alloc(32 * 1024 * 1024);
+    const delivery = intact({ status: 200, headers: [['Content-Length', String(body.length)]], body });
+    const listener = await listen(
+      '127.0.0.1',
+      0,
+      {
+        answer: () => delivery,
+        refuse: () => delivery,
+        servesIpv6: () => true,
+      },
+      100,
+    );
+    const socket = await connect(listener.url);
+    socket.write('GET / HTTP/1.1\r\n\r\n');
+    const [first] = await once(socket, 'data');
+    socket.pause();
+    // Longer than its patience, of which nothing is to be seen from here.
+    await delay(500);
+    let received = first.length;
+    socket.on('data', (chunk) => {
+      received += chunk.length;
+    });
+    socket.on('error', () => {});
+    await Promise.all([once(socket, 'close'), socket.resume()]);
+    assert.ok(received < body.length, `${received} bytes`);
+    await listener.close();
   });
 
   const unanswered: readonly [why: string, Fault][] = [

@@ -284,6 +284,26 @@ describe('an emulator', () => {
       assert.equal(await read(emulator, 'placement/region'), 'us-east-1');
     });
 
+    const noContents: readonly [what: string, compute: () => unknown, message: RegExp][] = [
+      [
+        'nothing',
+        () => undefined,
+        /^the value computed for meta-data\/hostname must be text, bytes, .* not undefined$/,
+      ],
+      ['a promise', async () => 'later', /^the value computed for .* not \{\}$/],
+      ['a value without a date', () => ({ content: 'x' }), /^the value computed for .* not \{"content":"x"\}$/],
+    ];
+    for (const [what, compute, message] of noContents) {
+      it(`answers 500 for a computed value that is ${what}, and says what is accepted`, async () => {
+        await using emulator = await createEmulator();
+        Reflect.apply(emulator.set, emulator, ['hostname', compute]);
+        assert.equal(await read(emulator, 'hostname'), 500);
+        const error = emulator.requests[0]?.error;
+        assert.ok(error instanceof Error);
+        assert.match(error.message, message);
+      });
+    }
+
     it('starts with values laid over the instance, or over nothing', async () => {
       const tree = { 'placement/region': 'eu-west-1', spot: null, 'tags/instance': { added: 'yes' } };
       await using over = await createEmulator({ tree });
@@ -300,6 +320,18 @@ describe('an emulator', () => {
       ['the empty path', (emulator) => emulator.set('', 'x'), /'' is no path of the metadata/],
       ['a slash', (emulator) => emulator.remove('/'), /'\/' is no path of the metadata/],
       ['another version', (emulator) => emulator.set('/2021-03-23/meta-data/x', 'x'), /is no path of the metadata/],
+      ['a blank path', (emulator) => emulator.set(' / ', 'x'), /is no path of the metadata/],
+      ['latest without a slash', (emulator) => emulator.set('latest/x', 'x'), /'latest\/x' is no path of the metadata/],
+      [
+        'a path with too many names',
+        (emulator) => emulator.set('a/'.repeat(20_000), 'x'),
+        /^meta-data\/a\/a\/a\/… is too long: a path has 100 names at most$/,
+      ],
+      [
+        'a directory in which a name is both a value and a directory',
+        (emulator) => emulator.set('placement', { b: '1', 'b/c': '2' }),
+        /^meta-data\/placement\/b\/c cannot be set: meta-data\/placement\/b is a value, not a directory$/,
+      ],
       ['the token path', (emulator) => emulator.set('/latest/api/token', 'x'), /is no path of the metadata/],
       [
         'a path below a value',
@@ -389,6 +421,10 @@ describe('an emulator', () => {
       assert.throws(() => emulator.configure(JSON.parse('{"port": 80}')), {
         message: /^there is no option 'port'; the options are httpTokens, /,
       });
+      assert.throws(() => emulator.configure(JSON.parse('null')), {
+        code: 'ERR_EMULATOR_OPTION',
+        message: 'what configure() is given must be an object of options, not null',
+      });
     });
   });
 
@@ -405,7 +441,10 @@ describe('an emulator', () => {
     ['{"onRequest": true}', /^onRequest must be a function, not true$/],
     ['{"onEvent": {}}', /^onEvent must be a function, not \{\}$/],
     ['{"scenario": 7}', /^a scenario must be an object of .* not 7$/],
-    ['{"now": 7}', /^now must be a function that returns milliseconds since 1970, not 7$/],
+    ['{"now": 7}', /^now must be a function that returns milliseconds since 1970, .* not 7$/],
+    ['null', /^what createEmulator\(\) is given must be an object of options, not null$/],
+    ['5', /^what createEmulator\(\) is given must be an object of options, not 5$/],
+    ['[]', /^what createEmulator\(\) is given must be an object of options, not \[\]$/],
   ];
   for (const [json, message] of starts) {
     it(`does not start with ${json}`, async () => {
@@ -425,6 +464,44 @@ describe('an emulator', () => {
       { at: launch, method: 'HEAD', path: '/latest/meta-data/mac', version: 1, status: 401, reason: 'v1 off' },
     ]);
     assert.ok(!inspect(emulator, { depth: Number.POSITIVE_INFINITY, showHidden: true }).includes(session));
+  });
+
+  it('notes no token either that came where it does not belong', async () => {
+    const seen: unknown[] = [];
+    await using emulator = await createEmulator({ onRequest: (request) => seen.push(request) });
+    const session = await token(emulator);
+    const hidden = [...session].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join('');
+    const region = '/latest/meta-data/placement/region';
+    const asked = [`${region}?token=${session}`, `${region}?`, `${region}/${session}`, `/latest/${hidden}/x?${hidden}`];
+    for (const target of asked) await ask(emulator, 'GET', target);
+    assert.deepEqual(
+      emulator.requests.slice(1).map(({ path }) => path),
+      [`${region}?…`, `${region}?…`, `${region}/…`, '/latest/…/x?…'],
+    );
+    assert.deepEqual(seen, emulator.requests);
+  });
+
+  it('answers, and goes on, though those it tells throw, and lets the throw surface', async () => {
+    const thrown: string[] = [];
+    process.setUncaughtExceptionCaptureCallback(({ message }) => thrown.push(message));
+    try {
+      await using emulator = await createEmulator({
+        speed: 0,
+        scenario: { timeline: [{ at: '1s', event: 'set', path: 'hostname', value: 'new' }] },
+        onRequest: () => {
+          throw new Error('of onRequest');
+        },
+        onEvent: () => {
+          throw new Error('of onEvent');
+        },
+      });
+      assert.equal(await read(emulator, 'placement/region'), 'us-east-1');
+      await emulator.advance(1000);
+      assert.equal(await read(emulator, 'hostname'), 'new');
+      assert.deepEqual(thrown, ['of onRequest', 'of onEvent', 'of onRequest']);
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null);
+    }
   });
 
   it('lives beside others, each with its own port, tokens, tree and options', async () => {

@@ -4,12 +4,14 @@ import fc from 'fast-check';
 import { describe, it } from 'mocha';
 import { Clock } from '../../src/emulator/clock.js';
 import { Faults } from '../../src/emulator/faults.js';
-import { createEmulator, parseScenario, scenarios } from '../../src/emulator/index.js';
+import { createEmulator, EmulatorOptionError, parseScenario, scenarios } from '../../src/emulator/index.js';
 import { scenarioSchema } from '../../src/emulator/scenario.js';
 import { SessionTokens } from '../../src/emulator/tokens.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
-const validate = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false }).compile(scenarioSchema);
+const validate = new Ajv2020({ strict: true }).compile(scenarioSchema);
+/** What a JSON Schema cannot say: that an end lies before its beginning, or that a value is a directory, too. */
+const beyondSchema = /\.until must be later than from|^tree: .* is a value, not a directory$/;
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -119,7 +121,11 @@ describe('the check of a scenario', () => {
         const isAccepted = validate(scenario);
         if (isAccepted) {
           accepted += 1;
-          assert.deepEqual(parseScenario(scenario), scenario);
+          try {
+            assert.deepEqual(parseScenario(scenario), scenario);
+          } catch (error) {
+            if (!(error instanceof EmulatorOptionError && beyondSchema.test(error.message))) throw error;
+          }
         } else {
           assert.throws(() => parseScenario(scenario), { code: 'ERR_EMULATOR_OPTION' });
         }
