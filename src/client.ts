@@ -260,9 +260,10 @@ export class Imds {
    * @example
    * using hook = imds.onInterruption(async (notice, { signal }) => { await queue.drain({ signal }); });
    * @returns what takes the hook away, also with `using`.
-   * @throws ImdsSettingsError when an option cannot be used.
+   * @throws ImdsSettingsError when an option cannot be used, and `ERR_IMDS_CLOSED` when the client was closed.
    */
   onInterruption(handler: InterruptionHandler, options: InterruptionOptions = {}): InterruptionHook {
+    if (this.#closed) throw this.#closed;
     return onInterruption(this, handler, options, this.#report);
   }
 

@@ -83,7 +83,7 @@ export interface WatchEvent {
   readonly nextInSeconds?: number;
   /** Code of the failure, where it was this package's. */
   readonly error?: ImdsErrorCode;
-  /** What the handler threw, or what ended the watch. */
+  /** What the handler threw, what ended the watch, or why a look was in vain if that was no error of this package. */
   readonly thrown?: unknown;
 }
 
@@ -134,6 +134,10 @@ export class Events {
   /** @param level of the log line, where one event of a kind matters more than others */
   publish<K extends keyof ImdsEvents>(kind: K, event: ImdsEvents[K], level: keyof Logger = levels[kind]): void {
     if (channels[kind].hasSubscribers) channels[kind].publish(event);
-    this.#logger?.[level]?.(`imds ${kind}`, event);
+    try {
+      this.#logger?.[level]?.(`imds ${kind}`, event);
+    } catch {
+      // What a logger throws is its own affair: nothing that is read or watched may fail of it.
+    }
   }
 }

@@ -55,7 +55,7 @@ export interface RebalanceNotice extends Seen<'rebalance', Rebalance>, Rebalance
 
 /** A maintenance event that is to come. */
 export interface Maintenance {
-  /** The event, with AWS's own names. */
+  /** The event, with AWS's own names; of its fields those that are documented. */
   readonly event: MaintenanceEvent;
 }
 
@@ -186,8 +186,13 @@ export const sources: Sources = {
   maintenance: {
     rhythmMs: 60 * second,
     look: async ({ events }, options) => {
-      const scheduled = await events.maintenance.scheduled(options).catch(undefinedIfMissing);
-      return new Map((scheduled ?? []).map((event) => [event.EventId, finding({ event })]));
+      const scheduled = (await events.maintenance.scheduled(options).catch(undefinedIfMissing)) ?? none;
+      const found = scheduled.map((event) => finding({ event: documented(event) }));
+      const byId = new Map<string, Finding<Maintenance>>();
+      // The order of the list says nothing, so it must not decide between two of one ID.
+      for (const each of found.sort((a, b) => (a.identity < b.identity ? -1 : 1)))
+        if (!byId.has(each.facts.event.EventId)) byId.set(each.facts.event.EventId, each);
+      return byId;
     },
   },
   'target-lifecycle-state': {
@@ -206,24 +211,39 @@ export const sources: Sources = {
         await iam.securityCredentials.role(role, options),
         ({ Code: code, ...document }): CredentialsState =>
           document.AccessKeyId === undefined ? { role, code } : { role, code, expiration: document.Expiration },
-        ({ AccessKeyId }) => `${AccessKeyId}`,
+        (facts, { AccessKeyId }) => [facts, AccessKeyId],
       );
     },
   },
   tags: {
     rhythmMs: 60 * second,
-    look: async ({ tags }, options) => single(await tags(options), (all) => ({ tags: all })),
+    look: async ({ tags }, options) =>
+      single(
+        await tags(options),
+        (all) => ({ tags: all }),
+        ({ tags: all }) => Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)),
+      ),
   },
   addresses: {
     rhythmMs: 30 * second,
     look: async ({ network }, options) => {
       const { macs } = network.interfaces;
       const inTurn = atMost(parallelReads);
-      const listed = await macs(options).catch(undefinedIfMissing);
-      const found = (listed ?? none).map(async (name): Promise<[string, Finding<Addresses>][]> => {
-        const addresses = await addressesOf(macs, name.replace(/\/$/, ''), (accessor) =>
-          inTurn(() => accessor(options).catch(undefinedIfMissing)),
-        );
+      let failure: { readonly error: unknown } | undefined;
+      const read = <T>(accessor: Accessor<T>): Promise<T | undefined> =>
+        inTurn(async () => {
+          // What still waits for its turn would be asked for beside the next look.
+          if (failure) throw failure.error;
+          try {
+            return await accessor(options).catch(undefinedIfMissing);
+          } catch (error) {
+            failure = { error };
+            throw error;
+          }
+        });
+      const listed = (await read(macs)) ?? none;
+      const found = listed.map(async (name): Promise<[string, Finding<Addresses>][]> => {
+        const addresses = await addressesOf(macs, name.replace(/\/$/, ''), read);
         return addresses ? [[addresses.mac, finding(addresses, unordered(addresses))]] : [];
       });
       return new Map((await Promise.all(found)).flat());
@@ -280,11 +300,25 @@ const finding = <Facts extends object>(facts: Facts, same: unknown = facts): Fin
 function single<Value, Facts extends object>(
   value: Value | undefined,
   factsOf: (value: Value) => Facts,
-  mark: (value: Value) => string = () => '',
+  same: (facts: Facts, value: Value) => unknown = (facts) => facts,
 ): Findings<Facts> {
   if (value === undefined) return new Map();
   const facts = factsOf(value);
-  return new Map([['', finding(facts, [facts, mark(value)])]]);
+  return new Map([['', finding(facts, same(facts, value))]]);
+}
+
+/** The fields of an event that are documented, in one order: what else there is has no meaning yet, and may be anything. */
+function documented(event: MaintenanceEvent): MaintenanceEvent {
+  const { EventId, Code, State, Description, NotBefore, NotAfter, NotBeforeDeadline } = event;
+  return Object.freeze({
+    EventId,
+    Code,
+    State,
+    Description,
+    NotBefore,
+    ...(NotAfter !== undefined && { NotAfter }),
+    ...(NotBeforeDeadline !== undefined && { NotBeforeDeadline }),
+  });
 }
 
 /** A 404 is calm, also where something is promised: interfaces come and go, and mocks lack what instances have. */
@@ -293,11 +327,9 @@ function undefinedIfMissing(error: unknown): undefined {
   throw error;
 }
 
-/** Something that is known: what a look found, and which look was the first to find it so. */
+/** Something that is known. */
 export interface Item extends Finding<object> {
-  /** The number of that look, from 1. */
-  readonly look: number;
-  /** When that was, in milliseconds since 1970. */
+  /** When a look was the first to find it so, in milliseconds since 1970. */
   readonly seenAt: number;
 }
 
@@ -305,14 +337,10 @@ export interface Item extends Finding<object> {
 export type Items = ReadonlyMap<string, Item>;
 
 /** What is known after a look: what it found, and since when that is so. The same as before when nothing changed. */
-export function known(
-  before: Items | undefined,
-  findings: Findings<object>,
-  { look, seenAt }: Pick<Item, 'look' | 'seenAt'>,
-): Items {
+export function known(before: Items | undefined, findings: Findings<object>, seenAt: number): Items {
   const items = [...findings].map(([key, found]): [string, Item] => {
     const old = before?.get(key);
-    return [key, old?.identity === found.identity ? old : { ...found, look, seenAt }];
+    return [key, old?.identity === found.identity ? old : { ...found, seenAt }];
   });
   const isSame = before?.size === items.length && items.every(([key, item]) => before.get(key) === item);
   return isSame ? before : new Map(items);
@@ -337,8 +365,8 @@ export function difference(told: Items, known: Items): Difference | undefined {
 
 /** When a notice is made, and for whom. */
 export interface Telling {
-  /** The number of the look at which the watch began: what that look found was there before. */
-  readonly began: number;
+  /** Whether its subject was there when the watch began, and has been ever since, as it is now or otherwise. */
+  readonly wasPresent: boolean;
   /** When a look last found anything to be another than before, in milliseconds since 1970. */
   readonly changedAt: number;
   /** The time, in milliseconds since 1970. */
@@ -346,10 +374,9 @@ export interface Telling {
 }
 
 /** What is told of a difference. */
-export function notice(kind: NoticeKind, { told, now }: Difference, { began, changedAt, time }: Telling): Notice {
+export function notice(kind: NoticeKind, { told, now }: Difference, { wasPresent, changedAt, time }: Telling): Notice {
   const { facts } = now ?? told ?? {};
-  const change: Change =
-    now === undefined ? 'withdrawn' : told ? 'changed' : now.look <= began ? 'present' : 'appeared';
+  const change: Change = now === undefined ? 'withdrawn' : told ? 'changed' : wasPresent ? 'present' : 'appeared';
   const deadline = facts && 'deadline' in facts ? Date.parse(String(facts.deadline)) : undefined;
   // The facts of a kind are those of its notices: each source is typed so.
   return Object.freeze({

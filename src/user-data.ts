@@ -185,7 +185,8 @@ function unpacker(): (packed: Buffer, what: string) => Promise<Buffer> {
       left -= unpacked.length;
       return unpacked;
     } catch (error) {
-      if (left === 0 || codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw undecodable('The user data unpacks to more than 4 MiB');
+      if (left === 0 || codeOf(error) === 'ERR_BUFFER_TOO_LARGE')
+        throw undecodable('The user data unpacks to more than 4 MiB');
       throw undecodable(`${what} is gzip, but broken`, error);
     }
   };

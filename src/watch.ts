@@ -45,6 +45,10 @@ export type Report = (event: WatchEvent, level: keyof Logger) => void;
 /** The code of a failure, if it is one of this package. */
 export const errorOf = (error: unknown): Pick<WatchEvent, 'error'> => (isImdsError(error) ? { error: error.code } : {});
 
+/** What to report of a failed look: its code, or whatever else was thrown. */
+const causeOf = (error: unknown): Pick<WatchEvent, 'error' | 'thrown'> =>
+  isImdsError(error) ? { error: error.code } : { thrown: error };
+
 /** A timer that can be called off, and that keeps the process alive or does not. */
 export interface Timer {
   ref(): unknown;
@@ -63,7 +67,7 @@ export interface Circumstances {
   readonly setTimer: (act: () => void, ms: number) => Timer;
 }
 
-// setTimeout's own limit: anything longer fires at once.
+// setTimeout's own limit, some 24.8 days: anything longer fires at once, and is waited for in parts.
 const longestMs = 2 ** 31 - 1;
 
 /** Those of this process. */
@@ -72,8 +76,25 @@ export const ownCircumstances: Circumstances = {
   wallClock: () => Date.now(),
   random: Math.random,
   setTimer(act, ms) {
-    const timeout = setTimeout(act, Math.min(ms, longestMs));
-    return { ref: () => timeout.ref(), unref: () => timeout.unref(), cancel: () => clearTimeout(timeout) };
+    let keepsAlive = true;
+    let timeout: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      const rest = left - longestMs;
+      timeout = rest > 0 ? setTimeout(() => wait(rest), longestMs) : setTimeout(act, left);
+      if (!keepsAlive) timeout.unref();
+    };
+    wait(ms);
+    return {
+      ref() {
+        keepsAlive = true;
+        timeout.ref();
+      },
+      unref() {
+        keepsAlive = false;
+        timeout.unref();
+      },
+      cancel: () => clearTimeout(timeout),
+    };
   },
 };
 
@@ -82,8 +103,10 @@ const jitter = 0.1;
 // What falls due this soon is asked for with what is due: half the shortest rhythm, so that kinds whose watches were
 // begun apart come together within one.
 const togetherMs = 2500;
-// A failed look is repeated after this long, twice as long each time, up to the longest or its own rhythm.
+// A failed look is repeated after this long, twice as long each time, up to the longest or its own rhythm. It is never
+// less: for five seconds after the reply with a session token got lost, the client does not even ask.
 const shortestPauseMs = 5000;
+const leastStretch = 1.05;
 // A Spot interruption notice comes two minutes ahead: of these, an outage must not cost more than a part after its end.
 const longestPauseMs = 30_000;
 
@@ -94,8 +117,6 @@ interface Watched {
   readonly ending: AbortController;
   /** What is known; undefined before the first look has succeeded. */
   items: Items | undefined;
-  /** How many looks have succeeded. */
-  looks: number;
   /** When a look last found anything to be another, in milliseconds since 1970. */
   changedAt: number;
   /** When to look next. */
@@ -168,7 +189,7 @@ export class Watch {
     for (const kind of watcher.kinds) {
       const watched = this.#watched.get(kind) ?? this.#begin(kind);
       watched.watchers.add(watcher);
-      if (watched.items) watcher.see(kind, watched);
+      if (watched.items) watcher.see(kind, watched.items);
     }
     this.#arm();
   }
@@ -178,7 +199,6 @@ export class Watch {
       watchers: new Set(),
       ending: new AbortController(),
       items: undefined,
-      looks: 0,
       changedAt: 0,
       dueAt: this.#circumstances.now(),
       isLooking: false,
@@ -206,8 +226,9 @@ export class Watch {
     this.#timer?.cancel();
     const times = [...this.#watched.values()].filter(({ isLooking }) => !isLooking).map(({ dueAt }) => dueAt);
     const { setTimer, now } = this.#circumstances;
-    this.#timer =
-      times.length === 0 ? undefined : setTimer(() => this.#poll(), Math.max(0, Math.min(...times) - now()));
+    // Timers count whole milliseconds, and would fire just before what is due.
+    const ms = Math.max(0, Math.ceil(Math.min(...times) - now()));
+    this.#timer = times.length === 0 ? undefined : setTimer(() => this.#poll(), ms);
     if (![...this.#watchers].some(({ isPersistent }) => isPersistent)) this.#timer?.unref();
   }
 
@@ -215,15 +236,16 @@ export class Watch {
   #poll(): void {
     const { now, random } = this.#circumstances;
     const time = now();
-    const stretch = 1 - jitter + 2 * jitter * random();
+    const spread = 2 * jitter * random();
     for (const [kind, watched] of this.#watched) {
-      const isDue = watched.dueAt - time <= togetherMs;
-      if (isDue && !watched.isLooking) void this.#look(kind, watched, time, stretch);
+      // After a failure a look ahead of its time would be in vain again.
+      const isDue = watched.dueAt - time <= (watched.failures > 0 ? 0 : togetherMs);
+      if (isDue && !watched.isLooking) void this.#look(kind, watched, time, spread);
     }
     this.#arm();
   }
 
-  async #look(kind: NoticeKind, watched: Watched, time: number, stretch: number): Promise<void> {
+  async #look(kind: NoticeKind, watched: Watched, time: number, spread: number): Promise<void> {
     watched.isLooking = true;
     const { rhythmMs, look } = sources[kind];
     const outcome = await look(this.#reader, { fresh: true, signal: watched.ending.signal }).then(
@@ -232,33 +254,36 @@ export class Watch {
     );
     if (this.#watched.get(kind) !== watched) return;
     watched.isLooking = false;
-    if ('findings' in outcome) {
-      watched.dueAt = time + rhythmMs * stretch;
-      this.#learn(kind, watched, outcome.findings);
-    } else if (mayHeal(outcome.error)) {
-      watched.failures += 1;
-      const longest = Math.max(longestPauseMs, rhythmMs);
-      const pause = Math.min(longest, shortestPauseMs * 2 ** (watched.failures - 1)) * stretch;
-      watched.dueAt = this.#circumstances.now() + pause;
-      const { failures } = watched;
-      const nextInSeconds = Math.round(pause / 1000);
-      this.#report({ action: 'failed', kind, failures, nextInSeconds, ...errorOf(outcome.error) }, 'warn');
-    } else {
-      this.#endAll(outcome.error);
+    try {
+      if ('findings' in outcome) {
+        watched.dueAt = time + rhythmMs * (1 - jitter + spread);
+        this.#learn(kind, watched, outcome.findings);
+      } else if (isHopeless(outcome.error)) {
+        this.#endAll(outcome.error);
+      } else {
+        watched.failures += 1;
+        const longest = Math.max(longestPauseMs, rhythmMs);
+        const pause = Math.min(longest, shortestPauseMs * 2 ** (watched.failures - 1)) * (leastStretch + spread);
+        watched.dueAt = this.#circumstances.now() + pause;
+        const { failures } = watched;
+        const nextInSeconds = Math.round(pause / 1000);
+        this.#report({ action: 'failed', kind, failures, nextInSeconds, ...causeOf(outcome.error) }, 'warn');
+      }
+    } finally {
+      this.#arm();
     }
-    this.#arm();
   }
 
   #learn(kind: NoticeKind, watched: Watched, findings: Parameters<typeof known>[1]): void {
-    if (watched.failures > 0) this.#report({ action: 'recovered', kind, failures: watched.failures }, 'info');
+    const { failures } = watched;
+    if (failures > 0) this.#report({ action: 'recovered', kind, failures }, 'info');
     watched.failures = 0;
-    watched.looks += 1;
     const seenAt = this.#circumstances.wallClock();
-    const items = known(watched.items, findings, { look: watched.looks, seenAt });
+    const items = known(watched.items, findings, seenAt);
     if (items === watched.items) return;
     watched.items = items;
     watched.changedAt = seenAt;
-    for (const watcher of watched.watchers) watcher.see(kind, watched);
+    for (const watcher of watched.watchers) watcher.see(kind, items);
   }
 
   // One listener for all that share a signal: Node warns of more than ten.
@@ -316,8 +341,8 @@ class Watcher implements NoticeIterator {
   readonly isPersistent: boolean;
   readonly #isNamed: boolean;
   readonly #host: Host;
-  /** What it told, and the number of the look with which it began, for each kind. */
-  readonly #told = new Map<NoticeKind, { readonly items: Map<string, Item>; readonly began: number }>();
+  /** What it told, and what was there when it began and has been ever since, for each kind. */
+  readonly #told = new Map<NoticeKind, { readonly items: Map<string, Item>; readonly present: Set<string> }>();
   readonly #waiting: Waiting[] = [];
   #stage: 'new' | 'under way' | 'over' = 'new';
   #failure: { readonly error: unknown } | undefined;
@@ -360,10 +385,13 @@ class Watcher implements NoticeIterator {
   }
 
   /** Takes notice of what is known of a kind. */
-  see(kind: NoticeKind, { items = new Map(), looks }: Pick<Watched, 'items' | 'looks'>): void {
-    if (!this.#told.has(kind)) {
+  see(kind: NoticeKind, items: Items): void {
+    const told = this.#told.get(kind);
+    if (told) {
+      for (const key of told.present) if (!items.has(key)) told.present.delete(key);
+    } else {
       const calm = this.#isNamed ? [] : [...items].filter(([, { isCalm }]) => isCalm);
-      this.#told.set(kind, { items: new Map(calm), began: looks });
+      this.#told.set(kind, { items: new Map(calm), present: new Set(items.keys()) });
     }
     this.#serve();
   }
@@ -407,7 +435,8 @@ class Watcher implements NoticeIterator {
       if (news.now) told.items.set(news.key, news.now);
       else told.items.delete(news.key);
       const { changedAt } = watched;
-      return notice(kind, news, { began: told.began, changedAt, time: this.#host.wallClock() });
+      const wasPresent = told.present.has(news.key);
+      return notice(kind, news, { wasPresent, changedAt, time: this.#host.wallClock() });
     }
     return undefined;
   }
@@ -423,12 +452,10 @@ class AbortError extends Error {
   }
 }
 
-/** Whether a later look may succeed: unless nothing may be asked at all, or the failure is a mistake of our own. */
-const mayHeal = (error: unknown): boolean =>
+/** Whether no later look can succeed, since nothing may be asked at all. */
+const isHopeless = (error: unknown): boolean =>
   isImdsError(error) &&
-  error.code !== 'ERR_IMDS_SETTINGS' &&
-  error.code !== 'ERR_IMDS_DISABLED' &&
-  error.code !== 'ERR_IMDS_CLOSED';
+  (error.code === 'ERR_IMDS_SETTINGS' || error.code === 'ERR_IMDS_DISABLED' || error.code === 'ERR_IMDS_CLOSED');
 
 /**
  * Checks what a watch, or what is built on one, was told.
@@ -438,8 +465,10 @@ const mayHeal = (error: unknown): boolean =>
  */
 export function checkWatchOptions(options: WatchOptions, known: readonly (keyof WatchOptions)[]): void {
   const refuse = (name: string, value: unknown, expected: string): never => {
-    throw new ImdsSettingsError(`watch option ${name} is ${JSON.stringify(value)}: expected ${expected}`);
+    throw new ImdsSettingsError(`watch option ${name} is ${shown(value)}: expected ${expected}`);
   };
+  if (typeof options !== 'object' || options === null)
+    throw new ImdsSettingsError(`the options of a watch are ${shown(options)}: expected an object`);
   for (const name of Object.keys(options))
     if (!known.some((each) => each === name))
       throw new ImdsSettingsError(`unknown watch option ${name}: expected ${oneOf(known)}`);
@@ -448,6 +477,15 @@ export function checkWatchOptions(options: WatchOptions, known: readonly (keyof 
   if (kinds !== undefined && !areKinds) refuse('kinds', kinds, `an array of ${oneOf(noticeKinds)}`);
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse('signal', signal, 'an AbortSignal');
   if (persistent !== undefined && typeof persistent !== 'boolean') refuse('persistent', persistent, 'true or false');
+}
+
+/** As JSON, or of what cannot be shown so, the type. */
+function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    return typeof value;
+  }
 }
 
 /** `a, b or c`. */

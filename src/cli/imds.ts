@@ -30,6 +30,9 @@ void main(process.argv.slice(2), {
   stdinIsTTY: isatty(0),
   env: process.env,
   signals: process,
+  kill: (pid, signal) => void process.kill(pid, signal),
 }).then((code) => {
   process.exitCode = code;
+  // Whatever is needed was waited for: this would wait for a reader that has stalled.
+  if (process.stdout.writableLength > 0) process.exit();
 });

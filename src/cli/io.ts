@@ -23,6 +23,8 @@ export interface Io {
   readonly stdinIsTTY: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signals: Signals;
+  /** Sends a signal to a process, or by its negative ID to a process group; throws if there is none. */
+  readonly kill: (pid: number, signal: NodeJS.Signals) => void;
 }
 
 /** Writes what was served, unchanged; at a terminal it ends its line. */

@@ -42,6 +42,7 @@ export class Terminal {
       stdinIsTTY: tty,
       env,
       signals: this.signals,
+      kill: (pid, signal) => void process.kill(pid, signal),
     };
   }
 

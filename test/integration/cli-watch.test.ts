@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
@@ -233,21 +233,121 @@ describe('imds watch', () => {
       assert.equal(code, 127);
     });
 
+    it('gives the command what a variable cannot hold on its standard input alone', async () => {
+      const action = `terminate\0${'x'.repeat(20_000)}`;
+      emulator.set('spot/instance-action', JSON.stringify({ action, time: '2026-11-23T09:30:00Z' }));
+      const command = `cat > '${file('json')}'; echo "$IMDS_NOTICE_ACTION" > '${file('action')}'; echo "$IMDS_NOTICE_OTHER"`;
+      const env = { PATH: process.env['PATH'], IMDS_NOTICE_ACTION: 'inherited', IMDS_NOTICE_OTHER: 'inherited' };
+      const run = async () => {
+        const args = ['spot-interruption', '--once', '--exec', `{ ${command}; } > '${file('other')}'`];
+        const { code } = await at(new Terminal({ env }), ...args);
+        return [code, JSON.parse(read('json')).action, read('action'), read('other')];
+      };
+      assert.deepEqual(await run(), [0, action, `${action.replace('\0', '\\x00')}\n`, '\n']);
+      const long = 'x'.repeat(200_000);
+      emulator.set('spot/instance-action', JSON.stringify({ action: long, time: '2026-11-23T09:30:00Z' }));
+      assert.deepEqual(await run(), [0, long, '\n', '\n']);
+    });
+
+    for (const [title, write] of [
+      ['has left', () => Promise.reject(Object.assign(new Error('write'), { code: 'EPIPE' }))],
+      ['has no room', () => Promise.reject(Object.assign(new Error('write'), { code: 'ENOSPC' }))],
+      ['has stalled', () => new Promise<never>(() => {})],
+    ] as const)
+      it(`runs the command for every notice though the reader of the lines ${title}`, async () => {
+        const stdout = { isTTY: false, columns: undefined, write };
+        const terminal = new Terminal({ env: { PATH: process.env['PATH'] }, stdout });
+        const running = at(terminal, '--exec', `echo "$IMDS_NOTICE_KIND" >> '${file('log')}'`);
+        await until(() => existsSync(file('log')) && read('log').split('\n').length === 4);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        terminal.signals.emit('SIGTERM');
+        const { code, stderr } = await running;
+        assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+      });
+
+    it('goes on when a command cannot be started, unless it is to watch once', async () => {
+      const terminal = new Terminal({ env: { PATH: folder } });
+      const running = at(terminal, '--exec', 'true');
+      await until(() => words(terminal).split('\n').length === 4);
+      terminal.signals.emit('SIGTERM');
+      const { code, stderr } = await running;
+      assert.equal(code, 0);
+      assert.deepEqual(stderr.trim().split('\n').sort(), [
+        'imds: the command for maintenance was not started: sh cannot be run: ENOENT',
+        'imds: the command for rebalance was not started: sh cannot be run: ENOENT',
+        'imds: the command for spot-interruption was not started: sh cannot be run: ENOENT',
+      ]);
+    });
+
+    it('starts no command after the signal to stop, however close that comes', async () => {
+      for (const [signal, expected] of [
+        ['SIGTERM', 0],
+        ['SIGINT', 130],
+      ] as const)
+        for (let turns = 0; turns < 12; turns += 1) {
+          rmSync(file('log'), { force: true });
+          const terminal = new Terminal({ env: { PATH: process.env['PATH'] } });
+          const command = `echo begun >> '${file('log')}'; sleep 0.1`;
+          const running = at(terminal, 'spot-interruption', 'rebalance', '--exec', command);
+          // So many steps after the end of the first command, unless the second has begun by then.
+          const idle = terminal.signals.listenerCount(signal);
+          let wasInTime = false;
+          const stop = (turn: number): void => {
+            if (turn > 0) queueMicrotask(() => stop(turn - 1));
+            else {
+              wasInTime = terminal.signals.listenerCount(signal) === idle;
+              terminal.signals.emit(signal);
+            }
+          };
+          terminal.signals.once('removeListener', () => stop(turns));
+          assert.equal((await running).code, expected);
+          if (wasInTime) assert.equal(read('log'), 'begun\n', `${signal} after ${turns}`);
+        }
+    }).timeout(20_000);
+
     it('says so when there is no shell', async () => {
       const { code, stderr } = await at(new Terminal({ env: { PATH: folder } }), '--once', '--exec', 'true');
       assert.deepEqual({ code, stderr }, { code: 1, stderr: 'imds: sh cannot be run: ENOENT\n' });
     });
 
-    it('passes SIGTERM on to the command, waits for it, and leaves with 0', async () => {
-      const command = `trap 'echo asked > "${file('log')}"; exit 5' TERM; touch '${file('begun')}'; while :; do sleep 0.05; done`;
+    it('waits for nothing that a command leaves behind', async () => {
       const terminal = new Terminal({ env: { PATH: process.env['PATH'] } });
-      const running = at(terminal, '--exec', command);
-      await until(() => existsSync(file('begun')));
-      terminal.signals.emit('SIGTERM');
-      const { code, stderr } = await running;
-      assert.deepEqual({ code, stderr, log: read('log') }, { code: 0, stderr: '', log: 'asked\n' });
-      assert.deepEqual(terminal.signals.eventNames(), []);
+      const started = performance.now();
+      const command = `sleep 60 & echo $! > '${file('pid')}'`;
+      const { code } = await at(terminal, 'spot-interruption', '--once', '--exec', command);
+      assert.equal(code, 0);
+      assert.ok(performance.now() - started < 5000);
+      process.kill(Number(read('pid')));
     });
+
+    /** A drain that a signal asks to finish, which takes a while. */
+    function slowDrain(): string {
+      const script = `#!/bin/sh
+        exec 2> /dev/null
+        trap 'sleep 0.3; echo drained >> "${file('log')}"; exit 5' TERM INT HUP QUIT
+        touch '${file('begun')}'
+        while :; do sleep 0.05; done\n`;
+      writeFileSync(file('drain'), script, { mode: 0o755 });
+      return file('drain');
+    }
+
+    for (const [signal, expected] of [
+      ['SIGTERM', 0],
+      ['SIGINT', 130],
+      ['SIGHUP', 129],
+      ['SIGQUIT', 131],
+    ] as const)
+      for (const more of [[], ['--once']])
+        it(`passes ${signal} on to the program of a command, waits for it, and leaves with ${expected} ${more}`, async () => {
+          const command = `'${slowDrain()}'; echo after >> '${file('log')}'`;
+          const terminal = new Terminal({ env: { PATH: process.env['PATH'] } });
+          const running = at(terminal, ...more, '--exec', command);
+          await until(() => existsSync(file('begun')));
+          terminal.signals.emit(signal);
+          const { code, stderr } = await running;
+          assert.deepEqual({ code, stderr, log: read('log') }, { code: expected, stderr: '', log: 'drained\n' });
+          assert.deepEqual(terminal.signals.eventNames(), []);
+        });
   });
 
   describe('as the built command', () => {
@@ -262,6 +362,27 @@ describe('imds watch', () => {
         child.kill(signal);
         const { code, stderr } = await outcome;
         assert.deepEqual({ code, stderr }, { code: expected, stderr: '' });
+      });
+
+    for (const [signal, expected] of [
+      ['SIGTERM', 0],
+      ['SIGINT', 130],
+    ] as const)
+      it(`passes ${signal} on to its command, and ends with it though the reader of its lines has stalled`, async () => {
+        // More than a pipe holds.
+        emulator.set('tags/instance/long', 'x'.repeat(1_000_000));
+        execFileSync('mkfifo', [file('pipe')]);
+        const pipe = openSync(file('pipe'), 'r+');
+        const script = `trap 'echo drained > "${file('log')}"; exit' TERM INT; touch '${file('begun')}'; while :; do sleep 0.05; done 2>&-`;
+        const child = start(['watch', 'tags', '--endpoint', emulator.url, '--exec', script], {
+          stdio: ['ignore', pipe, 'ignore'],
+        });
+        const ended = once(child, 'exit');
+        await until(() => existsSync(file('begun')));
+        child.kill(signal);
+        assert.deepEqual(await ended, [expected, null]);
+        assert.equal(read('log'), 'drained\n');
+        closeSync(pipe);
       });
 
     it('ends quietly with the first notice after its reader has left', async () => {
@@ -389,7 +510,7 @@ describe('imds watch', () => {
       assert.deepEqual(manifest.spec.selector.matchLabels, manifest.spec.template.metadata.labels);
     });
 
-    it('takes the pod out of service when an interruption is announced, and drains shortly then', async () => {
+    it('takes the pod out of service when an interruption is announced, and drains within what is left then', async () => {
       await using spot = await createEmulator({ scenario: 'spot-interruption', speed: 10 });
       mkdirSync(file('notices'));
       const env = withPath(programs(), spot);
@@ -409,23 +530,26 @@ describe('imds watch', () => {
       assert.equal(read('drained'), 'drain \n');
       await until(() => existsSync(file('notices/spot')));
       assert.equal(await isReady(), false);
-      assert.equal(JSON.parse(read('notices/spot')).kind, 'spot-interruption');
       await outcomeOf(inPod(preStop.exec.command));
-      assert.equal(read('drained'), 'drain \ndrain --within 30\n');
+      assert.match(read('drained'), /^drain \ndrain --within 1\d\d\n$/);
 
       spot.remove('spot');
       watching.kill('SIGTERM');
       assert.equal((await outcome).code, 0);
     }).timeout(30_000);
 
-    it('puts it back when the notice is withdrawn', async () => {
+    it('forgets what it wrote before it was restarted, and puts the pod back when the notice is withdrawn', async () => {
       mkdirSync(file('notices'));
+      writeFileSync(file('notices/spot'), 'stale');
+      emulator.remove('spot');
       const env = withPath(programs(), emulator);
       const [program = '', ...args] = watcher.command.map((word: string) =>
         word.replaceAll('/notices', file('notices')),
       );
       const watching = spawn(program, args, { env });
       const outcome = outcomeOf(watching);
+      await until(() => !existsSync(file('notices/spot')));
+      emulator.set('spot/instance-action', '{"action":"terminate","time":"2126-11-23T09:30:00Z"}');
       await until(() => existsSync(file('notices/spot')));
       emulator.remove('spot');
       await until(() => !existsSync(file('notices/spot')));

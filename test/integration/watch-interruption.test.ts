@@ -204,6 +204,12 @@ describe('imds.onInterruption', () => {
       assert.deepEqual({ events: s.events, timers: s.time.timers }, { events: [], timers: { all: 0, ref: 0 } });
     });
 
+  it('cannot be installed at a client that was closed', () => {
+    const imds = new Imds({ endpoint: 'http://127.0.0.1:9' });
+    imds.close();
+    assert.throws(() => imds.onInterruption(() => assert.fail()), { code: 'ERR_IMDS_CLOSED' });
+  });
+
   it('ends quietly with its client', async () => {
     await using s = await stand();
     const events: unknown[] = [];
@@ -247,6 +253,7 @@ describe('imds.onInterruption', () => {
   for (const [title, args, message] of [
     ['a handler that is no function', ['drain'], /handler of an interruption is string: expected a function/],
     ['an unknown option', [() => {}, { kinds: ['tags'] }], /unknown watch option kinds: expected signal or persistent/],
+    ['null for its options', [() => {}, null], /options of a watch are null: expected an object/],
     ['a signal that is none', [() => {}, { signal: 'SIGTERM' }], /signal is "SIGTERM": expected an AbortSignal/],
   ] as const)
     it(`refuses ${title}`, () => {

@@ -167,6 +167,8 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
   return {
     emulator,
     imds,
+    /** The client, its reads counted, so that virtual time waits for them. */
+    reader,
     events,
     time,
     watch,

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, it } from 'mocha';
+import { Imds } from '../../src/client.js';
 import type { Emulator, SeenRequest } from '../../src/emulator/index.js';
+import { Events } from '../../src/events.js';
 import { type Notice, type NoticeKind, noticeKinds, sources } from '../../src/notices.js';
 import { type Circumstances, Watch } from '../../src/watch.js';
-import { collect, stand, VirtualTime } from './watch-stand.js';
+import { collect, stand } from './watch-stand.js';
 
 const macs = 'network/interfaces/macs';
 const primary = '0e:49:61:0f:c3:11';
@@ -576,23 +578,81 @@ describe('imds.watch', () => {
     }
   });
 
-  it('ends with a mistake of our own, which no later look would mend', async () => {
-    const time = new VirtualTime();
-    const broken = {} as ConstructorParameters<typeof Watch>[0];
-    const { outcome } = collect(new Watch(broken, () => assert.fail(), time.circumstances).watch());
-    await time.pass(0);
-    assert.ok(outcome.error instanceof TypeError);
+  it('reports whatever else is thrown in a look, and goes on with that kind too', async () => {
+    await using s = await stand();
+    cases[0]?.announce(s.emulator);
+    const broken = new Proxy(s.reader, {
+      get: (target, name) => {
+        if (name === 'events' || (name === 'spot' && s.time.circumstances.now() < 5000))
+          throw new RangeError('a mistake');
+        return Reflect.get(target, name);
+      },
+    });
+    const watch = new Watch(broken, (event) => s.events.push(event), s.time.circumstances);
+    const { notices, outcome } = collect(watch.watch({ kinds: ['spot-interruption', 'rebalance'] }));
+    await s.time.pass(0);
+    for (const { action, error, thrown } of s.events) {
+      assert.deepEqual({ action, error }, { action: 'failed', error: undefined });
+      assert.ok(thrown instanceof RangeError);
+    }
+    await s.time.pass(10_000);
+    assert.deepEqual([notices.map(({ kind }) => kind), outcome], [['spot-interruption'], { isOver: false }]);
   });
 
-  it('repeats a failed look after 5, 10, 20 and then every 30 seconds, and a slower kind every minute', async () => {
+  it('goes on when a logger throws, as do reads', async () => {
+    await using s = await stand();
+    const fail = () => {
+      throw new Error('disk full');
+    };
+    const events = new Events({ debug: fail, info: fail, warn: fail, error: fail });
+    const watch = new Watch(s.reader, (event, level) => events.publish('watch', event, level), s.time.circumstances);
+    const { notices } = collect(watch.watch({ kinds: ['spot-interruption'] }));
+    s.setMood('busy');
+    await s.time.pass(20_000);
+    s.setMood('well');
+    cases[0]?.announce(s.emulator);
+    await s.time.pass(40_000);
+    assert.equal(notices.length, 1);
+    using imds = new Imds({ endpoint: s.emulator.url, logger: { debug: fail } });
+    assert.match(await imds.instanceId(), /^i-/);
+  });
+
+  it('does not ask in vain while the client remembers that a session token got lost', async () => {
+    await using s = await stand({}, { requestTimeoutMs: 60 });
+    cases[0]?.announce(s.emulator);
+    s.setMood('silent');
+    const earliest: Circumstances = { ...s.time.circumstances, random: () => 0 };
+    const well = { targetLifecycleState: async () => undefined };
+    const reader = new Proxy(s.reader, {
+      get: (target, name) => (name === 'autoscaling' ? well : Reflect.get(target, name)),
+    });
+    const watch = new Watch(reader, (event) => s.events.push(event), earliest);
+    // A kind that has not failed, and falls due 750 ms before one that has.
+    collect(watch.watch({ kinds: ['target-lifecycle-state'] }));
+    await s.time.pass(4500);
+    const { notices } = collect(watch.watch({ kinds: ['spot-interruption'] }));
+    await s.time.pass(100);
+    s.setMood('well');
+    await s.time.pass(5400);
+    assert.deepEqual(
+      s.events.map(({ action, error }) => [action, error]),
+      [
+        ['failed', 'ERR_IMDS_HOP_LIMIT'],
+        ['recovered', undefined],
+      ],
+    );
+    assert.equal(notices.length, 1);
+  });
+
+  it('repeats a failed look after some 6, 12, 23 and then every 35 seconds, and a slower kind about every minute', async () => {
     await using s = await stand();
     s.setMood('busy');
     collect(s.watch.watch({ kinds: ['spot-interruption', 'tags'] }));
     await s.time.pass(5 * minute);
     const pauses = (kind: NoticeKind) =>
       s.events.filter((event) => event.kind === kind).map((event) => event.nextInSeconds);
-    assert.deepEqual(pauses('spot-interruption').slice(0, 6), [5, 10, 20, 30, 30, 30]);
-    assert.deepEqual(pauses('tags').slice(0, 6), [5, 10, 20, 40, 60, 60]);
+    assert.deepEqual(pauses('spot-interruption').slice(0, 6), [6, 12, 23, 35, 35, 35]);
+    assert.deepEqual(pauses('tags').slice(0, 6), [6, 12, 23, 46, 69, 69]);
     assert.deepEqual(
       s.events
         .filter(({ kind }) => kind === 'tags')
@@ -622,16 +682,15 @@ describe('imds.watch', () => {
   it('tells of another kind while the look for one hangs', async () => {
     await using s = await stand();
     const never = new Promise<never>(() => {});
-    const reader = new Proxy(s.imds, {
+    const reader = new Proxy(s.reader, {
       get: (target, name) => (name === 'tags' ? () => never : Reflect.get(target, name)),
     });
-    const time = new VirtualTime(() => new Promise((resolve) => setTimeout(resolve, 20)));
     const { notices } = collect(
-      new Watch(reader, () => {}, time.circumstances).watch({ kinds: ['tags', 'spot-interruption'] }),
+      new Watch(reader, () => {}, s.time.circumstances).watch({ kinds: ['tags', 'spot-interruption'] }),
     );
-    await time.pass(0);
+    await s.time.pass(0);
     cases[0]?.announce(s.emulator);
-    await time.pass(5000);
+    await s.time.pass(5000);
     assert.deepEqual(
       notices.map(({ kind }) => kind),
       ['spot-interruption'],
@@ -645,12 +704,11 @@ describe('imds.watch', () => {
     ] as const) {
       await using s = await stand();
       const circumstances: Circumstances = { ...s.time.circumstances, random: () => random };
-      const notices = new Watch(s.imds, () => {}, circumstances).watch({ kinds: ['spot-interruption'] });
+      const notices = new Watch(s.reader, () => {}, circumstances).watch({ kinds: ['spot-interruption'] });
       collect(notices);
-      const pass = (ms: number) => s.time.pass(ms, () => new Promise((resolve) => setTimeout(resolve, 30)));
-      await pass(0);
-      assert.deepEqual(await s.asked(() => pass(nextMs - 10)), []);
-      assert.equal((await s.asked(() => pass(20))).length, 1);
+      await s.time.pass(0);
+      assert.deepEqual(await s.asked(() => s.time.pass(nextMs - 10)), []);
+      assert.equal((await s.asked(() => s.time.pass(20))).length, 1);
       await notices.return();
     }
   });
@@ -780,6 +838,100 @@ describe('imds.watch', () => {
     assert.equal(take().length, 1);
   });
 
+  it('takes equal tags and maintenance events in another order for the same', async () => {
+    await using s = await stand();
+    const scheduled = 'events/maintenance/scheduled';
+    const second = maintenance('instance-event-0b', '05 Dec 2026 09:00:00 GMT');
+    const twice = { ...second, Description: 'scheduled twice' };
+    s.emulator.set('tags/instance', { A: '1', B: '2' });
+    s.emulator.set(scheduled, JSON.stringify([first, second, twice]));
+    const { take } = collect(s.watch.watch({ kinds: ['tags', 'maintenance'] }));
+    await s.time.pass(0);
+    assert.deepEqual(
+      take()
+        .map((notice) => ('event' in notice ? notice.event.EventId : notice.kind))
+        .sort(),
+      ['instance-event-0a', 'instance-event-0b', 'tags'],
+    );
+    s.emulator.remove('tags/instance');
+    s.emulator.set('tags/instance', { B: '2', A: '1' });
+    const reversed = Object.fromEntries(Object.entries(second).reverse());
+    s.emulator.set(scheduled, JSON.stringify([twice, reversed, { Later: 'unknown', ...first }]));
+    await s.time.pass(3 * minute);
+    assert.deepEqual(take(), []);
+    s.emulator.set('tags/instance', { A: '2', B: '1' });
+    await s.time.pass(2 * minute);
+    assert.deepEqual(
+      take().map(({ kind, change }) => `${kind} ${change}`),
+      ['tags changed'],
+    );
+  });
+
+  it('goes on whatever a maintenance event holds', async () => {
+    await using s = await stand();
+    const text = JSON.stringify([{ ...first, Nested: 'nested' }]).replace(
+      '"nested"',
+      `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+    );
+    s.emulator.set('events/maintenance/scheduled', text);
+    const { notices, outcome } = collect(s.watch.watch({ kinds: ['maintenance', 'spot-interruption'] }));
+    await s.time.pass(0);
+    cases[0]?.announce(s.emulator);
+    await s.time.pass(6000);
+    assert.equal(outcome.isOver, false);
+    assert.ok(notices.some(({ kind }) => kind === 'spot-interruption'));
+    assert.ok(JSON.stringify(notices).length < 1000);
+  });
+
+  it('begins no more requests of a look that has failed', async () => {
+    const nics = Array.from({ length: 20 }, (_, number) => `0e:49:61:0f:c4:${10 + number}`);
+    const tree = { [macs]: Object.fromEntries(nics.map((mac) => [mac, { mac, ipv6s: Buffer.from([0xff]) }])) };
+    await using s = await stand({ tree });
+    collect(s.watch.watch({ kinds: ['addresses'] }));
+    const asked = await s.asked(() => s.time.pass(0));
+    assert.deepEqual(
+      s.events.map(({ kind, error }) => [kind, error]),
+      [['addresses', 'ERR_IMDS_DECODE']],
+    );
+    const ipv6s = asked.filter((path) => path.endsWith('/ipv6s'));
+    assert.ok(ipv6s.length > 0 && ipv6s.length <= 8, `${ipv6s.length} of ${nics.length}`);
+  });
+
+  it('tells a slow consumer that what was there from the start, though otherwise, was present', async () => {
+    await using s = await stand();
+    const [spot] = cases;
+    s.emulator.set('tags/instance', { Name: 'web-1' });
+    spot?.announce(s.emulator);
+    const notices = s.watch.watch({ kinds: ['spot-interruption', 'rebalance', 'tags'] });
+    const next = notices.next();
+    await s.time.pass(0);
+    assert.equal((await next).value?.kind, 'spot-interruption');
+    s.emulator.set('tags/instance', { Name: 'web-2' });
+    cases[1]?.announce(s.emulator);
+    await s.time.pass(2 * minute);
+    const told = [await notices.next(), await notices.next()].map(({ value }) => [value?.kind, value?.change]);
+    assert.deepEqual(told, [
+      ['rebalance', 'appeared'],
+      ['tags', 'present'],
+    ]);
+  });
+
+  it('tells a slow consumer that what was there from the start, and went and came, has appeared', async () => {
+    await using s = await stand();
+    cases[0]?.announce(s.emulator);
+    cases[1]?.announce(s.emulator);
+    const notices = s.watch.watch({ kinds: ['spot-interruption', 'rebalance'] });
+    const next = notices.next();
+    await s.time.pass(0);
+    await next;
+    cases[1]?.clear(s.emulator);
+    await s.time.pass(minute);
+    cases[1]?.change(s.emulator);
+    await s.time.pass(minute);
+    const { value } = await notices.next();
+    assert.deepEqual([value?.kind, value?.change], ['rebalance', 'appeared']);
+  });
+
   it('freezes its notices throughout', async () => {
     await using s = await stand();
     for (const { announce } of cases) announce(s.emulator);
@@ -809,7 +961,11 @@ describe('imds.watch', () => {
   });
 
   describe('refuses', () => {
-    const refused: readonly [title: string, options: object, message: RegExp][] = [
+    const refused: readonly [title: string, options: object | null, message: RegExp][] = [
+      ['null', null, /options of a watch are null: expected an object/],
+      ['kinds that JSON has no word for', { kinds: [1n] }, /kinds is object: expected an array/],
+      ['a signal that JSON has no word for', { signal: 1n }, /signal is bigint: expected an AbortSignal/],
+      ['a function for true', { persistent: () => true }, /persistent is function: expected true or false/],
       ['an unknown option', { kind: 'tags' }, /unknown watch option kind: expected kinds, signal or persistent/],
       [
         'an unknown kind',
@@ -824,7 +980,7 @@ describe('imds.watch', () => {
     for (const [title, options, message] of refused)
       it(title, async () => {
         await using s = await stand();
-        assert.throws(() => s.imds.watch(options), { code: 'ERR_IMDS_SETTINGS', message });
+        assert.throws(() => Reflect.apply(s.imds.watch, s.imds, [options]), { code: 'ERR_IMDS_SETTINGS', message });
       });
   });
 });

@@ -1,4 +1,5 @@
 /** What runs in the place of an application: the client, the doctor, the command line. Run in a namespace. */
+import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
@@ -60,6 +61,7 @@ const functions = {
       stdinIsTTY: false,
       env,
       signals: new EventEmitter(),
+      kill: (): never => assert.fail('no command is run'),
     };
     return { code: await main(args, io), text };
   },

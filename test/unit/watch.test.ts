@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'mocha';
+import { mock } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'mocha';
 import { noticeEnv } from '../../src/cli/notice-command.js';
-import { noticeLine } from '../../src/cli/notice-line.js';
+import { jsonLine, noticeLine } from '../../src/cli/notice-line.js';
 import { difference, type Item, type Items, known, type Notice, notice } from '../../src/notices.js';
 import { ownCircumstances } from '../../src/watch.js';
 
 const seenAt = Date.parse('2026-11-23T09:28:00.123Z');
-const item = (name: string, look = 1): Item => ({ facts: { role: name }, identity: name, look, seenAt });
+const item = (name: string): Item => ({ facts: { role: name }, identity: name, seenAt });
 const items = (...names: readonly string[]): Items => new Map(names.map((name) => [name.charAt(0), item(name)]));
 
 describe('what is known after a look', () => {
-  const later = { look: 2, seenAt: seenAt + 5000 };
+  const later = seenAt + 5000;
 
   it('is the same as before when nothing changed', () => {
     const before = items('a1', 'b1');
@@ -26,11 +27,11 @@ describe('what is known after a look', () => {
     ]);
     const now = known(items('a1', 'b1', 'd1'), found, later);
     assert.deepEqual(
-      [...now].map(([key, { look }]) => [key, look]),
+      [...now].map(([key, item]) => [key, item.seenAt]),
       [
-        ['a', 1],
-        ['b', 2],
-        ['c', 2],
+        ['a', seenAt],
+        ['b', later],
+        ['c', later],
       ],
     );
   });
@@ -52,22 +53,20 @@ describe('the difference between what was told and what is known', () => {
 });
 
 describe('a notice', () => {
-  const spot = (deadline: string, look = 3): Item => ({
-    facts: { action: 'stop', deadline },
-    identity: deadline,
-    look,
-    seenAt,
-  });
-  const telling = { began: 2, changedAt: seenAt + 9000, time: Date.parse('2026-11-23T09:29:00Z') };
-  const of = (told: Item | undefined, now: Item | undefined): Notice =>
-    notice('spot-interruption', { key: '', told, now }, telling);
+  const spot = (deadline: string): Item => ({ facts: { action: 'stop', deadline }, identity: deadline, seenAt });
+  const of = (told: Item | undefined, now: Item | undefined, wasPresent = false): Notice =>
+    notice(
+      'spot-interruption',
+      { key: '', told, now },
+      { wasPresent, changedAt: seenAt + 9000, time: Date.parse('2026-11-23T09:29:00Z') },
+    );
   const deadline = '2026-11-23T09:30:00Z';
   const seen = { kind: 'spot-interruption', action: 'stop', deadline, millisecondsLeft: 60_000 };
 
   it('says whether its subject was there before the watch began', () => {
     const at = '2026-11-23T09:28:00.123Z';
-    assert.deepEqual(of(undefined, spot(deadline, 3)), { ...seen, change: 'appeared', seenAt: at });
-    assert.deepEqual(of(undefined, spot(deadline, 2)), { ...seen, change: 'present', seenAt: at });
+    assert.deepEqual(of(undefined, spot(deadline)), { ...seen, change: 'appeared', seenAt: at });
+    assert.deepEqual(of(undefined, spot(deadline), true), { ...seen, change: 'present', seenAt: at });
   });
 
   it('says what was told before', () => {
@@ -88,10 +87,28 @@ describe('a notice', () => {
 });
 
 describe("the process's own timer", () => {
-  it('takes more milliseconds than setTimeout does', async () => {
-    const timer = ownCircumstances.setTimer(() => assert.fail(), 2 ** 40);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  // The longest that setTimeout takes; what is longer it does at once.
+  const longestMs = 2 ** 31 - 1;
+  beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
+  afterEach(() => mock.timers.reset());
+
+  it('takes more milliseconds than setTimeout does, and waits for all of them', () => {
+    const acted: string[] = [];
+    ownCircumstances.setTimer(() => acted.push('late'), 2 * longestMs + 500);
+    ownCircumstances.setTimer(() => acted.push('at the limit'), longestMs);
+    ownCircumstances.setTimer(() => acted.push('soon'), 10);
+    const steps = [10, longestMs - 10, longestMs, 499, 1].map((ms) => {
+      mock.timers.tick(ms);
+      return acted.splice(0);
+    });
+    assert.deepEqual(steps, [['soon'], ['at the limit'], [], [], ['late']]);
+  });
+
+  it('can be called off at any time', () => {
+    const timer = ownCircumstances.setTimer(() => assert.fail(), 2 * longestMs);
+    mock.timers.tick(longestMs + 1);
     timer.cancel();
+    mock.timers.tick(longestMs);
   });
 });
 
@@ -225,6 +242,32 @@ describe('the line of a notice', () => {
       noticeLine({ ...spot, change: 'withdrawn', millisecondsLeft: 1 }, paint),
       /Z <b>spot-interruption<\/b>: /,
     );
+  });
+
+  it('has a counterpart in JSON, which does nothing to a terminal and is one line for every reader', () => {
+    const tags = { 'a\u009bb': 'c\u2028d\u2029e\u0085f\x7f\0', Name: 'wéb "1"' };
+    const line = jsonLine({ ...at, kind: 'tags', change: 'present', tags });
+    assert.deepEqual(JSON.parse(line).tags, tags);
+    assert.match(line, /^[^\p{Cc}\u2028\u2029]+\n$/u);
+    assert.ok(line.includes('wéb') && line.includes('a\\u009bb'), line);
+  });
+
+  it('leaves out of the environment of a command what is too long for it, and spells out what it cannot hold', () => {
+    const { IMDS_NOTICE_ROLE, ...others } = noticeEnv({
+      ...at,
+      kind: 'credentials',
+      change: 'present',
+      role: 'r\0le\0',
+      code: 'é'.repeat(16_385),
+      expiration: 'x'.repeat(32_768),
+    });
+    assert.equal(IMDS_NOTICE_ROLE, 'r\\x00le\\x00');
+    assert.deepEqual(Object.keys(others), [
+      'IMDS_NOTICE_SEEN_AT',
+      'IMDS_NOTICE_KIND',
+      'IMDS_NOTICE_CHANGE',
+      'IMDS_NOTICE_EXPIRATION',
+    ]);
   });
 
   it('has a counterpart in the environment of a command: texts and numbers', () => {

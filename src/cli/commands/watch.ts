@@ -1,12 +1,14 @@
+import { constants } from 'node:os';
 import { Argument } from 'commander';
 import type { Logger } from '../../events.js';
 import { defaultKinds, type NoticeKind, noticeKinds } from '../../notices.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
+import { Failure } from '../failure.js';
 import { clientOptions } from '../global-options.js';
 import type { Output } from '../io.js';
-import { noticeLine } from '../notice-line.js';
-import { oneOfThese } from '../text.js';
+import { jsonLine, noticeLine } from '../notice-line.js';
+import { oneOfThese, printable } from '../text.js';
 import { verboseLogger } from '../verbose.js';
 
 interface Options {
@@ -39,9 +41,11 @@ export const watch: AddCommand = (program, run) => {
       'run this by sh for each notice, one at a time, with IMDS_NOTICE_… and as JSON on its input',
     )
     .action(
-      run(async ({ io, paint, connect }, given: readonly NoticeKind[], { json, once, exec }: Options) => {
+      run(async (context, given: readonly NoticeKind[], { json, once, exec }: Options) => {
+        const { io, paint } = context;
+        const say = teller(io.stderr);
         const { logger } = clientOptions(program, verboseLogger(io.stderr));
-        const imds = await connect({ logger: troubleTeller(io.stderr, logger) });
+        const imds = await context.connect({ logger: troubleTeller(say, logger) });
         const stopping = new AbortController();
         // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
         const stop = (): void => stopping.abort();
@@ -50,15 +54,28 @@ export const watch: AddCommand = (program, run) => {
         try {
           const kinds = given.length > 0 ? given : undefined;
           for await (const notice of imds.watch<NoticeKind>({ kinds, signal })) {
-            await io.stdout.write(json ? `${JSON.stringify(notice)}\n` : noticeLine(notice, paint));
-            let code: number = exitCodes.done;
-            if (exec !== undefined) {
-              const { runForNotice } = await import('../notice-command.js');
-              code = await runForNotice(exec, notice, io);
-              if (signal.aborted) return exitCodes.done;
-              if (code !== 0) await io.stderr.write(`imds: the command for ${notice.kind} left with ${code}\n`);
+            const line = json ? jsonLine(notice) : noticeLine(notice, paint);
+            if (exec === undefined) {
+              await io.stdout.write(line);
+              if (once) return exitCodes.done;
+              continue;
             }
-            if (once) return code;
+            const { runForNotice } = await import('../notice-command.js');
+            if (context.signal.aborted) return exitCodes.interrupted;
+            if (signal.aborted) return exitCodes.done;
+            const running = runForNotice(exec, notice, io);
+            // After the command has begun, and not waited for: whoever reads the lines may have left, or stalled.
+            io.stdout.write(line).catch(() => {});
+            try {
+              const { code, stoppedBy } = await running;
+              if (stoppedBy !== undefined)
+                return stoppedBy === 'SIGTERM' ? exitCodes.done : 128 + constants.signals[stoppedBy];
+              if (code !== 0) say(`the command for ${notice.kind} left with ${code}`);
+              if (once) return code;
+            } catch (error) {
+              if (once || !(error instanceof Failure)) throw error;
+              say(`the command for ${notice.kind} was not started: ${error.message}`);
+            }
           }
           return exitCodes.done;
         } catch (error) {
@@ -71,10 +88,17 @@ export const watch: AddCommand = (program, run) => {
     );
 };
 
+type Say = (text: string) => void;
+
+/** Says something beside the notices, whoever reads it. */
+const teller =
+  (stderr: Output): Say =>
+  (text) =>
+    void stderr.write(`imds: ${text}\n`).catch(() => {});
+
 /** Says once that the service does not answer, and when it does again; passes all on to another logger. */
-function troubleTeller(stderr: Output, logger: Logger | undefined): Logger {
+function troubleTeller(say: Say, logger: Logger | undefined): Logger {
   const failing = new Set<string>();
-  const say = (text: string): void => void stderr.write(`imds: ${text}\n`).catch(() => {});
   return {
     debug: (message, fields) => logger?.debug?.(message, fields),
     info(message, fields) {
@@ -89,8 +113,9 @@ function troubleTeller(stderr: Output, logger: Logger | undefined): Logger {
       logger?.info?.(message, fields);
     },
     warn(message, fields) {
-      if (message === 'imds watch' && fields && 'kind' in fields && 'error' in fields) {
-        if (!failing.size) say(`${fields.kind} cannot be read (${fields.error}); it is tried again`);
+      if (message === 'imds watch' && fields && 'kind' in fields) {
+        const why = 'error' in fields ? fields.error : 'thrown' in fields && fields.thrown;
+        if (!failing.size) say(`${fields.kind} cannot be read (${printable(String(why))}); it is tried again`);
         failing.add(String(fields.kind));
       }
       logger?.warn?.(message, fields);
