@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { categoryOf } from '../../src/categories.js';
 import { Imds } from '../../src/client.js';
 import { createEmulator, type Emulator } from '../../src/emulator/index.js';
 import { networkInterfaces } from '../../src/network.js';
+import { DocExamples } from '../support/doc-examples.js';
 import { imds as imdsCommand, type Stand, serve } from './cli-harness.js';
 
 const macs = 'network/interfaces/macs';
@@ -320,56 +317,28 @@ describe('fifteen network interfaces', function () {
 });
 
 describe('docs/network.md', () => {
-  const page = readFileSync(new URL('../../docs/network.md', import.meta.url), 'utf8');
-  const examples = Array.from(page.matchAll(/^```ts\n([\s\S]*?)^```$/gm), ([, code = '']) => code);
-  const source = (name: string) => new URL(`../../src/${name}.ts`, import.meta.url).href;
+  let examples: DocExamples;
   let emulator: Emulator;
-  let folder = '';
   beforeEach(async () => {
     emulator = await createEmulator({ httpTokens: 'required' });
-    folder = mkdtempSync(join(tmpdir(), 'imds-examples-'));
+    examples = new DocExamples('network.md');
     process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] = emulator.url;
   });
   afterEach(async () => {
     delete process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'];
-    rmSync(folder, { recursive: true });
+    examples[Symbol.dispose]();
     await emulator.close();
   });
 
-  /** Runs the example that holds these words: what it exports, and what it prints. */
-  async function run(words: string): Promise<{ exported: Record<string, unknown>; printed: string[] }> {
-    const [code, ...others] = examples.filter((each) => each.includes(words));
-    assert.ok(code && others.length === 0, words);
-    const stand = join(folder, 'imds.mts');
-    const file = join(folder, 'example.mts');
-    writeFileSync(
-      stand,
-      `import { Imds as Client } from '${source('index')}';
-      import { networkInterfaces } from '${source('network')}';
-      export class Imds extends Client {
-        networkInterfaces(options) { return networkInterfaces(this, options); }
-      }`,
-    );
-    writeFileSync(file, code.replaceAll("from 'imds'", `from '${pathToFileURL(stand).href}'`));
-    const printed: string[] = [];
-    const { log } = console;
-    console.log = (...words) => printed.push(words.join(' '));
-    try {
-      return { exported: await import(pathToFileURL(file).href), printed };
-    } finally {
-      console.log = log;
-    }
-  }
-
   for (const words of ['for (const { interfaceId', 'const [primary]'])
     it(`prints what it says after ${words}`, async () => {
-      const { printed } = await run(words);
-      const told = examples.find((each) => each.includes(words))?.match(/(?<=^\/\/ ).+/gm);
-      assert.deepEqual(printed, told);
+      const { printed } = await examples.run(words);
+      assert.ok(printed.length > 0);
+      assert.deepEqual(printed, examples.told(words));
     });
 
   it('waits until an interface is settled', async () => {
-    const { interfaceOnceSettled } = (await run('interfaceOnceSettled')).exported;
+    const { interfaceOnceSettled } = (await examples.run('interfaceOnceSettled')).exported;
     assert.ok(typeof interfaceOnceSettled === 'function');
     const attach = (tree: Readonly<Record<string, string>>) => emulator.set(`${macs}/${hotPlugged}`, tree);
     attach({ 'device-number': '0' });
@@ -383,11 +352,11 @@ describe('docs/network.md', () => {
   });
 
   it('has no example that is not run here', () => {
-    assert.equal(examples.length, 3);
+    assert.equal(examples.all.length, 3);
   });
 
   it('shows what imds network prints', async () => {
-    const [, shown] = /^```text\n([\s\S]*?)^```$/m.exec(page) ?? [];
+    const [, shown] = /^```text\n([\s\S]*?)^```$/m.exec(examples.page) ?? [];
     const { stdout } = await imdsCommand('network', '--endpoint', emulator.url);
     assert.equal(shown, stdout.toString());
   });
@@ -395,7 +364,7 @@ describe('docs/network.md', () => {
   it('tells of every property', async () => {
     using imds = new Imds({ endpoint: emulator.url });
     const [primary] = await networkInterfaces(imds);
-    const told = page.matchAll(/^\| `(\w+)` \|/gm);
+    const told = examples.page.matchAll(/^\| `(\w+)` \|/gm);
     assert.deepEqual(
       Array.from(told, ([, name]) => name),
       Object.keys(primary ?? {}),

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { format } from 'node:util';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
 import { createEmulator, type Emulator } from '../../src/emulator/index.js';
 import { Imds } from '../../src/index.js';
 import { decodeUserData, type UserData } from '../../src/user-data.js';
+import { DocExamples } from '../support/doc-examples.js';
 import { imds as imdsCommand } from './cli-harness.js';
 
 const fixtures = fileURLToPath(new URL('../fixtures/user-data/', import.meta.url));
@@ -146,71 +146,56 @@ describe('user data as the tools of Debian make and read it', () => {
 });
 
 describe('docs/user-data.md', () => {
-  const page = readFileSync(new URL('../../docs/user-data.md', import.meta.url), 'utf8');
-  const examples = Array.from(page.matchAll(/^```ts\n([\s\S]*?)^```$/gm), ([, code = '']) => code);
-  const source = (name: string) => new URL(`../../src/${name}.ts`, import.meta.url).href;
+  let examples: DocExamples;
   let emulator: Emulator;
-  let folder = '';
   beforeEach(async () => {
     emulator = await createEmulator({ httpTokens: 'required', tree: { 'user-data': fixture('make-mime.txt') } });
-    folder = mkdtempSync(join(tmpdir(), 'imds-examples-'));
+    examples = new DocExamples('user-data.md');
     process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] = emulator.url;
   });
   afterEach(async () => {
     delete process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'];
-    rmSync(folder, { recursive: true });
+    examples[Symbol.dispose]();
     await emulator.close();
   });
 
-  /** Runs the example that holds these words: what it exports, and what it prints. */
-  async function run(words: string): Promise<{ exported: Record<string, unknown>; printed: string[] }> {
-    const [code, ...others] = examples.filter((each) => each.includes(words));
-    assert.ok(code && others.length === 0, words);
-    const file = join(folder, 'example.mts');
-    writeFileSync(file, code.replaceAll("from 'imds'", `from '${source('index')}'`));
-    const printed: string[] = [];
-    const { log } = console;
-    console.log = (...values) => printed.push(format(...values));
-    try {
-      return { exported: await import(pathToFileURL(file).href), printed };
-    } finally {
-      console.log = log;
-    }
-  }
-
   for (const words of ['console.log(kind', 'console.log(await'])
     it(`prints what it says after ${words}`, async () => {
-      const { printed } = await run(words);
-      const told = examples.find((each) => each.includes(words))?.match(/(?<=^\/\/ ).+/gm);
-      assert.deepEqual(printed, told);
+      const { printed } = await examples.run(words);
+      assert.ok(printed.length > 0);
+      assert.deepEqual(printed, examples.told(words));
     });
 
   it('finds the NodeConfig of an EKS node', async () => {
     const nodeConfig = '---\napiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\n';
     const part = `--B\nContent-Type: application/node.eks.aws\n\n${nodeConfig}\n`;
     emulator.set('user-data', `${head}${part}${part}--B--\n`);
-    assert.deepEqual((await run('export const nodeConfigs')).exported['nodeConfigs'], [nodeConfig, nodeConfig]);
+    assert.deepEqual((await examples.run('export const nodeConfigs')).exported['nodeConfigs'], [
+      nodeConfig,
+      nodeConfig,
+    ]);
   });
 
   it('has the bytes where they cannot be decoded', async () => {
     const broken = Buffer.from('1f8b0800', 'hex');
     emulator.set('user-data', broken);
-    const { userDataAnyhow } = (await run('function userDataAnyhow')).exported;
+    const { userDataAnyhow } = (await examples.run('function userDataAnyhow')).exported;
     assert.ok(typeof userDataAnyhow === 'function');
     assert.deepEqual(await Reflect.apply(userDataAnyhow, undefined, []), broken);
   });
 
   it('has no example that is not run here', () => {
-    assert.equal(examples.length, 4);
+    assert.equal(examples.all.length, 4);
   });
 
   it('shows what imds user-data --parts prints', async () => {
-    const [, shown] = /^```text\n([\s\S]*?)^```$/m.exec(page) ?? [];
+    const [, shown] = /^```text\n([\s\S]*?)^```$/m.exec(examples.page) ?? [];
     const { stdout } = await imdsCommand('user-data', '--parts', '--endpoint', emulator.url);
     assert.equal(stdout.toString(), shown);
   });
 
   it('tells of every property of a part, and of every kind', async () => {
+    const { page } = examples;
     const { parts } = await decodeUserData(fixture('setup.sh'));
     /** The words in the first column of the table whose heading begins so. */
     const firstColumn = (heading: string): string[] => {
@@ -218,7 +203,9 @@ describe('docs/user-data.md', () => {
       return lines.flatMap((line) => line.split('|')[1]?.match(/[\w-]+(?=`)/g) ?? []).sort();
     };
     assert.deepEqual(firstColumn('| property |'), [...Object.keys({ ...parts[0] }), 'content', 'text'].sort());
-    const kinds = readFileSync(new URL(source('user-data-kinds')), 'utf8').matchAll(/^ {2}\| '([^']+)'/gm);
+    const kinds = readFileSync(new URL('../../src/user-data-kinds.ts', import.meta.url), 'utf8').matchAll(
+      /^ {2}\| '([^']+)'/gm,
+    );
     assert.deepEqual(firstColumn('| `kind` | begins with |'), Array.from(kinds, ([, kind]) => kind).sort());
   });
 });

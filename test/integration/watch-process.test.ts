@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, it } from 'mocha';
 import { createEmulator, type Tree } from '../../src/emulator/index.js';
+import { DocExamples } from '../support/doc-examples.js';
 import { guardedEnv } from '../support/guard.mjs';
 
 const run = promisify(execFile);
@@ -58,10 +58,9 @@ describe('a process that watches', function () {
   });
 
   it('drains as docs/watching.md shows it', async () => {
-    const page = readFileSync('docs/watching.md', 'utf8');
-    const examples = Array.from(page.matchAll(/^```ts\n([\s\S]*?)^```$/gm), ([, code = '']) => code);
-    assert.equal(examples.length, 2);
-    const code = examples.join('').replace(/^[\s\S]*?const imds = .*\n/, '');
+    using examples = new DocExamples('watching.md');
+    assert.equal(examples.all.length, 2);
+    const code = examples.all.join('').replace(/^[\s\S]*?const imds = .*\n/, '');
     const given = `
       const stop = new AbortController();
       const { signal } = stop;

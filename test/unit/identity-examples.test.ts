@@ -1,41 +1,25 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import nock from 'nock';
 import { identityKeys } from '../../src/identity-keys.js';
-
-const page = readFileSync(new URL('../../docs/identity.md', import.meta.url), 'utf8');
-const examples = Array.from(page.matchAll(/^```ts\n([\s\S]*?)^```$/gm), ([, code = '']) => code);
-const stand = new URL('../support/imds-for-examples.ts', import.meta.url).href;
+import { DocExamples } from '../support/doc-examples.js';
 
 describe('docs/identity.md', () => {
   // The modules of the examples, and so their keys, are other copies than those that a test file imports.
   let made: typeof import('../support/signed-data.js');
-  let folder: string;
+  let examples: DocExamples;
   before(async () => {
     made = await import('../support/signed-data.js');
-    folder = mkdtempSync(join(tmpdir(), 'imds-examples-'));
+    examples = new DocExamples('identity.md', './imds-for-examples.ts');
     process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] = 'http://127.0.0.1:1';
   });
   after(() => {
     delete process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'];
-    rmSync(folder, { recursive: true });
+    examples[Symbol.dispose]();
   });
-
-  /** Runs the example with this beginning of an exported name, and gives what it exports. */
-  async function run(exported: string): Promise<Record<string, unknown>> {
-    const [code, ...others] = examples.filter((each) => each.includes(exported));
-    assert.ok(code && others.length === 0, exported);
-    const file = join(folder, `${exported.replaceAll(/\W+/g, '-')}.mts`);
-    writeFileSync(file, code.replaceAll("from 'imds'", `from '${stand}'`));
-    return import(pathToFileURL(file).href);
-  }
 
   async function call(exported: string, ...args: readonly unknown[]): Promise<unknown> {
     const name = exported.split(' ').at(-1) ?? '';
-    const called = (await run(exported))[name];
+    const called = (await examples.run(exported)).exported[name];
     assert.ok(typeof called === 'function');
     return Reflect.apply(called, undefined, args);
   }
@@ -69,19 +53,22 @@ describe('docs/identity.md', () => {
     } finally {
       console.warn = warn;
     }
-    assert.match(page, new RegExp(`// such as: ${String(printed[0])}$`, 'm'));
+    assert.match(examples.page, new RegExp(`// such as: ${String(printed[0])}$`, 'm'));
   });
 
   it('reads the signature on the instance', async () => {
     const signature = signatureOf({});
     serve({ rsa2048: signature });
-    assert.equal((await run('const signature'))['signature'], signature);
+    assert.equal((await examples.run('const signature')).exported['signature'], signature);
   });
 
   it('verifies a signature beside its document', async () => {
     const document = made.identityDocument({ pendingTime: now() });
     serve({ document, signature: made.lines(made.detachedSignature(document)) });
-    assert.match(String((await run('const line'))['line']), /^i-1234567890abcdef0, launched \d s ago$/);
+    assert.match(
+      String((await examples.run('const line')).exported['line']),
+      /^i-1234567890abcdef0, launched \d s ago$/,
+    );
   });
 
   it('verifies a document of a region added later', async () => {
@@ -91,18 +78,21 @@ describe('docs/identity.md', () => {
   });
 
   it('has no example that is not run here', () => {
-    assert.equal(examples.length, 4);
+    assert.equal(examples.all.length, 4);
   });
 
   it('lists the regions whose keys are built in', () => {
-    const [, list = ''] = /<!-- regions -->([\s\S]*)<!-- \/regions -->/.exec(page) ?? [];
+    const [, list = ''] = /<!-- regions -->([\s\S]*)<!-- \/regions -->/.exec(examples.page) ?? [];
     const regions = list.trim().split(/,\s+/);
     const builtIn = (kind: keyof typeof identityKeys): readonly string[] =>
       identityKeys[kind].flatMap(([names]) => names.split(' ')).sort();
     assert.deepEqual(regions, builtIn('rsa2048'));
     assert.deepEqual(regions, builtIn('signature'));
     const withoutPkcs7 = regions.filter((region) => !builtIn('pkcs7').includes(region));
-    assert.match(page, new RegExp(`no key is known of ${withoutPkcs7.join(', ').replace(/, ([^,]*)$/, ' and $1')};`));
-    assert.match(page, new RegExp(`Those of these ${regions.length} regions`));
+    assert.match(
+      examples.page,
+      new RegExp(`no key is known of ${withoutPkcs7.join(', ').replace(/, ([^,]*)$/, ' and $1')};`),
+    );
+    assert.match(examples.page, new RegExp(`Those of these ${regions.length} regions`));
   });
 });
