@@ -53,6 +53,7 @@ export async function measureDistance(among: readonly Beacon[], signal?: AbortSi
   const any = AbortSignal.any([end.signal, ...(signal ? [signal] : [])]);
   const survey = new Survey(first, any);
   try {
+    // An abort ends the wait; what it means is looked at below.
     await Promise.race([survey.done, delay(silenceMs, undefined, { signal: any, ref: false }).catch(() => {})]);
     if (survey.isSilent && !any.aborted) {
       const next = measureDistance(rest, any);

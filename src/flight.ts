@@ -1,3 +1,4 @@
+import { Aborts } from './aborts.js';
 import { ImdsTimeoutError } from './errors.js';
 
 /** Who waits for a piece of work, and how long. */
@@ -20,7 +21,7 @@ export class Flights<T> {
   readonly #now: () => number;
   readonly #atLeastMs: number;
   readonly #current = new Map<string, Flight<T>>();
-  readonly #aborts = new Map<AbortSignal, Set<() => void>>();
+  readonly #aborts = new Aborts();
 
   /** @param atLeastMs time that work is given even if the caller who begins it has less. */
   constructor(now: () => number, atLeastMs = 0) {
@@ -85,9 +86,9 @@ export class Flights<T> {
       };
       const finish = (): void => {
         clearTimeout(timer);
-        if (signal) this.#unlisten(signal, abort);
+        if (signal) this.#aborts.remove(signal, abort);
       };
-      if (signal) this.#listen(signal, abort);
+      if (signal) this.#aborts.add(signal, abort);
       flight.promise.then(
         (value) => {
           finish();
@@ -100,26 +101,6 @@ export class Flights<T> {
       );
     });
   }
-
-  // One listener for all who wait with the same signal: Node warns of more than ten, and is slow to add to thousands.
-  #listen(signal: AbortSignal, abort: () => void): void {
-    const aborts = this.#aborts.get(signal) ?? new Set();
-    aborts.add(abort);
-    this.#aborts.set(signal, aborts);
-    signal.addEventListener('abort', this.#abortAll);
-  }
-
-  #unlisten(signal: AbortSignal, abort: () => void): void {
-    const aborts = this.#aborts.get(signal);
-    aborts?.delete(abort);
-    if (aborts?.size !== 0) return;
-    this.#aborts.delete(signal);
-    signal.removeEventListener('abort', this.#abortAll);
-  }
-
-  readonly #abortAll = ({ target }: Event): void => {
-    if (target instanceof AbortSignal) for (const abort of this.#aborts.get(target) ?? []) abort();
-  };
 }
 
 /** The failure of a call whose time is over. */

@@ -1,3 +1,4 @@
+import { Aborts } from './aborts.js';
 import { ImdsSettingsError, isImdsError } from './errors.js';
 import type { Logger, WatchEvent } from './events.js';
 import {
@@ -133,7 +134,7 @@ export class Watch {
   readonly #circumstances: Circumstances;
   readonly #watched = new Map<NoticeKind, Watched>();
   readonly #watchers = new Set<Watcher>();
-  readonly #bySignal = new Map<AbortSignal, Set<Watcher>>();
+  readonly #aborts = new Aborts();
   #timer: Timer | undefined;
   #closedBy: unknown;
 
@@ -185,7 +186,7 @@ export class Watch {
       return;
     }
     this.#watchers.add(watcher);
-    if (watcher.signal) this.#listen(watcher.signal, watcher);
+    if (watcher.signal) this.#aborts.add(watcher.signal, watcher.abort);
     for (const kind of watcher.kinds) {
       const watched = this.#watched.get(kind) ?? this.#begin(kind);
       watched.watchers.add(watcher);
@@ -210,7 +211,7 @@ export class Watch {
 
   #leave(watcher: Watcher): void {
     if (!this.#watchers.delete(watcher)) return;
-    if (watcher.signal) this.#unlisten(watcher.signal, watcher);
+    if (watcher.signal) this.#aborts.remove(watcher.signal, watcher.abort);
     for (const kind of watcher.kinds) {
       const watched = this.#watched.get(kind);
       watched?.watchers.delete(watcher);
@@ -285,26 +286,6 @@ export class Watch {
     watched.changedAt = seenAt;
     for (const watcher of watched.watchers) watcher.see(kind, items);
   }
-
-  // One listener for all that share a signal: Node warns of more than ten.
-  #listen(signal: AbortSignal, watcher: Watcher): void {
-    const watchers = this.#bySignal.get(signal) ?? new Set();
-    if (watchers.size === 0) signal.addEventListener('abort', this.#abort);
-    this.#bySignal.set(signal, watchers.add(watcher));
-  }
-
-  #unlisten(signal: AbortSignal, watcher: Watcher): void {
-    const watchers = this.#bySignal.get(signal);
-    watchers?.delete(watcher);
-    if (watchers?.size !== 0) return;
-    this.#bySignal.delete(signal);
-    signal.removeEventListener('abort', this.#abort);
-  }
-
-  readonly #abort = ({ target }: Event): void => {
-    if (target instanceof AbortSignal)
-      for (const watcher of [...(this.#bySignal.get(target) ?? [])]) watcher.end(new AbortError(target.reason));
-  };
 }
 
 /** What a watcher needs of the watch it belongs to. */
@@ -396,6 +377,9 @@ class Watcher implements NoticeIterator {
     this.#serve();
   }
 
+  /** Ends the iteration because its signal was aborted. */
+  readonly abort = (): void => this.end(new AbortError(this.signal?.reason));
+
   /** Ends the iteration, with an error if there is one: who waits first gets it, or else the next to ask. */
   end(error?: unknown): void {
     if (this.#stage === 'over') return;
@@ -410,7 +394,7 @@ class Watcher implements NoticeIterator {
 
   #begin(): void {
     if (this.signal?.aborted) {
-      this.end(new AbortError(this.signal.reason));
+      this.abort();
       return;
     }
     this.#stage = 'under way';

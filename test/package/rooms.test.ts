@@ -14,6 +14,7 @@ const rooms = [
   ['settings'],
   ['residency'],
   ['parallel'],
+  ['aborts'],
   ['path'],
   ['flight'],
   ['transport'],
