@@ -9,7 +9,7 @@ import {
 } from './credentials.js';
 import { type Category, type InstanceIdentityDocument, lines, textOrEmpty, utf8 } from './decode.js';
 import type { DiagnoseOptions, Diagnosis } from './doctor.js';
-import { ImdsDecodeError, ImdsDisabledError, ImdsError, ImdsNotFoundError, isImdsError } from './errors.js';
+import { emptyAnswer, ImdsDisabledError, ImdsError, ImdsNotFoundError, isImdsError, isNotFound } from './errors.js';
 import { Events } from './events.js';
 import { type Call, Flights } from './flight.js';
 import {
@@ -340,8 +340,7 @@ export class Imds {
     const { body } = await this.#entry(path, options);
     if (body === undefined) throw notFound(path);
     // Where something is promised, nothing means an interceptor, or a value that has not arrived yet.
-    if (body.length === 0 && categoryOf(path)?.optional === false)
-      throw new ImdsDecodeError(`Expected a value from ${path}, got an empty answer`);
+    if (body.length === 0 && categoryOf(path)?.optional === false) throw emptyAnswer('a value', path);
     return body;
   }
 
@@ -477,8 +476,6 @@ function isSingleValue(path: string): boolean {
   const kind = categoryOf(path)?.kind;
   return kind === 'scalar' || (kind === undefined && /^\/[^/]+\/meta-data\/.*[^/]$/.test(path));
 }
-
-const isNotFound = (error: unknown): boolean => isImdsError(error) && error.code === 'ERR_IMDS_NOT_FOUND';
 
 function notFound(path: string): ImdsNotFoundError {
   return new ImdsNotFoundError(`there is nothing at ${path} (404)`, { path, hint: absenceHint(path) });

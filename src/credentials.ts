@@ -1,5 +1,5 @@
 import { type IamInfo, iamInfo, type RoleCredentials, roleCredentials } from './decode.js';
-import { ImdsCredentialsError, ImdsDecodeError, type ImdsError, isImdsError } from './errors.js';
+import { ImdsCredentialsError, ImdsDecodeError, type ImdsError, isImdsError, isNotFound } from './errors.js';
 import type { CredentialsEvent, Events } from './events.js';
 import { type Call, Flights } from './flight.js';
 import { type CallOptions, checkCallOptions } from './settings.js';
@@ -316,7 +316,7 @@ export class CredentialsSource {
     try {
       return { path, ...clocks, ...(await this.#reader.read(path, { deadlineMs: Math.max(1, until - clocks.now) })) };
     } catch (error) {
-      if (isImdsError(error) && error.code === 'ERR_IMDS_NOT_FOUND') return undefined;
+      if (isNotFound(error)) return undefined;
       throw error;
     }
   }

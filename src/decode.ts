@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { ImdsDecodeError } from './errors.js';
+import { emptyAnswer, ImdsDecodeError } from './errors.js';
 
 /** The form of a value: one text, one entry a line, a JSON document, the names below a path, or bytes. */
 export type Kind = 'scalar' | 'list' | 'json' | 'directory' | 'binary';
@@ -187,7 +187,7 @@ const withoutFinalNewline = (text: string): string => text.replace(/\r?\n$/, '')
 
 function filled(body: Buffer, path: string, expected: string): string {
   const content = utf8(body, path);
-  if (isEmpty(content)) throw new ImdsDecodeError(`Expected ${expected} from ${path}, got an empty answer`);
+  if (isEmpty(content)) throw emptyAnswer(expected, path);
   return content;
 }
 

@@ -214,6 +214,20 @@ export function isImdsError(error: unknown): error is ImdsError {
   return codeOf(error)?.startsWith('ERR_IMDS_') === true;
 }
 
+/** Whether nothing is at the path that was asked for. */
+export const isNotFound = (error: unknown): error is ImdsNotFoundError =>
+  isImdsError(error) && error.code === 'ERR_IMDS_NOT_FOUND';
+
+const nothing = 'got an empty answer';
+
+/** Nothing was served where something is promised. */
+export const emptyAnswer = (expected: string, path: string): ImdsDecodeError =>
+  new ImdsDecodeError(`Expected ${expected} from ${path}, ${nothing}`);
+
+/** Whether nothing was served: that happens while interfaces and tags come and go. */
+export const isEmptyAnswer = (error: unknown): error is ImdsDecodeError =>
+  isImdsError(error) && error.code === 'ERR_IMDS_DECODE' && error.message.endsWith(nothing);
+
 /**
  * The code of a failure, such as `ENOENT`. Who asks for `instanceof Error` first misses what Node throws at a program that
  * runs in a vm context, as test runners do: that has an `Error` of its own.

@@ -1,5 +1,5 @@
 import type { Accessor, Categories } from './categories.js';
-import { isImdsError } from './errors.js';
+import { isEmptyAnswer, isNotFound } from './errors.js';
 import { atMost } from './parallel.js';
 import type { CallOptions } from './settings.js';
 
@@ -225,10 +225,7 @@ async function together<T extends object>(
 
 /** A 404, or an empty answer where a value was promised: both come before a value does. */
 function undefinedIfMissing(error: unknown): undefined {
-  if (isImdsError(error)) {
-    if (error.code === 'ERR_IMDS_NOT_FOUND') return undefined;
-    if (error.code === 'ERR_IMDS_DECODE' && error.message.endsWith('got an empty answer')) return undefined;
-  }
+  if (isNotFound(error) || isEmptyAnswer(error)) return undefined;
   throw error;
 }
 

@@ -1,6 +1,6 @@
 import type { Accessor, Categories } from './categories.js';
 import type { MaintenanceEvent, SpotInstanceAction, Word } from './decode.js';
-import { isImdsError } from './errors.js';
+import { isNotFound } from './errors.js';
 import { atMost } from './parallel.js';
 import type { CallOptions } from './settings.js';
 
@@ -323,7 +323,7 @@ function documented(event: MaintenanceEvent): MaintenanceEvent {
 
 /** A 404 is calm, also where something is promised: interfaces come and go, and mocks lack what instances have. */
 function undefinedIfMissing(error: unknown): undefined {
-  if (isImdsError(error) && error.code === 'ERR_IMDS_NOT_FOUND') return undefined;
+  if (isNotFound(error)) return undefined;
   throw error;
 }
 

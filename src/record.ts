@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { categoryOf, isDirectory } from './categories.js';
-import { type ImdsError, ImdsResponseError, isImdsError } from './errors.js';
+import { type ImdsError, ImdsResponseError, isEmptyAnswer, isImdsError, isNotFound } from './errors.js';
 import { atMost } from './parallel.js';
 import {
   hasMore,
@@ -155,7 +155,7 @@ async function walk(reader: RecordReader, options: RecordOptions) {
     } catch (error) {
       signal?.throwIfAborted();
       if (!isImdsError(error) || error.code === 'ERR_IMDS_CLOSED') throw error;
-      if (error.code !== 'ERR_IMDS_NOT_FOUND') failed.push({ path, error });
+      if (!isNotFound(error)) failed.push({ path, error });
       return undefined;
     }
   }
@@ -209,8 +209,7 @@ const isAnswered = ({ code }: ImdsError): boolean =>
 
 /** What is promised is not there yet: that happens while interfaces and tags come and go. */
 function orEmpty<T>(error: unknown, empty: T): T {
-  if (isImdsError(error) && error.code === 'ERR_IMDS_DECODE' && error.message.endsWith('got an empty answer'))
-    return empty;
+  if (isEmptyAnswer(error)) return empty;
   throw error;
 }
 

@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from 'commander';
-import { type ImdsError, type ImdsNotFoundError, isImdsError } from '../errors.js';
+import { type ImdsNotFoundError, isImdsError, isNotFound } from '../errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { Failure } from './failure.js';
 import { withFlags } from './global-options.js';
@@ -40,8 +40,6 @@ function misuse({ code, message }: CommanderError, program: Command, args: reado
 }
 
 const didYouMean = (words: readonly string[]): string => `did you mean ${oneOfThese(words)}?`;
-
-const isNotFound = (error: ImdsError): error is ImdsNotFoundError => error.code === 'ERR_IMDS_NOT_FOUND';
 
 /** A path of no category is probably misspelt; the others are only there at times, and the error says when. */
 async function hintOnAbsence({ path, hint }: ImdsNotFoundError): Promise<string | undefined> {

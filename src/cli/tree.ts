@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { categoryOf, isDirectory } from '../categories.js';
 import type { Imds } from '../client.js';
-import { ImdsResponseError, isImdsError } from '../errors.js';
+import { ImdsResponseError, isImdsError, isNotFound } from '../errors.js';
 import { atMost } from '../parallel.js';
 import { absolutePath } from '../path.js';
 import { printable } from './text.js';
-import { isNotFound, jsonValue } from './values.js';
+import { jsonValue } from './values.js';
 
 // IMDS throttles simultaneous connections, by how many is not published.
 const parallelReads = 4;

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { categoryOf } from '../categories.js';
 import type { Imds } from '../client.js';
-import { isImdsError } from '../errors.js';
+import { isNotFound } from '../errors.js';
 import { atMost } from '../parallel.js';
 import { absolutePath } from '../path.js';
 
@@ -28,8 +28,6 @@ export async function readJson(imds: Imds, paths: readonly string[]): Promise<Re
   const values = await Promise.all(targets.map(({ absolute }) => inTurn(() => read(absolute))));
   return Object.fromEntries(targets.map(({ path }, index) => [path, values[index]]));
 }
-
-export const isNotFound = (error: unknown): boolean => isImdsError(error) && error.code === 'ERR_IMDS_NOT_FOUND';
 
 /**
  * A body as JSON shows it: numbers, booleans, arrays and documents where the category is known, text elsewhere, and
