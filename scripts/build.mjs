@@ -54,7 +54,7 @@ const besides = {
 };
 
 function compile() {
-  const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')));
+  const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript7/package.json')));
   const { status } = spawnSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' });
   if (status !== 0) process.exit(1);
 }

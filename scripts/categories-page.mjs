@@ -1,9 +1,9 @@
 // Writes docs/categories.md from the table: `npm run docs`. Runs under tsx, as it imports the source.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { rows } from '../src/categories.js';
+import { rows } from '../src/metadata/categories.js';
 
-const source = new URL('../src/categories.ts', import.meta.url);
+const source = new URL('../src/metadata/categories.ts', import.meta.url);
 const target = new URL('../docs/categories.md', import.meta.url);
 
 /**
@@ -23,7 +23,7 @@ export function descriptions() {
   );
 }
 
-/** @typedef {import('../src/categories.js').Row} Row */
+/** @typedef {import('../src/metadata/categories.js').Row} Row */
 
 const changes = { immutable: 'never', 'stop-start': 'stop/start', live: 'live' };
 const nic = "network.interfaces.macs.mac('0e:49:61:0f:c3:11')";
@@ -51,12 +51,12 @@ export function page() {
   const isNic = ({ call }) => call.startsWith(nic);
   /** @param {Row} row */
   const isMetadata = ({ category }) => category.template.startsWith('meta-data/');
-  return `<!-- Made by scripts/categories-page.mjs from src/categories.ts; change the doc comments there, then \`npm run docs\`. -->
+  return `<!-- Made by scripts/categories-page.mjs from src/metadata/categories.ts; change the doc comments there, then \`npm run docs\`. -->
 
 # Categories
 
 **What can be read, and by which name?** All ${all.length} instance metadata categories, dynamic data and user data, from one table:
-[src/categories.ts](../src/categories.ts). What a decoder accepts is in [src/decode.ts](../src/decode.ts).
+[src/metadata/categories.ts](../src/metadata/categories.ts). What a decoder accepts is in [src/metadata/decode.ts](../src/metadata/decode.ts).
 
 Names follow the path, segment by segment, in camelCase: \`placement/availability-zone-id\` is
 \`imds.placement.availabilityZoneId()\`. A path that is not in the table is read with \`imds.get(path)\`,

@@ -2,7 +2,7 @@
 import { Imds } from 'imds';
 import { createEmulator } from 'imds/emulator';
 
-const here = new Imds().residency();
+const here = new Imds().platform();
 const emulator = here.onEc2 ? undefined : await createEmulator({ httpTokens: 'required' });
 const imds = new Imds(emulator ? { endpoint: emulator.url } : {});
 

@@ -1,5 +1,5 @@
 /**
- * Writes src/identity-keys.ts from AWS's certificates: `node scripts/identity-keys.mjs [FOLDER]`, where FOLDER holds the
+ * Writes src/identity/keys.ts from AWS's certificates: `node scripts/identity-keys.mjs [FOLDER]`, where FOLDER holds the
  * certificates as PEM files and an index.json that says which is for which region and kind.
  */
 import { X509Certificate } from 'node:crypto';
@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Where the certificates are when nothing else is said: beside the checkout. */
 export const certificatesFolder = join(root, '../shared/reference/identity-certificates');
-export const keysFile = join(root, 'src/identity-keys.ts');
+export const keysFile = join(root, 'src/identity/keys.ts');
 
 /** What AWS names after the key is named here after the path of the signature, in the order of preference. */
 const kinds = { rsa2048: 'rsa2048', pkcs7: 'dsa', signature: 'rsa' };
@@ -21,7 +21,7 @@ const kinds = { rsa2048: 'rsa2048', pkcs7: 'dsa', signature: 'rsa' };
  */
 
 /**
- * The text of src/identity-keys.ts.
+ * The text of src/identity/keys.ts.
  *
  * @param {string} folder
  */

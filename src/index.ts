@@ -1,36 +1,22 @@
 export type {
-  Accessor,
-  Categories,
-  Parameter,
-  ParameterAccessor,
-  ParameterGroup,
-} from './categories.js';
-export { Imds } from './client.js';
+  CacheEvent,
+  CredentialsEvent,
+  FallbackEvent,
+  ImdsEvents,
+  Logger,
+  RequestEvent,
+  RetryEvent,
+  TokenEvent,
+  WatchEvent,
+} from './client/events.js';
+export type { CacheOptions, CallOptions, EndpointMode, ImdsOptions } from './client/settings.js';
 export type {
   CredentialProviderOptions,
   CredentialsOptions,
   ImdsCredentialProvider,
   ImdsCredentials,
-} from './credentials.js';
-export type {
-  Category,
-  ElasticGpuAssociation,
-  ElasticInferenceAccelerator,
-  IamInfo,
-  IdentityCredentialsInfo,
-  InstanceIdentityDocument,
-  Kind,
-  MaintenanceEvent,
-  Mutability,
-  PublicKey,
-  RebalanceRecommendation,
-  RoleCredentials,
-  RoleCredentialsDocument,
-  RoleCredentialsFailure,
-  SpotInstanceAction,
-  Word,
-} from './decode.js';
-export type { DiagnoseOptions, Diagnosis, Finding, Fix, Station, Verdict } from './doctor.js';
+} from './credentials/provider.js';
+export type { DiagnoseOptions, Diagnosis, Finding, Fix, Station, Verdict } from './doctor/diagnose.js';
 export {
   type CredentialsFault,
   type IdentityFault,
@@ -54,17 +40,6 @@ export {
   type ResponseFault,
   type TimeoutPhase,
 } from './errors.js';
-export type {
-  CacheEvent,
-  CredentialsEvent,
-  FallbackEvent,
-  ImdsEvents,
-  Logger,
-  RequestEvent,
-  RetryEvent,
-  TokenEvent,
-  WatchEvent,
-} from './events.js';
 export {
   type IdentityCertificate,
   type IdentityProof,
@@ -72,9 +47,37 @@ export {
   type VerifiedIdentity,
   type VerifyIdentityOptions,
   verifyIdentityDocument,
-} from './identity.js';
-export type { InterruptionHandler, InterruptionHook, InterruptionOptions } from './interruption.js';
-export type { NetworkInterface, SettledNetworkInterface, SettlingNetworkInterface } from './network.js';
+} from './identity/verify.js';
+export { Imds } from './imds.js';
+export type {
+  Accessor,
+  Categories,
+  Parameter,
+  ParameterAccessor,
+  ParameterGroup,
+} from './metadata/categories.js';
+export type {
+  Category,
+  ElasticGpuAssociation,
+  ElasticInferenceAccelerator,
+  IamInfo,
+  IdentityCredentialsInfo,
+  InstanceIdentityDocument,
+  Kind,
+  MaintenanceEvent,
+  Mutability,
+  PublicKey,
+  RebalanceRecommendation,
+  RoleCredentials,
+  RoleCredentialsDocument,
+  RoleCredentialsFailure,
+  SpotInstanceAction,
+  Word,
+} from './metadata/decode.js';
+export type { NetworkInterface, SettledNetworkInterface, SettlingNetworkInterface } from './network/interfaces.js';
+export type { ContainerKind, Platform } from './platform.js';
+export { decodeUserData, type UserData, type UserDataKind, type UserDataPart } from './user-data/decode.js';
+export type { InterruptionHandler, InterruptionHook, InterruptionOptions } from './watch/interruption.js';
 export type {
   Addresses,
   AddressesNotice,
@@ -94,8 +97,5 @@ export type {
   TagsNotice,
   TargetLifecycleState,
   TargetLifecycleStateNotice,
-} from './notices.js';
-export type { ContainerKind, Residency } from './residency.js';
-export type { CacheOptions, CallOptions, EndpointMode, ImdsOptions } from './settings.js';
-export { decodeUserData, type UserData, type UserDataKind, type UserDataPart } from './user-data.js';
-export type { DefaultNoticeKind, NoticeIterator, WatchOptions } from './watch.js';
+} from './watch/notices.js';
+export type { DefaultNoticeKind, NoticeIterator, WatchOptions } from './watch/watch.js';

@@ -3,7 +3,7 @@ import { tsImport } from 'tsx/esm/api';
 import { atMost, exactly, helper, line } from '../measure.mjs';
 
 // Timers are no option of the client, so what is measured is the source, on a clock of its own.
-const { Watch } = await tsImport('../../src/watch.ts', import.meta.url);
+const { Watch } = await tsImport('../../src/watch/watch.ts', import.meta.url);
 
 const minutes = 10;
 const many = 100;

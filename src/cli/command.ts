@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Imds } from '../client.js';
-import type { ImdsOptions } from '../settings.js';
+import type { ImdsOptions } from '../client/settings.js';
+import type { Imds } from '../imds.js';
 import type { Io } from './io.js';
 import type { Paint } from './paint.js';
 

@@ -1,4 +1,4 @@
-import type { Diagnosis, Finding, Fix, Station, Verdict } from '../doctor.js';
+import type { Diagnosis, Finding, Fix, Station, Verdict } from '../doctor/diagnose.js';
 import type { Io } from './io.js';
 import type { Paint } from './paint.js';
 import { printable } from './text.js';

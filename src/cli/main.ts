@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { Imds } from '../client.js';
+import { Imds } from '../imds.js';
 import type { Context } from './command.js';
 import { exitCodes } from './exit-codes.js';
 import { clientOptions } from './global-options.js';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import os from 'node:os';
-import type { Notice } from '../notices.js';
+import type { Notice } from '../watch/notices.js';
 import { exitCodes } from './exit-codes.js';
 import { codeOf, Failure } from './failure.js';
 import type { Io } from './io.js';

@@ -1,4 +1,4 @@
-import type { MaintenanceNotice, Notice } from '../notices.js';
+import type { MaintenanceNotice, Notice } from '../watch/notices.js';
 import type { Paint } from './paint.js';
 import { printable } from './text.js';
 

@@ -1,5 +1,5 @@
 import { distance } from 'fastest-levenshtein';
-import { rows } from '../categories.js';
+import { rows } from '../metadata/categories.js';
 import { shortPath } from './short-path.js';
 
 /**

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { categoryOf, isDirectory } from '../categories.js';
-import type { Imds } from '../client.js';
+import { atMost } from '../client/limit.js';
 import { ImdsResponseError, isImdsError, isNotFound } from '../errors.js';
-import { atMost } from '../parallel.js';
-import { absolutePath } from '../path.js';
+import type { Imds } from '../imds.js';
+import { categoryOf, isDirectory } from '../metadata/categories.js';
+import { absolutePath } from '../metadata/path.js';
 import { printable } from './text.js';
 import { jsonValue } from './values.js';
 

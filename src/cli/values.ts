@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { categoryOf } from '../categories.js';
-import type { Imds } from '../client.js';
+import { atMost } from '../client/limit.js';
 import { isNotFound } from '../errors.js';
-import { atMost } from '../parallel.js';
-import { absolutePath } from '../path.js';
+import type { Imds } from '../imds.js';
+import { categoryOf } from '../metadata/categories.js';
+import { absolutePath } from '../metadata/path.js';
 
 // IMDS throttles simultaneous connections, by how many is not published.
 const parallelReads = 4;

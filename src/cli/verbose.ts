@@ -1,4 +1,4 @@
-import type { Logger } from '../events.js';
+import type { Logger } from '../client/events.js';
 import type { Output } from './io.js';
 
 /** How the fields of the client's events read; the others are told by their names. */

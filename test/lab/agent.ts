@@ -6,12 +6,12 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { main } from '../../src/cli/main.js';
-import { Imds } from '../../src/client.js';
-import { diagnose } from '../../src/doctor.js';
+import { Events } from '../../src/client/events.js';
+import { type EndpointMode, type ImdsOptions, resolveSettings } from '../../src/client/settings.js';
+import { diagnose } from '../../src/doctor/diagnose.js';
 import { isImdsError } from '../../src/errors.js';
-import { Events } from '../../src/events.js';
-import type { Residency } from '../../src/residency.js';
-import { type EndpointMode, type ImdsOptions, resolveSettings } from '../../src/settings.js';
+import { Imds } from '../../src/imds.js';
+import type { Platform } from '../../src/platform.js';
 import { offer } from './remote.js';
 
 const functions = {
@@ -33,12 +33,12 @@ const functions = {
       else process.env[name] = value;
   },
 
-  async diagnose(where: { endpointMode: EndpointMode } | { endpoint: string }, residency: Residency) {
+  async diagnose(where: { endpointMode: EndpointMode } | { endpoint: string }, platform: Platform) {
     const settings = resolveSettings(where).settings();
     const start = performance.now();
     const announced: string[] = [];
     const diagnosis = await diagnose(
-      { settings, events: new Events(undefined), env: {}, residency },
+      { settings, events: new Events(undefined), env: {}, platform },
       { announce: (message) => announced.push(message) },
     );
     return { ...diagnosis, announced, tookMs: performance.now() - start };

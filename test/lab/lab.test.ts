@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'mocha';
-import type { Residency } from '../../src/residency.js';
-import type { EndpointMode } from '../../src/settings.js';
+import type { EndpointMode } from '../../src/client/settings.js';
+import type { Platform } from '../../src/platform.js';
 import { createWorld, installTools, obstacle, type Place, places, type World } from './world.js';
 
 const instanceId = 'i-1234567890abcdef0';
@@ -12,7 +12,7 @@ const modes: readonly EndpointMode[] = ['IPv4', 'IPv6'];
 const needs: Readonly<Record<Place, number>> = { host: 1, pod: 2, nested: 3 };
 
 /** The runner is no EC2 instance, so each place is told that it is one. */
-const residencyOf = (place: Place | 'alone', given: Partial<Residency> = {}): Residency => ({
+const platformOf = (place: Place | 'alone', given: Partial<Platform> = {}): Platform => ({
   onEc2: true,
   why: 'board_asset_tag is an instance ID',
   isElsewhere: false,
@@ -43,8 +43,8 @@ describe('in network namespaces', () => {
     await world.imds.become({}, {});
   });
 
-  const diagnose = (place: Place | 'alone', mode: EndpointMode = 'IPv4', given: Partial<Residency> = {}) =>
-    world[place].diagnose({ endpointMode: mode }, residencyOf(place, given));
+  const diagnose = (place: Place | 'alone', mode: EndpointMode = 'IPv4', given: Partial<Platform> = {}) =>
+    world[place].diagnose({ endpointMode: mode }, platformOf(place, given));
 
   for (const hopLimit of [1, 2, 3])
     for (const httpTokens of ['optional', 'required'] as const)
@@ -242,7 +242,7 @@ describe('in network namespaces', () => {
     it('is healthy to the doctor, which without the endpoint comes to enclave', async () => {
       await world.imds.become({ hopLimit: 1 }, {});
       assert.equal((await diagnose('alone', 'IPv4', inEnclave)).verdict, 'enclave');
-      const { verdict, distance, path } = await world.alone.diagnose({ endpoint }, residencyOf('alone', inEnclave));
+      const { verdict, distance, path } = await world.alone.diagnose({ endpoint }, platformOf('alone', inEnclave));
       assert.deepEqual({ verdict, distance }, { verdict: 'healthy', distance: undefined });
       assert.deepEqual(
         path.map(({ name }) => name),

@@ -1,5 +1,5 @@
 /** What the examples of the documents import as `imds`: the real thing, with the tests' keys in the place of AWS's. */
-import { type IdentityCertificate, verifyIdentityDocument as verify } from '../../src/identity.js';
+import { type IdentityCertificate, verifyIdentityDocument as verify } from '../../src/identity/verify.js';
 import { signer } from './signed-data.js';
 
 export * from '../../src/index.js';

@@ -1,5 +1,5 @@
 import { ImdsNotFoundError } from '../../src/errors.js';
-import type { RecordReader } from '../../src/record.js';
+import type { RecordReader } from '../../src/record/record.js';
 
 /** Whether something in a tree is a directory: an object of things by name, and not a value in another form than text. */
 export const isDirectory = (node: unknown): boolean =>

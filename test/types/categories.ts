@@ -1,5 +1,11 @@
 // Checked by tsc alone: what the accessors must accept and refuse, and the types they give.
-import { type Bind, type Categories, type Composites, categories, type categoryOf } from '../../src/categories.js';
+import {
+  type Bind,
+  type Categories,
+  type Composites,
+  categories,
+  type categoryOf,
+} from '../../src/metadata/categories.js';
 import type {
   Category,
   ElasticInferenceAccelerator,
@@ -12,8 +18,8 @@ import type {
   RoleCredentialsDocument,
   SpotInstanceAction,
   Word,
-} from '../../src/decode.js';
-import type { UserData } from '../../src/user-data.js';
+} from '../../src/metadata/decode.js';
+import type { UserData } from '../../src/user-data/decode.js';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 type Read<F extends (...parameters: never[]) => unknown> = Awaited<ReturnType<F>>;

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 // The compiler proper no longer has a language service for JavaScript; this is the last that does.
-import ts from 'typescript5';
-import { rows } from '../../src/categories.js';
+import ts from 'typescript';
+import { rows } from '../../src/metadata/categories.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const typeRoots = [join(root, 'node_modules/@types')];
@@ -68,13 +68,13 @@ describe('hovering over an accessor', function () {
   }
 
   it('shows its meaning and an example value, in this repository', () => {
-    check(join(root, 'src/categories.js'));
+    check(join(root, 'src/metadata/categories.js'));
   });
 
   it('shows the same to users, from the emitted declarations', () => {
     const project = join(directory, 'tsconfig.json');
     const compilerOptions = { emitDeclarationOnly: true, rootDir: join(root, 'src'), outDir: directory, typeRoots };
-    const files = [join(root, 'src/categories.ts')];
+    const files = [join(root, 'src/metadata/categories.ts')];
     writeFileSync(
       project,
       JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }),

@@ -1,4 +1,4 @@
-import type { Category } from '../../decode.js';
+import type { Category } from '../../metadata/decode.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 
@@ -17,7 +17,7 @@ export const categories: AddCommand = (program, run) => {
     .action(
       run(async ({ io, paint }, { json }: { readonly json?: boolean }) => {
         const [{ rows }, { jsonText }, { table }, { shortPath }] = await Promise.all([
-          import('../../categories.js'),
+          import('../../metadata/categories.js'),
           import('../values.js'),
           import('../table.js'),
           import('../short-path.js'),

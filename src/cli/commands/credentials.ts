@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { ImdsCredentials } from '../../credentials.js';
+import type { ImdsCredentials } from '../../credentials/provider.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import { oneOf } from '../option-values.js';

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../verdict.js';
+import type { Verdict } from '../../doctor/verdict.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import { clientOptions, withFlags } from '../global-options.js';
@@ -46,9 +46,9 @@ export const doctor: AddCommand = (program, run) => {
     .action(
       run(async ({ io, paint }, { json, v1Probe }: Options) => {
         const [{ diagnose }, { resolveSettings }, { Events }] = await Promise.all([
-          import('../../doctor.js'),
-          import('../../settings.js'),
-          import('../../events.js'),
+          import('../../doctor/diagnose.js'),
+          import('../../client/settings.js'),
+          import('../../client/events.js'),
         ]);
         const options = clientOptions(program, verboseLogger(io.stderr));
         const patient = {

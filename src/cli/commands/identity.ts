@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ImdsIdentityError } from '../../errors.js';
-import type { IdentityCertificate, IdentitySignatureKind, VerifiedIdentity } from '../../identity.js';
+import type { IdentityCertificate, IdentitySignatureKind, VerifiedIdentity } from '../../identity/verify.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import { codeOf, Failure, misuse } from '../failure.js';
@@ -46,7 +46,7 @@ export const identity: AddCommand = (program, run) => {
           else await writeServed(io.stdout, await imds.getBuffer(documentPath));
           return exitCodes.done;
         }
-        const { verifyIdentityDocument } = await import('../../identity.js');
+        const { verifyIdentityDocument } = await import('../../identity/verify.js');
         const [document, signature] = await Promise.all([
           imds.getBuffer(documentPath),
           imds.getBuffer(`dynamic/instance-identity/${kind}`),

@@ -29,8 +29,8 @@ export const list: AddCommand = (program, run) => {
       run(async ({ io, connect }, path: string | undefined, { recursive, json }: Options) => {
         const imds = await connect();
         const [{ categoryOf }, { absolutePath }, { jsonText }] = await Promise.all([
-          import('../../categories.js'),
-          import('../../path.js'),
+          import('../../metadata/categories.js'),
+          import('../../metadata/path.js'),
           import('../values.js'),
         ]);
         const kind = path === undefined ? 'directory' : categoryOf(absolutePath(path))?.kind;

@@ -1,4 +1,4 @@
-import type { NetworkInterface } from '../../network.js';
+import type { NetworkInterface } from '../../network/interfaces.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import type { Paint } from '../paint.js';

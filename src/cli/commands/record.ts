@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { Omission, Recording } from '../../record.js';
+import type { Omission, Recording } from '../../record/record.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodeOf, exitCodes } from '../exit-codes.js';
 import { codeOf, Failure, misuse } from '../failure.js';
@@ -41,7 +41,7 @@ export const record: AddCommand = (program, run) => {
         const file = stdout ? undefined : (out ?? usualFile);
         if (file !== undefined) await checkPlace(file, force);
         const imds = await connect();
-        const [{ record }, progress] = [await import('../../record.js'), progressOn(io.stderr)];
+        const [{ record }, progress] = [await import('../../record/record.js'), progressOn(io.stderr)];
         let recording: Recording;
         try {
           recording = await record(imds, { keep, signal, onValue: progress.show });

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { UserData, UserDataPart } from '../../user-data.js';
+import type { UserData, UserDataPart } from '../../user-data/decode.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import type { Paint } from '../paint.js';
@@ -39,7 +39,7 @@ export const userData: AddCommand = (program, run) => {
           return exitCodes.done;
         }
         const [{ decodeUserData }, { jsonText }] = await Promise.all([
-          import('../../user-data.js'),
+          import('../../user-data/decode.js'),
           import('../values.js'),
         ]);
         const decoded = await decodeUserData(raw);

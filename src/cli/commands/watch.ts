@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { Argument } from 'commander';
-import type { Logger } from '../../events.js';
-import { defaultKinds, type NoticeKind, noticeKinds } from '../../notices.js';
+import type { Logger } from '../../client/events.js';
+import { defaultKinds, type NoticeKind, noticeKinds } from '../../watch/notices.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import { Failure } from '../failure.js';

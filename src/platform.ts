@@ -1,0 +1,113 @@
+/**
+ * What kind of container a process is in: `kubernetes` for a pod, `ecs` and `fargate` for a task, `container` where no
+ * more is known, `none` on the machine itself.
+ */
+export type ContainerKind = 'none' | 'kubernetes' | 'ecs' | 'fargate' | 'docker' | 'podman' | 'container';
+
+/** Where this process runs, as far as can be told without a request. */
+export interface Platform {
+  /** Whether this machine is an EC2 instance. */
+  readonly onEc2: boolean;
+  /** What tells, in words, such as `board_asset_tag is an instance ID`. */
+  readonly why: string;
+  /** Whether the firmware names another maker, so that it is not EC2; false where it says nothing. */
+  readonly isElsewhere: boolean;
+  /** The instance ID, where the firmware tells it (Nitro). */
+  readonly instanceId?: string;
+  /** The kind of container. */
+  readonly container: ContainerKind;
+  /** Whether the process shares the machine's network: always outside a container, inside with host networking. */
+  readonly hasHostNetwork: boolean;
+  /** Whether this is the inside of a Nitro Enclave, which has no network. */
+  readonly isEnclave: boolean;
+  /** Whether this is the Windows Subsystem for Linux. */
+  readonly isWsl: boolean;
+}
+
+/** What platform is told from. */
+export interface Facts {
+  /** The text of a small file; undefined when it is not there or not readable. */
+  readonly read: (path: string) => string | undefined;
+  readonly exists: (path: string) => boolean;
+  /** Names of the network interfaces. */
+  readonly interfaces: () => readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** The facts of this machine. */
+export const machineFacts = (env: Facts['env'] = {}): Facts => ({
+  read(path) {
+    try {
+      return process.getBuiltinModule('node:fs').readFileSync(path, 'utf8').trim();
+    } catch {
+      return undefined;
+    }
+  },
+  // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
+  exists: (path) => process.getBuiltinModule('node:fs').existsSync(path),
+  interfaces: () => Object.keys(process.getBuiltinModule('node:os').networkInterfaces()),
+  env,
+});
+
+const dmi = '/sys/devices/virtual/dmi/id';
+
+/**
+ * Tells where this process runs from what the hypervisor, the kernel and the container runtime show of themselves,
+ * without a request and within a millisecond or so.
+ *
+ * @param facts what to go by; default the files of this machine, without its environment
+ * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
+ */
+export function platform(facts: Facts = machineFacts()): Platform {
+  const container = containerKind(facts);
+  return {
+    ...machine(facts),
+    container,
+    hasHostNetwork: container === 'none' || hasHardware(facts),
+    // The parent instance has /dev/nitro_enclaves instead.
+    isEnclave: facts.exists('/dev/nsm'),
+    isWsl: /microsoft/i.test(facts.read('/proc/sys/kernel/osrelease') ?? ''),
+  };
+}
+
+function machine({ read }: Facts): Pick<Platform, 'onEc2' | 'why' | 'isElsewhere' | 'instanceId'> {
+  const ec2 = (why: string) => ({ onEc2: true, why, isElsewhere: false });
+  const tag = read(`${dmi}/board_asset_tag`);
+  if (tag !== undefined && /^i-[0-9a-f]{8,17}$/.test(tag))
+    return { ...ec2('board_asset_tag is an instance ID'), instanceId: tag };
+  const vendors = ['sys_vendor', 'bios_vendor'].map((name) => ({ name, vendor: read(`${dmi}/${name}`) }));
+  const amazon = vendors.find(({ vendor }) => vendor === 'Amazon EC2');
+  if (amazon) return ec2(`${amazon.name} is Amazon EC2`);
+  if (read('/sys/hypervisor/uuid')?.startsWith('ec2')) return ec2('the hypervisor UUID begins with ec2');
+  // Xen instances show the maker `Xen`, as other clouds do, and may hide the UUID.
+  const other = vendors.find(({ vendor }) => vendor && vendor !== 'Xen');
+  if (other) return { onEc2: false, why: `${other.name} is ${other.vendor}`, isElsewhere: true };
+  return { onEc2: false, why: 'neither firmware nor hypervisor says so', isElsewhere: false };
+}
+
+function containerKind({ read, exists, env }: Facts): ContainerKind {
+  if (/fargate/i.test(env['AWS_EXECUTION_ENV'] ?? '')) return 'fargate';
+  if (env['ECS_CONTAINER_METADATA_URI_V4'] || env['ECS_CONTAINER_METADATA_URI']) return 'ecs';
+  if (env['KUBERNETES_SERVICE_HOST'] || exists('/var/run/secrets/kubernetes.io')) return 'kubernetes';
+  if (exists('/run/.containerenv')) return 'podman';
+  if (exists('/.dockerenv')) return 'docker';
+  // With version 2 of control groups a container sees `0::/` alone; what is mounted still names its runtime.
+  const traces = `${read('/proc/self/cgroup') ?? ''}\n${read('/proc/self/mountinfo') ?? ''}`;
+  if (/\/kubepods|\/kubelet\/pods\//.test(traces)) return 'kubernetes';
+  if (/\/libpod-/.test(traces)) return 'podman';
+  if (/\/docker[/-][0-9a-f]{12}|\/docker\/containers\//.test(traces)) return 'docker';
+  if (/\/containerd\/|\/lxc\//.test(read('/proc/self/cgroup') ?? '') || env['container']) return 'container';
+  return 'none';
+}
+
+/** A container with a network of its own has virtual interfaces only; those of hardware have a device behind them. */
+const hasHardware = ({ read, interfaces }: Facts): boolean =>
+  interfaces().some((name) => read(`/sys/class/net/${name}/device/uevent`) !== undefined);
+
+let known: Platform | undefined;
+
+/** As {@link platform}, found out once for the process, which does not move. */
+export function platformOnce(env: Facts['env']): Platform {
+  known ??= Object.freeze(platform(machineFacts(env)));
+  return known;
+}

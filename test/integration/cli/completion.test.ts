@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'mocha';
+import { shortPath } from '../../../src/cli/short-path.js';
+import { rows } from '../../../src/metadata/categories.js';
+import { commandNames, imds } from './harness.js';
+
+type Shell = 'bash' | 'zsh' | 'fish';
+
+const placement = [
+  'availability-zone',
+  'availability-zone-id',
+  'group-name',
+  'host-id',
+  'partition-number',
+  'region',
+].map((name) => `placement/${name}`);
+
+/** Words that were typed, the last of them perhaps in part, and what may become of the last. */
+const completions: readonly (readonly [words: readonly string[], expected: readonly string[]])[] = [
+  [['ge'], ['get']],
+  [['--endpoint', 'http://127.0.0.1:9', 'categ'], ['categories']],
+  [['get', 'pl'], ['placement/']],
+  [['get', 'placement/'], placement],
+  [['get', 'placement/avail'], placement.slice(0, 2)],
+  [['get', 'instance-id', 'user'], ['user-data']],
+  [['get', 'network/interfaces/'], ['network/interfaces/macs/']],
+  [['get', 'network/interfaces/macs/'], []],
+  [
+    ['get', '--timeout', '5', 'spot/'],
+    ['spot/instance-action', 'spot/termination-time'],
+  ],
+  [['get', '--timeout', ''], []],
+  [['get', '--js'], ['--json']],
+  [['list', 'network/'], ['network/interfaces/']],
+  [['list', 'placement/'], []],
+  [['list', '--rec'], ['--recursive']],
+  [['token', ''], []],
+  [['token', '--tt'], ['--ttl']],
+  [
+    ['--endpoint-mode', ''],
+    ['IPv4', 'IPv6'],
+  ],
+  [
+    ['emulate', '--http-tokens', ''],
+    ['optional', 'required'],
+  ],
+  [['emulate', '--http-put'], ['--http-put-response-hop-limit']],
+  [
+    ['completion', ''],
+    ['bash', 'fish', 'zsh'],
+  ],
+  [['help', 'compl'], ['completion']],
+];
+
+const isInstalled = (shell: Shell): boolean => spawnSync(shell, ['--version']).status === 0;
+
+function output(program: string, args: readonly string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
+  assert.deepEqual({ status, stderr, error }, { status: 0, stderr: '', error: undefined });
+  return stdout;
+}
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+describe('imds completion', () => {
+  let folder = '';
+  const script = (shell: Shell): string => join(folder, shell);
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'imds-completion-'));
+    for (const shell of ['bash', 'zsh', 'fish'] as const) {
+      const { code, stdout } = await imds('completion', shell);
+      assert.equal(code, 0);
+      writeFileSync(script(shell), stdout);
+    }
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** What bash would offer for each of several lines. */
+  function askBash(asked: readonly (readonly string[])[]): string[][] {
+    const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(' ');
+    const questions = asked.map(
+      (words) => `COMP_WORDS=(imds ${quoted(words)}); COMP_CWORD=${words.length}; _imds; echo "\${COMPREPLY[*]}"`,
+    );
+    const code = ['compopt() { COMPREPLY+=("(compopt $*)"); }', `source '${script('bash')}'`, ...questions].join('\n');
+    const answers = output('bash', ['--norc', '-c', code]).split('\n').slice(0, -1);
+    return answers.map((answer) => answer.split(' ').filter((word) => word !== ''));
+  }
+
+  describe('for bash', () => {
+    it('offers what fits, paths segment by segment', () => {
+      const answers = askBash(completions.map(([words]) => words));
+      for (const [index, [words, expected]] of completions.entries()) {
+        const offered = answers[index]?.join(' ').replace(' (compopt -o nospace)', '').split(' ').sort();
+        assert.deepEqual(offered, expected.length === 0 ? [''] : [...expected].sort(), words.join(' '));
+      }
+    });
+
+    it('puts no space after a directory, and one after a value', () => {
+      const [directory, value] = askBash([
+        ['get', 'pl'],
+        ['get', 'placement/reg'],
+      ]);
+      assert.deepEqual(directory, ['placement/', '(compopt', '-o', 'nospace)']);
+      assert.deepEqual(value, ['placement/region']);
+    });
+
+    it('offers all commands, and all options of each', async () => {
+      const [all, ...options] = askBash([[''], ...commandNames.map((name) => [name, '--'])]);
+      assert.deepEqual(all, [...commandNames, 'help']);
+      for (const [index, name] of commandNames.entries()) {
+        const { stdout } = await imds(name, '--help');
+        const flags = stdout.toString().match(/(?<=^ {2}(-\w, )?)--[\w-]+/gm);
+        assert.deepEqual(options[index]?.toSorted(), flags?.toSorted());
+      }
+    });
+
+    it('leads to every path that is the same on all instances', () => {
+      const paths = rows().map(({ category }) => shortPath(category.template).replace(/[^/]*\{.*$/, ''));
+      const known = [...new Set(paths)].filter((path) => path !== '');
+      const prefixes = known.map((path) => path.replace(/[^/]+\/?$/, ''));
+      const answers = askBash(prefixes.map((prefix) => ['get', prefix]));
+      for (const [index, path] of known.entries()) assert.ok(answers[index]?.includes(path), path);
+    });
+
+    it('offers programs after --', () => {
+      const [programs] = askBash([['emulate', '--hops', '1', '--', 'ech']]);
+      assert.ok(programs?.includes('echo'));
+    });
+  });
+
+  const fish = isInstalled('fish');
+  (fish ? it : it.skip)(`offers the same in fish${fish ? '' : ' (not tried: there is no fish here)'}`, () => {
+    for (const [words, expected] of completions) {
+      const code = `source '${script('fish')}'; complete -C 'imds ${words
+        .map((word) => word || '""')
+        .join(' ')
+        .replace(/""$/, '')}'`;
+      const offered = lines(output('fish', ['--no-config', '-c', code])).map((line) => line.replace(/\t.*/, ''));
+      assert.deepEqual(offered.sort(), [...expected].sort(), words.join(' '));
+    }
+  });
+
+  const zsh = isInstalled('zsh');
+  (zsh ? it : it.skip)(`is understood by zsh${zsh ? '' : ' (not tried: there is no zsh here)'}`, () => {
+    assert.equal(output('zsh', ['-f', '-n', script('zsh')]), '');
+    const code = `compdef() { print -r -- $*; }; source '${script('zsh')}'; print -rl -- $functions[(I)_imds*]`;
+    assert.deepEqual(lines(output('zsh', ['-f', '-c', code])).sort(), [
+      '_imds',
+      '_imds imds',
+      '_imds_directories',
+      '_imds_paths',
+    ]);
+  });
+});

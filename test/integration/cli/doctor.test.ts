@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'mocha';
+import type { Diagnosis } from '../../../src/doctor/diagnose.js';
+import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
+import { imds, listen, nobody, Terminal } from './harness.js';
+
+describe('imds doctor', () => {
+  let emulator: Emulator;
+  beforeEach(async () => {
+    emulator = await createEmulator();
+  });
+  afterEach(() => emulator.close());
+
+  const doctor = (terminal: Terminal, ...args: readonly string[]) =>
+    terminal.run('doctor', '--endpoint', emulator.url, ...args);
+
+  it('leaves with 0 when IMDSv2 works', async () => {
+    const { code, stdout, stderr } = await imds('doctor', '--endpoint', emulator.url);
+    assert.equal(code, 0);
+    assert.match(stdout.toString(), /^\n {2}this process -- http:[^\n]*\n\nhealthy\nIMDSv2 works/);
+    assert.equal(stderr, '');
+  });
+
+  it('leaves with the code of what it found, and prints the command that helps', async () => {
+    emulator.configure({ hops: 1 });
+    const { code, stdout } = await doctor(new Terminal());
+    assert.equal(code, 7);
+    const command = /^ {4}(aws ec2 [^\n]*) \\\n {6}([^\n]*)$/m.exec(stdout.toString());
+    assert.match(`${command?.[1]} ${command?.[2]}`, /--http-put-response-hop-limit 2 --http-endpoint enabled$/);
+  });
+
+  it('leaves with 4 when the endpoint is switched off, 3 when nothing listens', async () => {
+    emulator.configure({ httpEndpoint: 'disabled' });
+    assert.equal((await doctor(new Terminal())).code, 4);
+    assert.equal((await imds('doctor', '--endpoint', (await nobody()).url)).code, 3);
+  });
+
+  it('prints the diagnosis as JSON', async () => {
+    const { code, stdout } = await doctor(new Terminal(), '--json');
+    const diagnosis: Diagnosis = JSON.parse(stdout.toString());
+    assert.equal(code, 0);
+    assert.deepEqual(Object.keys(diagnosis), ['verdict', 'summary', 'path', 'findings', 'fix']);
+    for (const finding of diagnosis.findings) assert.deepEqual(Object.keys(finding), ['id', 'status', 'detail']);
+  });
+
+  const locales: readonly { env: Record<string, string>; line: string }[] = [
+    { env: {}, line: '--X--' },
+    { env: { LANG: 'C' }, line: '--X--' },
+    { env: { LANG: 'de_DE.UTF-8', LC_ALL: 'C' }, line: '--X--' },
+    { env: { LANG: 'C.UTF-8' }, line: '──╳──' },
+    { env: { LC_CTYPE: 'en_US.utf8' }, line: '──╳──' },
+  ];
+  for (const { env, line } of locales)
+    it(`draws with ${line} in the locale ${JSON.stringify(env)}`, async () => {
+      emulator.configure({ httpEndpoint: 'disabled' });
+      const { stdout } = await doctor(new Terminal({ env }));
+      assert.ok(stdout.toString().includes(line));
+      if (line === '--X--') assert.match(stdout.toString(), /^[\n\x20-\x7e]*$/);
+    });
+
+  it('fits into 80 columns, without colours, where there is no terminal', async () => {
+    emulator.configure({ hops: 1 });
+    const { stdout } = await doctor(new Terminal({ env: { LANG: 'C.UTF-8' } }));
+    const wide = stdout
+      .toString()
+      .split('\n')
+      .filter((line) => line.length > 80);
+    assert.deepEqual(wide, []);
+    assert.ok(!stdout.toString().includes('\x1b'));
+  });
+
+  it('draws a Unix socket that is not there, and the command that makes it', async () => {
+    const terminal = new Terminal({ env: { LANG: 'C.UTF-8' } });
+    const { code, stdout } = await terminal.run('doctor', '--endpoint', 'unix:/run/imds-absent/imds.sock');
+    const text = stdout.toString();
+    assert.equal(code, 3);
+    assert.match(text, /^\n {2}this process ──╳── Unix socket ── IMDS\n {17}↑ nothing gets through\n/);
+    assert.match(
+      text,
+      /\nNo connection to unix:\/run\/imds-absent\/imds.sock: there is no such socket\n\(ENOENT\)\.\n/,
+    );
+    assert.match(text, /\n {4}socat UNIX-LISTEN:\/run\/imds-absent\/imds.sock,\S*mode=660 \\\n {6}\S+:\S+\n/);
+    assert.ok(text.split('\n').every((line) => line.length <= 80));
+  });
+
+  it('fits into a narrow terminal, with colours', async () => {
+    emulator.configure({ hops: 1 });
+    const { stdout } = await doctor(new Terminal({ tty: true, columns: 60, env: { LANG: 'C.UTF-8' } }));
+    assert.ok(stdout.toString().includes('\x1b[1m'));
+  });
+
+  it('never asks without a token when told so', async () => {
+    const silent = await listen(() => {});
+    const { code, stderr } = await imds('doctor', '--endpoint', silent.url, '--no-v1-probe');
+    await silent.close();
+    assert.equal(code, 6);
+    assert.equal(stderr, '');
+  });
+
+  it('says on standard error that it asks without a token', async () => {
+    const silent = await listen(() => {});
+    const { stderr } = await imds('doctor', '--endpoint', silent.url);
+    await silent.close();
+    assert.match(stderr, /^imds: nothing else tells, so .* is read once without a token\n$/);
+  });
+
+  it('ends on Ctrl-C', async () => {
+    const silent = await listen(() => {});
+    const terminal = new Terminal();
+    const running = terminal.run('doctor', '--endpoint', silent.url);
+    setTimeout(() => terminal.signals.emit('SIGINT'), 100);
+    assert.equal((await running).code, 130);
+    await silent.close();
+  });
+});

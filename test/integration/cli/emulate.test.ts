@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { scenarios } from '../../../src/emulator/index.js';
+import { type Outcome, start, Terminal } from './harness.js';
+
+/** Runs `imds emulate` in this process until `use` is done with it, and gives what it wrote. */
+async function emulating(
+  args: readonly string[],
+  use: (url: string, terminal: Terminal) => Promise<void> = async () => {},
+  given: ConstructorParameters<typeof Terminal>[0] = {},
+): Promise<Outcome> {
+  const terminal = new Terminal(given);
+  const outcome = terminal.run('emulate', '--port', '0', ...args);
+  const [, url = ''] = await written(terminal, /(http:\/\/127\.0\.0\.1:\d+)/);
+  try {
+    await use(url, terminal);
+  } finally {
+    terminal.signals.emit('SIGTERM');
+  }
+  return await outcome;
+}
+
+/** Waits until standard output or standard error holds something. */
+async function written(terminal: Terminal, pattern: RegExp): Promise<RegExpExecArray> {
+  for (;;) {
+    const found = pattern.exec(Buffer.concat([...terminal.stdoutChunks, ...terminal.stderrChunks]).toString());
+    if (found) return found;
+    await turn();
+  }
+}
+
+const read = async (url: string, path: string, headers: Record<string, string> = {}): Promise<Response> => {
+  const response = await fetch(`${url}/latest/meta-data/${path}`, { headers });
+  await response.arrayBuffer();
+  return response;
+};
+
+const token = async (url: string): Promise<string> => {
+  const headers = { 'X-aws-ec2-metadata-token-ttl-seconds': '60' };
+  return await (await fetch(`${url}/latest/api/token`, { method: 'PUT', headers })).text();
+};
+
+const esc = '\x1b';
+
+/** Lines without the time that each begins with. */
+const untimed = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => /^\d\d:/.test(line))
+    .map((line) => line.replace(/^\d\d:\d\d:\d\d {2}/, ''));
+
+describe('imds emulate', () => {
+  describe('tells what it is asked', () => {
+    it('in a line each, with the IMDS version and why something was refused', async () => {
+      const { stderr, stdout, code } = await emulating(['--http-tokens', 'required'], async (url) => {
+        await read(url, 'instance-id', { 'X-aws-ec2-metadata-token': await token(url) });
+        await read(url, 'instance-id');
+        await read(url, 'instance-id', { 'X-aws-ec2-metadata-token': 'made-up' });
+        await read(url, 'no-such-thing', { 'X-aws-ec2-metadata-token': await token(url) });
+      });
+      assert.equal(code, 0);
+      assert.match(stdout.toString(), /^export AWS_EC2_METADATA_SERVICE_ENDPOINT=http:\S+\/\n$/);
+      assert.deepEqual(untimed(stderr), [
+        'v2  PUT  200  /latest/api/token',
+        'v2  GET  200  /latest/meta-data/instance-id',
+        'v1  GET  401  /latest/meta-data/instance-id  refused: no session token, and HttpTokens is required',
+        'v2  GET  401  /latest/meta-data/instance-id  refused: not a session token of this instance, or voided',
+        'v2  PUT  200  /latest/api/token',
+        'v2  GET  404  /latest/meta-data/no-such-thing  not there',
+      ]);
+      assert.match(stderr, /imds: requests: IMDSv2 5, IMDSv1 1, refused or unanswered 2\n$/);
+      assert.ok(!stderr.includes(esc));
+    });
+
+    it('a token reply that got lost included, and no token ever', async () => {
+      let given = '';
+      const { stderr } = await emulating([], async (url) => {
+        given = await token(url);
+        await read(url, 'mac', { 'X-aws-ec2-metadata-token': given });
+      });
+      assert.ok(given.length > 40);
+      assert.ok(!stderr.includes(given));
+
+      const lost = await emulating(['--hops', '1'], async (url, terminal) => {
+        const abort = new AbortController();
+        const asked = fetch(`${url}/latest/api/token`, { method: 'PUT', signal: abort.signal });
+        await written(terminal, /api\/token/);
+        abort.abort();
+        await assert.rejects(asked);
+      });
+      assert.deepEqual(untimed(lost.stderr), [
+        'v2  PUT   -   /latest/api/token  no reply: it died on its way (HttpPutResponseHopLimit)',
+      ]);
+    });
+
+    it('with a count below it at a terminal, IMDSv1 and refusals in colour', async () => {
+      const { stderr } = await emulating(['--http-tokens', 'required'], async (url) => void (await read(url, 'mac')), {
+        tty: true,
+        columns: 40,
+      });
+      const shown = stderr.replaceAll(esc, '<ESC>').replaceAll('\r', '<CR>');
+      const [, count = ''] =
+        /<CR><ESC>\[K[\d:]{8} {2}<ESC>\[1mv1<ESC>\[22m {2}GET {2}401 {2}\S+<ESC>\[31m {2}refused: .*<ESC>\[39m\n<ESC>\[1m(.*)<ESC>\[22m<CR><ESC>\[K/.exec(
+          shown,
+        ) ?? [];
+      assert.ok(count.length === 39 && 'IMDSv2 0, IMDSv1 1, refused or unanswered 1'.startsWith(count));
+    });
+
+    it('counting what a fault refused', async () => {
+      const scenario = { faults: [{ kind: 'status', status: 503, times: 2 }] };
+      const { stderr } = await emulating(
+        ['--scenario', '-'],
+        async (url) => {
+          for (let reads = 0; reads < 3; reads += 1) await read(url, 'mac');
+        },
+        { stdin: JSON.stringify(scenario) },
+      );
+      assert.deepEqual(untimed(stderr), [
+        'v1  GET  503  /latest/meta-data/mac  fault: status',
+        'v1  GET  503  /latest/meta-data/mac  fault: status',
+        'v1  GET  200  /latest/meta-data/mac',
+      ]);
+      assert.match(stderr, /IMDSv1 3, refused or unanswered 2\n$/);
+    });
+
+    it('and what is no request at all, as one of no version', async () => {
+      const { stderr } = await emulating([], async (url, terminal) => {
+        const socket = connect(Number(new URL(url).port), '127.0.0.1');
+        socket.end('rubbish\r\n\r\n').resume();
+        await written(terminal, /not HTTP/);
+      });
+      assert.deepEqual(untimed(stderr), ['--       400    refused: not HTTP']);
+      assert.match(stderr, /IMDSv2 0, IMDSv1 0, refused or unanswered 1\n$/);
+    });
+
+    it('without any of that at a terminal that is dumb', async () => {
+      const given = { tty: true, env: { TERM: 'dumb' } };
+      const { stderr } = await emulating([], async (url) => void (await read(url, 'mac')), given);
+      assert.ok(!stderr.includes(esc) && !stderr.includes('\r'));
+    });
+
+    it('and lets a path do nothing to the terminal', async () => {
+      const { stderr } = await emulating([], async (url) => void (await fetch(`${url}/latest/%1b[2J`)));
+      assert.match(stderr, /GET {2}\d{3} {2}\/latest\/%1b\[2J/);
+    });
+
+    it('as JSON, an object a line', async () => {
+      const { stdout, stderr } = await emulating(['--json', '--http-tokens', 'required'], async (url) => {
+        await read(url, 'mac', { 'X-aws-ec2-metadata-token': await token(url) });
+        await read(url, 'mac');
+      });
+      const [started, ...requests] = stdout
+        .toString()
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      assert.equal(started.type, 'started');
+      assert.equal(started.env.AWS_EC2_METADATA_SERVICE_ENDPOINT, `${started.url}/`);
+      assert.equal(started.options.httpTokens, 'required');
+      assert.deepEqual(
+        requests.map(({ time, ...rest }) => [Number.isFinite(Date.parse(time)), rest]),
+        [
+          [true, { type: 'request', method: 'PUT', path: '/latest/api/token', version: 2, status: 200 }],
+          [true, { type: 'request', method: 'GET', path: '/latest/meta-data/mac', version: 2, status: 200 }],
+          [
+            true,
+            {
+              type: 'request',
+              method: 'GET',
+              path: '/latest/meta-data/mac',
+              version: 1,
+              status: 401,
+              reason: 'v1 off',
+            },
+          ],
+        ],
+      );
+      assert.equal(stderr, '');
+    });
+
+    it('until nobody reads that any more', async () => {
+      const child = start(['emulate', '--port', '0', '--json']);
+      assert.ok(child.stdout);
+      const [chunk] = await once(child.stdout, 'data');
+      const { url } = JSON.parse(String(chunk));
+      child.stdout.destroy();
+      const left = once(child, 'exit');
+      await fetch(`${url}/latest/`);
+      assert.deepEqual(await left, [0, null]);
+    });
+  });
+
+  describe('--scenario', () => {
+    let folder: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'imds-scenario-'));
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    const scenario = {
+      description: 'an instance of our own',
+      base: 'empty',
+      options: { httpTokens: 'required' },
+      tree: { 'instance-id': 'i-0fedcba9876543210' },
+      timeline: [{ at: '+1h', event: 'set', path: 'instance-id', value: 'i-later' }],
+    };
+    const id = async (url: string): Promise<string> => {
+      const headers = { 'X-aws-ec2-metadata-token': await token(url) };
+      return await (await fetch(`${url}/latest/meta-data/instance-id`, { headers })).text();
+    };
+
+    it('plays a ready one, at the speed asked for, and tells what happens', async () => {
+      const args = ['--scenario', 'spot-interruption', '--speed', '10000'];
+      const { stderr } = await emulating(args, async (_url, terminal) => void (await written(terminal, /is gone/)));
+      assert.deepEqual(
+        untimed(stderr).map((line) => line.replace(/\d{4}-\S+Z/, 'TIME')),
+        [
+          'rebalance: a rebalance is recommended',
+          'spot-interruption: terminate at TIME is announced',
+          'spot-interruption: the instance is gone',
+        ],
+      );
+    });
+
+    it('tells them in JSON, too', async () => {
+      const args = ['--scenario', 'rebalance', '--speed', '10000', '--json'];
+      const { stdout } = await emulating(args, async (_url, terminal) => void (await written(terminal, /rebalance/)));
+      const [, event] = stdout.toString().trimEnd().split('\n');
+      const { time, ...rest } = JSON.parse(event ?? '');
+      assert.ok(Date.parse(time) > Date.now() + 20_000);
+      assert.deepEqual(rest, { type: 'event', event: 'rebalance', detail: 'a rebalance is recommended' });
+    });
+
+    it('plays one from a file, and one from standard input', async () => {
+      const file = join(folder, 'host.json');
+      writeFileSync(file, JSON.stringify(scenario));
+      await emulating(['--scenario', file], async (url) => {
+        assert.equal(await id(url), 'i-0fedcba9876543210');
+        assert.equal((await read(url, 'instance-id')).status, 401);
+      });
+      const stdin = JSON.stringify(scenario);
+      await emulating(['--scenario', '-'], async (url) => assert.equal(await id(url), 'i-0fedcba9876543210'), {
+        stdin,
+      });
+    });
+
+    it('gives way to the options beside it', async () => {
+      await emulating(['--scenario', 'eks-node', '--http-tokens', 'optional', '--hops', '0'], async (url) => {
+        assert.equal((await read(url, 'instance-id')).status, 200);
+      });
+    });
+
+    for (const [what, text, message] of [
+      ['is no JSON', '{', /a scenario must be JSON/],
+      ['is a list', '[]', /a scenario must be an object/],
+      ['has a field of no scenario', '{"trees": {}}', /trees is not known here; known are .*tree/],
+      [
+        'has an event of no kind',
+        '{"timeline": [{"at": "1s", "event": "spot"}]}',
+        /timeline\[0\]\.event must be .*not 'spot'/,
+      ],
+      ['has an event at no time', '{"timeline": [{"at": "soon", "event": "rebalance"}]}', /timeline\[0\]\.at must be/],
+      ['has a fault without a status', '{"faults": [{"kind": "status"}]}', /faults\[0\]\.status is missing/],
+      ['has an option out of range', '{"options": {"hops": 65}}', /options\.hops must be a whole number from 0 to 64/],
+    ] as const) {
+      it(`refuses a file that ${what}, with the place and the reason`, async () => {
+        const file = join(folder, 'wrong.json');
+        writeFileSync(file, text);
+        const { code, stdout, stderr } = await new Terminal().run('emulate', '--scenario', file);
+        assert.deepEqual({ code, stdout: stdout.toString() }, { code: 2, stdout: '' });
+        assert.ok(stderr.startsWith(`imds: --scenario ${file}: `), stderr);
+        assert.match(stderr, message);
+      });
+    }
+
+    it('suggests the nearest name for one that there is not', async () => {
+      const { code, stderr } = await new Terminal().run('emulate', '--scenario', 'spot-interuption');
+      assert.equal(code, 2);
+      assert.equal(
+        stderr,
+        'imds: --scenario spot-interuption: there is neither a scenario nor a file of this name\n' +
+          'hint: did you mean spot-interruption? imds emulate --list shows all\n',
+      );
+    });
+
+    it('says why a file cannot be read', async () => {
+      const { code, stderr } = await new Terminal().run('emulate', '--scenario', folder);
+      assert.deepEqual([code, stderr], [2, `imds: --scenario ${folder} cannot be read: EISDIR\n`]);
+    });
+  });
+
+  describe('--list', () => {
+    it('has a line for each scenario', async () => {
+      const { code, stdout } = await new Terminal().run('emulate', '--list');
+      const [heading, ...lines] = stdout.toString().trimEnd().split('\n');
+      assert.equal(code, 0);
+      assert.match(heading ?? '', /^SCENARIO +WHAT HAPPENS$/);
+      assert.deepEqual(
+        lines.map((line) => line.split(/ {2,}/)),
+        Object.entries(scenarios).map(([name, { description }]) => [name, description]),
+      );
+    });
+
+    it('has them as JSON', async () => {
+      const { stdout } = await new Terminal().run('emulate', '--list', '--json');
+      assert.deepEqual(
+        JSON.parse(stdout.toString()).map(({ name }: { name: string }) => name),
+        Object.keys(scenarios),
+      );
+    });
+  });
+
+  it('keeps standard output for the command beside it', async () => {
+    const { code, stderr } = await new Terminal().run('emulate', '--json', '--', 'true');
+    assert.deepEqual([code, stderr], [2, 'imds: --json and a command would both write to standard output\n']);
+  });
+
+  it('takes no speed that is none', async () => {
+    const { code, stderr } = await new Terminal().run('emulate', '--speed', 'fast');
+    assert.deepEqual([code, stderr], [2, 'imds: --speed fast: expected a number, 0.001 to 1000000\n']);
+  });
+});

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'mocha';
+import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
+import {
+  detachedSignature,
+  forms,
+  identityDocument,
+  lines,
+  pem,
+  signedMessage,
+  signer,
+} from '../../support/signed-data.js';
+import { imds } from './harness.js';
+
+describe('imds identity', () => {
+  const document = identityDocument({ pendingTime: '2026-01-02T03:04:05Z' });
+  const [form] = forms;
+  let emulator: Emulator;
+  let folder: string;
+  let rsa2048: string;
+  let rsa1024: string;
+  before(async () => {
+    assert.ok(form);
+    folder = mkdtempSync(join(tmpdir(), 'imds-identity-'));
+    rsa2048 = join(folder, 'rsa2048.pem');
+    rsa1024 = join(folder, 'rsa1024.pem');
+    for (const [file, kind] of [
+      [rsa2048, 'rsa2048'],
+      [rsa1024, 'rsa1024'],
+    ] as const)
+      writeFileSync(file, pem('PUBLIC KEY', signer(kind).publicKey.export({ type: 'spki', format: 'der' })));
+    emulator = await createEmulator({
+      httpTokens: 'required',
+      tree: {
+        'dynamic/instance-identity/document': document,
+        'dynamic/instance-identity/rsa2048': lines(signedMessage(document, form)),
+        'dynamic/instance-identity/signature': lines(detachedSignature(document)),
+      },
+    });
+  });
+  after(async () => {
+    rmSync(folder, { recursive: true });
+    await emulator.close();
+  });
+  const run = (...args: readonly string[]) => imds('identity', '--endpoint', emulator.url, ...args);
+
+  it('prints the document, byte for byte', async () => {
+    const { code, stdout, stderr } = await run();
+    assert.equal(stdout.toString(), document);
+    assert.deepEqual([code, stderr], [0, '']);
+  });
+
+  it('prints it as JSON that other tools can read', async () => {
+    const { code, stdout } = await run('--json');
+    assert.deepEqual(JSON.parse(stdout.toString()), JSON.parse(document));
+    assert.equal(code, 0);
+  });
+
+  for (const kind of ['rsa2048', 'signature'] as const)
+    it(`prints the verdict for the signature of kind ${kind}`, async () => {
+      const certificate = kind === 'rsa2048' ? rsa2048 : rsa1024;
+      const { code, stdout, stderr } = await run('--verify', '--kind', kind, '--certificate', certificate);
+      assert.equal(stderr, '');
+      assert.match(stdout.toString(), /^verdict {3}the signature holds$/m);
+      assert.match(stdout.toString(), new RegExp(`^kind {6}${kind}$`, 'm'));
+      for (const line of [/^region {4}us-east-1$/m, /^account {3}123456789012$/m, /^instance {2}i-/m])
+        assert.match(stdout.toString(), line);
+      assert.match(stdout.toString(), /^age {7}\d+ d \d+ h \(launched or started 2026-01-02T03:04:05Z\)$/m);
+      assert.equal(code, 0);
+    });
+
+  it('gives the verdict as JSON', async () => {
+    const { stdout } = await run('--verify', '--json', '--certificate', rsa2048);
+    const verdict: unknown = JSON.parse(stdout.toString());
+    assert.ok(typeof verdict === 'object' && verdict !== null && 'document' in verdict && 'verified' in verdict);
+    assert.equal(verdict.verified, true);
+    assert.deepEqual(verdict.document, JSON.parse(document));
+  });
+
+  it('leaves with 8 where the signature does not hold with the key of AWS', async () => {
+    const { code, stdout, stderr } = await run('--verify');
+    assert.deepEqual([code, stdout.toString()], [8, '']);
+    assert.match(stderr, /rsa2048 signature does not hold with the key for region us-east-1/);
+    assert.match(stderr, /hint: AWS did not sign this document\. That of an emulator is signed by nobody/);
+  });
+
+  it('refuses a kind it does not know and a certificate that it cannot read, with 2', async () => {
+    const unknown = await run('--verify', '--kind', 'dsa2048');
+    assert.deepEqual([unknown.code, unknown.stdout.toString()], [2, '']);
+    assert.match(unknown.stderr, /--kind dsa2048: expected rsa2048, pkcs7 or signature/);
+    const unreadable = await run('--verify', '--certificate', join(folder, 'absent.pem'));
+    assert.equal(unreadable.code, 2);
+    assert.match(unreadable.stderr, /--certificate .*absent\.pem: cannot be read \(ENOENT\)/);
+  });
+});

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
+import { Imds, type ImdsOptions } from '../../../src/index.js';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
+const roles = 'iam/security-credentials';
+const role = `${roles}/example-role`;
+const token = '/latest/api/token';
+const below = (path: string): string => `/latest/meta-data/${path}`;
+
+describe('role credentials of an instance', () => {
+  /** The time on the instance, and in the client's own clock. */
+  let time = launch;
+  let emulator: Emulator;
+  let imds: Imds;
+  /** How many requests `takePaths` has given. */
+  let taken = 0;
+  beforeEach(async () => {
+    time = launch;
+    taken = 0;
+    emulator = await createEmulator({ httpTokens: 'required', now: () => time });
+    imds = client();
+  });
+  afterEach(async () => {
+    imds.close();
+    await emulator.close();
+  });
+
+  const client = (options: ImdsOptions = {}): Imds =>
+    new Imds({ endpoint: emulator.url, now: () => time - launch, ...options });
+
+  /** The paths asked for since the last time. */
+  function takePaths(): string[] {
+    const paths = emulator.requests.slice(taken).map(({ path }) => path);
+    taken = emulator.requests.length;
+    return paths;
+  }
+
+  const key = async (): Promise<string> => (await imds.credentials()).accessKeyId;
+
+  it('take a token, a listing and a document', async () => {
+    const { accessKeyId, secretAccessKey, sessionToken, expiration, ...rest } = await imds.credentials();
+    assert.match(accessKeyId, /^ASIA/);
+    assert.match(secretAccessKey, /^wJalr/);
+    assert.match(sessionToken, /^FAKE\+SESSION\+TOKEN/);
+    assert.equal(expiration.getTime(), launch + 6 * hour);
+    assert.deepEqual(rest, {});
+    assert.deepEqual(takePaths(), [token, below(`${roles}/`), below(role)]);
+  });
+
+  it('take no more for a thousand who ask at once, and nothing afterwards', async () => {
+    const provide = imds.credentialProvider();
+    const asking = Array.from({ length: 1000 }, (_, index) => (index % 2 ? imds.credentials() : provide()));
+    const keys = (await Promise.all(asking)).map(({ accessKeyId }) => accessKeyId);
+    assert.equal(new Set(keys).size, 1);
+    assert.equal(takePaths().length, 3);
+    await key();
+    await provide();
+    assert.deepEqual(takePaths(), []);
+  });
+
+  it('take one request less when the role is named, and one more with the account ID', async () => {
+    const named = client({ roleName: 'example-role' });
+    assert.equal((await named.credentials({ accountId: true })).accountId, '123456789012');
+    assert.deepEqual(takePaths(), [token, below(role), below('identity-credentials/ec2/info')]);
+    await named.credentials({ accountId: true });
+    assert.deepEqual(takePaths(), []);
+    named.close();
+  });
+
+  it('have the account ID of the identity document where there is no other', async () => {
+    emulator.remove('identity-credentials');
+    assert.equal((await imds.credentials({ accountId: true })).accountId, '123456789012');
+  });
+
+  it('are renewed behind the callers, with one request', async () => {
+    const first = await key();
+    time = launch + 6 * hour - 5 * minute;
+    takePaths();
+    assert.equal(await key(), first);
+    while ((await key()) === first) await sleep(1);
+    // The emulator's tokens live by the same clock, and this one has seconds left.
+    assert.deepEqual(takePaths(), [below(role)]);
+    assert.equal((await imds.credentials()).expiration.getTime(), time + 6 * hour);
+  });
+
+  it('are renewed before the caller when they have ended, as after a hibernation', async () => {
+    const first = await key();
+    time = launch + 12 * hour;
+    assert.notEqual(await key(), first);
+    assert.ok((await imds.credentials()).expiration.getTime() > time);
+  });
+
+  it('are those set anew, as soon as a caller asks for fresh ones', async () => {
+    await key();
+    emulator.set(role, document('ASIANEW', launch + hour));
+    assert.notEqual(await key(), 'ASIANEW');
+    assert.equal((await imds.credentials({ fresh: true })).accessKeyId, 'ASIANEW');
+    assert.equal(await key(), 'ASIANEW');
+  });
+
+  it('are there as soon as a profile is attached, be it while the first caller waits', async () => {
+    emulator.remove('iam');
+    const waiting = key();
+    while (emulator.requests.length < 3) await sleep(5);
+    emulator.set(role, document('ASIALATE', launch + hour));
+    assert.equal(await waiting, 'ASIALATE');
+  });
+
+  it('are missing without a profile, in seconds at first and at once from then on', async () => {
+    emulator.remove('iam');
+    const missing = { name: 'ImdsCredentialsError', code: 'ERR_IMDS_CREDENTIALS', reason: 'no-role' };
+    await assert.rejects(key(), missing);
+    takePaths();
+    await assert.rejects(key(), missing);
+    assert.deepEqual(takePaths(), [below(`${roles}/`), below('iam/info')]);
+    emulator.set(role, document('ASIALATE', launch + hour));
+    assert.equal(await key(), 'ASIALATE');
+  });
+
+  it("fail with AWS's own words when EC2 may not assume the role", async () => {
+    const said = { Code: 'AssumeRoleUnauthorizedAccess', Message: 'EC2 cannot assume the role example-role.' };
+    emulator.set(role, JSON.stringify(said));
+    await assert.rejects(key(), {
+      code: 'ERR_IMDS_CREDENTIALS',
+      reason: 'not-success',
+      serviceCode: said.Code,
+      message: `there are no credentials for the role example-role: ${said.Code}: ${said.Message}`,
+    });
+  });
+
+  it('last to their end when the role is taken away, and no longer', async () => {
+    const first = await key();
+    emulator.remove('iam');
+    const missing = { code: 'ERR_IMDS_CREDENTIALS', reason: 'no-role' };
+    time = launch + 6 * hour - 2 * minute;
+    await assert.rejects(imds.credentials({ fresh: true }), missing);
+    assert.equal(await key(), first);
+    time = launch + 6 * hour;
+    await assert.rejects(key(), missing);
+  });
+
+  it('are used past their end while the service has the same, unless that is switched off', async () => {
+    const strict = client({ staticStability: false });
+    emulator.set(role, document('ASIAOLD', launch + hour));
+    assert.equal(await key(), 'ASIAOLD');
+    assert.equal((await strict.credentials()).accessKeyId, 'ASIAOLD');
+    time = launch + 2 * hour;
+    const { accessKeyId, expiration } = await imds.credentials();
+    assert.equal(accessKeyId, 'ASIAOLD');
+    assert.ok(expiration.getTime() >= time + 5 * minute - 1000 && expiration.getTime() <= time + 15 * minute);
+    await assert.rejects(strict.credentials(), { code: 'ERR_IMDS_CREDENTIALS', reason: 'expired' });
+    strict.close();
+  });
+
+  it('are as good on an instance whose clock is years off, which the Date header tells', async () => {
+    const strict = client({ staticStability: false });
+    time = Date.UTC(2031, 0, 1);
+    emulator.set(role, document('ASIA2031', time + hour));
+    const { accessKeyId, expiration } = await strict.credentials();
+    assert.equal(accessKeyId, 'ASIA2031');
+    assert.equal(expiration.getTime(), time + hour);
+    // For clients of the SDK, which compare it with the clock of the machine.
+    const provided = (await strict.credentialProvider()()).expiration.getTime();
+    assert.ok(provided > Date.now() + 40 * minute && provided <= Date.now() + hour);
+    strict.close();
+  });
+
+  it('leave no trace in what is logged or shown', async () => {
+    const log: unknown[] = [];
+    const record = (...entry: unknown[]): void => {
+      log.push(entry);
+    };
+    const talkative = client({ logger: { debug: record, info: record, warn: record, error: record } });
+    const credentials = await talkative.credentials();
+    await talkative.credentials({ fresh: true });
+    const shown = inspect([log, talkative, credentials], { depth: 20, showHidden: true });
+    assert.match(shown, /imds credentials/);
+    assert.ok(!shown.includes(credentials.secretAccessKey));
+    assert.ok(!shown.includes(credentials.sessionToken));
+    talkative.close();
+  });
+
+  it('are not given by a client that was closed', async () => {
+    const provide = imds.credentialProvider();
+    await provide();
+    imds.close();
+    await assert.rejects(key(), { code: 'ERR_IMDS_CLOSED' });
+    await assert.rejects(provide(), { code: 'ERR_IMDS_CLOSED' });
+  });
+
+  const document = (accessKeyId: string, endsAt: number): string =>
+    JSON.stringify({
+      Code: 'Success',
+      AccessKeyId: accessKeyId,
+      SecretAccessKey: 'secret',
+      Token: 'token',
+      Expiration: new Date(endsAt).toISOString(),
+    });
+});

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { ListBucketsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
+import { Imds } from '../../../src/index.js';
+import { createSigV4Server, type KnownCredentials, type SigV4Server } from './sigv4-server.js';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
+const role = 'iam/security-credentials/example-role';
+
+/** Sets live six hours, and the next comes five minutes before the end of the one before. */
+const spacing = 6 * hour - 5 * minute;
+const startOf = (serial: number): number => launch + serial * spacing;
+const accessKeyOf = (serial: number): string => `ASIAEXAMPLE${serial}`;
+
+/** What a set is, for who issued it and for who checks what it signed. */
+function issued(serial: number): KnownCredentials {
+  return {
+    secretAccessKey: `secret/access+key/${serial}`,
+    sessionToken: `session+token/${serial}==`,
+    endsAt: startOf(serial) + 6 * hour,
+  };
+}
+
+function documentAt(now: Date): string {
+  const serial = Math.floor((now.getTime() - launch) / spacing);
+  const { secretAccessKey, sessionToken, endsAt } = issued(serial);
+  return JSON.stringify({
+    Code: 'Success',
+    LastUpdated: new Date(startOf(serial)).toISOString(),
+    Type: 'AWS-HMAC',
+    AccessKeyId: accessKeyOf(serial),
+    SecretAccessKey: secretAccessKey,
+    Token: sessionToken,
+    Expiration: new Date(endsAt).toISOString(),
+  });
+}
+
+describe("role credentials in the hands of AWS's own clients", function () {
+  // Their packages take a while to load.
+  this.timeout(20_000);
+  const realNow = Date.now;
+  let time = launch;
+  let emulator: Emulator;
+  let service: SigV4Server;
+  let imds: Imds;
+
+  beforeEach(async () => {
+    time = launch;
+    // The clients read the clock of the machine: all of it moves.
+    Date.now = () => time;
+    const now = () => Date.now();
+    emulator = await createEmulator({ now, httpTokens: 'required', tree: { [role]: documentAt } });
+    service = await createSigV4Server((accessKeyId) => {
+      const serial = /^ASIAEXAMPLE(\d+)$/.exec(accessKeyId)?.[1];
+      return serial === undefined ? undefined : issued(Number(serial));
+    }, now);
+    imds = new Imds({ endpoint: emulator.url, now: () => Date.now() - launch });
+  });
+  afterEach(async () => {
+    Date.now = realNow;
+    imds.close();
+    await service[Symbol.asyncDispose]();
+    await emulator.close();
+  });
+
+  const settings = () => ({ endpoint: service.url, region: 'us-east-1', maxAttempts: 1 });
+  const documentsRead = () => emulator.requests.filter(({ path }) => path.endsWith(role)).length;
+
+  it('sign what S3 and STS accept, for days and across rotations', async () => {
+    const credentials = imds.credentialProvider();
+    const s3 = new S3Client({ ...settings(), forcePathStyle: true, credentials });
+    const sts = new STSClient({ ...settings(), credentials });
+    for (; time < startOf(4); time += 7 * minute) {
+      const { Buckets } = await s3.send(new ListBucketsCommand({}));
+      assert.deepEqual(Buckets, [{ Name: 'example' }]);
+      const { Account } = await sts.send(new GetCallerIdentityCommand({}));
+      assert.equal(Account, '123456789012');
+    }
+    assert.deepEqual(service.refused, []);
+    const used = [...new Set(service.accepted)];
+    assert.deepEqual(used, [0, 1, 2, 3].map(accessKeyOf));
+    // Those of a rotation, and a few that came too early for it.
+    assert.ok(documentsRead() < 4 * 5, `${documentsRead()} documents were read for 4 sets`);
+    s3.destroy();
+    sts.destroy();
+  });
+
+  it('are taken as an object too, on which clients make notes', async () => {
+    const s3 = new S3Client({ ...settings(), forcePathStyle: true, credentials: await imds.credentials() });
+    await s3.send(new PutObjectCommand({ Bucket: 'example', Key: 'a key/of ümlauts', Body: 'text' }));
+    assert.deepEqual(service.accepted, [accessKeyOf(0)]);
+    s3.destroy();
+  });
+
+  it('are asked for once by however many clients that start together', async () => {
+    const credentials = imds.credentialProvider();
+    const clients = Array.from({ length: 50 }, () => new STSClient({ ...settings(), credentials }));
+    const resolved = await Promise.all(clients.map((client) => client.config.credentials()));
+    assert.deepEqual(new Set(resolved.map(({ accessKeyId }) => accessKeyId)), new Set([accessKeyOf(0)]));
+    assert.equal(emulator.requests.length, 3);
+    for (const client of clients) client.destroy();
+  });
+
+  it('hand the account ID to clients when it is asked for', async () => {
+    const sts = new STSClient({ ...settings(), credentials: imds.credentialProvider({ accountId: true }) });
+    const { accountId } = await sts.config.credentials();
+    assert.equal(accountId, '123456789012');
+    sts.destroy();
+  });
+
+  it('come anew from a provider that a client presses', async () => {
+    const sts = new STSClient({ ...settings(), credentials: imds.credentialProvider() });
+    await sts.config.credentials();
+    await sts.config.credentials();
+    assert.equal(documentsRead(), 1);
+    await sts.config.credentials({ forceRefresh: true });
+    assert.equal(documentsRead(), 2);
+    sts.destroy();
+  });
+
+  const forgeries: readonly { readonly title: string; readonly change: object; readonly fault: string }[] = [
+    { title: 'another secret', change: { secretAccessKey: 'guessed' }, fault: 'SignatureDoesNotMatch' },
+    { title: 'no session token', change: { sessionToken: undefined }, fault: 'InvalidToken' },
+    { title: 'an unknown access key', change: { accessKeyId: 'AKIAGUESSED' }, fault: 'InvalidAccessKeyId' },
+  ];
+  for (const { title, change, fault } of forgeries) {
+    it(`are told from a forgery with ${title} by the service of these tests`, async () => {
+      const credentials = { ...(await imds.credentials()), ...change };
+      const sts = new STSClient({ ...settings(), credentials });
+      await assert.rejects(sts.send(new GetCallerIdentityCommand({})));
+      assert.deepEqual(service.refused, [fault]);
+      sts.destroy();
+    });
+  }
+
+  it('are refused past their end by the service of these tests', async () => {
+    const sts = new STSClient({ ...settings(), credentials: { ...(await imds.credentials()) } });
+    time += 6 * hour;
+    await assert.rejects(sts.send(new GetCallerIdentityCommand({})));
+    assert.deepEqual(service.refused, ['ExpiredToken']);
+    sts.destroy();
+  });
+});

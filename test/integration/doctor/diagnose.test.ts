@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'mocha';
+import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
+import { Imds } from '../../../src/imds.js';
+
+describe('a client', () => {
+  let emulator: Emulator;
+  let imds: Imds;
+  beforeEach(async () => {
+    emulator = await createEmulator({ httpTokens: 'required' });
+    imds = new Imds({ endpoint: emulator.url });
+  });
+  afterEach(async () => {
+    imds.close();
+    await emulator.close();
+  });
+
+  describe('asked for a diagnosis', () => {
+    it('is healthy where IMDSv2 works, and needs nothing', async () => {
+      const { verdict, summary, fix, path } = await imds.diagnose();
+      assert.equal(verdict, 'healthy');
+      assert.match(summary, /^IMDSv2 works; this is i-1234567890abcdef0 in us-east-1\./);
+      assert.deepEqual(fix, []);
+      assert.deepEqual(
+        path.map(({ name }) => name),
+        ['this process', emulator.url],
+      );
+      assert.ok(emulator.requests.every(({ version, status }) => version === 2 && status === 200));
+    });
+
+    it('blames the hop limit where the token reply gets lost, and has the command that helps', async () => {
+      emulator.configure({ hops: 1 });
+      const { verdict, hopLimit, fix } = await imds.diagnose();
+      assert.equal(verdict, 'hop-limit');
+      assert.equal(hopLimit, 2);
+      assert.match(fix[0]?.command ?? '', /--http-put-response-hop-limit 2 --http-endpoint enabled$/);
+      assert.ok(emulator.requests.every(({ version }) => version === 2));
+    });
+
+    it('finds the endpoint switched off', async () => {
+      emulator.configure({ httpEndpoint: 'disabled' });
+      const { verdict, fix } = await imds.diagnose();
+      assert.equal(verdict, 'endpoint-disabled');
+      assert.match(fix[0]?.command ?? '', /--http-endpoint enabled$/);
+    });
+
+    it('ends when told to', async () => {
+      const reason = new Error('enough');
+      await assert.rejects(imds.diagnose({ signal: AbortSignal.abort(reason) }), reason);
+      assert.equal(emulator.requests.length, 0);
+    });
+
+    it('finds why its own reads fail', async () => {
+      emulator.configure({ hops: 1 });
+      const impatient = new Imds({ endpoint: emulator.url, maxAttempts: 1, requestTimeoutMs: 50 });
+      await assert.rejects(impatient.instanceId(), { code: 'ERR_IMDS_HOP_LIMIT' });
+      assert.equal((await impatient.diagnose()).verdict, 'hop-limit');
+    });
+  });
+
+  it('tells where it runs without a request, and once for the process', () => {
+    const platform = imds.platform();
+    assert.equal(typeof platform.onEc2, 'boolean');
+    assert.match(platform.why, /./);
+    assert.equal(imds.platform(), platform);
+    assert.equal(new Imds({ endpoint: emulator.url }).platform(), platform);
+    assert.ok(Object.isFrozen(platform));
+    assert.equal(emulator.requests.length, 0);
+  });
+
+  it('tells whether this is EC2 by yes or no, without a request', () => {
+    assert.equal(imds.isEC2(), imds.platform().onEc2);
+    assert.equal(emulator.requests.length, 0);
+  });
+});

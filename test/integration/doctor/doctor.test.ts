@@ -1,0 +1,344 @@
+import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import type http from 'node:http';
+import { connect } from 'node:net';
+import { afterEach, describe, it } from 'mocha';
+import { Events } from '../../../src/client/events.js';
+import { type ImdsOptions, resolveSettings } from '../../../src/client/settings.js';
+import { type DiagnoseOptions, type Diagnosis, diagnose, type Patient } from '../../../src/doctor/diagnose.js';
+import type { Beacon } from '../../../src/doctor/distance.js';
+import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
+import type { Platform } from '../../../src/platform.js';
+import { listen, nobody, type Stand, serve } from '../cli/harness.js';
+
+const nitro: Platform = {
+  onEc2: true,
+  why: 'board_asset_tag is an instance ID',
+  isElsewhere: false,
+  instanceId: 'i-1234567890abcdef0',
+  container: 'docker',
+  hasHostNetwork: false,
+  isEnclave: false,
+  isWsl: false,
+};
+
+const ended: (() => Promise<void> | void)[] = [];
+
+async function emulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const started = await createEmulator(options);
+  ended.push(() => started.close());
+  return started;
+}
+
+async function stand(starting: Promise<Stand>): Promise<string> {
+  const { url, close } = await starting;
+  ended.push(close);
+  return url;
+}
+
+/** A time service as many hops away, or one that is silent. */
+async function timeService(hops: number | undefined): Promise<Beacon> {
+  const server: Socket = createSocket('udp4');
+  ended.push(() => void server.close());
+  const ports: number[] = [];
+  server.on('message', (datagram, { port, address }) => {
+    if (!ports.includes(port)) ports.push(port);
+    // The sockets send first in the order of their TTLs.
+    if (hops === undefined || ports.indexOf(port) + 1 < hops) return;
+    const answer = Buffer.alloc(48);
+    answer[0] = 0b00_100_100;
+    datagram.copy(answer, 24, 40, 48);
+    server.send(answer, port, address);
+  });
+  server.bind(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { speaks: 'NTP', address: '127.0.0.1', port: server.address().port };
+}
+
+function examine(
+  endpoint: string,
+  given: Partial<Patient> & { client?: ImdsOptions; how?: DiagnoseOptions } = {},
+): Promise<Diagnosis> {
+  const { client, how, ...patient } = given;
+  const settings = resolveSettings({ endpoint, ...client }).settings();
+  return diagnose({ settings, events: new Events(undefined), env: {}, platform: nitro, ...patient }, how);
+}
+
+const finding = ({ findings }: Diagnosis, id: string) => findings.find((one) => one.id === id);
+
+const asEc2 =
+  (statusCode: number, body = ''): http.RequestListener =>
+  (_request, response) =>
+    void response.writeHead(statusCode, { server: 'EC2ws' }).end(body);
+
+describe('the doctor', () => {
+  afterEach(async () => {
+    for (const end of ended.splice(0)) await end();
+  });
+
+  it('finds a service healthy that gives a token and takes it', async () => {
+    const { url, requests } = await emulator({ httpTokens: 'required' });
+    const start = performance.now();
+    const diagnosis = await examine(url, { beacons: [await timeService(1)] });
+    assert.ok(performance.now() - start < 1500);
+    assert.equal(diagnosis.verdict, 'healthy');
+    assert.equal(diagnosis.distance, 1);
+    assert.deepEqual(diagnosis.fix, []);
+    assert.deepEqual(
+      diagnosis.findings.filter(({ status }) => status === 'fail' || status === 'warn'),
+      [],
+    );
+    assert.ok(requests.every(({ version }) => version === 2));
+  });
+
+  for (const httpTokens of ['optional', 'required'] as const)
+    for (const hops of [1, 2]) {
+      it(`finds the hop limit too low behind ${hops} routers with tokens ${httpTokens}, and asks with tokens only`, async () => {
+        const { url, requests } = await emulator({ httpTokens, hops });
+        const diagnosis = await examine(url, { beacons: [await timeService(hops + 1)] });
+        assert.equal(diagnosis.verdict, 'hop-limit');
+        assert.equal(diagnosis.distance, hops + 1);
+        assert.equal(diagnosis.hopLimit, hops + 1);
+        assert.match(
+          diagnosis.fix[0]?.command ?? '',
+          new RegExp(`--instance-id i-1234567890abcdef0 --http-put-response-hop-limit ${hops + 1} `),
+        );
+        assert.ok(requests.every(({ version }) => version === 2));
+      });
+    }
+
+  it('finds the hop limit too low when the time service is silent', async () => {
+    const { url } = await emulator({ hops: 1 });
+    const diagnosis = await examine(url, { beacons: [await timeService(undefined)] });
+    assert.equal(diagnosis.verdict, 'hop-limit');
+    assert.equal(diagnosis.distance, undefined);
+    assert.equal(diagnosis.hopLimit, 2);
+  });
+
+  it('does not blame the hop limit where no router is in between', async () => {
+    const { url } = await emulator({ hops: 1 });
+    assert.equal((await examine(url, { beacons: [await timeService(1)] })).verdict, 'inconclusive');
+  });
+
+  it('finds the endpoint switched off', async () => {
+    const { url } = await emulator({ httpEndpoint: 'disabled' });
+    const diagnosis = await examine(url);
+    assert.equal(diagnosis.verdict, 'endpoint-disabled');
+    assert.match(diagnosis.fix[0]?.command ?? '', /--http-endpoint enabled$/);
+  });
+
+  it('finds that nothing listens', async () =>
+    assert.equal((await examine(await stand(nobody()))).verdict, 'unreachable'));
+
+  it('sends nothing when a setting forbids it', async () => {
+    const { url, requests } = await emulator();
+    const settings = { ...resolveSettings({ endpoint: url }).settings(), disabledBy: 'AWS_EC2_METADATA_DISABLED' };
+    const diagnosis = await diagnose({ settings, events: new Events(undefined), env: {}, platform: nitro });
+    assert.equal(diagnosis.verdict, 'disabled-by-setting');
+    assert.equal(diagnosis.fix[0]?.command, 'unset AWS_EC2_METADATA_DISABLED');
+    assert.equal(requests.length, 0);
+  });
+
+  const services: readonly {
+    what: string;
+    read: http.RequestListener;
+    token: http.RequestListener;
+    verdict: string;
+  }[] = [
+    {
+      what: 'a forwarder that makes IMDS refuse the token',
+      read: asEc2(401),
+      token: asEc2(403),
+      verdict: 'refused',
+    },
+    {
+      what: 'an interceptor that knows no tokens and passes reads on',
+      read: asEc2(200, 'i-1234567890abcdef0'),
+      token: asEc2(404),
+      verdict: 'v1-only',
+    },
+    {
+      what: 'another cloud',
+      read: (_request, response) => void response.writeHead(404, { server: 'Metadata Server for VM' }).end(),
+      token: (_request, response) => void response.writeHead(405, { server: 'Metadata Server for VM' }).end(),
+      verdict: 'foreign-responder',
+    },
+    {
+      what: 'a page that is served for everything',
+      read: (_request, response) => void response.end('<html>'),
+      token: (_request, response) => void response.end('<html>'),
+      verdict: 'foreign-responder',
+    },
+    { what: 'an overloaded service', read: asEc2(503), token: asEc2(503), verdict: 'throttled' },
+    { what: 'a service that takes the request for malformed', read: asEc2(401), token: asEc2(400), verdict: 'refused' },
+  ];
+  for (const { what, read, token, verdict } of services)
+    it(`comes to ${verdict} for ${what}`, async () => {
+      const diagnosis = await examine(await stand(serve(read, token)));
+      assert.equal(diagnosis.verdict, verdict);
+      assert.ok(diagnosis.fix.length > 0);
+    });
+
+  it('comes to foreign-responder for something that speaks no HTTP', async () => {
+    const url = await stand(
+      listen((socket) => socket.once('data', () => socket.end('220 mail.example.com ESMTP\r\n'))),
+    );
+    assert.equal((await examine(url)).verdict, 'foreign-responder');
+  });
+
+  it('asks again when a request gets lost', async () => {
+    let connections = 0;
+    const { url } = await emulator();
+    const { port, hostname } = new URL(url);
+    const lossy = await stand(
+      listen((socket) => {
+        connections += 1;
+        if (connections === 1) return;
+        const onward = connect(Number(port), hostname).on('error', () => {});
+        socket.pipe(onward).pipe(socket);
+      }),
+    );
+    const diagnosis = await examine(lossy);
+    assert.equal(diagnosis.verdict, 'healthy');
+    assert.match(finding(diagnosis, 'token')?.detail ?? '', /packets get lost/);
+  });
+
+  describe('where nothing answers but a request without a token', () => {
+    const stubborn = (seen: http.IncomingMessage[]) =>
+      stand(
+        serve(
+          (request, response) => {
+            seen.push(request);
+            if (!request.headers['x-aws-ec2-metadata-token']) response.writeHead(401).end();
+          },
+          () => {},
+        ),
+      );
+
+    it('makes one, and says so before', async () => {
+      const seen: http.IncomingMessage[] = [];
+      const said: string[] = [];
+      const url = await stubborn(seen);
+      const diagnosis = await examine(url, { how: { announce: (message) => said.push(message) } });
+      assert.equal(diagnosis.verdict, 'hop-limit');
+      assert.equal(seen.filter(({ headers }) => !headers['x-aws-ec2-metadata-token']).length, 1);
+      assert.equal(said.length, 1);
+      assert.match(finding(diagnosis, 'v1')?.detail ?? '', /asked once without a token: answered 401/);
+    });
+
+    const forbidden: readonly { by: string; client?: ImdsOptions; how?: DiagnoseOptions }[] = [
+      { by: 'the caller', how: { v1Probe: false } },
+      { by: 'a setting', client: { allowV1: false } },
+    ];
+    for (const { by, ...given } of forbidden)
+      it(`makes none that ${by} forbids`, async () => {
+        const seen: http.IncomingMessage[] = [];
+        const diagnosis = await examine(await stubborn(seen), given);
+        assert.equal(diagnosis.verdict, 'inconclusive');
+        assert.ok(seen.every(({ headers }) => headers['x-aws-ec2-metadata-token']));
+      });
+
+    it('makes none that the environment forbids, and says so', async () => {
+      const seen: http.IncomingMessage[] = [];
+      process.env['AWS_EC2_METADATA_V1_DISABLED'] = 'true';
+      try {
+        const diagnosis = await examine(await stubborn(seen));
+        assert.equal(diagnosis.verdict, 'inconclusive');
+        assert.match(
+          finding(diagnosis, 'settings')?.detail ?? '',
+          /no IMDSv1 \(AWS_EC2_METADATA_V1_DISABLED is true\)$/,
+        );
+        assert.match(finding(diagnosis, 'v1')?.detail ?? '', /forbidden by AWS_EC2_METADATA_V1_DISABLED is true$/);
+        assert.ok(seen.every(({ headers }) => headers['x-aws-ec2-metadata-token']));
+      } finally {
+        delete process.env['AWS_EC2_METADATA_V1_DISABLED'];
+      }
+    });
+  });
+
+  it('takes less than three seconds when everything is silent', async () => {
+    const url = await stand(listen(() => {}));
+    const start = performance.now();
+    const diagnosis = await examine(url, { beacons: [await timeService(undefined)] });
+    assert.equal(diagnosis.verdict, 'inconclusive');
+    assert.ok(performance.now() - start < 3000);
+  });
+
+  it('ends when it is told to, with the reason', async () => {
+    const url = await stand(listen(() => {}));
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(reason), 50);
+    const start = performance.now();
+    await assert.rejects(examine(url, { how: { signal: controller.signal } }), reason);
+    assert.ok(performance.now() - start < 600);
+  });
+
+  describe('in a service that works', () => {
+    const complaints: readonly { what: string; document: string; says: RegExp }[] = [
+      {
+        what: 'a role that may not be assumed',
+        document: '{"Code":"AssumeRoleUnauthorizedAccess","Message":"no","LastUpdated":"2026-11-23T09:00:00Z"}',
+        says: /AssumeRoleUnauthorizedAccess/,
+      },
+      {
+        what: 'credentials past their end',
+        document: '{"Code":"Success","Expiration":"2020-01-01T00:00:00Z","SecretAccessKey":"hush","Token":"hush"}',
+        says: /ended at 2020-01-01/,
+      },
+    ];
+    for (const { what, document, says } of complaints)
+      it(`finds ${what}, and gives no secret`, async () => {
+        const { url } = await emulator({
+          tree: { 'iam/security-credentials/example-role': null, 'iam/security-credentials/broken': document },
+        });
+        const diagnosis = await examine(url);
+        assert.equal(diagnosis.verdict, 'healthy');
+        assert.match(finding(diagnosis, 'role')?.detail ?? '', says);
+        assert.match(diagnosis.summary, says);
+        assert.doesNotMatch(JSON.stringify(diagnosis), /hush/);
+      });
+
+    it('finds that there is no role, and no tags', async () => {
+      const { url } = await emulator({ tree: { iam: null }, instanceMetadataTags: 'disabled' });
+      const diagnosis = await examine(url);
+      assert.match(finding(diagnosis, 'role')?.detail ?? '', /^no role/);
+      assert.match(finding(diagnosis, 'tags')?.detail ?? '', /^not served/);
+    });
+
+    it('finds a clock that is wrong', async () => {
+      const { url } = await emulator({ now: () => Date.now() + 3_600_000 });
+      assert.match(finding(await examine(url), 'clock')?.detail ?? '', /behind the service/);
+    });
+
+    it('finds that it is the metadata of another instance', async () => {
+      const { url } = await emulator();
+      const diagnosis = await examine(url, { platform: { ...nitro, instanceId: 'i-0fedcba9876543210' } });
+      assert.equal(finding(diagnosis, 'identity')?.status, 'warn');
+    });
+  });
+
+  it('tells of the settings, proxies and other credentials of the environment', async () => {
+    const { url } = await emulator();
+    const diagnosis = await examine(url, {
+      env: {
+        HTTP_PROXY: 'http://user:hush@proxy.example.com',
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://169.254.170.23/v1/credentials',
+      },
+    });
+    assert.match(finding(diagnosis, 'settings')?.detail ?? '', /^endpoint http.*\(option endpoint\)$/);
+    assert.equal(finding(diagnosis, 'proxy')?.status, 'warn');
+    assert.match(finding(diagnosis, 'credentials')?.detail ?? '', /EKS Pod Identity/);
+    assert.doesNotMatch(JSON.stringify(diagnosis), /hush/);
+  });
+
+  it('asks a custom endpoint and nothing else', async () => {
+    const { url } = await emulator();
+    const counters = { read: () => assert.fail('a file was read'), statistics: () => assert.fail('ethtool was run') };
+    // The guard of the tests fails this one for a datagram or connection to anywhere beyond loopback.
+    const diagnosis = await examine(url, { counters });
+    assert.equal(finding(diagnosis, 'distance')?.status, 'skip');
+    assert.equal(finding(diagnosis, 'allowance'), undefined);
+  });
+});

@@ -1,0 +1,605 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import os from 'node:os';
+import { inspect } from 'node:util';
+import { describe, it } from 'mocha';
+import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
+import { ask, connect, header, token } from './socket.js';
+
+const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
+const minute = 60_000;
+const hour = 60 * minute;
+const hasIPv6 = Object.values(os.networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
+
+const read = async (emulator: Emulator, path: string) => {
+  const { status, body } = await ask(emulator, 'GET', path.startsWith('/') ? path : `/latest/meta-data/${path}`);
+  return status === 200 ? body : status;
+};
+
+describe('an emulator', () => {
+  describe('with the instance it brings along', () => {
+    const listings: Readonly<Record<string, readonly string[]>> = {
+      '/latest/': ['dynamic', 'meta-data', 'user-data'],
+      '/latest/dynamic/': ['fws/', 'instance-identity/'],
+      '/latest/dynamic/fws': ['instance-monitoring'],
+      '/latest/dynamic/instance-identity/': ['document', 'dsa2048', 'pkcs7', 'rsa2048', 'signature'],
+      'block-device-mapping': ['ami', 'ebs1', 'ephemeral0', 'root', 'swap'],
+      'elastic-gpus/associations': ['egpu-0123456789abcdef0'],
+      events: ['maintenance/', 'recommendations/'],
+      'events/maintenance': ['history', 'scheduled'],
+      iam: ['info', 'security-credentials-extended/', 'security-credentials/'],
+      'iam/security-credentials/': ['example-role'],
+      'identity-credentials/ec2/security-credentials': ['ec2-instance'],
+      'network/interfaces/macs/': ['0e:49:61:0f:c3:11/', '0e:49:61:0f:c3:77/'],
+      'network/interfaces/macs/0e:49:61:0f:c3:11/ipv4-associations': ['192.0.2.54'],
+      placement: ['availability-zone', 'availability-zone-id', 'group-name', 'host-id', 'partition-number', 'region'],
+      'public-keys/': ['0=my-key'],
+      'public-keys/0/': ['openssh-key'],
+      spot: ['instance-action', 'termination-time'],
+      'tags/instance': ['Name', 'aws:autoscaling:groupName', 'environment'],
+    };
+    it('lists what is there, directories with a slash, one name a line', async () => {
+      await using emulator = await createEmulator();
+      for (const [path, names] of Object.entries(listings)) {
+        assert.equal(await read(emulator, path), names.join('\n'), path);
+      }
+    });
+
+    it('answers for every name it lists, and ends only the public key with a newline', async () => {
+      await using emulator = await createEmulator();
+      const values = new Map<string, string>();
+      const walk = async (path: string): Promise<void> => {
+        const listing = await read(emulator, path);
+        assert.ok(typeof listing === 'string' && listing !== '', path);
+        for (const name of listing.split('\n')) {
+          const key = path.endsWith('/public-keys/') ? `${name.split('=')[0]}/` : name;
+          if (key.endsWith('/')) await walk(path + key);
+          else values.set(path + key, String(await read(emulator, path + key)));
+        }
+      };
+      await walk('/latest/meta-data/');
+      await walk('/latest/dynamic/');
+      const ended = [...values].filter(([, value]) => value.endsWith('\n')).map(([path]) => path);
+      assert.deepEqual(ended, ['/latest/meta-data/public-keys/0/openssh-key']);
+      assert.ok([...values.values()].every((value) => value !== '' && value !== '404'));
+    });
+
+    // Every category AWS documents or instances were seen to have; braces stand for names found in the listing above.
+    const categories = `
+      ami-id ami-launch-index ami-manifest-path ancestor-ami-ids autoscaling/target-lifecycle-state
+      block-device-mapping/ami block-device-mapping/ebs1 block-device-mapping/ephemeral0 block-device-mapping/root
+      block-device-mapping/swap elastic-gpus/associations/{} elastic-inference/associations/{}
+      events/maintenance/history events/maintenance/scheduled events/recommendations/rebalance hibernation/configured
+      hostname iam/info iam/security-credentials/{} iam/security-credentials-extended/{} identity-credentials/ec2/info
+      identity-credentials/ec2/security-credentials/ec2-instance instance-action instance-id instance-life-cycle
+      instance-type ipv6 kernel-id local-hostname local-ipv4 mac managed-ssh-keys/active-keys/{}/
+      managed-ssh-keys/signer-cert/ managed-ssh-keys/signer-ocsp/{} metrics/vhostmd
+      network/interfaces/macs/{}device-number network/interfaces/macs/{}interface-id
+      network/interfaces/macs/{}ipv4-associations/{} network/interfaces/macs/{}ipv4-prefix
+      network/interfaces/macs/{}ipv6-prefix network/interfaces/macs/{}ipv6s network/interfaces/macs/{}local-hostname
+      network/interfaces/macs/{}local-ipv4s network/interfaces/macs/{}mac network/interfaces/macs/{}network-card
+      network/interfaces/macs/{}owner-id network/interfaces/macs/{}profile network/interfaces/macs/{}public-hostname
+      network/interfaces/macs/{}public-ipv4s network/interfaces/macs/{}security-groups
+      network/interfaces/macs/{}security-group-ids network/interfaces/macs/{}subnet-id
+      network/interfaces/macs/{}subnet-ipv4-cidr-block network/interfaces/macs/{}subnet-ipv6-cidr-blocks
+      network/interfaces/macs/{}vpc-id network/interfaces/macs/{}vpc-ipv4-cidr-block
+      network/interfaces/macs/{}vpc-ipv4-cidr-blocks network/interfaces/macs/{}vpc-ipv6-cidr-blocks
+      placement/availability-zone placement/availability-zone-id placement/group-name placement/host-id
+      placement/partition-number placement/region product-codes profile public-hostname public-ipv4
+      public-keys/0/openssh-key ramdisk-id reservation-id security-groups services/domain services/partition
+      spot/instance-action spot/termination-time system tags/instance/{} /latest/dynamic/fws/instance-monitoring
+      /latest/dynamic/instance-identity/document /latest/dynamic/instance-identity/pkcs7
+      /latest/dynamic/instance-identity/signature /latest/dynamic/instance-identity/rsa2048
+      /latest/dynamic/instance-identity/dsa2048 /latest/user-data
+    `
+      .trim()
+      .split(/\s+/);
+    it('has every category', async () => {
+      await using emulator = await createEmulator();
+      const missing: string[] = [];
+      for (const category of categories) {
+        let path = category;
+        while (path.includes('{}')) {
+          const [directory = ''] = path.split('{}');
+          const [first = ''] = String(await read(emulator, directory)).split('\n');
+          path = path.replace('{}', first);
+        }
+        if (typeof (await read(emulator, path)) !== 'string') missing.push(category);
+      }
+      assert.deepEqual(missing, []);
+    });
+
+    it('is one instance, the same wherever it shows', async () => {
+      await using emulator = await createEmulator();
+      const text = async (path: string) => String(await read(emulator, path));
+      const document = JSON.parse(await text('/latest/dynamic/instance-identity/document'));
+      assert.equal(document.instanceId, await text('instance-id'));
+      assert.equal(document.instanceType, await text('instance-type'));
+      assert.equal(document.imageId, await text('ami-id'));
+      assert.equal(document.region, await text('placement/region'));
+      assert.equal(document.availabilityZone, await text('placement/availability-zone'));
+      assert.equal(document.privateIp, await text('local-ipv4'));
+      assert.deepEqual(document.marketplaceProductCodes, [await text('product-codes')]);
+      const nic = `network/interfaces/macs/${await text('mac')}`;
+      assert.equal(await text(`${nic}/device-number`), '0');
+      assert.equal(await text(`${nic}/owner-id`), document.accountId);
+      assert.equal((await text(`${nic}/local-ipv4s`)).split('\n')[0], document.privateIp);
+      assert.equal((await text(`${nic}/ipv6s`)).split('\n')[0], await text('ipv6'));
+      assert.equal(await text(`${nic}/ipv4-associations/${await text('public-ipv4')}`), document.privateIp);
+      assert.equal(await text(`${nic}/public-hostname`), await text('public-hostname'));
+      assert.equal(await text(`${nic}/security-groups`), await text('security-groups'));
+      assert.equal(JSON.parse(await text('identity-credentials/ec2/info')).AccountId, document.accountId);
+    });
+
+    it('is the one in the identity document also with other values laid over it, unless they have one of their own', async () => {
+      const tree = { 'placement/region': 'eu-west-1', 'ami-id': 'ami-1', 'local-ipv4': null };
+      await using emulator = await createEmulator({ tree });
+      const path = '/latest/dynamic/instance-identity/document';
+      const { region, imageId, privateIp, accountId } = JSON.parse(String(await read(emulator, path)));
+      assert.deepEqual([region, imageId, privateIp, accountId], ['eu-west-1', 'ami-1', null, '123456789012']);
+      await using other = await createEmulator({ tree: { ...tree, 'dynamic/instance-identity': null, [path]: '{}' } });
+      assert.equal(await read(other, path), '{}');
+      assert.equal(await read(other, '/latest/dynamic/instance-identity/'), 'document');
+    });
+
+    it('prints the identity document and its signatures in the form of the service', async () => {
+      await using emulator = await createEmulator({ now: () => launch });
+      const document = await read(emulator, '/latest/dynamic/instance-identity/document');
+      assert.match(String(document), /^\{\n {2}"accountId" : "123456789012",\n[\s\S]+"version" : "2017-09-30"\n\}$/);
+      assert.match(String(document), /\n {2}"pendingTime" : "2026-11-23T09:00:00Z",\n/);
+      const signature = String(await read(emulator, '/latest/dynamic/instance-identity/signature'));
+      assert.deepEqual([signature.length, Buffer.from(signature, 'base64').length], [174, 128]);
+      for (const kind of ['pkcs7', 'rsa2048', 'dsa2048']) {
+        const lines = String(await read(emulator, `/latest/dynamic/instance-identity/${kind}`)).split('\n');
+        assert.ok(lines.slice(0, -1).every((line) => line.length === 76));
+        const message = Buffer.from(lines.join(''), 'base64');
+        assert.equal(message.subarray(0, 15).toString('hex'), '308006092a864886f70d010702a080');
+        assert.ok(message.includes(String(document)));
+      }
+    });
+
+    it('gives its role new credentials five minutes before the old ones end', async () => {
+      let time = launch;
+      await using emulator = await createEmulator({ now: () => time });
+      const path = '/latest/meta-data/iam/security-credentials/example-role';
+      const credentials = async () => {
+        const answer = await ask(emulator, 'GET', path);
+        return { ...JSON.parse(answer.body), lastModified: header(answer, 'Last-Modified') };
+      };
+      const first = await credentials();
+      assert.equal(first.Code, 'Success');
+      assert.equal(first.Type, 'AWS-HMAC');
+      assert.equal(first.AccessKeyId, 'ASIAIOSFODNN7EXAMPLE');
+      assert.equal(first.LastUpdated, '2026-11-23T09:00:00Z');
+      assert.equal(first.Expiration, '2026-11-23T15:00:00Z');
+      assert.equal(first.lastModified, 'Mon, 23 Nov 2026 09:00:00 GMT');
+      time += 6 * hour - 5 * minute - 1;
+      assert.deepEqual(await credentials(), first);
+      time += 1;
+      const second = await credentials();
+      assert.equal(second.AccessKeyId, 'ASIAIOSFODNN8EXAMPLE');
+      assert.notEqual(second.Token, first.Token);
+      assert.equal(second.LastUpdated, '2026-11-23T14:55:00Z');
+      assert.equal(second.Expiration, '2026-11-23T20:55:00Z');
+      assert.equal(second.lastModified, 'Mon, 23 Nov 2026 14:55:00 GMT');
+      const info = JSON.parse(String(await read(emulator, 'iam/info')));
+      assert.equal(info.LastUpdated, second.LastUpdated);
+    });
+
+    it('is about to be interrupted', async () => {
+      await using emulator = await createEmulator({ now: () => launch });
+      assert.equal(
+        await read(emulator, 'spot/instance-action'),
+        '{"action": "terminate", "time": "2026-11-23T09:02:00Z"}',
+      );
+      assert.equal(await read(emulator, 'spot/termination-time'), '2026-11-23T09:02:00Z');
+      assert.equal(await read(emulator, 'events/recommendations/rebalance'), '{"noticeTime": "2026-11-23T09:00:00Z"}');
+      const [event] = JSON.parse(String(await read(emulator, 'events/maintenance/scheduled')));
+      assert.deepEqual([event.NotBefore, event.State], ['7 Dec 2026 09:00:00 GMT', 'active']);
+    });
+  });
+
+  describe('whose tree is changed', () => {
+    it('serves what was set, under any spelling of the path, and dates it', async () => {
+      let time = launch;
+      await using emulator = await createEmulator({ now: () => time });
+      time += hour;
+      emulator.set('instance-type', 't4g.nano');
+      emulator.set('meta-data/hostname', 'a.example');
+      emulator.set('/latest/meta-data/placement/region/', 'eu-west-1');
+      emulator.set('/latest/dynamic/fws/instance-monitoring', 'enabled');
+      emulator.set('user-data', new Uint8Array([0x61]));
+      assert.equal(await read(emulator, 'instance-type'), 't4g.nano');
+      assert.equal(await read(emulator, 'hostname'), 'a.example');
+      assert.equal(await read(emulator, 'placement/region'), 'eu-west-1');
+      assert.equal(await read(emulator, '/latest/dynamic/fws/instance-monitoring'), 'enabled');
+      assert.equal(await read(emulator, '/latest/user-data'), 'a');
+      const dated = async (path: string) => header(await ask(emulator, 'GET', path), 'Last-Modified');
+      assert.equal(await dated('/latest/meta-data/hostname'), 'Mon, 23 Nov 2026 10:00:00 GMT');
+      assert.equal(await dated('/latest/meta-data/instance-id'), 'Mon, 23 Nov 2026 09:00:00 GMT');
+      assert.equal(await dated('/latest/meta-data/'), 'Mon, 23 Nov 2026 10:00:00 GMT');
+    });
+
+    it('lists a directory as long as something is in it', async () => {
+      await using emulator = await createEmulator();
+      assert.equal(emulator.remove('spot/instance-action'), true);
+      assert.equal(await read(emulator, 'spot/'), 'termination-time');
+      assert.equal(emulator.remove('spot/termination-time'), true);
+      assert.equal(emulator.remove('spot/termination-time'), false);
+      assert.equal(await read(emulator, 'spot/'), 404);
+      assert.doesNotMatch(String(await read(emulator, '')), /spot/);
+      emulator.set('spot/instance-action', '{}');
+      assert.equal(await read(emulator, 'spot/'), 'instance-action');
+      assert.match(String(await read(emulator, '')), /^spot\/$/m);
+      assert.equal(emulator.remove('/latest/user-data'), true);
+      assert.equal(await read(emulator, '/latest/'), 'dynamic\nmeta-data');
+    });
+
+    it('takes directories whole', async () => {
+      await using emulator = await createEmulator();
+      emulator.set('tags/instance', { one: '1', 'two=2': '', nested: null });
+      assert.equal(await read(emulator, 'tags/instance/'), 'one\ntwo=2');
+      assert.equal(await read(emulator, 'tags/instance/two=2'), '');
+      assert.equal(await read(emulator, 'tags/instance/two%3D2'), '');
+      assert.equal(await read(emulator, 'tags/instance/two'), 404);
+      assert.equal(emulator.remove('network'), true);
+      assert.equal(await read(emulator, 'network/interfaces/macs/'), 404);
+    });
+
+    it('knows public keys by their index', async () => {
+      await using emulator = await createEmulator();
+      emulator.set('public-keys/0/openssh-key', 'changed\n');
+      emulator.set('public-keys/1=a,b=c/openssh-key', 'second\n');
+      assert.equal(await read(emulator, 'public-keys/'), '0=my-key\n1=a,b=c');
+      assert.equal(await read(emulator, 'public-keys/0/openssh-key'), 'changed\n');
+      assert.equal(await read(emulator, 'public-keys/1/openssh-key'), 'second\n');
+      assert.equal(await read(emulator, 'public-keys/2/'), 404);
+      assert.equal(emulator.remove('public-keys/0'), true);
+      assert.equal(await read(emulator, 'public-keys/'), '1=a,b=c');
+    });
+
+    it('computes values at the moment they are read', async () => {
+      let time = launch;
+      await using emulator = await createEmulator({
+        now: () => time,
+        tree: {
+          hostname: (now) => now.toISOString(),
+          'iam/info': (now) => ({ content: '{}', lastModified: new Date(now.getTime() - hour) }),
+        },
+      });
+      time += minute;
+      assert.equal(await read(emulator, 'hostname'), '2026-11-23T09:01:00.000Z');
+      const info = await ask(emulator, 'GET', '/latest/meta-data/iam/info');
+      assert.equal(header(info, 'Last-Modified'), 'Mon, 23 Nov 2026 08:01:00 GMT');
+    });
+
+    it('answers 500 for a value that throws, and keeps the error', async () => {
+      const failure = new Error('out of values');
+      await using emulator = await createEmulator();
+      emulator.set('hostname', () => {
+        throw failure;
+      });
+      assert.equal(await read(emulator, 'hostname'), 500);
+      assert.equal(emulator.requests[0]?.error, failure);
+      assert.equal(await read(emulator, 'placement/region'), 'us-east-1');
+    });
+
+    const noContents: readonly [what: string, compute: () => unknown, message: RegExp][] = [
+      [
+        'nothing',
+        () => undefined,
+        /^the value computed for meta-data\/hostname must be text, bytes, .* not undefined$/,
+      ],
+      ['a promise', async () => 'later', /^the value computed for .* not \{\}$/],
+      ['a value without a date', () => ({ content: 'x' }), /^the value computed for .* not \{"content":"x"\}$/],
+    ];
+    for (const [what, compute, message] of noContents) {
+      it(`answers 500 for a computed value that is ${what}, and says what is accepted`, async () => {
+        await using emulator = await createEmulator();
+        Reflect.apply(emulator.set, emulator, ['hostname', compute]);
+        assert.equal(await read(emulator, 'hostname'), 500);
+        const error = emulator.requests[0]?.error;
+        assert.ok(error instanceof Error);
+        assert.match(error.message, message);
+      });
+    }
+
+    it('starts with values laid over the instance, or over nothing', async () => {
+      const tree = { 'placement/region': 'eu-west-1', spot: null, 'tags/instance': { added: 'yes' } };
+      await using over = await createEmulator({ tree });
+      assert.equal(await read(over, 'placement/region'), 'eu-west-1');
+      assert.equal(await read(over, 'placement/availability-zone'), 'us-east-1a');
+      assert.equal(await read(over, 'spot/'), 404);
+      assert.match(String(await read(over, 'tags/instance/')), /^Name\nadded\n/);
+      await using alone = await createEmulator({ base: 'empty', tree });
+      assert.equal(await read(alone, '/latest/'), 'meta-data');
+      assert.equal(await read(alone, ''), 'placement/\ntags/');
+    });
+
+    const unusable: readonly [what: string, change: (emulator: Emulator) => void, message: RegExp][] = [
+      ['the empty path', (emulator) => emulator.set('', 'x'), /'' is no path of the metadata/],
+      ['a slash', (emulator) => emulator.remove('/'), /'\/' is no path of the metadata/],
+      ['another version', (emulator) => emulator.set('/2021-03-23/meta-data/x', 'x'), /is no path of the metadata/],
+      ['a blank path', (emulator) => emulator.set(' / ', 'x'), /is no path of the metadata/],
+      ['latest without a slash', (emulator) => emulator.set('latest/x', 'x'), /'latest\/x' is no path of the metadata/],
+      [
+        'a path with too many names',
+        (emulator) => emulator.set('a/'.repeat(20_000), 'x'),
+        /^meta-data\/a\/a\/a\/… is too long: a path has 100 names at most$/,
+      ],
+      [
+        'a directory in which a name is both a value and a directory',
+        (emulator) => emulator.set('placement', { b: '1', 'b/c': '2' }),
+        /^meta-data\/placement\/b\/c cannot be set: meta-data\/placement\/b is a value, not a directory$/,
+      ],
+      ['the token path', (emulator) => emulator.set('/latest/api/token', 'x'), /is no path of the metadata/],
+      [
+        'a path below a value',
+        (emulator) => emulator.set('instance-id/more', 'x'),
+        /^meta-data\/instance-id\/more cannot be set: meta-data\/instance-id is a value, not a directory$/,
+      ],
+      [
+        'a number',
+        (emulator) => emulator.set('placement', JSON.parse('{"region": "x", "partition-number": 1}')),
+        /^meta-data\/placement\/partition-number must be text, bytes, a function .* not 1$/,
+      ],
+    ];
+    for (const [what, change, message] of unusable) {
+      it(`refuses ${what}, and stays as it was`, async () => {
+        await using emulator = await createEmulator();
+        const before = await read(emulator, 'placement/');
+        assert.throws(() => change(emulator), { name: 'EmulatorOptionError', code: 'ERR_EMULATOR_OPTION', message });
+        assert.equal(await read(emulator, 'placement/'), before);
+        assert.equal(await read(emulator, 'instance-id'), 'i-1234567890abcdef0');
+      });
+    }
+  });
+
+  describe('whose options are changed while it runs', () => {
+    it('obeys from the next request on', async () => {
+      await using emulator = await createEmulator();
+      assert.equal(emulator.options.httpTokens, 'optional');
+      assert.equal(await read(emulator, 'placement/region'), 'us-east-1');
+      emulator.configure({ httpTokens: 'required' });
+      assert.equal(emulator.options.httpTokens, 'required');
+      assert.equal(await read(emulator, 'placement/region'), 401);
+      emulator.configure({ httpEndpoint: 'disabled' });
+      assert.equal(await read(emulator, 'placement/region'), 403);
+      assert.equal((await ask(emulator, 'PUT', '/latest/api/token')).status, 403);
+      emulator.configure({ httpEndpoint: 'enabled', httpTokens: 'optional', instanceMetadataTags: 'disabled' });
+      assert.equal(await read(emulator, 'tags/instance/Name'), 404);
+      assert.equal(await read(emulator, 'tags'), 404);
+      assert.doesNotMatch(String(await read(emulator, '')), /tags/);
+      emulator.configure({ instanceMetadataTags: 'enabled' });
+      assert.equal(await read(emulator, 'tags/instance/Name'), 'example');
+      assert.match(String(await read(emulator, '')), /^tags\/$/m);
+    });
+
+    it('shows its options, which change through configure only', async () => {
+      await using emulator = await createEmulator({ hops: 2 });
+      assert.deepEqual(emulator.options, {
+        httpTokens: 'optional',
+        httpEndpoint: 'enabled',
+        httpPutResponseHopLimit: 1,
+        httpProtocolIpv6: 'enabled',
+        instanceMetadataTags: 'enabled',
+        hops: 2,
+        system: 'nitro',
+      });
+      assert.throws(() => Object.assign(emulator.options, { hops: 0 }), TypeError);
+      emulator.configure({ hops: undefined });
+      assert.equal(emulator.options.hops, 2);
+    });
+
+    // As a JavaScript caller or a parsed file would give them.
+    const refused: readonly [json: string, message: string][] = [
+      ['{"httpTokens": "maybe"}', "httpTokens must be 'optional' or 'required', not 'maybe'"],
+      ['{"httpTokens": null}', "httpTokens must be 'optional' or 'required', not null"],
+      ['{"httpEndpoint": true}', "httpEndpoint must be 'enabled' or 'disabled', not true"],
+      ['{"httpProtocolIpv6": "on"}', "httpProtocolIpv6 must be 'enabled' or 'disabled', not 'on'"],
+      ['{"instanceMetadataTags": ""}', "instanceMetadataTags must be 'enabled' or 'disabled', not ''"],
+      ['{"httpPutResponseHopLimit": 0}', 'httpPutResponseHopLimit must be a whole number from 1 to 64, not 0'],
+      ['{"httpPutResponseHopLimit": 65}', 'httpPutResponseHopLimit must be a whole number from 1 to 64, not 65'],
+      ['{"httpPutResponseHopLimit": "2"}', "httpPutResponseHopLimit must be a whole number from 1 to 64, not '2'"],
+      ['{"hops": 1.5}', 'hops must be a whole number from 0 to 64, not 1.5'],
+      ['{"hops": -1}', 'hops must be a whole number from 0 to 64, not -1'],
+      ['{"system": "kvm"}', "system must be 'nitro' or 'xen', not 'kvm'"],
+    ];
+    for (const [json, message] of refused) {
+      it(`refuses ${json}, at the start and later`, async () => {
+        const error = { name: 'EmulatorOptionError', code: 'ERR_EMULATOR_OPTION', message };
+        await assert.rejects(createEmulator(JSON.parse(json)), error);
+        await using emulator = await createEmulator();
+        const before = emulator.options;
+        assert.throws(() => emulator.configure({ httpTokens: 'required', ...JSON.parse(json) }), error);
+        assert.deepEqual(emulator.options, before);
+      });
+    }
+
+    it('refuses options that exist only at the start', async () => {
+      await using emulator = await createEmulator();
+      assert.throws(() => emulator.configure(JSON.parse('{"port": 80}')), {
+        message: /^there is no option 'port'; the options are httpTokens, /,
+      });
+      assert.throws(() => emulator.configure(JSON.parse('null')), {
+        code: 'ERR_EMULATOR_OPTION',
+        message: 'what configure() is given must be an object of options, not null',
+      });
+    });
+  });
+
+  const starts: readonly [json: string, message: RegExp][] = [
+    ['{"httpToken": "required"}', /^there is no option 'httpToken'; the options are httpTokens, .*, onEvent$/],
+    ['{"port": 65536}', /^port must be a whole number from 0 to 65535, not 65536$/],
+    ['{"host": ""}', /^host must be an address such as '127\.0\.0\.1', or a list of them, not ''$/],
+    ['{"host": []}', /^host must be .* not \[\]$/],
+    ['{"base": "none"}', /^base must be 'instance' or 'empty', not 'none'$/],
+    ['{"tree": null}', /^tree must be an object of values by path, not null$/],
+    ['{"tree": {"instance-id": 7}}', /^meta-data\/instance-id must be text, bytes, .* not 7$/],
+    ['{"speed": -1}', /^speed must be a number from 0 to 1000000, not -1$/],
+    ['{"speed": "60"}', /^speed must be .* not '60'$/],
+    ['{"onRequest": true}', /^onRequest must be a function, not true$/],
+    ['{"onEvent": {}}', /^onEvent must be a function, not \{\}$/],
+    ['{"scenario": 7}', /^a scenario must be an object of .* not 7$/],
+    ['{"now": 7}', /^now must be a function that returns milliseconds since 1970, .* not 7$/],
+    ['null', /^what createEmulator\(\) is given must be an object of options, not null$/],
+    ['5', /^what createEmulator\(\) is given must be an object of options, not 5$/],
+    ['[]', /^what createEmulator\(\) is given must be an object of options, not \[\]$/],
+  ];
+  for (const [json, message] of starts) {
+    it(`does not start with ${json}`, async () => {
+      await assert.rejects(createEmulator(JSON.parse(json)), { code: 'ERR_EMULATOR_OPTION', message });
+    });
+  }
+
+  it('notes what it was asked, and when, without a token', async () => {
+    await using emulator = await createEmulator({ httpTokens: 'required', now: () => launch });
+    assert.deepEqual(emulator.requests, []);
+    const session = await token(emulator);
+    await ask(emulator, 'GET', '//latest/user-data', { 'X-aws-ec2-metadata-token': session });
+    await ask(emulator, 'HEAD', '/latest/meta-data/mac');
+    assert.deepEqual(emulator.requests, [
+      { at: launch, method: 'PUT', path: '/latest/api/token', version: 2, status: 200 },
+      { at: launch, method: 'GET', path: '//latest/user-data', version: 2, status: 200 },
+      { at: launch, method: 'HEAD', path: '/latest/meta-data/mac', version: 1, status: 401, reason: 'v1 off' },
+    ]);
+    assert.ok(!inspect(emulator, { depth: Number.POSITIVE_INFINITY, showHidden: true }).includes(session));
+  });
+
+  it('notes no token either that came where it does not belong', async () => {
+    const seen: unknown[] = [];
+    await using emulator = await createEmulator({ onRequest: (request) => seen.push(request) });
+    const session = await token(emulator);
+    const hidden = [...session].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join('');
+    const region = '/latest/meta-data/placement/region';
+    const asked = [`${region}?token=${session}`, `${region}?`, `${region}/${session}`, `/latest/${hidden}/x?${hidden}`];
+    for (const target of asked) await ask(emulator, 'GET', target);
+    assert.deepEqual(
+      emulator.requests.slice(1).map(({ path }) => path),
+      [`${region}?…`, `${region}?…`, `${region}/…`, '/latest/…/x?…'],
+    );
+    assert.deepEqual(seen, emulator.requests);
+  });
+
+  it('answers, and goes on, though those it tells throw, and lets the throw surface', async () => {
+    const thrown: string[] = [];
+    process.setUncaughtExceptionCaptureCallback(({ message }) => thrown.push(message));
+    try {
+      await using emulator = await createEmulator({
+        speed: 0,
+        scenario: { timeline: [{ at: '1s', event: 'set', path: 'hostname', value: 'new' }] },
+        onRequest: () => {
+          throw new Error('of onRequest');
+        },
+        onEvent: () => {
+          throw new Error('of onEvent');
+        },
+      });
+      assert.equal(await read(emulator, 'placement/region'), 'us-east-1');
+      await emulator.advance(1000);
+      assert.equal(await read(emulator, 'hostname'), 'new');
+      assert.deepEqual(thrown, ['of onRequest', 'of onEvent', 'of onRequest']);
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null);
+    }
+  });
+
+  it('lives beside others, each with its own port, tokens, tree and options', async () => {
+    const regions = ['us-east-1', 'eu-west-1', 'ap-northeast-1'];
+    const emulators = await Promise.all(
+      regions.map((region) => createEmulator({ tree: { 'placement/region': region } })),
+    );
+    assert.equal(new Set(emulators.map(({ url }) => url)).size, 3);
+    emulators[0]?.configure({ httpTokens: 'required' });
+    const served = await Promise.all(emulators.map((emulator) => read(emulator, 'placement/region')));
+    assert.deepEqual(served, [401, 'eu-west-1', 'ap-northeast-1']);
+    await Promise.all(emulators.map((emulator) => emulator.close()));
+  });
+
+  it('frees its port when it is closed, which can be done twice', async () => {
+    const first = await createEmulator();
+    const port = Number(new URL(first.url).port);
+    await first.close();
+    await first.close();
+    await assert.rejects(connect(first.url), { code: 'ECONNREFUSED' });
+    await using second = await createEmulator({ port });
+    assert.equal(second.url, first.url);
+    await assert.rejects(createEmulator({ port }), { code: 'EADDRINUSE' });
+    await assert.rejects(createEmulator({ host: ['127.0.0.2', '127.0.0.1'], port }), { code: 'EADDRINUSE' });
+    await assert.rejects(connect(`http://127.0.0.2:${port}`), { code: 'ECONNREFUSED' });
+  });
+
+  it('listens on loopback alone unless told otherwise', async () => {
+    await using emulator = await createEmulator();
+    assert.match(emulator.url, /^http:\/\/127\.0\.0\.1:\d+$/);
+    assert.deepEqual(emulator.urls, [emulator.url]);
+    assert.deepEqual(emulator.env, {
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: `${emulator.url}/`,
+      AWS_EC2_METADATA_DISABLED: 'false',
+    });
+  });
+
+  it('answers on a name it was told to listen on', async () => {
+    await using emulator = await createEmulator({ host: 'localhost' });
+    const { status } = await ask(emulator, 'GET', '/latest/', { Host: 'localhost:80' });
+    assert.equal(status, 200);
+  });
+
+  describe('with an IPv6 listener', () => {
+    const it6 = hasIPv6 ? it : it.skip;
+    const both: EmulatorOptions = { host: ['::1', '127.0.0.1'] };
+
+    it6('serves both address families', async () => {
+      await using emulator = await createEmulator(both);
+      assert.match(emulator.url, /^http:\/\/\[::1\]:\d+$/);
+      assert.match(emulator.urls[1] ?? '', /^http:\/\/127\.0\.0\.1:\d+$/);
+      for (const url of emulator.urls) {
+        assert.equal((await ask({ url }, 'GET', '/latest/meta-data/placement/region')).body, 'us-east-1');
+      }
+    });
+
+    it6('takes an address in brackets, too', async () => {
+      await using emulator = await createEmulator({ host: '[::1]' });
+      assert.match(emulator.url, /^http:\/\/\[::1\]:\d+$/);
+    });
+
+    it6('resets IPv6 connections while the protocol is disabled, and only those', async () => {
+      await using emulator = await createEmulator({ ...both, httpProtocolIpv6: 'disabled' });
+      const [v6 = '', v4 = ''] = emulator.urls;
+      await assert.rejects(ask({ url: v6 }, 'GET', '/latest/'), { code: 'ECONNRESET' });
+      assert.equal((await ask({ url: v4 }, 'GET', '/latest/')).status, 200);
+      assert.equal(emulator.requests.length, 1);
+      emulator.configure({ httpProtocolIpv6: 'enabled' });
+      assert.equal((await ask({ url: v6 }, 'GET', '/latest/')).status, 200);
+    });
+  });
+
+  it('serves thousands of sessions and reads without keeping anything but the latest requests', async function () {
+    this.timeout(20_000);
+    await using emulator = await createEmulator();
+    for (let round = 0; round < 101; round++) {
+      const target = `/latest/meta-data/${round}`;
+      await Promise.all(Array.from({ length: 100 }, () => ask(emulator, 'GET', target)));
+    }
+    assert.equal(emulator.requests.length, 10_000);
+    assert.equal(emulator.requests[0]?.path, '/latest/meta-data/1');
+    assert.equal(emulator.requests.at(-1)?.path, '/latest/meta-data/100');
+  });
+});
+
+describe('the source of the emulator', () => {
+  it('imports nothing but itself and Node', async () => {
+    const folder = new URL('../../../src/emulator/', import.meta.url);
+    const files = await readdir(folder);
+    assert.ok(files.includes('index.ts'));
+    for (const file of files) {
+      const source = await readFile(new URL(file, folder), 'utf8');
+      const imports = [...source.matchAll(/from '([^']+)'/g)].map(([, from = '']) => from);
+      assert.deepEqual(
+        imports.filter((from) => !/^(node:[\w/]+|\.\/\w+\.js)$/.test(from)),
+        [],
+        file,
+      );
+    }
+  });
+});

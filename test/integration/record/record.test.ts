@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'mocha';
+import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
+import { Imds } from '../../../src/imds.js';
+import { type Recording, type RecordOptions, record } from '../../../src/record/record.js';
+
+// An emulator cannot be overloaded; a real service would be asked less often.
+const requestsPerSecond = 10_000;
+const noon = Date.UTC(2026, 10, 23, 12);
+const now = () => noon;
+
+describe('a recording of an instance', () => {
+  const clients = new Set<Imds>();
+  afterEach(() => {
+    for (const client of clients) client.close();
+    clients.clear();
+  });
+  const connect = ({ url }: Emulator): Imds => {
+    const client = new Imds({ endpoint: url, deadlineMs: 20_000 });
+    clients.add(client);
+    return client;
+  };
+
+  async function recordingOf(options: EmulatorOptions, how: RecordOptions = {}): Promise<Recording> {
+    await using emulator = await createEmulator({ now, ...options });
+    return await record(connect(emulator), { requestsPerSecond, ...how });
+  }
+
+  for (const keep of [false, true])
+    it(`of every category is the same when recorded from its replay, names ${keep ? 'kept' : 'replaced'}`, async () => {
+      const first = await recordingOf({}, { keep });
+      const scenario = JSON.parse(JSON.stringify(first.scenario));
+      const second = await recordingOf({ scenario }, { keep });
+      assert.deepEqual(JSON.stringify(second.scenario), JSON.stringify(first.scenario));
+      assert.deepEqual(first.failures, []);
+      assert.equal(first.values, second.values);
+      assert.deepEqual(
+        first.leftOut.map(({ path }) => path),
+        ['managed-ssh-keys/active-keys'],
+      );
+    });
+
+  it('is read back by every accessor as what was recorded, but for what was replaced', async () => {
+    const { scenario } = await recordingOf({});
+    await using original = await createEmulator({ now });
+    await using replay = await createEmulator({ scenario: JSON.parse(JSON.stringify(scenario)) });
+    const [before, after] = [connect(original), connect(replay)];
+
+    for (const same of [
+      (imds: Imds) => imds.placement.availabilityZone(),
+      (imds: Imds) => imds.instanceType(),
+      (imds: Imds) => imds.spot.instanceAction(),
+      (imds: Imds) => imds.blockDeviceMapping.ebs(1),
+    ])
+      assert.deepEqual(await same(after), await same(before));
+
+    const [instanceId, accountId] = [await after.instanceId(), await after.accountId()];
+    assert.deepEqual([instanceId, accountId], ['i-00000000000000001', '111122223333']);
+    const document = await after.identityDocument();
+    assert.deepEqual([document.instanceId, document.accountId], [instanceId, accountId]);
+    assert.equal(document.privateIp, await after.localIpv4());
+
+    const interfaces = await after.networkInterfaces();
+    assert.deepEqual(
+      interfaces.map(({ mac, isSettling }) => ({ mac, isSettling })),
+      [
+        { mac: '00:00:5e:00:53:00', isSettling: false },
+        { mac: '00:00:5e:00:53:01', isSettling: false },
+      ],
+    );
+    assert.deepEqual(interfaces[0]?.ipv4Associations, { '192.0.2.1': ['10.0.0.4'] });
+    assert.equal(interfaces[0]?.publicHostname, 'ec2-192-0-2-1.compute-1.amazonaws.com');
+
+    const { accessKeyId, expiration } = await after.credentials();
+    assert.match(accessKeyId, /^ASIA.*EXAMPLE$/);
+    assert.ok(expiration.getTime() > Date.now());
+    assert.equal((await after.events.maintenance.scheduled()).length, 1);
+    assert.deepEqual(Object.keys((await after.tags()) ?? {}), ['Name', 'aws:autoscaling:groupName', 'tag1']);
+    assert.equal((await after.userData())?.parts[0]?.kind, 'cloud-config');
+  });
+
+  it('asks for each thing once, with one session token', async () => {
+    await using emulator = await createEmulator({ httpTokens: 'required' });
+    await record(connect(emulator), { requestsPerSecond });
+    const paths = emulator.requests.map(({ method, path }) => `${method} ${path}`);
+    assert.deepEqual(paths, [...new Set(paths)]);
+    assert.equal(paths.filter((path) => path.startsWith('PUT')).length, 1);
+    assert.deepEqual(
+      paths.filter((path) => path.includes('active-keys')),
+      [],
+    );
+  });
+
+  it('is made while things come and go', async () => {
+    await using emulator = await createEmulator({ now });
+    let count = 0;
+    const { failures, scenario } = await record(connect(emulator), {
+      requestsPerSecond,
+      onValue() {
+        count += 1;
+        if (count === 5) emulator.remove('tags');
+        if (count === 8) emulator.remove('network/interfaces/macs/0e:49:61:0f:c3:77');
+      },
+    });
+    assert.deepEqual(failures, []);
+    assert.match(JSON.stringify(scenario), /"instance-id":"i-0{16}1"/);
+  });
+
+  it('has the rest when the service refuses to give something', async () => {
+    await using emulator = await createEmulator({ now });
+    emulator.set('placement/region', () => {
+      throw new Error('out of order');
+    });
+    const client = new Imds({ endpoint: emulator.url, maxAttempts: 1 });
+    clients.add(client);
+    const { failures, values } = await record(client, { requestsPerSecond });
+    assert.deepEqual(
+      failures.map(({ path, why }) => ({ path, why })),
+      [{ path: 'placement/region', why: 'answered 500' }],
+    );
+    assert.ok(values > 90, `${values} values`);
+  });
+});

@@ -1,0 +1,282 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { Events } from '../../../src/client/events.js';
+import { CredentialsSource } from '../../../src/credentials/provider.js';
+import { ImdsResponseError, ImdsTimeoutError } from '../../../src/errors.js';
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
+const deadlineMs = 5 * second;
+
+/** One set after another; each comes `leadMs` before the end of the one before, and lives `lifeMs`. */
+interface Rotation {
+  readonly leadMs: number;
+  readonly lifeMs: number;
+}
+
+/** A time in which reads fail, with an answer or by silence. */
+interface Outage {
+  readonly afterMs: number;
+  readonly forMs: number;
+  readonly silent: boolean;
+}
+
+interface Story {
+  readonly rotations: readonly Rotation[];
+  readonly outages: readonly Outage[];
+  /** How long each read takes, in turn. */
+  readonly latencies: readonly number[];
+  /** When the callers come: so long after the one before, or before the end of the newest set if that is ahead. */
+  readonly visits: readonly { readonly ms: number; readonly beforeEnd: boolean }[];
+  /** What chance says, in turn. */
+  readonly chances: readonly number[];
+  /** This machine's clock: how far it is off, and what happens to it a while after the start. */
+  readonly clock: {
+    readonly skewMs: number;
+    readonly event: 'none' | 'hibernation' | 'set back';
+    readonly afterMs: number;
+  };
+}
+
+/** One set of credentials: its number, and its life. */
+interface Set {
+  readonly number: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What happened to one caller. */
+interface Call {
+  readonly at: number;
+  readonly endedAt: number | undefined;
+  /** The number of the set that was given; undefined after a failure. */
+  readonly given: number | undefined;
+}
+
+/** Virtual time: nothing happens but what is due next. */
+class Timeline {
+  now = launch;
+  readonly #due: { readonly at: number; readonly happen: () => void }[] = [];
+
+  after(ms: number, happen: () => void): void {
+    this.#due.push({ at: this.now + ms, happen });
+  }
+
+  async advance(ms: number): Promise<void> {
+    const end = this.now + ms;
+    for (;;) {
+      await settle();
+      this.#due.sort((one, other) => other.at - one.at);
+      const next = this.#due.at(-1);
+      if (!next || next.at > end) break;
+      this.#due.pop();
+      this.now = next.at;
+      next.happen();
+    }
+    this.now = end;
+  }
+}
+
+/** Lets everything that is not waiting for time to pass come to its end. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const inTurn = <T>(items: readonly T[], fallback: T): (() => T) => {
+  let index = 0;
+  return () => items[index++ % items.length] ?? fallback;
+};
+
+const instant = (time: number): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
+
+/** Plays a story: what was read, and what each caller got. */
+async function play({ rotations, outages, latencies, visits, chances, clock }: Story) {
+  const timeline = new Timeline();
+  const sets: Set[] = [];
+  for (const { leadMs, lifeMs } of rotations) {
+    const from = Math.max(launch, (sets.at(-1)?.to ?? launch) - leadMs);
+    sets.push({ number: sets.length, from, to: from + lifeMs });
+  }
+  const newest = (): Set => sets.findLast(({ from }) => from <= timeline.now) ?? { number: -1, from: 0, to: 0 };
+  const outage = (): Outage | undefined =>
+    outages.find(({ afterMs, forMs }) => timeline.now >= launch + afterMs && timeline.now < launch + afterMs + forMs);
+
+  const latency = inTurn(latencies, 0);
+  const reads: { readonly from: number; to: number; readonly failed: boolean }[] = [];
+  const elapsed = () => timeline.now - launch;
+  const isAfter = () => elapsed() >= clock.afterMs;
+  const source = new CredentialsSource(
+    {
+      read: (_path, options) =>
+        new Promise((resolve, reject) => {
+          const { silent } = outage() ?? {};
+          const ms = silent ? Number.POSITIVE_INFINITY : latency();
+          const failed = silent !== undefined || ms > options.deadlineMs;
+          const read = { from: timeline.now, to: Number.POSITIVE_INFINITY, failed };
+          reads.push(read);
+          timeline.after(Math.min(ms, options.deadlineMs), () => {
+            read.to = timeline.now;
+            if (ms > options.deadlineMs) reject(new ImdsTimeoutError('silence', { phase: 'deadline' }));
+            else if (failed) reject(new ImdsResponseError('busy', { fault: 'status', statusCode: 503 }));
+            else resolve({ text: text(newest()), servedAt: timeline.now });
+          });
+        }),
+      accountId: () => Promise.reject(new Error('nobody wants it')),
+    },
+    () => ({ deadlineMs, roleName: 'web-role', staticStability: true }),
+    new Events(undefined),
+    {
+      now: () =>
+        elapsed() - (clock.event === 'hibernation' && isAfter() ? Math.min(elapsed() - clock.afterMs, hour) : 0),
+      wallClock: () => timeline.now + clock.skewMs - (clock.event === 'set back' && isAfter() ? 3 * hour : 0),
+      random: inTurn(chances, 0),
+    },
+  );
+
+  const text = ({ number, from, to }: Set): string =>
+    JSON.stringify({
+      Code: 'Success',
+      LastUpdated: instant(from),
+      AccessKeyId: String(number),
+      SecretAccessKey: 'secret',
+      Token: 'token',
+      Expiration: instant(to),
+    });
+
+  const calls: Call[] = [];
+  const last = sets.at(-1)?.to ?? 0;
+  for (const { ms, beforeEnd } of visits) {
+    const untilThen = beforeEnd ? newest().to - ms - timeline.now : ms;
+    if (untilThen > 0) await timeline.advance(untilThen);
+    if (timeline.now >= last - minute) break;
+    const at = timeline.now;
+    const index = calls.push({ at, endedAt: undefined, given: undefined }) - 1;
+    source.credentials().then(
+      ({ accessKeyId }) => {
+        calls[index] = { at, endedAt: timeline.now, given: Number(accessKeyId) };
+      },
+      () => {
+        calls[index] = { at, endedAt: timeline.now, given: undefined };
+      },
+    );
+    await settle();
+  }
+  await timeline.advance(deadlineMs);
+  return { sets, reads, calls };
+}
+
+const chances = fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
+  minLength: 1,
+  maxLength: 20,
+});
+const visits = fc.array(
+  fc.oneof(
+    fc.record({ ms: fc.integer({ min: 0, max: 20 * second }), beforeEnd: fc.constant(false) }),
+    fc.record({ ms: fc.integer({ min: 0, max: 10 * minute }), beforeEnd: fc.constant(false) }),
+    fc.record({ ms: fc.integer({ min: 0, max: 3 * hour }), beforeEnd: fc.constant(false) }),
+    fc.record({ ms: fc.integer({ min: 0, max: 20 * minute }), beforeEnd: fc.constant(true) }),
+  ),
+  { minLength: 2, maxLength: 60 },
+);
+const clock = fc.record({
+  skewMs: fc.integer({ min: -48 * hour, max: 48 * hour }),
+  event: fc.constantFrom('none' as const, 'hibernation' as const, 'set back' as const),
+  afterMs: fc.integer({ min: 0, max: 12 * hour }),
+});
+const lifeMs = fc.integer({ min: 20, max: 720 }).map((minutes) => minutes * minute);
+const rotationsWith = (least: number, most: number) =>
+  fc.array(fc.record({ lifeMs, leadMs: fc.integer({ min: least * minute, max: most * minute }) }), {
+    minLength: 2,
+    maxLength: 5,
+  });
+const quick = fc.array(fc.integer({ min: 0, max: 4 * second }), { minLength: 1, maxLength: 5 });
+
+/** The service as AWS promises it: new credentials at least five minutes ahead, and every read answered. */
+const onTime: fc.Arbitrary<Story> = fc.record({
+  rotations: rotationsWith(5, 15),
+  outages: fc.constant([]),
+  latencies: quick,
+  visits,
+  chances,
+  clock,
+});
+
+/** A service that is late, slow, busy or silent. */
+const unreliable: fc.Arbitrary<Story> = fc.record({
+  rotations: rotationsWith(-120, 15),
+  outages: fc.array(
+    fc.record({
+      afterMs: fc.integer({ min: 0, max: 24 * hour }),
+      forMs: fc.integer({ min: second, max: 6 * hour }),
+      silent: fc.boolean(),
+    }),
+    { maxLength: 4 },
+  ),
+  latencies: fc.array(fc.integer({ min: 0, max: 7 * second }), { minLength: 1, maxLength: 5 }),
+  visits,
+  chances,
+  clock,
+});
+
+describe('role credentials, whoever asks whenever', function () {
+  this.timeout(60_000);
+  const seed = Number(process.env['FAST_CHECK_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
+  const check = (story: fc.Arbitrary<Story>, judge: (played: Awaited<ReturnType<typeof play>>) => void) =>
+    fc.assert(
+      fc.asyncProperty(story, async (told) => judge(await play(told))),
+      { seed, numRuns: 150 },
+    );
+  before(() => console.log(`    FAST_CHECK_SEED=${seed}`));
+
+  it('are never handed out past their end by a service that is on time', async () => {
+    await check(onTime, ({ sets, calls }) => {
+      for (const { at, endedAt, given } of calls) {
+        assert.ok(given !== undefined && endedAt !== undefined, `the call at ${at} failed`);
+        assert.ok(endedAt < (sets[given]?.to ?? 0), `set ${given} was handed out past its end`);
+      }
+    });
+  });
+
+  it('are asked for by one read at a time', async () => {
+    await check(fc.oneof(onTime, unreliable), ({ reads }) => {
+      for (const [index, { from }] of reads.entries())
+        assert.ok(index === 0 || (reads[index - 1]?.to ?? 0) <= from, 'two reads at once');
+    });
+  });
+
+  it('are never waited for while those at hand have more than a minute left', async () => {
+    await check(fc.oneof(onTime, unreliable), ({ sets, reads, calls }) => {
+      for (const { at, endedAt } of calls) {
+        const obtained = reads.filter(({ to, failed }) => !failed && to <= at).at(-1);
+        const atHand = obtained && sets.findLast(({ from }) => from <= obtained.to);
+        // A read takes seconds, which count against what was read.
+        if (atHand && atHand.to - at > minute + deadlineMs) assert.equal(endedAt, at, 'a call waited');
+      }
+    });
+  });
+
+  it('are always had once they were, from a service that is late, slow, busy or silent', async () => {
+    await check(unreliable, ({ calls }) => {
+      const first = calls.findIndex(({ given }) => given !== undefined);
+      for (const { given } of first < 0 ? [] : calls.slice(first)) assert.ok(given !== undefined);
+    });
+  });
+
+  it('are asked for sparingly: every ten seconds at most, and past their end every five minutes', async () => {
+    await check(fc.oneof(onTime, unreliable), ({ sets, reads }) => {
+      const setOf = ({ to }: { readonly to: number }) => sets.findLast(({ from }) => from <= to);
+      let atHand: Set | undefined;
+      for (const [index, read] of reads.entries()) {
+        const newest = read.failed ? atHand : setOf(read);
+        const next = reads[index + 1];
+        if (atHand && next && newest === atHand) {
+          const leftMs = atHand.to - read.to;
+          const leastMs = leftMs > deadlineMs ? Math.min(10 * second, leftMs) : leftMs < -deadlineMs ? 5 * minute : 0;
+          // A clock that is read when the request leaves is ahead by as long as that takes.
+          assert.ok(next.from - read.to >= leastMs - deadlineMs, `${next.from - read.to} ms after the last`);
+        }
+        atHand = newest;
+      }
+    });
+  });
+});

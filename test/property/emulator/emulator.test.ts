@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
+import { describe, it } from 'mocha';
+import { Clock } from '../../../src/emulator/clock.js';
+import { Faults } from '../../../src/emulator/faults.js';
+import { createEmulator, EmulatorOptionError, parseScenario, scenarios } from '../../../src/emulator/index.js';
+import { scenarioSchema } from '../../../src/emulator/scenario.js';
+import { SessionTokens } from '../../../src/emulator/tokens.js';
+
+const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
+const validate = new Ajv2020({ strict: true }).compile(scenarioSchema);
+/** What a JSON Schema cannot say: that an end lies before its beginning, or that a value is a directory, too. */
+const beyondSchema = /\.until must be later than from|^tree: .* is a value, not a directory$/;
+
+type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** A scenario with all there can be in one. */
+const everything: Json = {
+  ...JSON.parse(JSON.stringify(scenarios['eks-node'])),
+  $schema: 'x',
+  base: 'empty',
+  seed: 7,
+  tree: {
+    a: 'b',
+    'c/d': { e: null, f: { $base64: 'AAAA' }, g: { $template: '{{+2m}}' }, h: { $credentials: { lifetime: '1h' } } },
+  },
+  timeline: Object.values(scenarios).flatMap(({ timeline = [] }) => JSON.parse(JSON.stringify(timeline))),
+  faults: [
+    ...Object.values(scenarios).flatMap(({ faults = [] }) => JSON.parse(JSON.stringify(faults))),
+    {
+      kind: 'redirect',
+      location: '/x',
+      status: 307,
+      paths: ['a/**', 'b'],
+      method: 'PUT',
+      times: 3,
+      from: 5,
+      until: '+1d',
+    },
+    { kind: 'refuse', from: '1s' },
+    { kind: 'wrong-length', by: -3 },
+    { kind: 'slow-body', interval: '5ms' },
+    { kind: 'foreign-server', server: 'nginx' },
+  ],
+};
+
+/** Every place in a JSON value, by the way that leads to it. */
+function* places(value: Json, way: readonly string[] = []): Generator<readonly string[]> {
+  yield way;
+  if (typeof value === 'object' && value !== null) {
+    for (const [name, inner] of Object.entries(value)) yield* places(inner, [...way, name]);
+  }
+}
+
+/** The value with another one at a place, or nothing there, or the place under another name. */
+function changed(value: Json, [name, ...rest]: readonly string[], change: Change): Json {
+  if (name === undefined || typeof value !== 'object' || value === null) return change.to ?? null;
+  if (Array.isArray(value)) {
+    return value.flatMap((inner, index) => {
+      if (String(index) !== name) return [inner];
+      return rest.length === 0 && change.to === undefined ? [] : [changed(inner, rest, change)];
+    });
+  }
+  const entries = Object.entries(value).flatMap(([own, inner]): [string, Json][] => {
+    if (own !== name) return [[own, inner]];
+    if (rest.length > 0) return [[own, changed(inner, rest, change)]];
+    if (change.rename !== undefined) return [[change.rename, inner]];
+    return change.to === undefined ? [] : [[own, change.to]];
+  });
+  return Object.fromEntries(entries);
+}
+
+interface Change {
+  readonly to?: Json;
+  readonly rename?: string;
+}
+
+const ways = [...places(everything)];
+// Words and names of the scenarios, so that what is put somewhere may well be right there.
+const words = [...new Set(JSON.stringify(everything).match(/[\w$+/{}.*-]+/g))];
+const leaf = fc.oneof(
+  fc.constantFrom<Json>(
+    null,
+    true,
+    0,
+    -1,
+    1,
+    1.5,
+    65,
+    503,
+    '',
+    {},
+    [],
+    '+30s',
+    '30',
+    '1h',
+    '/',
+    '$',
+    '/latest/user-data',
+  ),
+  fc.constantFrom(...words),
+  fc.string({ maxLength: 8 }),
+  fc.integer(),
+);
+const change: fc.Arbitrary<Change> = fc.oneof(
+  leaf.map((to) => ({ to })),
+  fc.dictionary(fc.oneof(fc.constantFrom(...words), fc.string()), leaf, { maxKeys: 2 }).map((to) => ({ to })),
+  fc.constant({}),
+  fc.oneof(fc.constantFrom(...words, '__proto__', 'constructor'), fc.string()).map((rename) => ({ rename })),
+);
+
+describe('the check of a scenario', () => {
+  it('accepts what the JSON Schema accepts, and nothing else', () => {
+    assert.equal(validate(everything), true, JSON.stringify(validate.errors));
+    let accepted = 0;
+    const runs = 3000;
+    fc.assert(
+      fc.property(fc.constantFrom(...ways), change, (way, to) => {
+        const scenario: Json = JSON.parse(JSON.stringify(changed(everything, way, to)));
+        const isAccepted = validate(scenario);
+        if (isAccepted) {
+          accepted += 1;
+          try {
+            assert.deepEqual(parseScenario(scenario), scenario);
+          } catch (error) {
+            if (!(error instanceof EmulatorOptionError && beyondSchema.test(error.message))) throw error;
+          }
+        } else {
+          assert.throws(() => parseScenario(scenario), { code: 'ERR_EMULATOR_OPTION' });
+        }
+      }),
+      { numRuns: runs },
+    );
+    assert.ok(accepted > runs / 20 && accepted < runs, `${accepted} of ${runs} were accepted`);
+  });
+});
+
+describe('a clock of the emulator', () => {
+  it('shows the time since its start times its speed, and what it was moved by', () => {
+    const ms = fc.integer({ min: 0, max: 10 ** 9 });
+    fc.assert(
+      fc.property(fc.constantFrom(0, 0.5, 1, 60), fc.array(fc.tuple(ms, ms)), (speed, steps) => {
+        let real = launch;
+        const clock = new Clock(() => real, speed);
+        let [passed, moved] = [0, 0];
+        for (const [pass, move] of steps) {
+          real += pass;
+          clock.advance(move);
+          passed += pass;
+          moved += move;
+          assert.equal(clock.now(), Math.floor(launch + passed * speed + moved));
+        }
+      }),
+    );
+  });
+});
+
+describe('a timeline of the emulator', () => {
+  it('comes to the same, dated the same, in whatever steps the clock is moved', async () => {
+    const entry = fc.record({ at: fc.integer({ min: 0, max: 600 }), value: fc.integer({ min: 0, max: 99 }) });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(entry, { maxLength: 12 }),
+        fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 8 }),
+        async (entries, steps) => {
+          const total = steps.reduce((sum, step) => sum + step, 0);
+          const history = async (moves: readonly number[]) => {
+            const events: string[] = [];
+            await using emulator = await createEmulator({
+              base: 'empty',
+              now: () => launch,
+              speed: 0,
+              scenario: {
+                timeline: entries.map(({ at, value }) => ({
+                  at,
+                  event: 'set',
+                  path: `key-${value % 3}`,
+                  value: String(value),
+                })),
+              },
+              onEvent: ({ at, detail }) => events.push(`${at - launch} ${detail}`),
+            });
+            for (const move of moves) await emulator.advance(move);
+            return events;
+          };
+          const inSteps = await history(steps);
+          assert.deepEqual(inSteps, await history([total]));
+          const due = entries.filter(({ at }) => at <= total).sort((one, other) => one.at - other.at);
+          assert.deepEqual(
+            inSteps,
+            due.map(({ at, value }) => `${at} key-${value % 3} is set`),
+          );
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('the faults of the emulator', () => {
+  it('strike the same requests for the same seed, whatever else is asked meanwhile, and never too many', () => {
+    const fault = fc.record({
+      kind: fc.constant('newline' as const),
+      paths: fc.constantFrom('a', 'b', '*'),
+      probability: fc.double({ min: 0, max: 1, noNaN: true }),
+      times: fc.integer({ min: 1, max: 5 }),
+    });
+    const asked = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 60 });
+    fc.assert(
+      fc.property(fc.nat(), fc.array(fault, { minLength: 1, maxLength: 4 }), asked, (seed, all, names) => {
+        const strikes = (asks: readonly string[]) => {
+          const faults = new Faults(seed);
+          const handles = all.map((one) => faults.plant(one, launch));
+          const struck = asks.map((name) =>
+            faults.strike('GET', `/latest/meta-data/${name}`, launch).map(({ fault: one, luck }) => ({ one, luck })),
+          );
+          return { struck, hits: handles.map(({ hits }) => hits) };
+        };
+        const { struck, hits } = strikes(names);
+        assert.deepEqual(strikes(names), { struck, hits });
+        for (const [index, one] of all.entries()) assert.ok((hits[index] ?? 0) <= one.times);
+        // Those of other paths take nothing from a fault's luck.
+        const onlyA = names.filter((name) => name === 'a');
+        const ofA = (all: typeof struck, asks: readonly string[]) =>
+          all.filter((_, index) => asks[index] === 'a').map((hit) => hit.filter(({ one }) => one.paths === 'a'));
+        assert.deepEqual(ofA(strikes(onlyA).struck, onlyA), ofA(struck, names));
+      }),
+    );
+  });
+
+  it('strike about as often as their probability says', () => {
+    for (const probability of [0.02, 0.1, 0.5, 0.9]) {
+      for (let seed = 0; seed < 5; seed++) {
+        const faults = new Faults(seed);
+        const { hits } = ((handle) => {
+          for (let count = 0; count < 10_000; count++) faults.strike('GET', '/', launch);
+          return handle;
+        })(faults.plant({ kind: 'newline', probability }, launch));
+        const deviation = Math.sqrt(10_000 * probability * (1 - probability));
+        assert.ok(Math.abs(hits - 10_000 * probability) < 4 * deviation, `${hits} at ${probability}, seed ${seed}`);
+      }
+    }
+  });
+});
+
+describe('a session token of the emulator', () => {
+  it('tells both its ends, and nothing once a character of it is another', () => {
+    const tokens = new SessionTokens();
+    const time = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+    fc.assert(
+      fc.property(time, time, fc.nat(53), fc.constantFrom('A', 'Q', '_', '7'), (end, promisedEnd, place, letter) => {
+        const token = tokens.issue({ end, promisedEnd });
+        assert.match(token, /^AQAEA[\w-]{49}==$/);
+        assert.deepEqual(tokens.lifeOf(token), { end, promisedEnd });
+        const altered = token.slice(0, place) + letter + token.slice(place + 1);
+        if (altered !== token) assert.equal(tokens.lifeOf(altered), undefined);
+      }),
+    );
+  });
+});

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { ImdsDecodeError } from '../../../src/errors.js';
+import { categoryOf, rows } from '../../../src/metadata/categories.js';
+import * as decode from '../../../src/metadata/decode.js';
+
+const path = '/latest/meta-data/thing';
+
+const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array));
+const texts = fc.string({ unit: 'binary', maxLength: 200 }).map((text) => Buffer.from(text));
+const anyJson = fc.json().map((text) => Buffer.from(text));
+const row = fc.constantFrom(...rows());
+
+/** Documents that are nearly right: AWS's fields, each with a fitting value, another one, or none. */
+const nearly = (fields: readonly string[]) =>
+  fc
+    .dictionary(
+      fc.constantFrom(...fields),
+      fc.oneof(
+        fc.constantFrom('Success', '2026-11-23T15:05:00Z', '21 Jan 2019 09:00:43 GMT', '', null, true, 0),
+        fc.string(),
+        fc.array(fc.string(), { maxLength: 2 }),
+      ),
+    )
+    .map((document) => Buffer.from(JSON.stringify(document)));
+const documents = nearly([
+  ...['Code', 'Message', 'LastUpdated', 'AccessKeyId', 'SecretAccessKey', 'Token', 'Expiration', 'action', 'time'],
+  ...['noticeTime', 'EventId', 'State', 'Description', 'NotBefore', 'NotAfter', 'accountId', 'region', '__proto__'],
+]);
+const body = fc.oneof(
+  bytes,
+  texts,
+  anyJson,
+  documents,
+  documents.map((document) => Buffer.from(`[${document}]`)),
+);
+
+const isFrozen = (value: unknown): boolean =>
+  typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
+
+const lineBreak = fc.constantFrom('\n', '\r\n');
+const entry = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !/[\r\n]/.test(text));
+const visible = Array.from({ length: 0x7f - 0x21 }, (_, index) => String.fromCharCode(0x21 + index));
+const segment = fc
+  .string({ unit: fc.constantFrom(...visible.filter((character) => !'/?#%\\'.includes(character))), minLength: 1 })
+  .filter((text) => text !== '.' && text !== '..');
+
+describe('decoding, whatever the body', () => {
+  const seed = Number(process.env['FAST_CHECK_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
+  const check = (property: fc.IRawProperty<unknown>, numRuns = 300) => fc.assert(property, { seed, numRuns });
+  before(() => console.log(`    FAST_CHECK_SEED=${seed}`));
+
+  it('gives a frozen value or an ImdsDecodeError that does not name another path', () => {
+    check(
+      fc.property(row, body, ({ category }, content) => {
+        try {
+          const value = category.decode(content);
+          assert.ok(value instanceof Uint8Array || isFrozen(value));
+        } catch (error) {
+          assert.ok(error instanceof ImdsDecodeError);
+          assert.ok(error.message.includes(category.path));
+        }
+      }),
+      3000,
+    );
+  });
+
+  it('judges a text as settled and tells when it ends without ever failing', () => {
+    check(
+      fc.property(row, body, ({ category }, content) => {
+        const text = content.toString();
+        assert.ok([true, false, undefined].includes(category.settled?.(text)));
+        const expires = category.expires?.(text);
+        assert.ok(expires === undefined || Number.isFinite(expires));
+      }),
+    );
+  });
+
+  it('gives back the entries of a list, whatever ends its lines', () => {
+    check(
+      fc.property(fc.array(entry, { minLength: 1 }), lineBreak, fc.boolean(), (entries, end, last) => {
+        const content = entries.join(end) + (last ? end : '');
+        assert.deepEqual(decode.lines(Buffer.from(content), path), entries);
+      }),
+    );
+  });
+
+  it('gives back the key pairs of public-keys/', () => {
+    check(
+      fc.property(fc.array(fc.tuple(fc.nat(999), entry), { minLength: 1 }), (keys) => {
+        const content = keys.map(([index, name]) => `${index}=${name}`).join('\n');
+        const expected = keys.map(([index, name]) => ({ index, name }));
+        assert.deepEqual(decode.publicKeys(Buffer.from(content), path), expected);
+      }),
+    );
+  });
+
+  it('gives back a text, one final line break taken off', () => {
+    check(
+      fc.property(entry, fc.constantFrom('', '\n', '\r\n'), (text, end) => {
+        assert.equal(decode.text(Buffer.from(text + end), path), text);
+      }),
+    );
+  });
+
+  it('gives back every whole number, and none of another spelling', () => {
+    check(
+      fc.property(fc.maxSafeNat(), (number) => {
+        assert.equal(decode.integer(Buffer.from(String(number)), path), number);
+        assert.throws(() => decode.integer(Buffer.from(`0${number}`), path), ImdsDecodeError);
+      }),
+    );
+  });
+
+  it('gives maintenance events the instants they were written with', () => {
+    const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+    const date = fc.date({ min: new Date('2010-01-01'), max: new Date('2099-12-31'), noInvalidDate: true });
+    check(
+      fc.property(date, (instant) => {
+        const iso = `${instant.toISOString().slice(0, 19)}Z`;
+        const month = months[instant.getUTCMonth()];
+        const NotBefore = `${instant.getUTCDate()} ${month} ${iso.slice(0, 4)} ${iso.slice(11, 19)} GMT`;
+        const event = { EventId: 'e', Code: 'c', State: 's', Description: 'd', NotBefore };
+        assert.deepEqual(decode.maintenanceEvents(Buffer.from(JSON.stringify([event])), path), [
+          { ...event, NotBefore: iso },
+        ]);
+      }),
+    );
+  });
+
+  it('finds the category of every template, its placeholders filled with legal parameters', () => {
+    check(
+      fc.property(
+        row,
+        fc.infiniteStream(segment),
+        fc.nat(),
+        fc.constantFrom('latest', '1.0', '2021-03-23'),
+        fc.boolean(),
+        ({ category }, segments, number, version, slash) => {
+          const filled = category.template.replace(/\{([a-z-]+)\}/g, (_, name: string) =>
+            name === 'n' ? String(number) : String(segments.next().value),
+          );
+          const asked = `/${version}/${filled.replace(/\/$/, '')}${slash ? '/' : ''}`;
+          const found = categoryOf(asked);
+          assert.equal(found?.path, asked);
+          assert.equal(found?.template, category.template);
+        },
+      ),
+      2000,
+    );
+  });
+
+  it('finds a category, or none, at any path', () => {
+    const anyPath = fc.oneof(
+      fc.string(),
+      fc
+        .array(fc.constantFrom('latest', 'meta-data', 'dynamic', 'user-data', '', 'ebs1', 'x'), { maxLength: 6 })
+        .map((parts) => `/${parts.join('/')}`),
+    );
+    check(
+      fc.property(anyPath, (asked) => {
+        const found = categoryOf(asked);
+        assert.ok(found === undefined || found.path === asked);
+      }),
+    );
+  });
+});

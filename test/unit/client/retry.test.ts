@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { mock } from 'node:test';
+import { Events } from '../../../src/client/events.js';
+import { type Attempts, attempting, final, mayHeal } from '../../../src/client/retry.js';
+import {
+  ImdsDecodeError,
+  ImdsForbiddenError,
+  ImdsHopLimitError,
+  ImdsNotFoundError,
+  ImdsResponseError,
+  ImdsTimeoutError,
+  ImdsTokenError,
+  ImdsUnreachableError,
+  type ResponseFault,
+  type TimeoutPhase,
+} from '../../../src/errors.js';
+
+const status = (statusCode: number): ImdsResponseError =>
+  new ImdsResponseError(`answered ${statusCode}`, { fault: 'status', statusCode });
+const fault = (what: ResponseFault): ImdsResponseError => new ImdsResponseError(what, { fault: what });
+const timeout = (phase: TimeoutPhase): ImdsTimeoutError => new ImdsTimeoutError('no answer in time', { phase });
+
+describe('whether another attempt may succeed', () => {
+  const cases: readonly [string, unknown, boolean][] = [
+    ['429', status(429), true],
+    ['500', status(500), true],
+    ['502', status(502), true],
+    ['503', status(503), true],
+    ['504', status(504), true],
+    ['a connection that was reset', fault('reset'), true],
+    ['a body that was cut off', fault('cut'), true],
+    ['no byte of an answer in time', timeout('response'), true],
+    ['half an answer in time', timeout('body'), true],
+    ['no session token in time', timeout('token'), true],
+    ['a lost token reply', new ImdsHopLimitError('lost'), true],
+    ['the end of the time for the call', timeout('deadline'), false],
+    ['400', status(400), false],
+    ['405', status(405), false],
+    ['418', status(418), false],
+    ['204', status(204), false],
+    ['a redirect', new ImdsResponseError('moved', { fault: 'redirect', statusCode: 301 }), false],
+    ['a body too large', fault('too-large'), false],
+    ['no HTTP', fault('not-http'), false],
+    ['no connection', new ImdsUnreachableError('refused'), false],
+    ['403', new ImdsForbiddenError('403'), false],
+    ['404', new ImdsNotFoundError('404', { path: '/x' }), false],
+    ['401 with a fresh token', new ImdsTokenError('401', { statusCode: 401 }), false],
+    ['a value that cannot be decoded', new ImdsDecodeError('x'), false],
+    ['a bug', new TypeError('x is not a function'), false],
+    ['no error at all', undefined, false],
+  ];
+  for (const [what, error, heals] of cases) {
+    it(`is ${heals ? 'hoped' : 'not hoped'} after ${what}`, () => assert.equal(mayHeal(error), heals));
+  }
+});
+
+describe('a series of attempts', () => {
+  /** What each attempt throws; the next one succeeds. */
+  function series(failures: readonly unknown[], change: Partial<Attempts> = {}) {
+    const state = { made: 0 };
+    const attempt = async (): Promise<string> => {
+      const failure = failures[state.made];
+      state.made += 1;
+      if (failure !== undefined) throw failure;
+      return `value ${state.made}`;
+    };
+    const result = attempting(attempt, {
+      settings: { maxAttempts: 3, retryDelayMs: 0 },
+      events: new Events(undefined),
+      path: '/latest/x',
+      until: performance.now() + 5000,
+      now: () => performance.now(),
+      signal: new AbortController().signal,
+      ...change,
+    });
+    return { result, state };
+  }
+
+  it('is one attempt when that succeeds', async () => {
+    const { result, state } = series([]);
+    assert.equal(await result, 'value 1');
+    assert.equal(state.made, 1);
+  });
+
+  it('goes on after what may heal', async () => {
+    const { result } = series([status(503), fault('reset')]);
+    assert.equal(await result, 'value 3');
+  });
+
+  it('ends with the failure of the last attempt that the setting allows', async () => {
+    for (const maxAttempts of [1, 2, 3, 7]) {
+      const failures = Array.from({ length: 10 }, (_, index) => status(500 + index));
+      const { result, state } = series(failures, { settings: { maxAttempts, retryDelayMs: 0 } });
+      await assert.rejects(result, (error) => error === failures[maxAttempts - 1]);
+      assert.equal(state.made, maxAttempts);
+    }
+  });
+
+  for (const [what, failure] of [
+    ['cannot heal', new ImdsForbiddenError('403')],
+    ['is a bug', new TypeError('x is not a function')],
+  ] as const) {
+    it(`ends at once with a failure that ${what}`, async () => {
+      const { result, state } = series([failure]);
+      await assert.rejects(result, (error) => error === failure);
+      assert.equal(state.made, 1);
+    });
+  }
+
+  it('ends at once with a failure that is final, given as it is', async () => {
+    const failure = status(503);
+    const { result, state } = series([final(failure)]);
+    await assert.rejects(result, (error) => error === failure);
+    assert.equal(state.made, 1);
+  });
+
+  for (const [random, delays] of [
+    [0, [100, 200, 400, 800]],
+    [0.5, [150, 300, 600, 1200]],
+    [0.9999, [200, 400, 800, 1600]],
+  ] as const) {
+    it(`waits ${delays.join(', ')} ms from a delay of 100 when chance says ${random}`, async () => {
+      const waited: number[] = [];
+      const run = globalThis.setTimeout;
+      const timer = mock.method(globalThis, 'setTimeout', (callback: () => void, ms = 0) => {
+        waited.push(ms);
+        return run(callback, 0);
+      });
+      const chance = mock.method(Math, 'random', () => random);
+      const settings = { maxAttempts: 5, retryDelayMs: 100 };
+      const { result } = series([status(503), status(503), status(503), status(503)], { settings });
+      await result.finally(() => {
+        timer.mock.restore();
+        chance.mock.restore();
+      });
+      assert.deepEqual(waited, delays);
+    });
+  }
+
+  it('ends when the time is over, with the failure there was', async () => {
+    let time = 0;
+    const failure = status(503);
+    const { result, state } = series([failure], {
+      until: 50,
+      now: () => {
+        time += 30;
+        return time;
+      },
+    });
+    await assert.rejects(result, (error) => error === failure);
+    assert.equal(state.made, 1);
+  });
+
+  it('does not wait for an attempt that there is no time for', async () => {
+    let time = 0;
+    const delays = mock.method(globalThis, 'setTimeout');
+    const attempt = async (): Promise<never> => {
+      time = 100;
+      throw status(503);
+    };
+    const settings = { maxAttempts: 3, retryDelayMs: 10 };
+    const { signal } = new AbortController();
+    const attempts = { settings, events: new Events(undefined), path: '/x', until: 100, now: () => time, signal };
+    await assert.rejects(attempting(attempt, attempts), { statusCode: 503 });
+    const waits = delays.mock.callCount();
+    delays.mock.restore();
+    assert.equal(waits, 0);
+  });
+
+  it('makes no attempt after a delay that outlasted the time', async () => {
+    const failure = status(503);
+    const settings = { maxAttempts: 3, retryDelayMs: 60_000 };
+    const { result, state } = series([failure], { settings, until: performance.now() + 20 });
+    await assert.rejects(result, (error) => error === failure);
+    assert.equal(state.made, 1);
+  });
+
+  describe('whose last attempt fails when the time is over', () => {
+    const busy = status(503);
+
+    /** How a series ends in which the first attempt is answered 503, and the second fails like this. */
+    async function endOf(second: Error): Promise<unknown> {
+      let time = 0;
+      const failures = [busy, second];
+      const attempt = async (): Promise<never> => {
+        if (failures.length === 1) time = 100;
+        throw failures.shift();
+      };
+      const settings = { maxAttempts: 3, retryDelayMs: 0 };
+      const { signal } = new AbortController();
+      const events = new Events(undefined);
+      return await attempting(attempt, { settings, events, path: '/x', until: 100, now: () => time, signal }).catch(
+        (error: unknown) => error,
+      );
+    }
+
+    for (const [what, cutShort] of [
+      ['a timeout', timeout('response')],
+      ['no connection in time', new ImdsUnreachableError('no connection within 3 ms')],
+    ] as const) {
+      it(`ends with the failure before, if this one was ${what}`, async () => {
+        assert.equal(await endOf(cutShort), busy);
+      });
+    }
+
+    for (const definite of [new ImdsForbiddenError('403'), status(500), fault('reset')]) {
+      it(`ends with this failure, if it was definite: ${definite.message}`, async () => {
+        assert.equal(await endOf(definite), definite);
+      });
+    }
+  });
+
+  it('gives the first failure when there is no earlier one', async () => {
+    const failure = timeout('response');
+    const { result } = series([failure], { until: performance.now() });
+    await assert.rejects(result, (error) => error === failure);
+  });
+
+  it('ends a delay with the reason of its signal', async () => {
+    const controller = new AbortController();
+    const settings = { maxAttempts: 3, retryDelayMs: 2000 };
+    const { result, state } = series([status(503)], { settings, signal: controller.signal });
+    const reason = new Error('closed');
+    setTimeout(() => controller.abort(reason), 5);
+    const start = performance.now();
+    await assert.rejects(result, (error) => error === reason);
+    assert.ok(performance.now() - start < 1000);
+    assert.equal(state.made, 1);
+  });
+
+  it('publishes each failure that is followed by another attempt', async () => {
+    const published: unknown[] = [];
+    const listener = (message: unknown): void => void published.push(message);
+    subscribe('imds:retry', listener);
+    try {
+      const failures = [status(503), timeout('response'), status(500)];
+      await assert.rejects(series(failures).result, { statusCode: 500 });
+    } finally {
+      unsubscribe('imds:retry', listener);
+    }
+    assert.deepEqual(published, [
+      { path: '/latest/x', attempt: 1, error: 'ERR_IMDS_RESPONSE' },
+      { path: '/latest/x', attempt: 2, error: 'ERR_IMDS_TIMEOUT' },
+    ]);
+  });
+});

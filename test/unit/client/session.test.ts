@@ -1,0 +1,844 @@
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import { Events } from '../../../src/client/events.js';
+import { Session } from '../../../src/client/session.js';
+import { type ImdsOptions, resolveSettings } from '../../../src/client/settings.js';
+import type { Answer, Exchange } from '../../../src/client/transport.js';
+import {
+  type ImdsError,
+  type ImdsErrorCode,
+  ImdsResponseError,
+  ImdsTimeoutError,
+  ImdsUnreachableError,
+  isImdsError,
+  type TimeoutPhase,
+} from '../../../src/errors.js';
+
+const path = '/latest/meta-data/instance-id';
+const tokenPath = '/latest/api/token';
+const ttlHeader = 'x-aws-ec2-metadata-token-ttl-seconds';
+
+function answer(statusCode: number, body = '', headers: Readonly<Record<string, string>> = {}): Answer {
+  return { statusCode, body: Buffer.from(body), header: (name) => headers[name] };
+}
+const granted = (token: string, ttlSeconds: number | string = 21600): Answer =>
+  answer(200, token, { [ttlHeader]: `${ttlSeconds}` });
+const value = (secondsLeft?: number | string): Answer =>
+  answer(200, 'value', secondsLeft === undefined ? {} : { [ttlHeader]: `${secondsLeft}` });
+
+const timedOut = (phase: TimeoutPhase): ImdsTimeoutError => new ImdsTimeoutError('PUT was not answered', { phase });
+const unreachable = new ImdsUnreachableError('no connection');
+const reset = new ImdsResponseError('the connection was closed', { fault: 'reset' });
+const status = (statusCode: number): Answer => answer(statusCode, '<html>SECRET</html>');
+
+type Reply = Answer | Error | Promise<Answer>;
+
+/** A service without sockets, whose clock the test moves. */
+class Service {
+  time = 0;
+  readonly asked: Exchange[] = [];
+  /** What token requests are answered, by their number from 1; `TOKEN-1`, `TOKEN-2` and so on if not said. */
+  put: (nth: number) => Reply = (nth) => granted(`TOKEN-${nth}`);
+  /** What reads are answered, by the token they carry. */
+  get: (token: string | undefined, nth: number) => Reply = () => value();
+
+  readonly request = async (exchange: Exchange): Promise<Answer> => {
+    this.asked.push(exchange);
+    const nth = this.asked.filter(({ method }) => method === exchange.method).length;
+    const reply =
+      exchange.method === 'PUT' ? this.put(nth) : this.get(exchange.headers['x-aws-ec2-metadata-token'], nth);
+    if (reply instanceof Error) throw reply;
+    return await reply;
+  };
+
+  /** The requests so far, reads by the token they carried. */
+  get seen(): readonly string[] {
+    return this.asked.map(({ method, headers, version }) =>
+      method === 'PUT' ? 'PUT' : `GET ${headers['x-aws-ec2-metadata-token'] ?? `v${version}`}`,
+    );
+  }
+}
+
+/** A promise that the test fulfils. */
+function pending<T>(): { promise: Promise<T>; fulfil: (value: T) => void } {
+  let fulfil = (_: T): void => {};
+  const promise = new Promise<T>((resolve) => {
+    fulfil = resolve;
+  });
+  return { promise, fulfil };
+}
+
+const settled = (): Promise<void> => sleep(0);
+
+describe('the session', () => {
+  let service: Service;
+  let refused: number;
+  beforeEach(() => {
+    service = new Service();
+    refused = 0;
+  });
+
+  function start(options: ImdsOptions = {}): Session {
+    const { settings } = resolveSettings({ endpoint: 'http://127.0.0.1:1338', retryDelayMs: 0, ...options });
+    return new Session(
+      service,
+      settings(),
+      new Events(options.logger),
+      () => service.time,
+      () => {
+        refused += 1;
+      },
+    );
+  }
+  const read = (session: Session, patience = 5000): Promise<Answer> => session.read(path, service.time + patience);
+
+  describe('fetches a session token', () => {
+    it('with the first read, as long-lived as the setting says, and sends it along', async () => {
+      const answered = await read(start({ tokenTtlSeconds: 300 }));
+      assert.equal(answered.body.toString(), 'value');
+      assert.deepEqual(
+        service.asked.map(({ timeoutMs, ...exchange }) => exchange),
+        [
+          { method: 'PUT', path: tokenPath, headers: { [ttlHeader]: '300' }, version: 2 },
+          { method: 'GET', path, headers: { 'x-aws-ec2-metadata-token': 'TOKEN-1' }, version: 2 },
+        ],
+      );
+    });
+
+    it('once for all reads that need it meanwhile, and for the reads after them', async () => {
+      const session = start();
+      await Promise.all(Array.from({ length: 100 }, () => read(session)));
+      await read(session);
+      assert.equal(service.seen.filter((request) => request === 'PUT').length, 1);
+      assert.equal(service.asked.length, 102);
+    });
+
+    it('without the line break that a proxy puts after it', async () => {
+      service.put = () => granted('TOKEN\r\n');
+      await read(start());
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN']);
+    });
+
+    it('again after what may heal, up to the attempts of the setting, which those of the read do not multiply', async () => {
+      service.put = () => status(503);
+      await assert.rejects(read(start({ maxAttempts: 4 })), { code: 'ERR_IMDS_RESPONSE', statusCode: 503 });
+      assert.deepEqual(service.seen, ['PUT', 'PUT', 'PUT', 'PUT']);
+    });
+
+    it('anew with the next read after a failure', async () => {
+      service.put = (nth) => (nth === 1 ? status(400) : granted('TOKEN'));
+      const session = start();
+      await assert.rejects(read(session), { code: 'ERR_IMDS_TOKEN' });
+      await read(session);
+      assert.deepEqual(service.seen, ['PUT', 'PUT', 'GET TOKEN']);
+    });
+  });
+
+  describe('uses a token up to its end', () => {
+    // Its last second, or its last tenth if that is less, is left unused.
+    const lives: readonly [number | string, number][] = [
+      [21600, 21_599_000],
+      [300, 299_000],
+      [60, 59_000],
+      [2, 1800],
+      [1, 900],
+      ['0060', 59_000],
+      [99_999_999, 21_599_000],
+    ];
+    for (const [ttlSeconds, lifeMs] of lives) {
+      it(`by the answer's TTL of ${ttlSeconds}, whatever was asked for`, async () => {
+        service.put = (nth) => (nth === 1 ? granted('TOKEN-1', ttlSeconds) : granted('TOKEN-2'));
+        const session = start({ tokenTtlSeconds: 120 });
+        await read(session);
+        service.time = lifeMs;
+        await read(session);
+        assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
+      });
+
+      it(`but not a millisecond less, with a TTL of ${ttlSeconds}`, async () => {
+        const renewal = pending<Answer>();
+        service.put = (nth) => (nth === 1 ? granted('TOKEN-1', ttlSeconds) : renewal.promise);
+        const session = start();
+        await read(session);
+        service.time = lifeMs - 1;
+        await read(session);
+        assert.equal(service.seen.at(-1), 'GET TOKEN-1');
+        renewal.fulfil(granted('TOKEN-2'));
+        await settled();
+      });
+    }
+
+    it('counted from when it was asked for, not from when it came', async () => {
+      service.put = (nth) => {
+        if (nth === 1) service.time = 900;
+        return granted(`TOKEN-${nth}`, 10);
+      };
+      const session = start();
+      await read(session);
+      service.time = 9000;
+      await read(session);
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
+    });
+
+    it('and does not send one that has ended when it comes', async () => {
+      service.put = (nth) => {
+        if (nth === 1) service.time = 900;
+        return granted(`TOKEN-${nth}`, 1);
+      };
+      await read(start());
+      assert.deepEqual(service.seen, ['PUT', 'PUT', 'GET TOKEN-2']);
+    });
+
+    it('and does not send it with a further attempt after its end', async () => {
+      service.put = (nth) => granted(`TOKEN-${nth}`, 10);
+      service.get = (token) => {
+        service.time = 9000;
+        return token === 'TOKEN-1' ? status(503) : value();
+      };
+      await read(start({ deadlineMs: 60_000 }), 60_000);
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
+    });
+  });
+
+  describe('renews a token early', () => {
+    const early: readonly [number, number][] = [
+      [21600, 21_479_000],
+      [900, 779_000],
+      [300, 239_000],
+      [10, 7000],
+    ];
+    for (const [ttlSeconds, renewalMs] of early) {
+      it(`behind the reads, which go on with the old one until the new one is there (TTL ${ttlSeconds})`, async () => {
+        const renewal = pending<Answer>();
+        service.put = (nth) => (nth === 1 ? granted('TOKEN-1', ttlSeconds) : renewal.promise);
+        const session = start();
+        await read(session);
+        service.time = renewalMs - 1;
+        await read(session);
+        assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'GET TOKEN-1']);
+        service.time = renewalMs;
+        await read(session);
+        await read(session);
+        assert.deepEqual(service.seen.slice(3).toSorted(), ['GET TOKEN-1', 'GET TOKEN-1', 'PUT']);
+        renewal.fulfil(granted('TOKEN-2'));
+        await settled();
+        await read(session);
+        assert.equal(service.seen.at(-1), 'GET TOKEN-2');
+        assert.equal(service.asked.length, 7);
+      });
+    }
+
+    for (const [what, failure] of [
+      ['is refused', status(403)],
+      ['is lost', timedOut('response')],
+      ['cannot be sent', unreachable],
+    ] as const) {
+      it(`and goes on with the old one when that ${what}, trying again ten seconds later`, async () => {
+        service.put = (nth) => (nth === 1 ? granted('TOKEN-1', 900) : nth === 2 ? failure : granted('TOKEN-3'));
+        const session = start({ maxAttempts: 1, allowV1: true });
+        await read(session);
+        service.time = 779_000;
+        await read(session);
+        await settled();
+        service.time = 788_999;
+        await read(session);
+        await settled();
+        assert.equal(service.seen.filter((request) => request === 'PUT').length, 2);
+        service.time = 789_000;
+        await read(session);
+        await settled();
+        await read(session);
+        assert.deepEqual(
+          service.seen.filter((request) => request !== 'PUT'),
+          ['GET TOKEN-1', 'GET TOKEN-1', 'GET TOKEN-1', 'GET TOKEN-1', 'GET TOKEN-3'],
+        );
+        assert.equal(service.seen.filter((request) => request === 'PUT').length, 3);
+      });
+    }
+
+    it('in time even if it is short-lived and the renewal of the one before it has failed', async () => {
+      service.put = (nth) => (nth === 2 ? status(403) : granted(`TOKEN-${nth}`, 10));
+      const session = start();
+      await read(session);
+      service.time = 8000;
+      await read(session);
+      await settled();
+      service.time = 9000;
+      await read(session);
+      service.time = 16_500;
+      await read(session);
+      await settled();
+      assert.equal(service.seen.filter((request) => request === 'PUT').length, 4);
+    });
+
+    it('and has reads wait for the renewal under way once the old one has ended', async () => {
+      const renewal = pending<Answer>();
+      service.put = (nth) => (nth === 1 ? granted('TOKEN-1', 900) : renewal.promise);
+      const session = start();
+      await read(session);
+      service.time = 800_000;
+      await read(session);
+      service.time = 899_000;
+      const waiting = read(session);
+      await settled();
+      assert.equal(service.seen.filter((request) => request.startsWith('GET')).length, 2);
+      renewal.fulfil(granted('TOKEN-2', 900));
+      await waiting;
+      assert.deepEqual(service.seen.slice(-1), ['GET TOKEN-2']);
+      assert.equal(service.seen.filter((request) => request === 'PUT').length, 2);
+    });
+  });
+
+  describe('learns from the answers to reads', () => {
+    it('that a token lives shorter than was promised', async () => {
+      service.get = (_, nth) => (nth === 1 ? value(60) : value());
+      const session = start();
+      await read(session);
+      service.time = 59_000;
+      await read(session);
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
+    });
+
+    it('that a token is to be renewed earlier than was promised', async () => {
+      service.get = (_, nth) => (nth === 1 ? value(60) : value());
+      const session = start();
+      await read(session);
+      service.time = 47_000;
+      await read(session);
+      await settled();
+      assert.deepEqual(service.seen.toSorted(), ['GET TOKEN-1', 'GET TOKEN-1', 'PUT', 'PUT']);
+    });
+
+    it('that a token is at its end', async () => {
+      service.get = (_, nth) => value(nth === 1 ? 0 : 60);
+      const session = start();
+      await read(session);
+      await read(session);
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
+    });
+
+    it('nothing that would lengthen its life', async () => {
+      service.put = (nth) => granted(`TOKEN-${nth}`, 60);
+      service.get = () => value(21600);
+      const session = start();
+      await read(session);
+      service.time = 59_000;
+      await read(session);
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
+    });
+
+    for (const nonsense of ['', 'soon', '-1', '1e3', '60, 60', '9'.repeat(40)]) {
+      it(`nothing from a TTL of '${nonsense.slice(0, 10)}'`, async () => {
+        service.get = () => value(nonsense);
+        const session = start();
+        await read(session);
+        service.time = 21_400_000;
+        await read(session);
+        assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'GET TOKEN-1']);
+      });
+    }
+
+    it('nothing about a new token from a late answer to a read with the old one', async () => {
+      const late = pending<Answer>();
+      service.put = (nth) => granted(`TOKEN-${nth}`, 60);
+      service.get = (_, nth) => (nth === 2 ? late.promise : value());
+      const session = start();
+      await read(session);
+      service.time = 58_000;
+      const slow = read(session);
+      await settled();
+      service.time = 59_000;
+      await read(session);
+      late.fulfil(value(1));
+      await slow;
+      service.time = 70_000;
+      await read(session);
+      assert.deepEqual(
+        service.seen.filter((request) => request !== 'PUT'),
+        ['GET TOKEN-1', 'GET TOKEN-1', 'GET TOKEN-2', 'GET TOKEN-2'],
+      );
+    });
+  });
+
+  describe('answered 401', () => {
+    const onlyKnows = (known: string) => (token: string | undefined) => (token === known ? value() : status(401));
+
+    it('fetches one new token and reads once more', async () => {
+      service.get = onlyKnows('TOKEN-2');
+      const answered = await read(start());
+      assert.equal(answered.statusCode, 200);
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
+      assert.equal(refused, 1);
+    });
+
+    it('fetches that one for all reads that were refused', async () => {
+      service.get = onlyKnows('TOKEN-2');
+      const session = start();
+      await Promise.all(Array.from({ length: 20 }, () => read(session)));
+      assert.equal(service.seen.filter((request) => request === 'PUT').length, 2);
+      assert.equal(service.seen.filter((request) => request === 'GET TOKEN-2').length, 20);
+      assert.equal(refused, 1);
+    });
+
+    it('fetches none for a read that is refused when a new one is already there', async () => {
+      const late = pending<Answer>();
+      service.get = (token, nth) => (nth === 1 ? late.promise : onlyKnows('TOKEN-2')(token));
+      const session = start();
+      const slow = read(session);
+      await settled();
+      await read(session);
+      late.fulfil(status(401));
+      assert.equal((await slow).statusCode, 200);
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2', 'GET TOKEN-2']);
+      assert.equal(refused, 1);
+    });
+
+    it('shares the renewal under way with a read that is refused later', async () => {
+      const [late, renewal] = [pending<Answer>(), pending<Answer>()];
+      service.put = (nth) => (nth === 1 ? granted('TOKEN-1') : renewal.promise);
+      service.get = (token, nth) => (nth === 1 ? late.promise : onlyKnows('TOKEN-2')(token));
+      const session = start();
+      const reads = [read(session), read(session)];
+      await settled();
+      late.fulfil(status(401));
+      await settled();
+      const after = read(session);
+      await settled();
+      assert.equal(service.seen.filter((request) => request === 'PUT').length, 2);
+      renewal.fulfil(granted('TOKEN-2'));
+      await Promise.all([...reads, after]);
+      assert.deepEqual(service.seen.slice(-3), ['GET TOKEN-2', 'GET TOKEN-2', 'GET TOKEN-2']);
+    });
+
+    it('tells of the refusal also when an early renewal has just replaced the token', async () => {
+      const late = pending<Answer>();
+      service.put = (nth) => granted(`TOKEN-${nth}`, 900);
+      service.get = (_, nth) => (nth === 2 ? late.promise : value());
+      const session = start();
+      await read(session);
+      service.time = 779_000;
+      const slow = read(session);
+      await settled();
+      late.fulfil(status(401));
+      await slow;
+      assert.deepEqual(service.seen.toSorted(), ['GET TOKEN-1', 'GET TOKEN-1', 'GET TOKEN-2', 'PUT', 'PUT']);
+      assert.equal(refused, 1);
+    });
+
+    it('gives up when the new token is refused too', async () => {
+      service.get = () => status(401);
+      await assert.rejects(read(start()), {
+        code: 'ERR_IMDS_TOKEN',
+        statusCode: 401,
+        message: `GET http://127.0.0.1:1338${path} was answered 401, with a fresh session token too`,
+      });
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
+    });
+
+    it('sends neither of two refused tokens again', async () => {
+      service.get = onlyKnows('TOKEN-3');
+      const session = start();
+      await assert.rejects(read(session), { code: 'ERR_IMDS_TOKEN', statusCode: 401 });
+      assert.equal((await read(session)).statusCode, 200);
+      assert.deepEqual(service.seen.slice(4), ['PUT', 'GET TOKEN-3']);
+      assert.equal(refused, 2);
+    });
+
+    it('ends with the failure of the token request, made as often as the setting says', async () => {
+      service.put = (nth) => (nth === 1 ? granted('TOKEN-1') : status(500));
+      service.get = () => status(401);
+      await assert.rejects(read(start()), { code: 'ERR_IMDS_RESPONSE', statusCode: 500 });
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'PUT', 'PUT']);
+    });
+
+    it('does not fall back to version 1', async () => {
+      service.put = (nth) => (nth === 1 ? granted('TOKEN-1') : status(403));
+      service.get = (token) => (token === undefined ? value() : status(401));
+      await assert.rejects(read(start({ allowV1: true })), { code: 'ERR_IMDS_FORBIDDEN' });
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT']);
+    });
+  });
+
+  describe('gives the answer', () => {
+    it('200 or 404', async () => {
+      const session = start();
+      for (const statusCode of [200, 404]) {
+        service.get = () => status(statusCode);
+        assert.equal((await read(session)).statusCode, statusCode);
+      }
+    });
+
+    const outcomes: readonly [Reply, number, Partial<Record<keyof ImdsResponseError, unknown>>][] = [
+      [status(503), 3, { code: 'ERR_IMDS_RESPONSE', statusCode: 503, fault: 'status' }],
+      [status(429), 3, { code: 'ERR_IMDS_RESPONSE', statusCode: 429 }],
+      [status(400), 1, { code: 'ERR_IMDS_RESPONSE', statusCode: 400 }],
+      [status(405), 1, { code: 'ERR_IMDS_RESPONSE', statusCode: 405 }],
+      [status(403), 1, { code: 'ERR_IMDS_FORBIDDEN' }],
+      [status(301), 1, { code: 'ERR_IMDS_RESPONSE', statusCode: 301, fault: 'redirect' }],
+      [status(204), 1, { code: 'ERR_IMDS_RESPONSE', statusCode: 204 }],
+      [reset, 3, { code: 'ERR_IMDS_RESPONSE', fault: 'reset' }],
+      [unreachable, 1, { code: 'ERR_IMDS_UNREACHABLE' }],
+      [timedOut('response'), 3, { code: 'ERR_IMDS_TIMEOUT' }],
+    ];
+    for (const [reply, requests, expected] of outcomes) {
+      const what = reply instanceof Error ? reply.message : reply instanceof Promise ? '' : reply.statusCode;
+      it(`${what} as ${expected.code} after ${requests} of 3 attempts`, async () => {
+        service.get = () => reply;
+        await assert.rejects(read(start()), expected);
+        assert.equal(service.seen.filter((request) => request === 'GET TOKEN-1').length, requests);
+        assert.equal(service.asked.length, requests + 1);
+      });
+    }
+
+    it('of an attempt after one that failed', async () => {
+      service.get = (_, nth) => [status(503), reset, value()][nth - 1] ?? status(418);
+      assert.equal((await read(start())).statusCode, 200);
+    });
+  });
+
+  describe('refused a token', () => {
+    const forbidden = 'IMDSv1 was not tried: option allowV1 is false, its default.';
+    const cases: readonly [string, Reply, ImdsErrorCode, boolean][] = [
+      ['400', status(400), 'ERR_IMDS_TOKEN', false],
+      ['401', status(401), 'ERR_IMDS_TOKEN', false],
+      ['403', status(403), 'ERR_IMDS_FORBIDDEN', true],
+      ['404', status(404), 'ERR_IMDS_TOKEN', true],
+      ['405', status(405), 'ERR_IMDS_TOKEN', true],
+      ['429', status(429), 'ERR_IMDS_RESPONSE', false],
+      ['500', status(500), 'ERR_IMDS_RESPONSE', false],
+      ['503', status(503), 'ERR_IMDS_RESPONSE', false],
+      ['a redirect', status(307), 'ERR_IMDS_RESPONSE', false],
+      ['200 without a TTL', answer(200, 'SECRET'), 'ERR_IMDS_TOKEN', false],
+      ['200 with a TTL of 0', granted('SECRET', 0), 'ERR_IMDS_TOKEN', false],
+      ['200 with a TTL that is no number', granted('SECRET', 'x'), 'ERR_IMDS_TOKEN', false],
+      ['200 with nothing', granted(''), 'ERR_IMDS_TOKEN', false],
+      ['200 with a page', granted('<html> SECRET'), 'ERR_IMDS_TOKEN', false],
+      ['200 with two lines', granted('SECRET\nSECRET'), 'ERR_IMDS_TOKEN', false],
+      ['200 with something too long', granted('SECRET'.repeat(683)), 'ERR_IMDS_TOKEN', false],
+      ['200 with bytes that are no text', granted('SECRET\u00e4'), 'ERR_IMDS_TOKEN', false],
+      ['no reply', timedOut('response'), 'ERR_IMDS_HOP_LIMIT', true],
+      ['half a reply', timedOut('body'), 'ERR_IMDS_TIMEOUT', false],
+      ['no connection', unreachable, 'ERR_IMDS_UNREACHABLE', false],
+      ['a reset', reset, 'ERR_IMDS_RESPONSE', false],
+    ];
+    for (const [what, reply, code, curedByV1] of cases) {
+      it(`by ${what}, throws ${code}${curedByV1 ? ' and says which setting kept it from version 1' : ''}`, async () => {
+        service.put = () => reply;
+        await assert.rejects(read(start({ maxAttempts: 1 })), (error) => {
+          assert.ok(isImdsError(error));
+          assert.equal(error.code, code);
+          assert.equal(error.hint?.endsWith(forbidden) ?? false, curedByV1);
+          assert.doesNotMatch(inspect(error, { showHidden: true, depth: 10 }), /SECRET/);
+          return true;
+        });
+        assert.deepEqual(service.seen, ['PUT']);
+      });
+
+      it(`by ${what}, ${curedByV1 ? 'goes on with version 1' : 'does not fall back to version 1'} if allowed`, async () => {
+        service.put = () => reply;
+        const session = start({ maxAttempts: 1, allowV1: true });
+        if (curedByV1) {
+          assert.equal((await read(session)).statusCode, 200);
+          assert.deepEqual(service.seen, ['PUT', 'GET v1']);
+        } else {
+          await assert.rejects(read(session), (error) => {
+            assert.ok(isImdsError(error) && error.code === code);
+            assert.doesNotMatch(error.hint ?? '', /IMDSv1/);
+            return true;
+          });
+          assert.deepEqual(service.seen, ['PUT']);
+        }
+      });
+    }
+
+    it('says when the environment forbids version 1, which wins over the option', async () => {
+      process.env['AWS_EC2_METADATA_V1_DISABLED'] = 'true';
+      try {
+        service.put = () => status(404);
+        await assert.rejects(read(start({ allowV1: true })), (error) => {
+          assert.ok(isImdsError(error));
+          assert.match(error.hint ?? '', /IMDSv1 was not tried: AWS_EC2_METADATA_V1_DISABLED is true\.$/);
+          return true;
+        });
+      } finally {
+        delete process.env['AWS_EC2_METADATA_V1_DISABLED'];
+      }
+      assert.deepEqual(service.seen, ['PUT']);
+    });
+
+    it('names the setting and the command that raise the hop limit when the reply is lost', async () => {
+      service.put = () => timedOut('response');
+      await assert.rejects(read(start({ maxAttempts: 1 })), (error) => {
+        assert.ok(error instanceof ImdsTimeoutError);
+        assert.equal(error.name, 'ImdsHopLimitError');
+        assert.equal(error.phase, 'token');
+        assert.match(
+          error.hint ?? '',
+          /HttpPutResponseHopLimit.* aws ec2 modify-instance-metadata-options --instance-id \S+ --http-put-response-hop-limit 2 --http-endpoint enabled/,
+        );
+        return true;
+      });
+    });
+  });
+
+  describe('whose token reply was lost', () => {
+    beforeEach(() => {
+      service.put = () => timedOut('response');
+    });
+
+    it('fails at once for five seconds, with the same error, then asks anew', async () => {
+      const session = start({ maxAttempts: 2 });
+      const failure = await failureOf(read(session));
+      assert.equal(failure.code, 'ERR_IMDS_HOP_LIMIT');
+      assert.equal(service.asked.length, 2);
+      service.time = 4999;
+      assert.equal(await failureOf(read(session)), failure);
+      assert.equal(await failureOf(session.token({ until: service.time + 1000 })), failure);
+      assert.equal(service.asked.length, 2);
+      service.time = 5000;
+      service.put = () => granted('TOKEN');
+      assert.equal((await read(session)).statusCode, 200);
+      service.time = 5001;
+      service.get = (_, nth) => (nth === 2 ? status(401) : value());
+      service.put = () => granted('NEXT');
+      assert.equal((await read(session)).statusCode, 200);
+    });
+
+    it('is forgotten once a later reply came', async () => {
+      const loss = pending<Error>();
+      const lost = loss.promise.then((error) => Promise.reject(error));
+      service.put = (nth) => (nth === 2 ? lost : granted(`TOKEN-${nth}`, 900));
+      service.get = (token) => (token === 'TOKEN-3' && service.time > 790_000 ? status(401) : value());
+      const session = start({ maxAttempts: 1 });
+      await read(session);
+      service.time = 780_000;
+      await read(session);
+      service.time = 789_000;
+      loss.fulfil(timedOut('response'));
+      await settled();
+      service.time = 790_000;
+      await read(session);
+      await settled();
+      service.time = 791_000;
+      assert.equal((await read(session)).statusCode, 200);
+      assert.equal(service.seen.at(-1), 'GET TOKEN-4');
+    });
+
+    it('is not taken for such because a caller was in a hurry', async () => {
+      const reply = pending<Answer>();
+      service.put = () => reply.promise;
+      const session = start();
+      await assert.rejects(read(session, 10), { code: 'ERR_IMDS_TIMEOUT', phase: 'deadline' });
+      assert.equal(service.asked[0]?.timeoutMs, 1000);
+      const patient = read(session);
+      reply.fulfil(granted('TOKEN'));
+      assert.equal((await patient).statusCode, 200);
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN']);
+    });
+
+    it('is not taken for such when the end of the time cut the attempt short', async () => {
+      service.put = () => {
+        service.time = 4500;
+        return service.asked.length === 1 ? status(503) : timedOut('response');
+      };
+      await assert.rejects(read(start({ maxAttempts: 2, allowV1: true })), {
+        code: 'ERR_IMDS_TIMEOUT',
+        phase: 'token',
+      });
+      assert.deepEqual(
+        service.asked.map(({ timeoutMs }) => timeoutMs),
+        [1000, 500],
+      );
+    });
+
+    it('is still known for such when a further attempt was cut short', async () => {
+      service.put = () => {
+        service.time = service.asked.length === 1 ? 4500 : 5000;
+        return timedOut('response');
+      };
+      await assert.rejects(read(start({ maxAttempts: 2 })), { code: 'ERR_IMDS_HOP_LIMIT' });
+      assert.equal(service.asked.length, 2);
+    });
+  });
+
+  describe('in version 1', () => {
+    const withoutToken = (token: string | undefined): Reply => (token === undefined ? value() : status(401));
+
+    it('sends no token, asks for none, and says so once', async () => {
+      service.put = () => status(403);
+      const { published } = await record('fallback', async () => {
+        const session = start({ allowV1: true });
+        await Promise.all([read(session), read(session)]);
+        await read(session);
+      });
+      assert.deepEqual(service.seen, ['PUT', 'GET v1', 'GET v1', 'GET v1']);
+      assert.deepEqual(published, [{ to: 1, reason: 'ERR_IMDS_FORBIDDEN' }]);
+    });
+
+    it('asks each minute, behind a read, whether the service speaks version 2 by now', async () => {
+      const probe = pending<Answer>();
+      service.put = (nth) => (nth === 1 ? status(404) : nth === 2 ? probe.promise : granted('TOKEN-3'));
+      service.get = withoutToken;
+      const session = start({ allowV1: true });
+      await read(session);
+      service.time = 59_999;
+      await read(session);
+      assert.deepEqual(service.seen, ['PUT', 'GET v1', 'GET v1']);
+      service.time = 60_000;
+      await read(session);
+      await read(session);
+      assert.deepEqual(service.seen.slice(3).toSorted(), ['GET v1', 'GET v1', 'PUT']);
+      probe.fulfil(status(503));
+      await settled();
+      service.time = 119_999;
+      await read(session);
+      assert.equal(service.asked.length, 7, 'a probe is one attempt');
+      service.get = () => value();
+      service.time = 120_000;
+      await read(session);
+      await settled();
+      const { published } = await record('fallback', async () => await read(session));
+      assert.equal(service.seen.at(-1), 'GET TOKEN-3');
+      assert.deepEqual(published, []);
+    });
+
+    it('returns to version 2 when a probe is granted a token, and says so', async () => {
+      service.put = (nth) => (nth === 1 ? status(404) : granted('TOKEN'));
+      const session = start({ allowV1: true });
+      await read(session);
+      service.time = 60_000;
+      const { published } = await record('fallback', async () => {
+        await read(session);
+        await settled();
+        await read(session);
+      });
+      assert.deepEqual(service.seen.slice(-1), ['GET TOKEN']);
+      assert.deepEqual(published, [{ to: 2 }]);
+      service.time += 21_600_000;
+      await read(session);
+      assert.deepEqual(service.seen.slice(-2), ['PUT', 'GET TOKEN'], 'and stays with it');
+    });
+
+    it('returns to version 2 at once when a read is answered 401, and says so', async () => {
+      service.put = (nth) => (nth === 1 ? status(404) : granted('TOKEN'));
+      service.get = (token) => (token === 'TOKEN' ? value() : status(401));
+      const { published, result } = await record('fallback', async () => await read(start({ allowV1: true })));
+      assert.equal(result.statusCode, 200);
+      assert.deepEqual(service.seen, ['PUT', 'GET v1', 'PUT', 'GET TOKEN']);
+      assert.deepEqual(published, [{ to: 1, reason: 'ERR_IMDS_TOKEN' }, { to: 2 }]);
+      assert.equal(refused, 0, 'no token was refused');
+    });
+
+    it('fails with the token request when the service refuses version 1, but grants no token', async () => {
+      service.put = () => status(403);
+      service.get = () => status(401);
+      const session = start({ allowV1: true });
+      const { published } = await record('fallback', async () => {
+        await assert.rejects(read(session), { code: 'ERR_IMDS_FORBIDDEN' });
+        await assert.rejects(read(session), { code: 'ERR_IMDS_FORBIDDEN' });
+      });
+      assert.deepEqual(service.seen, ['PUT', 'GET v1', 'PUT', 'GET v1', 'PUT']);
+      assert.deepEqual(published, [{ to: 1, reason: 'ERR_IMDS_FORBIDDEN' }]);
+    });
+
+    it('gives no token to another program', async () => {
+      service.put = () => status(405);
+      const session = start({ allowV1: true });
+      await read(session);
+      await assert.rejects(session.token({ until: 5000 }), { code: 'ERR_IMDS_TOKEN', statusCode: 405 });
+    });
+  });
+
+  describe('gives its token to another program', () => {
+    it('the one it uses itself, or a new one', async () => {
+      const session = start();
+      assert.equal(await session.token({ until: 5000 }), 'TOKEN-1');
+      await read(session);
+      assert.equal(await session.token({ until: 5000 }), 'TOKEN-1');
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1']);
+      service.time = 21_599_000;
+      assert.equal(await session.token({ until: service.time + 5000 }), 'TOKEN-2');
+    });
+
+    it('and ends the wait for it alone when that is aborted', async () => {
+      const reply = pending<Answer>();
+      service.put = () => reply.promise;
+      const session = start();
+      const controller = new AbortController();
+      const token = session.token({ until: 5000, signal: controller.signal });
+      const reading = read(session);
+      controller.abort('enough');
+      await assert.rejects(token, (error) => error === 'enough');
+      reply.fulfil(granted('TOKEN'));
+      assert.equal((await reading).statusCode, 200);
+      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN']);
+    });
+  });
+
+  it('gives each request the time of one attempt, or what is left of the call', async () => {
+    service.put = () => {
+      service.time = 4700;
+      return granted('TOKEN');
+    };
+    await read(start());
+    assert.deepEqual(
+      service.asked.map(({ timeoutMs }) => timeoutMs),
+      [1000, 300],
+    );
+  });
+
+  it('publishes the life of its tokens, never a token', async () => {
+    service.put = (nth) => (nth === 3 ? status(400) : granted(`TOKEN-${nth}`, 60));
+    service.get = (token) => (token === 'TOKEN-2' ? value() : status(401));
+    const { published } = await record('token', async () => {
+      const session = start();
+      await read(session);
+      service.time = 59_000;
+      await assert.rejects(read(session));
+    });
+    assert.deepEqual(published, [
+      { action: 'obtained', ttlSeconds: 60 },
+      { action: 'rejected' },
+      { action: 'obtained', ttlSeconds: 60 },
+      { action: 'failed', error: 'ERR_IMDS_TOKEN' },
+    ]);
+  });
+
+  it('has no part of its token in what it shows of itself', async () => {
+    const session = start();
+    await read(session);
+    assert.doesNotMatch(inspect(session, { showHidden: true, depth: 10 }), /TOKEN-1/);
+  });
+
+  it('ends at once, with the reason, the delay before a further attempt when it is closed', async () => {
+    const closed = new ImdsResponseError('closed', { fault: 'reset' });
+    service.get = () => status(503);
+    const session = start({ retryDelayMs: 3000 });
+    const reading = read(session);
+    await settled();
+    session.close(closed);
+    assert.equal(await failureOf(reading), closed);
+    assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1']);
+  });
+
+  async function failureOf(promise: Promise<unknown>): Promise<ImdsError> {
+    return await promise.then(
+      () => assert.fail('did not fail'),
+      (error: unknown) => (isImdsError(error) ? error : assert.fail('threw something else')),
+    );
+  }
+});
+
+/** What is published on a channel while something is done. */
+async function record<T>(kind: string, act: () => Promise<T>): Promise<{ published: readonly unknown[]; result: T }> {
+  const published: unknown[] = [];
+  const listener = (message: unknown): void => void published.push(message);
+  subscribe(`imds:${kind}`, listener);
+  try {
+    return { published, result: await act() };
+  } finally {
+    unsubscribe(`imds:${kind}`, listener);
+  }
+}

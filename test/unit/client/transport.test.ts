@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
+import nock from 'nock';
+import { Events, type RequestEvent } from '../../../src/client/events.js';
+import { resolveSettings } from '../../../src/client/settings.js';
+import { type Exchange, statusError, Transport } from '../../../src/client/transport.js';
+import { ImdsError, ImdsForbiddenError, ImdsResponseError, isImdsError } from '../../../src/errors.js';
+
+const endpoint = 'http://127.0.0.1:1338';
+const token = 'AQAEAveryverysecret==';
+const path = '/latest/meta-data/instance-id';
+const get: Exchange = {
+  method: 'GET',
+  path,
+  headers: { 'x-aws-ec2-metadata-token': token },
+  version: 2,
+  timeoutMs: 1000,
+};
+const put: Exchange = {
+  method: 'PUT',
+  path: '/latest/api/token',
+  headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '21600' },
+  version: 2,
+  timeoutMs: 1000,
+};
+
+const transportTo = (url = endpoint): Transport =>
+  new Transport(resolveSettings({ endpoint: url }).settings(), new Events(undefined));
+
+describe('the transport', () => {
+  it('gives the answer with its status, headers by their lower-case names, and bytes', async () => {
+    const bytes = Buffer.from([0, 0xff, 10, 13]);
+    nock(endpoint).get(path).reply(200, bytes, { Date: 'Sun, 13 Feb 2022 13:37:57 GMT', 'X-Thing': 'a' });
+    const answer = await transportTo().request(get);
+    assert.equal(answer.statusCode, 200);
+    assert.deepEqual(answer.body, bytes);
+    assert.equal(answer.header('date'), 'Sun, 13 Feb 2022 13:37:57 GMT');
+    assert.equal(answer.header('x-thing'), 'a');
+    assert.equal(answer.header('x-other'), undefined);
+  });
+
+  for (const statusCode of [201, 204, 301, 302, 307, 400, 401, 403, 404, 405, 429, 500, 503]) {
+    it(`gives an answer ${statusCode} as it is, after one request`, async () => {
+      nock(endpoint)
+        .get(path)
+        .reply(statusCode, statusCode === 204 ? '' : 'body', { Location: `${endpoint}/elsewhere` });
+      const answer = await transportTo().request(get);
+      assert.equal(answer.statusCode, statusCode);
+      assert.equal(answer.body.toString(), statusCode === 204 ? '' : 'body');
+    });
+  }
+
+  it('does not decode a body, whatever the answer says of it', async () => {
+    nock(endpoint).get(path).reply(200, Buffer.from('plain'), { 'Content-Encoding': 'gzip' });
+    assert.equal((await transportTo().request(get)).body.toString(), 'plain');
+  });
+
+  for (const [exchange, headers] of [
+    [get, { 'x-aws-ec2-metadata-token': token }],
+    [put, { 'x-aws-ec2-metadata-token-ttl-seconds': '21600', 'content-length': '0' }],
+  ] as const) {
+    it(`sends with a ${exchange.method} nothing but what is asked for, its name, and that the connection ends`, async () => {
+      let sent: Record<string, unknown> = {};
+      let body: unknown;
+      nock(endpoint)
+        .intercept(exchange.path, exchange.method)
+        .reply(function (_, requestBody) {
+          sent = this.req.headers;
+          body = requestBody;
+          return [200, 'x'];
+        });
+      await transportTo().request(exchange);
+      const { 'user-agent': userAgent, ...others } = sent;
+      assert.match(String(userAgent), /^imds\/\d+\.\d+\.\d+/);
+      assert.deepEqual(others, { ...headers, host: '127.0.0.1:1338', connection: 'close' });
+      assert.equal(body, '');
+    });
+  }
+
+  it('asks below the path of its endpoint', async () => {
+    nock(endpoint).get(`/some/where${path}`).reply(200, 'x');
+    assert.equal((await transportTo(`${endpoint}/some/where/`).request(get)).body.toString(), 'x');
+  });
+
+  it('asks for paths as they are', async () => {
+    for (const odd of ['/latest//meta-data/', "/latest/a:b@c+d=e,f;g!h$i&j'(k)*l~m", '/latest/%C3%A4%2Fx', '/']) {
+      let asked: string | undefined;
+      nock(endpoint)
+        .get(/.*/)
+        .reply(function () {
+          asked = this.req.path;
+          return [200, 'x'];
+        });
+      await transportTo().request({ ...get, path: odd });
+      assert.equal(asked, odd);
+    }
+  });
+
+  describe('that is closed', () => {
+    const closed = new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
+
+    it('ends the requests under way with the reason, and sends no others', async () => {
+      let answer = (): void => {};
+      const asked = new Promise<void>((resolve) => {
+        nock(endpoint)
+          .get(path)
+          .reply(async () => {
+            resolve();
+            await new Promise<void>((fulfil) => {
+              answer = fulfil;
+            });
+            return [200, 'late'];
+          });
+      });
+      const transport = transportTo();
+      const request = transport.request(get);
+      await asked;
+      transport.close(closed);
+      await assert.rejects(request, (error) => error === closed);
+      await assert.rejects(transport.request(get), (error) => error === closed);
+      answer();
+    });
+
+    it('before its first request was sent sends none', async () => {
+      const transport = transportTo();
+      const request = transport.request(get);
+      transport.close(closed);
+      await assert.rejects(request, (error) => error === closed);
+    });
+  });
+
+  describe('tells of a request', () => {
+    async function published(act: () => Promise<unknown>): Promise<RequestEvent[]> {
+      const events: RequestEvent[] = [];
+      const listener = (message: unknown): void => void events.push(message as RequestEvent);
+      subscribe('imds:request', listener);
+      try {
+        await act().catch(() => {});
+      } finally {
+        unsubscribe('imds:request', listener);
+      }
+      return events;
+    }
+
+    for (const [exchange, statusCode] of [
+      [get, 200],
+      [put, 403],
+      [{ ...get, version: 1, headers: {} }, 401],
+    ] as const) {
+      it(`how a ${exchange.method} in version ${exchange.version} was answered, and no header or body`, async () => {
+        nock(endpoint).intercept(exchange.path, exchange.method).reply(statusCode, token);
+        const events = await published(async () => await transportTo().request(exchange));
+        assert.equal(events.length, 1);
+        const { durationMs, ...event } = events[0] ?? assert.fail();
+        assert.deepEqual(event, {
+          method: exchange.method,
+          path: exchange.path,
+          version: exchange.version,
+          statusCode,
+        });
+        assert.ok(durationMs >= 0 && durationMs < 5000);
+        assert.doesNotMatch(inspect(events, { showHidden: true, depth: 10 }), /secret/);
+      });
+    }
+
+    it('what became of it when it was not answered', async () => {
+      const closed = new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
+      const events = await published(async () => {
+        const transport = transportTo();
+        transport.close(closed);
+        await transport.request(get);
+      });
+      assert.deepEqual(
+        events.map(({ durationMs, ...event }) => event),
+        [{ method: 'GET', path, version: 2, error: 'ERR_IMDS_CLOSED' }],
+      );
+    });
+  });
+
+  it('throws an error of the HTTP library neither itself nor as the cause of its own', async () => {
+    for (const code of ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENETUNREACH', 'HPE_INVALID_CONSTANT', undefined]) {
+      nock(endpoint)
+        .get(path)
+        .replyWithError(Object.assign(new Error('from below'), { code, rawPacket: Buffer.from(token), token }));
+      const error: unknown = await transportTo()
+        .request(get)
+        .catch((thrown: unknown) => thrown);
+      assert.ok(isImdsError(error));
+      assert.ok(error.cause instanceof Error);
+      assert.deepEqual([error.cause.name, error.cause.message], ['SystemError', 'from below']);
+      assert.doesNotMatch(inspect(error, { showHidden: true, depth: 10 }), /secret|RequestError|rawPacket/);
+    }
+  });
+});
+
+describe('what a status stands for', () => {
+  const answer = (statusCode: number) => ({ statusCode, header: () => undefined, body: Buffer.from('secret') });
+  const cases: readonly [number, (error: ImdsError) => void][] = [
+    [
+      403,
+      (error) => {
+        assert.ok(error instanceof ImdsForbiddenError);
+        assert.match(error.hint ?? '', /HttpEndpoint=disabled.*--http-endpoint enabled.*X-Forwarded-For/);
+      },
+    ],
+    [301, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'redirect')],
+    [503, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'status')],
+    [200, (error) => assert.ok(error instanceof ImdsResponseError && error.statusCode === 200)],
+  ];
+  for (const [statusCode, check] of cases) {
+    it(`${statusCode} is named with what was tried, and nothing of the body`, () => {
+      const error = statusError(answer(statusCode), `GET ${endpoint}/x`);
+      assert.ok(error.message.startsWith(`GET ${endpoint}/x was answered `));
+      assert.match(error.message, new RegExp(String(statusCode)));
+      assert.doesNotMatch(inspect(error, { showHidden: true, depth: 10 }), /secret/);
+      check(error);
+    });
+  }
+
+  it('403 is given a note of its caller as the end of its hint', () => {
+    assert.match(statusError(answer(403), 'PUT x', 'IMDSv1 was not tried.').hint ?? '', /\. IMDSv1 was not tried\.$/);
+  });
+});

@@ -1,0 +1,887 @@
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
+import { type CredentialsEvent, Events } from '../../../src/client/events.js';
+import {
+  type CredentialsSettings,
+  CredentialsSource,
+  type ImdsCredentials,
+} from '../../../src/credentials/provider.js';
+import {
+  ImdsCredentialsError,
+  ImdsDecodeError,
+  ImdsError,
+  ImdsNotFoundError,
+  ImdsSettingsError,
+  ImdsTimeoutError,
+  isImdsError,
+} from '../../../src/errors.js';
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
+const roles = 'iam/security-credentials/';
+const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
+const sessionToken = 'IQoJb3JpZ2luX2VjEXAMPLE==';
+
+const instant = (time: number): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
+
+/** The document of a role's credentials. */
+const document = (accessKeyId: string, endsAt: number, fields: object = {}): string =>
+  JSON.stringify({
+    Code: 'Success',
+    LastUpdated: instant(endsAt - 6 * hour),
+    Type: 'AWS-HMAC',
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: secret,
+    Token: sessionToken,
+    Expiration: instant(endsAt),
+    ...fields,
+  });
+
+type Answer = string | Error | Promise<string>;
+
+/** A metadata service and the clocks around it, all under the control of a test. */
+class World {
+  /** Of the service. */
+  time = launch;
+  /** Of this machine, in milliseconds apart from the service's. */
+  skew = 0;
+  /** How much of the time the monotonic clock slept through. */
+  asleep = 0;
+  random = 0;
+  deadlineMs = 5000;
+  readonly answers: Record<string, Answer> = {};
+  account: Answer = '123456789012';
+  readonly asked: string[] = [];
+  readonly logged: { readonly level: string; readonly event: CredentialsEvent }[] = [];
+  readonly source: CredentialsSource;
+
+  constructor(settings: Partial<CredentialsSettings> = {}) {
+    const log = (level: string) => (_: string, fields?: object) =>
+      this.logged.push({ level, event: fields as CredentialsEvent });
+    this.source = new CredentialsSource(
+      {
+        read: async (path) => {
+          this.asked.push(path);
+          const answer = this.answers[path] ?? new ImdsNotFoundError('nothing', { path });
+          if (answer instanceof Error) throw answer;
+          return { text: await answer, servedAt: this.time };
+        },
+        accountId: async () => {
+          this.asked.push('account');
+          if (this.account instanceof Error) throw this.account;
+          return await this.account;
+        },
+      },
+      () => ({ roleName: undefined, staticStability: true, deadlineMs: this.deadlineMs, ...settings }),
+      new Events({ debug: log('debug'), warn: log('warn') }),
+      {
+        now: () => this.time - launch - this.asleep,
+        wallClock: () => this.time + this.skew,
+        random: () => this.random,
+        sleep: async (ms) => this.pass(ms),
+      },
+    );
+  }
+
+  /** An instance whose role has credentials for six hours. */
+  static withRole(settings: Partial<CredentialsSettings> = {}): World {
+    const world = new World(settings);
+    world.answers[roles] = 'web-role';
+    world.serve('ASIA1', launch + 6 * hour);
+    return world;
+  }
+
+  serve(accessKeyId: string, endsAt: number, fields: object = {}): void {
+    this.answers[`${roles}web-role`] = document(accessKeyId, endsAt, fields);
+  }
+
+  pass(ms: number): void {
+    this.time += ms;
+  }
+
+  at(time: number): void {
+    this.time = time;
+  }
+
+  /** What was asked for since the last time. */
+  takeAsked(): string[] {
+    return this.asked.splice(0);
+  }
+
+  takeLogged(): { readonly level: string; readonly event: CredentialsEvent }[] {
+    return this.logged.splice(0);
+  }
+
+  async key(): Promise<string> {
+    return (await this.source.credentials()).accessKeyId;
+  }
+}
+
+const end = launch + 6 * hour;
+const silence = new ImdsTimeoutError('no answer', { phase: 'response' });
+
+/** An answer that comes when the test says so. */
+function later() {
+  let resolve: (text: string) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<string>((resolved, rejected) => {
+    resolve = resolved;
+    reject = rejected;
+  });
+  return { promise, resolve, reject };
+}
+
+/** Lets whatever runs behind the callers come to its end. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('role credentials', () => {
+  describe('when they are first asked for', () => {
+    it('are those of the role that the service lists', async () => {
+      const world = World.withRole();
+      assert.deepEqual(await world.source.credentials(), {
+        accessKeyId: 'ASIA1',
+        secretAccessKey: secret,
+        sessionToken,
+        expiration: new Date(end),
+      });
+      assert.deepEqual(world.takeAsked(), [roles, `${roles}web-role`]);
+    });
+
+    it('are asked for once by however many callers, and never again while they last', async () => {
+      const world = World.withRole();
+      const all = await Promise.all(Array.from({ length: 1000 }, () => world.key()));
+      assert.deepEqual(new Set(all), new Set(['ASIA1']));
+      assert.equal(world.takeAsked().length, 2);
+      world.at(end - 15 * minute - 1);
+      assert.equal(await world.key(), 'ASIA1');
+      assert.deepEqual(world.takeAsked(), []);
+    });
+
+    const listings: Readonly<Record<string, string>> = {
+      'with a newline that a proxy added': 'web-role\n',
+      'after empty lines': '\n\r\n  \nweb-role',
+      'before others': 'web-role\r\nother-role\n',
+    };
+    for (const [title, listing] of Object.entries(listings)) {
+      it(`take the name of the role ${title}`, async () => {
+        const world = World.withRole();
+        world.answers[roles] = listing;
+        assert.equal(await world.key(), 'ASIA1');
+      });
+    }
+
+    it('are those of the role that the settings name, without listing', async () => {
+      const world = World.withRole({ roleName: 'web-role' });
+      assert.equal(await world.key(), 'ASIA1');
+      assert.deepEqual(world.takeAsked(), [`${roles}web-role`]);
+    });
+
+    /** What a profile lacks when it was just attached. */
+    const lacking: Readonly<Record<string, string>> = {
+      'is not listed yet': roles,
+      'is listed, but has no document yet': `${roles}web-role`,
+    };
+    for (const [title, path] of Object.entries(lacking)) {
+      it(`wait some seconds for a role that ${title}`, async () => {
+        const world = World.withRole();
+        const answer = world.answers[path] ?? '';
+        delete world.answers[path];
+        const sleep = world.pass.bind(world);
+        world.pass = (ms) => {
+          sleep(ms);
+          if (world.time >= launch + 600) world.answers[path] = answer;
+        };
+        assert.equal(await world.key(), 'ASIA1');
+        assert.equal(world.time, launch + 750);
+      });
+    }
+
+    it('wait so once, and no longer than the call may take', async () => {
+      const world = new World();
+      world.deadlineMs = 700;
+      await assert.rejects(world.key(), { code: 'ERR_IMDS_CREDENTIALS' });
+      assert.equal(world.time - launch, 250);
+      await assert.rejects(world.key(), { code: 'ERR_IMDS_CREDENTIALS' });
+      assert.equal(world.time - launch, 250);
+
+      const patient = new World();
+      await assert.rejects(patient.key(), { code: 'ERR_IMDS_CREDENTIALS' });
+      assert.equal(patient.time - launch, 1750);
+      patient.answers[roles] = 'web-role';
+      patient.serve('ASIA1', end);
+      assert.equal(await patient.key(), 'ASIA1');
+    });
+  });
+
+  describe('that cannot be had', () => {
+    interface Failure {
+      readonly title: string;
+      readonly answers?: Readonly<Record<string, Answer>>;
+      readonly settings?: Partial<CredentialsSettings>;
+      readonly expected: { readonly code: string; readonly reason?: string; readonly serviceCode?: string };
+      readonly message: RegExp;
+      readonly hint?: RegExp;
+    }
+    const role = `${roles}web-role`;
+    const profile = { Code: 'Success', InstanceProfileArn: 'arn:aws:iam::123456789012:instance-profile/web' };
+    const noRole = { code: 'ERR_IMDS_CREDENTIALS', reason: 'no-role' };
+    const failures: readonly Failure[] = [
+      {
+        title: 'because no profile is attached, name the command that attaches one',
+        expected: noRole,
+        message: /^no IAM role is attached to this instance$/,
+        hint: /aws ec2 associate-iam-instance-profile --instance-id/,
+      },
+      {
+        title: 'because the listing is empty, say the same',
+        answers: { [roles]: '' },
+        expected: noRole,
+        message: /^no IAM role is attached to this instance$/,
+      },
+      {
+        title: 'because the profile holds no role, repeat what AWS says about it',
+        answers: { 'iam/info': JSON.stringify({ ...profile, Message: 'Instance Profile contains no role.' }) },
+        expected: noRole,
+        message: /^the instance profile gives no role: Instance Profile contains no role\.$/,
+        hint: /aws iam add-role-to-instance-profile/,
+      },
+      {
+        title: 'though the profile is there and AWS says nothing, name the command that adds a role',
+        answers: { 'iam/info': JSON.stringify(profile) },
+        expected: noRole,
+        message: /^the instance profile gives no role$/,
+        hint: /aws iam add-role-to-instance-profile/,
+      },
+      {
+        title: 'because the profile was deleted, repeat the code of AWS and say how to replace it',
+        answers: {
+          'iam/info': JSON.stringify({ Code: 'InstanceProfileNotFound', Message: 'Instance Profile with id …' }),
+        },
+        expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success', serviceCode: 'InstanceProfileNotFound' },
+        message:
+          /^there are no credentials for the instance profile: InstanceProfileNotFound: Instance Profile with id …$/,
+        hint: /replace-iam-instance-profile-association/,
+      },
+      {
+        title: 'because EC2 may not assume the role, point to its trust policy',
+        answers: {
+          [role]: JSON.stringify({
+            Code: 'AssumeRoleUnauthorizedAccess',
+            Message: 'EC2 cannot assume the role web-role.\nPlease see documentation.',
+            LastUpdated: instant(launch),
+          }),
+        },
+        expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success', serviceCode: 'AssumeRoleUnauthorizedAccess' },
+        message:
+          /^there are no credentials for the role web-role: AssumeRoleUnauthorizedAccess: EC2 cannot assume the role web-role\. Please see documentation\.$/,
+        hint: /trust policy .* ec2\.amazonaws\.com .* sts:AssumeRole/,
+      },
+      {
+        title: 'for a reason of which AWS says only the code, repeat that',
+        answers: { [role]: '{"Code":"InternalError"}' },
+        expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success', serviceCode: 'InternalError' },
+        message: /^there are no credentials for the role web-role: InternalError$/,
+        hint: /Troubleshoot IAM and Amazon EC2/,
+      },
+      {
+        title: 'for the role in the settings, name the one that there is',
+        settings: { roleName: 'other-role' },
+        expected: noRole,
+        message: /^the instance has the role web-role, not other-role$/,
+        hint: /roleName/,
+      },
+      {
+        title: 'for the role in the settings, which is listed without a document, say that there is none',
+        settings: { roleName: 'web-role' },
+        answers: { [role]: new ImdsNotFoundError('nothing', { path: role }) },
+        expected: noRole,
+        message: /^no IAM role is attached to this instance$/,
+      },
+      {
+        title: 'for a reason that takes AWS many words, are told in few',
+        answers: { [role]: JSON.stringify({ Code: 'Failed', Message: `so many ${'words '.repeat(1000)}` }) },
+        expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success' },
+        message: /^there are no credentials for the role web-role: Failed: so many [words ]{200,300}$/,
+      },
+      ...['AccessKeyId', 'SecretAccessKey', 'Token', 'Expiration'].map((name) => ({
+        title: `because the document has no ${name}, say what was expected`,
+        answers: { [role]: document('ASIA1', end, { [name]: undefined }) },
+        expected: { code: 'ERR_IMDS_DECODE' },
+        message: new RegExp(`^Expected a JSON object with .*${name}`),
+      })),
+      ...['AccessKeyId', 'SecretAccessKey', 'Token'].map((name) => ({
+        title: `because the ${name} is empty, say so`,
+        answers: { [role]: document('ASIA1', end, { [name]: '' }) },
+        expected: { code: 'ERR_IMDS_DECODE' },
+        message: new RegExp(`got an empty ${name}$`),
+      })),
+      ...['soon', '', '2026-02-30T00:00:00Z'].map((expiration) => ({
+        title: `because they end at '${expiration}', which is no instant, say what was expected`,
+        answers: { [role]: document('ASIA1', end, { Expiration: expiration }) },
+        expected: { code: 'ERR_IMDS_DECODE' },
+        message: /^Expected a JSON object/,
+      })),
+      {
+        title: 'because a page came in place of the document, do not quote it',
+        answers: { [role]: '<html>secret</html>' },
+        expected: { code: 'ERR_IMDS_DECODE' },
+        message: /^Expected (?!.*secret).*$/,
+      },
+      {
+        title: 'because a page came in place of the listing, do not ask for a role of its first line',
+        answers: { [roles]: '<html>secret</html>' },
+        expected: { code: 'ERR_IMDS_DECODE' },
+        message: /^Expected the name of a role (?!.*secret).*$/,
+      },
+      {
+        title: 'because the service is silent, are the failure of the request',
+        answers: { [roles]: silence },
+        expected: { code: 'ERR_IMDS_TIMEOUT' },
+        message: /^no answer$/,
+      },
+    ];
+    for (const { title, answers = {}, settings, expected, message, hint } of failures) {
+      it(title, async () => {
+        const world = new World(settings);
+        if (roles in answers || role in answers || settings) world.answers[roles] = 'web-role';
+        if (settings) world.serve('ASIA1', end);
+        Object.assign(world.answers, answers);
+        await assert.rejects(world.key(), (error: unknown) => {
+          assert.ok(isImdsError(error));
+          assert.deepEqual({ ...expected, ...pick(error, Object.keys(expected)) }, expected);
+          assert.match(error.message, message);
+          if (hint) assert.match(error.hint ?? '', hint);
+          assert.ok(!inspect(error, { depth: 10 }).includes(secret));
+          return true;
+        });
+      });
+    }
+
+    const pick = (from: object, names: readonly string[]): object =>
+      Object.fromEntries(names.map((name) => [name, Reflect.get(from, name)]));
+
+    it('are asked for again by the next call: no failure is kept', async () => {
+      const world = World.withRole();
+      world.answers[roles] = silence;
+      await assert.rejects(world.key(), { code: 'ERR_IMDS_TIMEOUT' });
+      world.answers[roles] = 'web-role';
+      assert.equal(await world.key(), 'ASIA1');
+    });
+  });
+
+  describe('before they end', () => {
+    /** Random numbers, and how long before the end a refresh begins. */
+    const beginnings: readonly (readonly [number, number])[] = [
+      [0, 5 * minute],
+      [0.25, 7.5 * minute],
+      [0.999, 14.99 * minute],
+    ];
+    for (const [random, early] of beginnings) {
+      it(`are renewed ${early / minute} minutes early when chance says ${random}`, async () => {
+        const world = World.withRole();
+        world.random = random;
+        await world.key();
+        world.serve('ASIA2', end + 6 * hour);
+        world.takeAsked();
+        world.at(end - early - 1);
+        assert.equal(await world.key(), 'ASIA1');
+        assert.deepEqual(world.takeAsked(), []);
+        world.at(end - early);
+        assert.equal(await world.key(), 'ASIA1');
+        await settle();
+        assert.deepEqual(world.takeAsked(), [`${roles}web-role`]);
+        assert.equal(await world.key(), 'ASIA2');
+        assert.deepEqual(world.takeAsked(), []);
+      });
+    }
+
+    it('are handed out at once while one refresh is under way, however long it takes', async () => {
+      const world = World.withRole();
+      await world.key();
+      world.takeAsked();
+      const late = later();
+      world.answers[`${roles}web-role`] = late.promise;
+      world.at(end - 5 * minute);
+      for (let call = 0; call < 100; call += 1) assert.equal(await world.key(), 'ASIA1');
+      assert.deepEqual(world.takeAsked(), [`${roles}web-role`]);
+      late.resolve(document('ASIA2', end + 6 * hour));
+      await settle();
+      assert.equal(await world.key(), 'ASIA2');
+      assert.deepEqual(world.takeAsked(), []);
+    });
+
+    it('are asked for again after a part of what is left while the service has no newer ones', async () => {
+      const world = World.withRole();
+      world.random = 0.5;
+      await world.key();
+      world.takeAsked();
+      const asked: number[] = [];
+      for (world.at(end - 16 * minute); world.time < end - minute; world.pass(second)) {
+        assert.equal(await world.key(), 'ASIA1');
+        await settle();
+        if (world.takeAsked().length > 0) asked.push((end - world.time) / minute);
+      }
+      assert.deepEqual(asked, [10, 5, 2.5, 1.25]);
+      const levels = world.takeLogged().map(({ level, event }) => [level, event.action]);
+      // Until AWS's promise of five minutes falls due, that is as it should be.
+      assert.deepEqual(levels, [
+        ['debug', 'obtained'],
+        ['debug', 'kept'],
+        ['debug', 'kept'],
+        ['warn', 'kept'],
+        ['warn', 'kept'],
+      ]);
+    });
+
+    it('are asked for again every ten seconds at most, and once more when they end', async () => {
+      const world = World.withRole();
+      await world.key();
+      const asked: number[] = [];
+      for (world.at(end - minute); world.time <= end; world.pass(second)) {
+        world.takeAsked();
+        assert.equal(await world.key(), 'ASIA1');
+        if (world.takeAsked().length > 0) asked.push((end - world.time) / second);
+      }
+      assert.deepEqual(asked, [60, 45, 33, 23, 13, 3, 0]);
+    });
+
+    it('are kept with a warning when the service fails, however early', async () => {
+      const world = World.withRole();
+      await world.key();
+      world.answers[`${roles}web-role`] = silence;
+      world.at(end - 5 * minute);
+      await world.key();
+      await settle();
+      assert.deepEqual(world.takeLogged().at(-1), {
+        level: 'warn',
+        event: { action: 'kept', secondsLeft: 300, nextInSeconds: 75, error: 'ERR_IMDS_TIMEOUT' },
+      });
+    });
+
+    it('are waited for in their last minute', async () => {
+      const world = World.withRole();
+      await world.key();
+      world.serve('ASIA2', end + 6 * hour);
+      world.at(end - minute);
+      assert.equal(await world.key(), 'ASIA2');
+    });
+
+    it('are handed out in their last minute when there are no newer ones', async () => {
+      const world = World.withRole();
+      await world.key();
+      for (const answer of [document('ASIA1', end), silence, new ImdsError('ERR_IMDS_RESPONSE', 'busy')]) {
+        world.answers[`${roles}web-role`] = answer;
+        world.at(end - minute);
+        assert.equal(await world.key(), 'ASIA1');
+        assert.equal((await world.source.credentials()).expiration.getTime(), end);
+      }
+    });
+
+    it('are replaced by others that end at the same time', async () => {
+      const world = World.withRole();
+      await world.key();
+      world.serve('ASIA2', end);
+      world.takeLogged();
+      world.at(end - minute);
+      assert.equal(await world.key(), 'ASIA2');
+      assert.equal(world.takeLogged().at(-1)?.event.action, 'obtained');
+    });
+
+    it('stay in use when the one that came has ended already', async () => {
+      const world = World.withRole();
+      await world.key();
+      world.serve('ASIA0', end - hour);
+      world.at(end - minute);
+      assert.equal(await world.key(), 'ASIA1');
+      assert.equal(world.takeLogged().at(-1)?.event.action, 'kept');
+    });
+
+    it('are replaced by those of another role when theirs is gone', async () => {
+      const world = World.withRole();
+      await world.key();
+      delete world.answers[`${roles}web-role`];
+      world.answers[roles] = 'db-role';
+      world.answers[`${roles}db-role`] = document('ASIA2', end + 6 * hour);
+      world.takeAsked();
+      world.at(end - minute);
+      assert.equal(await world.key(), 'ASIA2');
+      assert.deepEqual(world.takeAsked(), [`${roles}web-role`, roles, `${roles}db-role`]);
+      world.at(end + 6 * hour - minute);
+      world.answers[`${roles}db-role`] = document('ASIA3', end + 12 * hour);
+      assert.equal(await world.key(), 'ASIA3');
+      assert.deepEqual(world.takeAsked(), [`${roles}db-role`]);
+    });
+  });
+
+  describe('past their end', () => {
+    /** What the service has then; each is nothing newer. */
+    const answers: Readonly<Record<string, Answer>> = {
+      'has the same ones': document('ASIA1', end),
+      'has others that have ended': document('ASIA1', end, { Expiration: instant(end - minute) }),
+      'is silent': silence,
+      'is busy': new ImdsError('ERR_IMDS_RESPONSE', 'busy'),
+      'answers with something else': '<html></html>',
+    };
+    for (const [title, answer] of Object.entries(answers)) {
+      it(`are used on while the service ${title}, which is asked again 5 to 15 minutes later`, async () => {
+        for (const random of [0, 0.5, 0.999]) {
+          const world = World.withRole();
+          await world.key();
+          world.takeLogged();
+          world.random = random;
+          world.answers[`${roles}web-role`] = answer;
+          world.at(end + minute);
+          const credentials = await world.source.credentials();
+          const pause = 5 * minute + random * 10 * minute;
+          assert.equal(credentials.accessKeyId, 'ASIA1');
+          assert.equal(credentials.expiration.getTime(), world.time + pause);
+          const [warning, ...others] = world.takeLogged();
+          assert.deepEqual(others, []);
+          assert.equal(warning?.level, 'warn');
+          assert.equal(warning.event.action, 'kept');
+          assert.ok(warning.event.secondsLeft < 0);
+          assert.equal(warning.event.nextInSeconds, Math.round(pause / second));
+          assert.equal(warning.event.error, codeOf(answer));
+
+          world.takeAsked();
+          world.pass(pause - 1);
+          assert.equal(await world.key(), 'ASIA1');
+          assert.deepEqual(world.takeAsked(), []);
+          world.pass(1);
+          world.serve('ASIA2', end + 6 * hour);
+          assert.equal(await world.key(), 'ASIA2');
+        }
+      });
+
+      it(`are not used when that is switched off and the service ${title}`, async () => {
+        const world = World.withRole({ staticStability: false });
+        await world.key();
+        world.answers[`${roles}web-role`] = answer;
+        world.at(end + minute);
+        const expected = codeOf(answer) ?? 'ERR_IMDS_CREDENTIALS';
+        await assert.rejects(world.key(), { code: expected });
+        await assert.rejects(world.source.provider()(), { code: expected });
+        const told = world.takeLogged().at(-1);
+        assert.equal(told?.level, 'warn');
+        assert.deepEqual([told.event.action, told.event.secondsLeft, told.event.nextInSeconds], ['ended', -60, 0]);
+        world.serve('ASIA2', end + 6 * hour);
+        assert.equal(await world.key(), 'ASIA2');
+      });
+    }
+
+    const codeOf = (answer: Answer): string | undefined =>
+      answer instanceof ImdsError ? answer.code : answer === '<html></html>' ? 'ERR_IMDS_DECODE' : undefined;
+
+    it('are taken even at first, for that is all there is', async () => {
+      const world = World.withRole();
+      world.serve('ASIA1', launch - minute);
+      const { accessKeyId, expiration } = await world.source.credentials();
+      assert.equal(accessKeyId, 'ASIA1');
+      assert.equal(expiration.getTime(), launch + 5 * minute);
+      assert.deepEqual(
+        world.takeLogged().map(({ level, event }) => [level, event.action]),
+        [['warn', 'obtained']],
+      );
+    });
+
+    it('are an error at first when their further use is switched off', async () => {
+      const world = World.withRole({ staticStability: false });
+      world.serve('ASIA1', launch - minute);
+      await assert.rejects(world.key(), (error: unknown) => {
+        assert.ok(error instanceof ImdsCredentialsError);
+        assert.equal(error.reason, 'expired');
+        assert.match(error.message, /ended at 2026-11-23T08:59:00Z$/);
+        return true;
+      });
+    });
+
+    const certainties: Readonly<Record<string, (world: World) => void>> = {
+      'no role is attached any more': (world) => {
+        delete world.answers[roles];
+        delete world.answers[`${roles}web-role`];
+      },
+      'EC2 may no longer assume the role': (world) => {
+        world.answers[`${roles}web-role`] =
+          '{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role"}';
+      },
+    };
+    for (const [title, change] of Object.entries(certainties)) {
+      it(`are not used when ${title}, but are until then`, async () => {
+        const world = World.withRole();
+        await world.key();
+        change(world);
+        world.at(end - minute);
+        assert.equal(await world.key(), 'ASIA1');
+        world.at(end);
+        await assert.rejects(world.key(), { code: 'ERR_IMDS_CREDENTIALS' });
+        await assert.rejects(world.key(), { code: 'ERR_IMDS_CREDENTIALS' });
+        assert.equal(world.takeLogged().filter(({ event }) => event.action === 'ended').length, 1);
+      });
+    }
+
+    it('are not asked for again by those who waited for a refresh that another gave up', async () => {
+      const world = World.withRole();
+      await world.key();
+      const late = later();
+      world.answers[`${roles}web-role`] = late.promise;
+      world.at(end);
+      world.takeAsked();
+      const hasty = world.source.credentials({ deadlineMs: 1000 });
+      const patient = world.key();
+      world.pass(1000);
+      late.reject(new ImdsTimeoutError('no answer', { phase: 'deadline' }));
+      assert.deepEqual([(await hasty).accessKeyId, await patient], ['ASIA1', 'ASIA1']);
+      assert.equal(world.takeAsked().length, 1);
+    });
+
+    it('are not used by a hasty caller either when that is switched off', async () => {
+      const world = World.withRole({ staticStability: false });
+      await world.key();
+      const late = later();
+      world.answers[`${roles}web-role`] = late.promise;
+      world.at(end);
+      const patient = world.key();
+      await assert.rejects(world.source.credentials({ deadlineMs: 5 }), { code: 'ERR_IMDS_TIMEOUT' });
+      late.resolve(document('ASIA2', end + 6 * hour));
+      assert.equal(await patient, 'ASIA2');
+    });
+
+    it('are used on by a caller whose patience is shorter than the refresh', async () => {
+      const world = World.withRole();
+      await world.key();
+      const late = later();
+      world.answers[`${roles}web-role`] = late.promise;
+      world.at(end);
+      const patient = world.key();
+      assert.equal((await world.source.credentials({ deadlineMs: 5 })).accessKeyId, 'ASIA1');
+      late.resolve(document('ASIA2', end + 6 * hour));
+      assert.equal(await patient, 'ASIA2');
+    });
+  });
+
+  describe('on machines whose clock is wrong', () => {
+    for (const [title, skew] of Object.entries({ slow: -24 * hour, fast: 24 * hour })) {
+      it(`last as long as by a clock that is right when it is ${title}`, async () => {
+        const world = World.withRole({ staticStability: false });
+        world.skew = skew;
+        const { expiration } = await world.source.credentials();
+        assert.equal(expiration.getTime(), end);
+        world.at(end - 5 * minute - 1);
+        world.takeAsked();
+        assert.equal(await world.key(), 'ASIA1');
+        assert.deepEqual(world.takeAsked(), []);
+        world.serve('ASIA2', end + 6 * hour);
+        world.at(end - minute);
+        assert.equal(await world.key(), 'ASIA2');
+      });
+
+      it(`come from a provider with an expiration of that clock when it is ${title}`, async () => {
+        const world = World.withRole();
+        world.skew = skew;
+        const { expiration } = await world.source.provider()();
+        assert.equal(expiration.getTime(), end + skew);
+      });
+    }
+
+    it('are renewed after a hibernation, through which the monotonic clock slept', async () => {
+      const world = World.withRole();
+      await world.key();
+      world.at(end + hour);
+      world.asleep = 7 * hour;
+      world.serve('ASIA2', end + 6 * hour);
+      assert.equal(await world.key(), 'ASIA2');
+    });
+
+    it('are renewed though the clock was set back meanwhile', async () => {
+      const world = World.withRole();
+      await world.key();
+      world.at(end);
+      world.skew = -12 * hour;
+      world.serve('ASIA2', end + 6 * hour);
+      assert.equal(await world.key(), 'ASIA2');
+    });
+  });
+
+  describe('from a provider', () => {
+    /** When a client of AWS's SDK, which takes what ends within five minutes for expired, calls its provider again. */
+    const returnsAt = ({ expiration }: ImdsCredentials): number => expiration.getTime() - 5 * minute;
+
+    it('have an expiration that brings clients back when the refresh is due', async () => {
+      for (const random of [0, 0.4, 0.999]) {
+        const world = World.withRole();
+        world.random = random;
+        const provide = world.source.provider();
+        const credentials = await provide();
+        assert.ok(credentials.expiration.getTime() <= end);
+        world.serve('ASIA2', end + 6 * hour);
+        world.takeAsked();
+        world.at(returnsAt(credentials));
+        await provide();
+        await settle();
+        assert.deepEqual(world.takeAsked(), [`${roles}web-role`]);
+        assert.equal((await provide()).accessKeyId, 'ASIA2');
+      }
+    });
+
+    it('bring clients back for the next try when the service had nothing newer', async () => {
+      const world = World.withRole();
+      const provide = world.source.provider();
+      await provide();
+      world.answers[`${roles}web-role`] = silence;
+      world.random = 0.3;
+      world.at(end);
+      const back = returnsAt(await provide());
+      assert.equal(back, end + 8 * minute);
+    });
+
+    it('are asked for anew by force', async () => {
+      const world = World.withRole();
+      const provide = world.source.provider();
+      await provide();
+      world.serve('ASIA2', end + hour);
+      assert.equal((await provide({ forceRefresh: true })).accessKeyId, 'ASIA2');
+    });
+  });
+
+  describe('for one caller', () => {
+    it('are an object of its own, which it may write to', async () => {
+      const world = World.withRole();
+      const provide = world.source.provider();
+      for (const get of [() => world.source.credentials(), () => provide()]) {
+        const mine = await get();
+        Object.assign(mine, { $source: {}, accessKeyId: 'mine' });
+        mine.expiration.setTime(0);
+        const { accessKeyId, expiration, ...rest } = await get();
+        assert.equal(accessKeyId, 'ASIA1');
+        assert.ok(expiration.getTime() > launch);
+        assert.ok(!('$source' in rest));
+      }
+    });
+
+    it('show no secret when printed', async () => {
+      const world = World.withRole();
+      const credentials = await world.source.credentials();
+      for (const printed of [inspect(credentials), inspect({ deep: [credentials] }, { showHidden: true, depth: 9 })]) {
+        assert.ok(!printed.includes(secret) && !printed.includes(sessionToken), printed);
+        assert.match(printed, /accessKeyId: 'ASIA1'.*secretAccessKey: '\[hidden\]'.*sessionToken: '\[hidden\]'/s);
+      }
+      assert.deepEqual(Object.keys(credentials), ['accessKeyId', 'secretAccessKey', 'sessionToken', 'expiration']);
+      assert.ok(!JSON.stringify(world.logged).includes(secret));
+      assert.ok(!inspect(world.source, { depth: 9, showHidden: true }).includes(secret));
+    });
+
+    it('are asked for anew when it says so, and its failure is told', async () => {
+      const world = World.withRole();
+      await world.key();
+      world.serve('ASIA2', end + hour);
+      assert.equal((await world.source.credentials({ fresh: true })).accessKeyId, 'ASIA2');
+      world.answers[`${roles}web-role`] = silence;
+      await assert.rejects(world.source.credentials({ fresh: true }), { code: 'ERR_IMDS_TIMEOUT' });
+      assert.equal(await world.key(), 'ASIA2');
+    });
+
+    it('end with its signal, while others go on waiting', async () => {
+      const world = World.withRole();
+      const late = later();
+      world.answers[roles] = late.promise;
+      const controller = new AbortController();
+      const aborted = world.source.credentials({ signal: controller.signal });
+      const other = world.key();
+      controller.abort(new Error('enough'));
+      await assert.rejects(aborted, { message: 'enough' });
+      await assert.rejects(world.source.credentials({ signal: controller.signal }), { message: 'enough' });
+      late.resolve('web-role');
+      assert.equal(await other, 'ASIA1');
+    });
+
+    it('are not given to it once it has aborted, though they are at hand', async () => {
+      const world = World.withRole();
+      await world.key();
+      const reason = new Error('enough');
+      await assert.rejects(world.source.credentials({ signal: AbortSignal.abort(reason) }), reason);
+
+      world.answers[`${roles}web-role`] = later().promise;
+      world.at(end - minute);
+      const controller = new AbortController();
+      const waiting = world.source.credentials({ signal: controller.signal });
+      await settle();
+      controller.abort(reason);
+      await assert.rejects(waiting, reason);
+    });
+
+    it('are refused with options that there are not', async () => {
+      const world = World.withRole();
+      await world.key();
+      const wrong: object[] = [{ force: true }, { deadlineMs: -1 }, { fresh: 'yes' }];
+      for (const options of wrong)
+        await assert.rejects(world.source.credentials(options), (error: unknown) => error instanceof ImdsSettingsError);
+    });
+
+    it('are an error once the client is closed', async () => {
+      const world = World.withRole();
+      const late = later();
+      await world.key();
+      world.answers[`${roles}web-role`] = late.promise;
+      world.at(end - 5 * minute);
+      await world.key();
+      const closed = new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
+      world.source.close(closed);
+      late.resolve(document('ASIA2', end + hour));
+      await settle();
+      await assert.rejects(world.key(), closed);
+      await assert.rejects(world.source.provider()(), closed);
+    });
+  });
+
+  describe('with the account ID', () => {
+    it('have that of the document, where it has one', async () => {
+      const world = World.withRole();
+      world.serve('ASIA1', end, { AccountId: '210987654321' });
+      assert.equal((await world.source.credentials({ accountId: true })).accountId, '210987654321');
+      assert.equal((await world.source.credentials()).accountId, '210987654321');
+      assert.ok(!world.takeAsked().includes('account'));
+    });
+
+    it('ask for it once, when it is wanted, and have it from then on', async () => {
+      const world = World.withRole();
+      assert.ok(!('accountId' in (await world.source.credentials())));
+      assert.ok(!world.takeAsked().includes('account'));
+      const provide = world.source.provider({ accountId: true });
+      const all = await Promise.all([provide(), world.source.credentials({ accountId: true }), provide()]);
+      assert.deepEqual(
+        all.map(({ accountId }) => accountId),
+        Array(3).fill('123456789012'),
+      );
+      assert.deepEqual(world.takeAsked(), ['account']);
+      world.serve('ASIA2', end + 6 * hour);
+      world.at(end);
+      const { accessKeyId, accountId } = await world.source.credentials();
+      assert.deepEqual([accessKeyId, accountId], ['ASIA2', '123456789012']);
+    });
+
+    it('are given without it when it cannot be read, and ask again with the next ones', async () => {
+      const world = World.withRole();
+      world.account = new ImdsDecodeError('no account');
+      const provide = world.source.provider({ accountId: true });
+      for (let call = 0; call < 3; call += 1) assert.ok(!('accountId' in (await provide())));
+      assert.equal(world.takeAsked().filter((path) => path === 'account').length, 1);
+      world.account = '123456789012';
+      world.serve('ASIA2', end + 6 * hour);
+      world.at(end);
+      assert.equal((await provide()).accountId, '123456789012');
+    });
+
+    it('end with the signal of the caller who waits for it', async () => {
+      const world = World.withRole();
+      await world.key();
+      world.account = new Promise(() => {});
+      const controller = new AbortController();
+      const pending = world.source.credentials({ accountId: true, signal: controller.signal });
+      await settle();
+      controller.abort(new Error('enough'));
+      await assert.rejects(pending, { message: 'enough' });
+    });
+  });
+});

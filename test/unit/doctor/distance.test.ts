@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { afterEach, describe, it } from 'mocha';
+import { type Beacon, measureDistance } from '../../../src/doctor/distance.js';
+
+const open: Socket[] = [];
+
+/** What a beacon does with a datagram: the TTL it had, by the order in which the sockets first sent, and how many came before. */
+type Behaviour = (asked: { ttl: number; earlier: number; datagram: Buffer }) => Buffer | undefined;
+
+async function beacon(speaks: Beacon['speaks'], behaviour: Behaviour, host = '127.0.0.1'): Promise<Beacon> {
+  const server = createSocket(host === '::1' ? 'udp6' : 'udp4');
+  open.push(server);
+  const seen = new Map<number, number>();
+  server.on('message', (datagram, { port, address }) => {
+    const earlier = seen.get(port) ?? 0;
+    seen.set(port, earlier + 1);
+    const ttl = [...seen.keys()].indexOf(port) + 1;
+    const answer = behaviour({ ttl, earlier, datagram });
+    if (answer) server.send(answer, port, address);
+  });
+  server.bind(0, host);
+  await once(server, 'listening');
+  return { speaks, address: host, port: server.address().port };
+}
+
+function ntpAnswer(datagram: Buffer): Buffer {
+  const answer = Buffer.alloc(48);
+  answer[0] = 0b00_100_100;
+  datagram.copy(answer, 24, 40, 48);
+  return answer;
+}
+
+function dnsAnswer(datagram: Buffer): Buffer {
+  const answer = Buffer.from(datagram);
+  answer[2] = 0x81;
+  return answer;
+}
+
+const silent: Behaviour = () => undefined;
+
+describe('the distance', () => {
+  afterEach(() => {
+    for (const server of open.splice(0)) server.close();
+  });
+
+  it('is 1 when the smallest TTL is answered, and known at once', async () => {
+    const near = await beacon('NTP', ({ datagram }) => ntpAnswer(datagram));
+    const start = performance.now();
+    assert.deepEqual(await measureDistance([near]), { hops: 1, by: near });
+    assert.ok(performance.now() - start < 300);
+  });
+
+  it('is the smallest TTL that is answered', async () => {
+    const far = await beacon('NTP', ({ ttl, datagram }) => (ttl >= 3 ? ntpAnswer(datagram) : undefined));
+    assert.equal((await measureDistance([far]))?.hops, 3);
+  });
+
+  it('is not made larger by lost datagrams, which are sent again', async () => {
+    const lossy = await beacon('NTP', ({ ttl, earlier, datagram }) =>
+      (ttl === 2 && earlier >= 3) || ttl > 2 ? ntpAnswer(datagram) : undefined,
+    );
+    assert.equal((await measureDistance([lossy]))?.hops, 2);
+  });
+
+  it('is measured over IPv6 as well', async function () {
+    let near: Beacon;
+    try {
+      near = await beacon('NTP', ({ datagram }) => ntpAnswer(datagram), '::1');
+    } catch {
+      return this.skip();
+    }
+    assert.equal((await measureDistance([near]))?.hops, 1);
+  });
+
+  it('is measured by the DNS when the time service is silent', async () => {
+    const time = await beacon('NTP', silent);
+    const dns = await beacon('DNS', ({ ttl, datagram }) => (ttl >= 2 ? dnsAnswer(datagram) : undefined));
+    assert.deepEqual(await measureDistance([time, dns]), { hops: 2, by: dns });
+  });
+
+  it('is unknown when all are silent, after a time that is bounded', async () => {
+    const [time, dns] = await Promise.all([beacon('NTP', silent), beacon('DNS', silent)]);
+    const start = performance.now();
+    assert.equal(await measureDistance([time, dns]), undefined);
+    assert.ok(performance.now() - start < 2000);
+  });
+
+  it('is unknown when nothing is there to ask', async () => assert.equal(await measureDistance([]), undefined));
+
+  it('takes no notice of answers to somebody else', async () => {
+    const wrong = await beacon('NTP', () => ntpAnswer(Buffer.alloc(48, 1)));
+    assert.equal(await measureDistance([wrong]), undefined);
+  });
+
+  it('is given up when asked to', async () => {
+    const time = await beacon('NTP', silent);
+    const start = performance.now();
+    assert.equal(await measureDistance([time], AbortSignal.timeout(50)), undefined);
+    assert.ok(performance.now() - start < 400);
+  });
+});

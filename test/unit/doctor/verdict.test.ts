@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import {
+  type Case,
+  fixesOf,
+  type Outcomes,
+  pathOf,
+  summaryOf,
+  type Verdict,
+  verdictOf,
+} from '../../../src/doctor/verdict.js';
+import type { Platform } from '../../../src/platform.js';
+
+const nothing: Outcomes = {
+  settings: 'usable',
+  platform: 'unknown',
+  endpoint: 'well-known',
+  connection: 'made',
+  token: 'granted',
+  read: 'answered',
+  responder: 'ec2',
+  distance: 'near',
+  v1: 'skipped',
+};
+
+const host: Platform = {
+  onEc2: true,
+  why: 'board_asset_tag is an instance ID',
+  isElsewhere: false,
+  container: 'none',
+  hasHostNetwork: true,
+  isEnclave: false,
+  isWsl: false,
+};
+
+const plain: Case = {
+  verdict: 'healthy',
+  outcomes: nothing,
+  endpoint: 'http://169.254.169.254',
+  platform: host,
+  distance: undefined,
+  instanceId: undefined,
+  region: undefined,
+  disabledBy: undefined,
+  otherCredentials: undefined,
+  connectionDetail: 'there is no such socket (ENOENT)',
+  tokenDetail: 'answered 400',
+  complaints: [],
+  v1Withheld: false,
+};
+
+const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
+  ['disabled-by-setting', { settings: 'disabled', connection: 'skipped', token: 'skipped', read: 'skipped' }],
+  ['healthy', {}],
+  ['healthy', { platform: 'elsewhere', responder: 'other', distance: 'unknown', endpoint: 'custom' }],
+  ['throttled', { token: 'throttled', read: 'throttled' }],
+  ['throttled', { token: 'throttled', read: 'silent', responder: 'other' }],
+  ['throttled', { read: 'throttled' }],
+  ['foreign-responder', { token: 'unsupported', read: 'unusable', responder: 'other' }],
+  ['foreign-responder', { token: 'forbidden', read: 'token-ignored', responder: 'other' }],
+  ['foreign-responder', { token: 'unusable', read: 'unusable', responder: 'other' }],
+  ['foreign-responder', { token: 'lost', read: 'unusable', responder: 'other' }],
+  ['v1-only', { token: 'unsupported', read: 'token-ignored' }],
+  ['v1-only', { token: 'forbidden', read: 'token-ignored' }],
+  ['endpoint-disabled', { token: 'forbidden', read: 'forbidden' }],
+  ['endpoint-disabled', { token: 'lost', read: 'forbidden', distance: 'far' }],
+  ['refused', { token: 'forbidden', read: 'token-demanded' }],
+  ['refused', { token: 'malformed', read: 'token-demanded' }],
+  ['refused', { token: 'unsupported', read: 'token-demanded' }],
+  ['refused', { read: 'token-demanded' }],
+  ['refused', { read: 'forbidden' }],
+  ['hop-limit', { token: 'lost', read: 'token-demanded', distance: 'far' }],
+  ['hop-limit', { token: 'lost', read: 'token-demanded', distance: 'unknown' }],
+  ['hop-limit', { token: 'lost', read: 'token-ignored', distance: 'far' }],
+  ['hop-limit', { token: 'lost', read: 'silent', distance: 'unknown', v1: 'answered' }],
+  ['inconclusive', { token: 'lost', read: 'token-demanded', distance: 'near' }],
+  ['inconclusive', { token: 'lost', read: 'silent', distance: 'far' }],
+  ['inconclusive', { token: 'lost', read: 'silent', distance: 'unknown', v1: 'silent' }],
+  ['inconclusive', { read: 'silent' }],
+  ['inconclusive', { token: 'unusable', read: 'unusable' }],
+  ['enclave', { connection: 'no-route', token: 'skipped', read: 'skipped', platform: 'enclave' }],
+  [
+    'unreachable',
+    { connection: 'refused', token: 'skipped', read: 'skipped', platform: 'enclave', endpoint: 'custom' },
+  ],
+  ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', platform: 'ec2', distance: 'unknown' }],
+  ['unreachable', { connection: 'refused', token: 'skipped', read: 'skipped', distance: 'far' }],
+  [
+    'unreachable',
+    { connection: 'refused', token: 'skipped', read: 'skipped', distance: 'unknown', endpoint: 'custom' },
+  ],
+  ['not-ec2', { connection: 'silent', token: 'skipped', read: 'skipped', distance: 'unknown' }],
+  [
+    'not-ec2',
+    { connection: 'no-route', token: 'skipped', read: 'skipped', distance: 'unknown', platform: 'elsewhere' },
+  ],
+];
+
+describe('the verdict', () => {
+  for (const [verdict, outcomes] of rows)
+    it(`is ${verdict} for ${JSON.stringify(outcomes)}`, () =>
+      assert.equal(verdictOf({ ...nothing, ...outcomes }), verdict));
+
+  const verdicts = [...new Set(rows.map(([verdict]) => verdict))];
+  for (const verdict of verdicts) {
+    it(`has a summary for ${verdict}, and a fix unless all is well`, () => {
+      const outcomes: Outcomes = { ...nothing, ...rows.find(([its]) => its === verdict)?.[1] };
+      const found: Case = { ...plain, verdict, outcomes, disabledBy: 'AWS_EC2_METADATA_DISABLED' };
+      assert.match(summaryOf(found), /^[A-Z].*\.$/);
+      assert.equal(fixesOf(found).length > 0, verdict !== 'healthy');
+    });
+  }
+});
+
+describe('the remedy for a hop limit that is too low', () => {
+  const lost: Case = {
+    ...plain,
+    verdict: 'hop-limit',
+    outcomes: { ...nothing, token: 'lost', distance: 'far' },
+    platform: { ...host, container: 'docker', hasHostNetwork: false },
+    distance: 3,
+    instanceId: 'i-0123456789abcdef0',
+    region: 'eu-west-1',
+  };
+
+  it('names the instance, the region and the limit that was measured', () => {
+    assert.equal(
+      fixesOf(lost)[0]?.command,
+      'aws ec2 modify-instance-metadata-options --instance-id i-0123456789abcdef0 --region eu-west-1 ' +
+        '--http-put-response-hop-limit 3 --http-endpoint enabled',
+    );
+    assert.match(fixesOf(lost)[0]?.sideEffect ?? '', /every other container/);
+  });
+
+  it('is 2, the usual need of a container, when the distance is not known', () => {
+    const unmeasured = { ...lost, distance: undefined, instanceId: undefined, region: undefined };
+    assert.equal(
+      fixesOf(unmeasured)[0]?.command,
+      'aws ec2 modify-instance-metadata-options --instance-id <instance-id> ' +
+        '--http-put-response-hop-limit 2 --http-endpoint enabled',
+    );
+  });
+
+  const alternatives = { kubernetes: /pod-identity/, ecs: /task-role/, docker: /^docker run/, podman: /^podman run/ };
+  for (const container of ['kubernetes', 'ecs', 'docker', 'podman'] as const) {
+    it(`has an alternative for ${container} that opens nothing to others`, () => {
+      const [, alternative] = fixesOf({ ...lost, platform: { ...lost.platform, container } });
+      assert.match(alternative?.command ?? '', alternatives[container]);
+    });
+  }
+
+  it('marks on the way that the reply dies at the instance', () => {
+    assert.deepEqual(pathOf({ ...lost, distance: 2 }), [
+      { name: 'this process', brokenAfter: false },
+      { name: 'Docker bridge', brokenAfter: true },
+      { name: 'instance', brokenAfter: false },
+      { name: 'IMDS', brokenAfter: false },
+    ]);
+  });
+
+  it('draws one more router for each further hop', () => {
+    const names = pathOf(lost).map(({ name }) => name);
+    assert.deepEqual(names, ['this process', 'router', 'Docker bridge', 'instance', 'IMDS']);
+  });
+});
+
+describe('the summary', () => {
+  it('says where credentials come from when they need no IMDS', () => {
+    const found = { ...plain, verdict: 'hop-limit', otherCredentials: 'EKS Pod Identity' } as const;
+    assert.match(summaryOf(found), /Credentials come from EKS Pod Identity/);
+  });
+
+  it('says what is wrong with a service that works', () => {
+    assert.match(
+      summaryOf({ ...plain, complaints: ['role: web: AssumeRoleUnauthorizedAccess'] }),
+      /works.*AssumeRoleUnauthorizedAccess/,
+    );
+  });
+});
+
+describe('with a Unix socket for an endpoint', () => {
+  const verdicts = [...new Set(rows.map(([verdict]) => verdict))];
+  const through = (verdict: Verdict, isEnclave = false): Case => ({
+    ...plain,
+    verdict,
+    outcomes: { ...nothing, ...rows.find(([its]) => its === verdict)?.[1], endpoint: 'custom', distance: 'unknown' },
+    endpoint: 'unix:/run/imds.sock',
+    platform: { ...host, isEnclave },
+    disabledBy: 'AWS_EC2_METADATA_DISABLED',
+  });
+
+  for (const verdict of verdicts)
+    it(`draws the socket on the way, and names no network address of it, for ${verdict}`, () => {
+      const found = through(verdict);
+      assert.deepEqual(
+        pathOf(found).map(({ name }) => name),
+        ['this process', 'Unix socket', verdict === 'foreign-responder' ? 'not IMDS' : 'IMDS'],
+      );
+      const text = `${summaryOf(found)} ${fixesOf(found).map(({ command }) => command)}`;
+      assert.doesNotMatch(text, /grep *(,|;|$)|tcpdump|TCP-LISTEN|(ls|src|host|socket) *$/);
+    });
+
+  const breaks: readonly (readonly [Verdict, string])[] = [
+    ['unreachable', 'this process'],
+    ['hop-limit', 'Unix socket'],
+    ['endpoint-disabled', 'Unix socket'],
+    ['refused', 'Unix socket'],
+  ];
+  for (const [verdict, place] of breaks)
+    it(`breaks the way after "${place}" for ${verdict}`, () =>
+      assert.equal(pathOf(through(verdict)).find(({ brokenAfter }) => brokenAfter)?.name, place));
+
+  it('says what is wrong with the socket, and how to make it: on the host, or in an enclave', () => {
+    assert.equal(
+      summaryOf(through('unreachable')),
+      'No connection to unix:/run/imds.sock: there is no such socket (ENOENT).',
+    );
+    const commands = [false, true].map((isEnclave) => fixesOf(through('unreachable', isEnclave))[1]?.command);
+    assert.deepEqual(commands, [
+      'socat UNIX-LISTEN:/run/imds.sock,fork,unlink-early,mode=660 TCP:169.254.169.254:80',
+      'socat UNIX-LISTEN:/run/imds.sock,fork,unlink-early,mode=660 VSOCK-CONNECT:3:8002',
+    ]);
+  });
+
+  it('blames the hop limit of what forwards it, and puts that on the host', () => {
+    const found = through('hop-limit');
+    assert.match(summaryOf(found), /too low for what forwards this socket/);
+    assert.match(fixesOf(found)[1]?.why ?? '', /on the host itself, where 1 hop is enough/);
+  });
+});

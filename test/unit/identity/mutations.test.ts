@@ -1,0 +1,838 @@
+import assert from 'node:assert/strict';
+import { constants, createHash, sign } from 'node:crypto';
+import { type IdentityFault, type ImdsIdentityError, isImdsError } from '../../../src/errors.js';
+import {
+  type IdentityProof,
+  type VerifyIdentityOptions,
+  verifyIdentityDocument,
+} from '../../../src/identity/verify.js';
+import {
+  type Assembly,
+  assemble,
+  attribute,
+  detachedSignature,
+  type Form,
+  forms,
+  identityDocument,
+  ids,
+  integer,
+  lines,
+  none,
+  octetString,
+  oid,
+  open,
+  type Pieces,
+  sequence,
+  signedBody,
+  signedMessage,
+  signedPieces,
+  signer,
+  signerInfo,
+  tlv,
+} from '../../support/signed-data.js';
+
+const document = identityDocument();
+const other = identityDocument({ accountId: '999999999999' });
+const foreign = identityDocument({ region: 'eu-west-1' });
+
+/** Trusts one signer per kind for us-east-1, and another for eu-west-1. */
+function trust(form?: Form): VerifyIdentityOptions {
+  const kind = form?.kind ?? 'signature';
+  const key = form?.key ?? 'rsa1024';
+  return {
+    builtInKeys: false,
+    certificates: [
+      { kind, region: 'us-east-1', certificate: signer(key).publicKey },
+      { kind, region: 'eu-west-1', certificate: signer(key, 'another region').publicKey },
+    ],
+  };
+}
+
+const isIdentityError = (error: unknown): error is ImdsIdentityError =>
+  isImdsError(error) && error.code === 'ERR_IMDS_IDENTITY';
+
+async function refuses(input: IdentityProof, options: VerifyIdentityOptions, ...reasons: IdentityFault[]) {
+  await assert.rejects(verifyIdentityDocument(input, options), (error) => {
+    assert.ok(isIdentityError(error), String(error));
+    if (reasons.length > 0) assert.ok(reasons.includes(error.reason), `${error.reason}: ${error.message}`);
+    return true;
+  });
+}
+
+/** A copy with one octet changed, at every place in another way. */
+function changedAt(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(at) ^ (1 + ((at * 97) % 255)), at);
+  return copy;
+}
+
+const isOf = (type: Buffer) => (attribute: Buffer) => attribute.includes(type);
+const without = (attributes: readonly Buffer[], type: Buffer): readonly Buffer[] =>
+  attributes.filter((each) => !isOf(type)(each));
+
+/** The type of an attribute that AWS does not use. */
+const unheardOf = oid('1.2.840.113549.1.9.25.4');
+
+/** A forgery: how a message is made, and why it is refused. */
+interface Forgery {
+  readonly title: string;
+  readonly reason: IdentityFault;
+  readonly message: (form: Form) => Buffer;
+}
+
+/** The message, put together after signing as `change` says. */
+const afterSigning =
+  (change: (pieces: Assembly, form: Form) => Partial<Assembly>) =>
+  (form: Form): Buffer => {
+    const pieces = signedPieces(document, form);
+    return assemble({ ...pieces, ...change(pieces, form) });
+  };
+
+/** The same for the elements of the signer. */
+const signerAfterSigning = (change: (pieces: Assembly, form: Form) => Partial<Assembly['signer']>) =>
+  afterSigning((pieces, form) => ({ signer: { ...pieces.signer, ...change(pieces, form) } }));
+
+/** A message that the trusted key itself signed, made as `change` says. */
+const beforeSigning =
+  (change: (attributes: readonly Buffer[], form: Form) => Partial<Pieces>) =>
+  (form: Form): Buffer => {
+    const { signedAttributes } = signedPieces(document, form);
+    return signedMessage(document, form, change(signedAttributes, form));
+  };
+
+const digestOf = (content: string, hash: string): Buffer => createHash(hash).update(content).digest();
+const attacker = (form: Form) => signer(form.key, 'attacker');
+const messageDigest = (content: string, hash: string): Buffer =>
+  attribute(ids.messageDigest, octetString(digestOf(content, hash)));
+
+const forgeries: readonly Forgery[] = [
+  // Made without the key.
+  {
+    title: 'another document put in',
+    reason: 'signature',
+    message: afterSigning((_, form) => ({ content: [form.content(Buffer.from(other))] })),
+  },
+  {
+    title: 'another document put in, and its digest',
+    reason: 'signature',
+    message: (form) => {
+      const theirs = signedPieces(other, form);
+      const { signature } = signedPieces(document, form).signer;
+      return assemble({ ...theirs, signer: { ...theirs.signer, signature } });
+    },
+  },
+  {
+    title: 'another document put in, signed by a key of its own whose certificate is inside',
+    reason: 'signature',
+    message: (form) =>
+      assemble({
+        ...signedPieces(other, form, { signer: attacker(form) }),
+        lists: [tlv(0xa0, attacker(form).certificate)],
+      }),
+  },
+  {
+    title: 'another document signed by an own key in the name of the trusted certificate',
+    reason: 'signature',
+    message: (form) => {
+      const pieces = signedPieces(other, form, { signer: attacker(form) });
+      const { issuer, serialNumber } = signer(form.key);
+      return assemble({
+        ...pieces,
+        lists: [tlv(0xa0, attacker(form).certificate, signer(form.key).certificate)],
+        signer: { ...pieces.signer, identifier: sequence(issuer, serialNumber) },
+      });
+    },
+  },
+  {
+    title: "a document that names another region than the key's",
+    reason: 'signature',
+    message: (form) => signedMessage(foreign, form),
+  },
+  {
+    title: "a document signed by another region's key",
+    reason: 'signature',
+    message: (form) => signedMessage(document, form, { signer: signer(form.key, 'another region') }),
+  },
+  {
+    title: 'a document of a region whose key is not known',
+    reason: 'unknown-region',
+    message: (form) => signedMessage(identityDocument({ region: 'us-east-9' }), form),
+  },
+  {
+    title: 'the signed attributes taken away',
+    reason: 'malformed',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      const { attributes: _, ...elements } = pieces.signer;
+      return assemble(pieces, [sequence(...Object.values(elements))]);
+    },
+  },
+  {
+    title: 'the signed attributes passed off as the content',
+    reason: 'malformed',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      const { attributes, ...elements } = pieces.signer;
+      const covered = Buffer.concat([Buffer.of(0x31), attributes.subarray(1)]);
+      return assemble({ ...pieces, content: [form.content(covered)] }, [sequence(...Object.values(elements))]);
+    },
+  },
+  {
+    title: 'the signed attributes passed off as the content, empty ones in their place',
+    reason: 'malformed',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      const covered = Buffer.concat([Buffer.of(0x31), pieces.signer.attributes.subarray(1)]);
+      return assemble({
+        ...pieces,
+        content: [form.content(covered)],
+        signer: { ...pieces.signer, attributes: tlv(0xa0) },
+      });
+    },
+  },
+  {
+    title: 'the signed attributes in another order',
+    reason: 'signature',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      const attributes = tlv(0xa0, ...pieces.signedAttributes.toReversed());
+      return assemble({ ...pieces, signer: { ...pieces.signer, attributes } });
+    },
+  },
+  {
+    title: 'an attribute added',
+    reason: 'signature',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      const extra = attribute(unheardOf, octetString(Buffer.of(1)));
+      const attributes = tlv(0xa0, ...pieces.signedAttributes, extra);
+      return assemble({ ...pieces, signer: { ...pieces.signer, attributes } });
+    },
+  },
+  {
+    title: 'the signed attributes of indefinite length',
+    reason: 'malformed',
+    message: signerAfterSigning(({ signer: { attributes } }) => ({ attributes: open(0xa0, attributes.subarray(3)) })),
+  },
+  {
+    title: 'the signed attributes as the SET that was signed',
+    reason: 'malformed',
+    message: signerAfterSigning(({ signer: { attributes } }) => ({
+      attributes: Buffer.concat([Buffer.of(0x31), attributes.subarray(1)]),
+    })),
+  },
+  {
+    title: 'unsigned attributes added',
+    reason: 'malformed',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      const unsigned = tlv(0xa1, attribute(ids.contentType, ids.data));
+      return assemble(pieces, [sequence(...Object.values(pieces.signer), unsigned)]);
+    },
+  },
+  {
+    title: 'the signer twice',
+    reason: 'malformed',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      return assemble(pieces, [signerInfo(pieces), signerInfo(pieces)]);
+    },
+  },
+  {
+    title: 'a second signer behind the first',
+    reason: 'malformed',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      return assemble(pieces, [
+        signerInfo(pieces),
+        signerInfo(signedPieces(document, form, { signer: attacker(form) })),
+      ]);
+    },
+  },
+  {
+    title: 'a second signer before the first',
+    reason: 'malformed',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      return assemble(pieces, [
+        signerInfo(signedPieces(document, form, { signer: attacker(form) })),
+        signerInfo(pieces),
+      ]);
+    },
+  },
+  { title: 'no signer', reason: 'malformed', message: (form) => assemble(signedPieces(document, form), []) },
+  {
+    title: 'an octet behind the end',
+    reason: 'malformed',
+    message: (form) => Buffer.concat([signedMessage(document, form), Buffer.of(0)]),
+  },
+  {
+    title: 'two more octets of end-of-contents',
+    reason: 'malformed',
+    message: (form) => Buffer.concat([signedMessage(document, form), Buffer.of(0, 0)]),
+  },
+  {
+    title: 'the message twice',
+    reason: 'malformed',
+    message: (form) => Buffer.concat([signedMessage(document, form), signedMessage(document, form)]),
+  },
+  {
+    title: 'the message within an OCTET STRING',
+    reason: 'malformed',
+    message: (form) => octetString(signedMessage(document, form)),
+  },
+  {
+    title: 'the message as the content of another',
+    reason: 'malformed',
+    message: (form) =>
+      assemble({ ...signedPieces(document, form), content: [octetString(signedMessage(document, form))] }),
+  },
+  { title: 'another type of message', reason: 'malformed', message: afterSigning(() => ({ type: ids.data })) },
+  { title: 'another version of message', reason: 'malformed', message: afterSigning(() => ({ version: integer(3) })) },
+  {
+    title: 'another type of content',
+    reason: 'malformed',
+    message: afterSigning(() => ({ contentType: ids.signedData })),
+  },
+  {
+    title: 'something else than certificates before the signers',
+    reason: 'malformed',
+    message: afterSigning(() => ({ lists: [tlv(0xa2, integer(1))] })),
+  },
+  {
+    title: 'certificates twice',
+    reason: 'malformed',
+    message: afterSigning((_, form) => ({
+      lists: [tlv(0xa0, signer(form.key).certificate), tlv(0xa0, signer(form.key).certificate)],
+    })),
+  },
+  { title: 'a set more', reason: 'malformed', message: afterSigning(() => ({ lists: [tlv(0x31)] })) },
+  { title: 'no content', reason: 'malformed', message: afterSigning(() => ({ content: [] })) },
+  {
+    title: 'empty content',
+    reason: 'malformed',
+    message: afterSigning(() => ({ content: [octetString(Buffer.of())] })),
+  },
+  {
+    title: 'the content twice',
+    reason: 'malformed',
+    message: afterSigning(({ content }) => ({ content: [...content, ...content] })),
+  },
+  {
+    title: 'something beside the content',
+    reason: 'malformed',
+    message: afterSigning(({ content }) => ({ content: [Buffer.concat([...content, none])] })),
+  },
+  {
+    title: 'something behind the body of the message',
+    reason: 'malformed',
+    message: (form) =>
+      form.around(0x30, ids.signedData, form.around(0xa0, signedBody(signedPieces(document, form)), none)),
+  },
+  {
+    title: 'something behind the wrapped body',
+    reason: 'malformed',
+    message: (form) =>
+      form.around(0x30, ids.signedData, form.around(0xa0, signedBody(signedPieces(document, form))), none),
+  },
+  {
+    title: 'the content in pieces of pieces',
+    reason: 'malformed',
+    message: afterSigning(() => ({ content: [open(0x24, open(0x24, octetString(Buffer.from(document))))] })),
+  },
+  {
+    title: 'the content as another type of string',
+    reason: 'malformed',
+    message: afterSigning(() => ({ content: [tlv(0x0c, Buffer.from(document))] })),
+  },
+  {
+    title: 'a piece of the content that is no OCTET STRING',
+    reason: 'malformed',
+    message: afterSigning(() => ({ content: [open(0x24, tlv(0x0c, Buffer.from(document)))] })),
+  },
+  {
+    title: 'another digest algorithm of the message',
+    reason: 'malformed',
+    message: afterSigning(() => ({ digestAlgorithms: [sequence(ids.sha512, none)] })),
+  },
+  {
+    title: 'two digest algorithms of the message',
+    reason: 'malformed',
+    message: afterSigning(({ digestAlgorithms }) => ({ digestAlgorithms: [...digestAlgorithms, ...digestAlgorithms] })),
+  },
+  { title: 'no digest algorithm', reason: 'malformed', message: afterSigning(() => ({ digestAlgorithms: [] })) },
+  {
+    title: 'another digest algorithm of the signer',
+    reason: 'malformed',
+    message: signerAfterSigning(() => ({ digestAlgorithm: sequence(ids.sha512, none) })),
+  },
+  {
+    title: 'parameters of the digest algorithm',
+    reason: 'malformed',
+    message: signerAfterSigning((_, form) => ({ digestAlgorithm: sequence(ids[form.hash], integer(1)) })),
+  },
+  {
+    title: 'more parameters of the digest algorithm',
+    reason: 'malformed',
+    message: signerAfterSigning((_, form) => ({ digestAlgorithm: sequence(ids[form.hash], none, none) })),
+  },
+  {
+    title: 'another signature algorithm with the same type of key',
+    reason: 'malformed',
+    message: signerAfterSigning((_, form) => ({
+      signatureAlgorithm: sequence(form.key === 'dsa' ? ids.dsaWithSha256 : ids.sha512WithRsa),
+    })),
+  },
+  {
+    title: 'a signature algorithm with padding by PSS',
+    reason: 'malformed',
+    message: signerAfterSigning(() => ({ signatureAlgorithm: sequence(ids.rsaPss) })),
+  },
+  {
+    title: 'a signature algorithm for another type of key',
+    reason: 'malformed',
+    message: signerAfterSigning(() => ({ signatureAlgorithm: sequence(ids.ecdsaWithSha256) })),
+  },
+  {
+    title: 'another version of signer',
+    reason: 'malformed',
+    message: signerAfterSigning(() => ({ version: integer(3) })),
+  },
+  {
+    title: 'a signer named by the identifier of its key',
+    reason: 'malformed',
+    message: signerAfterSigning(() => ({ identifier: tlv(0x80, Buffer.alloc(20)) })),
+  },
+  {
+    title: 'a signer without a serial number',
+    reason: 'malformed',
+    message: signerAfterSigning((_, form) => ({ identifier: sequence(signer(form.key).issuer) })),
+  },
+  {
+    title: 'a signer whose issuer is no name',
+    reason: 'malformed',
+    message: signerAfterSigning((_, form) => ({ identifier: sequence(none, signer(form.key).serialNumber) })),
+  },
+  {
+    title: 'a signer whose serial number is no number',
+    reason: 'malformed',
+    message: signerAfterSigning((_, form) => ({ identifier: sequence(signer(form.key).issuer, none) })),
+  },
+  {
+    title: 'a signer with more than issuer and serial number',
+    reason: 'malformed',
+    message: signerAfterSigning((_, form) => ({
+      identifier: sequence(signer(form.key).issuer, signer(form.key).serialNumber, none),
+    })),
+  },
+  {
+    title: 'an empty signature',
+    reason: 'signature',
+    message: signerAfterSigning(() => ({ signature: octetString(Buffer.of()) })),
+  },
+  {
+    title: 'a signature of zeros',
+    reason: 'signature',
+    message: signerAfterSigning((_, form) => ({
+      signature: octetString(form.key === 'dsa' ? sequence(integer(0), integer(0)) : Buffer.alloc(256)),
+    })),
+  },
+  {
+    title: 'a signature of ones',
+    reason: 'signature',
+    message: signerAfterSigning((_, form) => ({
+      signature: octetString(
+        form.key === 'dsa' ? sequence(integer(1), integer(1)) : Buffer.concat([Buffer.alloc(255), Buffer.of(1)]),
+      ),
+    })),
+  },
+  {
+    title: 'a signature with an octet behind its end',
+    reason: 'signature',
+    message: signerAfterSigning(({ signer: { signature } }) => ({
+      signature: octetString(Buffer.concat([rawSignature(signature), Buffer.of(0)])),
+    })),
+  },
+  {
+    title: 'a signature with an octet before its beginning',
+    reason: 'signature',
+    message: signerAfterSigning(({ signer: { signature } }) => ({
+      signature: octetString(Buffer.concat([Buffer.of(0), rawSignature(signature)])),
+    })),
+  },
+  {
+    title: 'a signature as another type of string',
+    reason: 'malformed',
+    message: signerAfterSigning(({ signer: { signature } }) => ({ signature: tlv(0x03, rawSignature(signature)) })),
+  },
+  {
+    title: 'the signature of another document',
+    reason: 'signature',
+    message: signerAfterSigning((_, form) => ({ signature: signedPieces(other, form).signer.signature })),
+  },
+
+  // Made with the key, but not as AWS makes them.
+  {
+    title: 'signed without attributes',
+    reason: 'malformed',
+    message: (form) => {
+      const pieces = signedPieces(document, form, { covered: () => Buffer.from(document) });
+      const { attributes: _, ...elements } = pieces.signer;
+      return assemble(pieces, [sequence(...Object.values(elements))]);
+    },
+  },
+  {
+    title: 'signed with attributes, but over the content alone',
+    reason: 'signature',
+    message: beforeSigning(() => ({ covered: () => Buffer.from(document) })),
+  },
+  {
+    title: 'signed over the attributes as they are sent, not as a SET',
+    reason: 'signature',
+    message: beforeSigning((attributes) => ({ covered: () => tlv(0xa0, ...attributes) })),
+  },
+  {
+    title: 'signed with no attribute in the set',
+    reason: 'malformed',
+    message: beforeSigning(() => ({ attributes: [] })),
+  },
+  {
+    title: 'signed without the digest of the content',
+    reason: 'malformed',
+    message: beforeSigning((attributes) => ({ attributes: without(attributes, ids.messageDigest) })),
+  },
+  {
+    title: 'signed without the type of the content',
+    reason: 'malformed',
+    message: beforeSigning((attributes) => ({ attributes: without(attributes, ids.contentType) })),
+  },
+  {
+    title: 'signed with another type of content',
+    reason: 'malformed',
+    message: beforeSigning((attributes) => ({
+      attributes: [attribute(ids.contentType, ids.signedData), ...without(attributes, ids.contentType)],
+    })),
+  },
+  {
+    title: 'signed with the type of the content twice',
+    reason: 'malformed',
+    message: beforeSigning((attributes) => ({
+      attributes: [attribute(ids.contentType, ids.data), ...attributes],
+    })),
+  },
+  {
+    title: 'signed with the digest of the content twice',
+    reason: 'malformed',
+    message: beforeSigning((attributes) => ({
+      attributes: [...attributes, ...attributes.filter(isOf(ids.messageDigest))],
+    })),
+  },
+  {
+    title: 'signed with two digests, the true one last',
+    reason: 'malformed',
+    message: beforeSigning((attributes, { hash }) => ({
+      attributes: [messageDigest(other, hash), ...attributes],
+    })),
+  },
+  {
+    title: 'signed with two digests in one attribute',
+    reason: 'malformed',
+    message: beforeSigning((attributes, { hash }) => ({
+      attributes: [
+        ...without(attributes, ids.messageDigest),
+        attribute(ids.messageDigest, octetString(digestOf(document, hash)), octetString(digestOf(other, hash))),
+      ],
+    })),
+  },
+  {
+    title: 'signed with a digest attribute that is empty',
+    reason: 'malformed',
+    message: beforeSigning((attributes) => ({
+      attributes: [...without(attributes, ids.messageDigest), attribute(ids.messageDigest)],
+    })),
+  },
+  {
+    title: 'signed with a digest of no length',
+    reason: 'signature',
+    message: beforeSigning((attributes) => ({
+      attributes: [...without(attributes, ids.messageDigest), attribute(ids.messageDigest, octetString(Buffer.of()))],
+    })),
+  },
+  {
+    title: 'signed with the digest as another type of string',
+    reason: 'malformed',
+    message: beforeSigning((attributes, { hash }) => ({
+      attributes: [
+        ...without(attributes, ids.messageDigest),
+        attribute(ids.messageDigest, tlv(0x0c, digestOf(document, hash))),
+      ],
+    })),
+  },
+  {
+    title: 'signed with the digest by another algorithm',
+    reason: 'signature',
+    message: beforeSigning((attributes) => ({
+      attributes: [...without(attributes, ids.messageDigest), messageDigest(document, 'sha512')],
+    })),
+  },
+  {
+    title: 'signed with an attribute of more than a type and values',
+    reason: 'malformed',
+    message: beforeSigning((attributes) => ({
+      attributes: [...attributes, sequence(unheardOf, tlv(0x31, none), none)],
+    })),
+  },
+  {
+    title: 'signed with an attribute that is no SEQUENCE',
+    reason: 'malformed',
+    message: beforeSigning((attributes) => ({ attributes: [...attributes, ids.data] })),
+  },
+  {
+    title: 'signed with an attribute whose type is no object identifier',
+    reason: 'malformed',
+    message: beforeSigning((attributes) => ({ attributes: [...attributes, attribute(integer(1), integer(1))] })),
+  },
+  {
+    title: 'signed with SHA-512, and saying so',
+    reason: 'malformed',
+    message: beforeSigning((_, form) => ({
+      hash: 'sha512',
+      digestAlgorithm: sequence(ids.sha512),
+      ...(form.key !== 'dsa' && { signatureAlgorithm: sequence(ids.sha512WithRsa, none) }),
+    })),
+  },
+  {
+    title: 'signed with SHA-512, and not saying so',
+    reason: 'signature',
+    message: beforeSigning((attributes, { key }) => ({ hash: key === 'dsa' ? 'sha256' : 'sha512', attributes })),
+  },
+  {
+    title: 'signed with padding by PSS',
+    reason: 'signature',
+    message: (form) => {
+      const pieces = signedPieces(document, form);
+      const covered = Buffer.concat([Buffer.of(0x31), pieces.signer.attributes.subarray(1)]);
+      const signature = sign(form.hash, covered, {
+        key: signer('rsa2048').privateKey,
+        padding: constants.RSA_PKCS1_PSS_PADDING,
+      });
+      return assemble({ ...pieces, signer: { ...pieces.signer, signature: octetString(signature) } });
+    },
+  },
+  {
+    title: 'signed, but no JSON',
+    reason: 'malformed',
+    message: (form) => signedMessage('instance', form),
+  },
+  {
+    title: 'signed, but with a newline at its end and in an object that is none',
+    reason: 'malformed',
+    message: (form) => signedMessage('[]\n', form),
+  },
+  {
+    title: 'signed, but without an account',
+    reason: 'malformed',
+    message: (form) => signedMessage(document.replace('accountId', 'account'), form),
+  },
+];
+
+/** What is within an OCTET STRING of either length form. */
+const rawSignature = (element: Buffer): Buffer =>
+  element.subarray(element.readUInt8(1) < 0x80 ? 2 : (element.readUInt8(1) & 0x7f) + 2);
+
+/** Changes to the text of a signature that leave no strict base64. */
+const misspellings: Readonly<Record<string, (base64: string) => string>> = {
+  'nothing left of it': () => '',
+  'line breaks alone': () => '\n\n',
+  'its last character missing': (base64) => base64.slice(0, -1),
+  'a character more': (base64) => `${base64}A`,
+  'padding more': (base64) => `${base64}====`,
+  'a space within': (base64) => `${base64.slice(0, 40)} ${base64.slice(40)}`,
+  'a null within': (base64) => `${base64.slice(0, 40)}\0${base64.slice(40)}`,
+  'characters of no base64': (base64) => `${base64.slice(0, 40)}!!!!${base64.slice(40)}`,
+  'a letter outside ASCII': (base64) => `${base64.slice(0, 40)}é${base64.slice(40)}`,
+  'the alphabet of URLs': (base64) => `-_-_${base64.slice(4)}`,
+  'base64 of its base64': (base64) => Buffer.from(base64).toString('base64'),
+  'the decoded bytes as text': (base64) => Buffer.from(base64, 'base64').toString('latin1'),
+  'hexadecimal digits': (base64) => Buffer.from(base64, 'base64').toString('hex'),
+  'armour of another kind': (base64) => `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----`,
+  'armour without an end': (base64) => `-----BEGIN PKCS7-----\n${base64}`,
+  'armour that ends otherwise': (base64) => `-----BEGIN PKCS7-----\n${base64}\n-----END CMS-----`,
+  'armour twice': (base64) => `-----BEGIN PKCS7-----\n${base64}\n-----END PKCS7-----\n`.repeat(2),
+  'a text before its armour': (base64) => `see:\n-----BEGIN PKCS7-----\n${base64}\n-----END PKCS7-----`,
+};
+
+describe('a forged instance identity document', () => {
+  before(function () {
+    this.timeout(30_000);
+    for (const type of ['rsa1024', 'rsa2048', 'dsa'] as const)
+      for (const name of ['aws', 'another region', 'attacker']) signer(type, name);
+  });
+
+  for (const form of forms) {
+    describe(form.title, () => {
+      const { kind } = form;
+      const input = (bytes: Buffer): IdentityProof => ({ kind, signature: bytes.toString('base64') });
+
+      it('holds when nothing is forged', async () => {
+        const { document: verified } = await verifyIdentityDocument(input(signedMessage(document, form)), trust(form));
+        assert.deepEqual(verified, JSON.parse(document));
+      });
+
+      for (const { title, reason, message } of forgeries)
+        it(`is refused: ${title}`, () => refuses(input(message(form)), trust(form), reason));
+
+      for (const [title, misspell] of Object.entries(misspellings)) {
+        it(`is refused: ${title}`, () => {
+          const signature = misspell(signedMessage(document, form).toString('base64'));
+          return refuses({ kind, signature }, trust(form), 'malformed');
+        });
+      }
+
+      it('is refused as any other kind of signature', async () => {
+        const signature = lines(signedMessage(document, form));
+        const certificates = (['rsa2048', 'pkcs7', 'signature'] as const).flatMap((each) =>
+          form.key === 'dsa' && each !== 'pkcs7'
+            ? []
+            : [{ kind: each, region: 'us-east-1', certificate: signer(form.key).publicKey }],
+        );
+        const options = { builtInKeys: false, certificates };
+        await verifyIdentityDocument({ kind, signature, document }, options);
+        const another = kind === 'rsa2048' ? 'pkcs7' : 'rsa2048';
+        await refuses({ kind: another, signature, document }, options, 'malformed');
+        await refuses({ kind: 'signature', signature, document }, options, 'signature', 'unknown-region');
+      });
+
+      if (kind === 'pkcs7') {
+        it('is refused when it names the algorithm of another type of key than signed it', () => {
+          const named = sequence(form.key === 'dsa' ? ids.sha1WithRsa : ids.dsaWithSha1);
+          const message = signerAfterSigning(() => ({ signatureAlgorithm: named }))(form);
+          return refuses(input(message), trust(form), 'signature');
+        });
+      }
+
+      it('is refused beside another document than it holds', async () => {
+        const signature = lines(signedMessage(document, form));
+        const altered = [`${document}\n`, ` ${document}`, JSON.stringify(JSON.parse(document)), other, '', '{}'];
+        for (const each of altered) await refuses({ kind, signature, document: each }, trust(form), 'mismatch');
+      });
+
+      it('is refused with its end cut off, wherever it is cut', async () => {
+        const message = signedMessage(document, form);
+        for (let length = 0; length < message.length; length++)
+          await refuses(input(message.subarray(0, length)), trust(form), 'malformed');
+      });
+
+      it('is refused with any octet changed, but for the name and number of the certificate', async function () {
+        this.timeout(60_000);
+        const message = signedMessage(document, form);
+        const { issuer, serialNumber } = signer(form.key);
+        const ignored = sequence(issuer, serialNumber);
+        const from = message.indexOf(ignored);
+        for (let at = 0; at < message.length; at++) {
+          const forged = input(changedAt(message, at));
+          if (at < from || at >= from + ignored.length) await refuses(forged, trust(form));
+          else await unharmed(forged, form);
+        }
+      });
+
+      it('is refused with an octet taken out or put in, wherever it is', async function () {
+        this.timeout(60_000);
+        const message = signedMessage(document, form);
+        for (let at = 0; at < message.length; at += 3) {
+          await refuses(input(Buffer.concat([message.subarray(0, at), message.subarray(at + 1)])), trust(form));
+          await refuses(
+            input(Buffer.concat([message.subarray(0, at), Buffer.of(0), message.subarray(at)])),
+            trust(form),
+          );
+        }
+      });
+    });
+  }
+
+  describe('with a signature beside it', () => {
+    const signature = (): Buffer => detachedSignature(document);
+    const input = (bytes: Buffer, signed: string | Buffer = document): IdentityProof => ({
+      kind: 'signature',
+      signature: bytes.toString('base64'),
+      document: signed,
+    });
+
+    it('holds when nothing is forged', async () => {
+      const { document: verified } = await verifyIdentityDocument(input(signature()), trust());
+      assert.deepEqual(verified, JSON.parse(document));
+    });
+
+    const signedBy = (hash: string, padding = constants.RSA_PKCS1_PADDING): Buffer =>
+      sign(hash, Buffer.from(document), { key: signer('rsa1024').privateKey, padding });
+
+    const forged: readonly [string, IdentityFault, () => IdentityProof][] = [
+      ['another document', 'signature', () => input(signature(), other)],
+      ['a newline at the end', 'signature', () => input(signature(), `${document}\n`)],
+      ['a carriage return in every line', 'signature', () => input(signature(), document.replaceAll('\n', '\r\n'))],
+      ['a space at the beginning', 'signature', () => input(signature(), ` ${document}`)],
+      ['the JSON printed anew', 'signature', () => input(signature(), JSON.stringify(JSON.parse(document)))],
+      ['one letter in another case', 'signature', () => input(signature(), document.replace('ami-', 'AMI-'))],
+      ['a byte order mark', 'malformed', () => input(signature(), `\ufeff${document}`)],
+      ['UTF-16', 'malformed', () => input(signature(), Buffer.from(document, 'utf16le'))],
+      ['no document', 'malformed', () => ({ kind: 'signature', signature: lines(signature()) })],
+      ['an empty document', 'malformed', () => input(signature(), '')],
+      ['no JSON', 'malformed', () => input(detachedSignature('signed'), 'signed')],
+      ['JSON of another kind', 'malformed', () => input(detachedSignature('[]'), '[]')],
+      [
+        "another region's key",
+        'signature',
+        () => input(detachedSignature(document, signer('rsa1024', 'another region'))),
+      ],
+      ['another region', 'signature', () => input(detachedSignature(foreign), foreign)],
+      ['an own key', 'signature', () => input(detachedSignature(document, signer('rsa1024', 'attacker')))],
+      ['an own longer key', 'signature', () => input(detachedSignature(document, signer('rsa2048', 'attacker')))],
+      ['the signature of another document', 'signature', () => input(detachedSignature(other))],
+      ['SHA-1', 'signature', () => input(signedBy('sha1'))],
+      ['SHA-512', 'signature', () => input(signedBy('sha512'))],
+      ['padding by PSS', 'signature', () => input(signedBy('sha256', constants.RSA_PKCS1_PSS_PADDING))],
+      ['an octet behind the signature', 'signature', () => input(Buffer.concat([signature(), Buffer.of(0)]))],
+      ['an octet before the signature', 'signature', () => input(Buffer.concat([Buffer.of(0), signature()]))],
+      ['the signature twice', 'signature', () => input(Buffer.concat([signature(), signature()]))],
+      ['a signature of zeros', 'signature', () => input(Buffer.alloc(128))],
+      ['a signature of ones', 'signature', () => input(Buffer.concat([Buffer.alloc(127), Buffer.of(1)]))],
+      ['the digest as signature', 'signature', () => input(digestOf(document, 'sha256'))],
+      ['the document as signature', 'signature', () => input(Buffer.from(document))],
+      ['the certificate as signature', 'signature', () => input(signer('rsa1024').certificate)],
+    ];
+    for (const [title, reason, make] of forged) it(`is refused: ${title}`, () => refuses(make(), trust(), reason));
+
+    // One that is base64 after all, or decodes to other bytes, fails as a signature.
+    for (const [title, misspell] of Object.entries(misspellings)) {
+      it(`is refused: ${title}`, () =>
+        refuses(
+          { kind: 'signature', signature: misspell(signature().toString('base64')), document },
+          trust(),
+          'malformed',
+          'signature',
+        ));
+    }
+
+    it('is refused with its signature cut off, wherever it is cut', async () => {
+      for (let length = 0; length < signature().length; length++)
+        await refuses(input(signature().subarray(0, length)), trust());
+    });
+
+    it('is refused with any octet of either changed', async () => {
+      const whole = Buffer.from(document);
+      for (let at = 0; at < whole.length; at++) await refuses(input(signature(), changedAt(whole, at)), trust());
+      const made = signature();
+      for (let at = 0; at < made.length; at++) await refuses(input(changedAt(made, at)), trust());
+    });
+  });
+});
+
+/** Changes to what nobody signed and nothing depends on are without effect, or refused as malformed. */
+async function unharmed(input: IdentityProof, form: Form): Promise<void> {
+  try {
+    const { document: verified } = await verifyIdentityDocument(input, trust(form));
+    assert.deepEqual(verified, JSON.parse(document));
+  } catch (error) {
+    assert.ok(isIdentityError(error) && error.reason === 'malformed', String(error));
+  }
+}

@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { descriptions, page } from '../../../scripts/categories-page.mjs';
+import type { CallOptions } from '../../../src/client/settings.js';
+import { ImdsDecodeError, ImdsPathError } from '../../../src/errors.js';
+import { type Accessor, type Bind, categories, categoryOf, rows } from '../../../src/metadata/categories.js';
+import type { Category } from '../../../src/metadata/decode.js';
+
+const reference = new URL('../../../../shared/reference/metadata-categories.json', import.meta.url);
+
+/** Accessors that read nothing and tell what they were asked for. */
+function bound() {
+  const asked: [path: string, options: CallOptions | undefined][] = [];
+  const bind: Bind = <T>(category: Category<T>): Accessor<T> =>
+    Object.assign(
+      (options?: CallOptions) => {
+        asked.push([category.path, options]);
+        return Promise.resolve(category.decode(Buffer.from('answer')));
+      },
+      { category },
+    );
+  const tags = { Name: 'web-1' };
+  const accessors = categories(bind, {
+    tags: (category) => Object.assign(() => Promise.resolve(tags), { category }),
+    userData: (category) => Object.assign(() => Promise.resolve(undefined), { category }),
+  });
+  return { accessors, asked, tags };
+}
+
+const byTemplate = new Map(rows().map(({ category }) => [category.template, category]));
+
+function category(template: string): Category<unknown> {
+  const found = byTemplate.get(template);
+  assert.ok(found, template);
+  return found;
+}
+
+const camelCase = (segment: string) => segment.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/** The name that a template has to have: its segments in camelCase, and placeholders by their own names. */
+function mechanicalName(template: string): string {
+  if (template === 'meta-data/') return 'metaData';
+  return template
+    .replace(/^meta-data\//, '')
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map((segment) => camelCase(/^\{.*\}$/.test(segment) ? segment.slice(1, -1) : segment.replace(/\{.*\}$/, '')))
+    .join('.');
+}
+
+describe('the table of categories', () => {
+  it('has the rows, kinds and mutabilities of AWS’s documentation (compared where ../shared/reference is there)', function () {
+    if (!existsSync(reference)) {
+      console.log(`      not compared: there is no ${reference.pathname}`);
+      return this.skip();
+    }
+    const documented: { path: string; kind: string; mutability: string; optional: boolean }[] = JSON.parse(
+      readFileSync(reference, 'utf8'),
+    );
+    const facts = ({ kind, mutability, optional }: { kind: string; mutability: string; optional: boolean }) => ({
+      kind,
+      mutability,
+      optional,
+    });
+    assert.deepEqual(
+      Object.fromEntries(rows().map(({ category }) => [category.template, facts(category)])),
+      Object.fromEntries(documented.map((row) => [row.path, facts(row)])),
+    );
+  });
+
+  it('has 117 rows, none twice', () => {
+    assert.equal(rows().length, 117);
+    assert.equal(byTemplate.size, 117);
+  });
+
+  it('names every accessor after its path', () => {
+    for (const { call, category } of rows())
+      assert.equal(call.replace(/\(.*?\)/g, ''), mechanicalName(category.template), category.template);
+  });
+
+  it('reads every template at its path, with the parameters of the example', () => {
+    for (const { call, category } of rows()) {
+      const parameters = [...call.matchAll(/\('?([^)]+?)'?\)/g)].map(([, parameter]) => parameter);
+      const path = category.template.replace(/\{[a-z-]+\}/g, () => parameters.shift() ?? '');
+      assert.equal(category.path, `/latest/${path}`);
+      assert.deepEqual(parameters, []);
+    }
+  });
+
+  it('explains every accessor, with an example value', () => {
+    const found: ReadonlyMap<string, string> = descriptions();
+    assert.deepEqual([...found.keys()].sort(), [...byTemplate.keys()].sort());
+    for (const [template, text] of found) assert.match(text, /`[^`]+`.*\.$/, template);
+  });
+
+  it('is shown in docs/categories.md as it is now (else: npm run docs)', () => {
+    assert.equal(readFileSync(new URL('../../../docs/categories.md', import.meta.url), 'utf8'), page());
+  });
+
+  it('marks credentials and user data as secret, and nothing else', () => {
+    const secrets = rows().filter(({ category }) => category.secret);
+    assert.deepEqual(
+      secrets.map(({ category }) => category.template),
+      [
+        'meta-data/iam/security-credentials/{role}',
+        'meta-data/iam/security-credentials-extended/{role}',
+        'meta-data/identity-credentials/ec2/security-credentials/ec2-instance',
+        'user-data',
+      ],
+    );
+    assert.deepEqual(
+      rows().filter(({ category }) => category.expires !== undefined),
+      secrets.slice(0, 3),
+    );
+  });
+});
+
+describe('accessors', () => {
+  it('read the category they carry, with the options of the call', async () => {
+    const { accessors, asked } = bound();
+    assert.equal(await accessors.placement.region({ fresh: true }), 'answer');
+    assert.deepEqual(await accessors.placement(), ['answer']);
+    assert.deepEqual(asked, [
+      ['/latest/meta-data/placement/region', { fresh: true }],
+      ['/latest/meta-data/placement/', undefined],
+    ]);
+    assert.equal(accessors.placement.region.category.path, '/latest/meta-data/placement/region');
+  });
+
+  it('take parameters where the path has them, at its end or on the way', async () => {
+    const { accessors, asked } = bound();
+    const nic = accessors.network.interfaces.macs.mac('0e:49:61:0f:c3:11/');
+    await accessors.tags.instance.tagKey('Name', { deadlineMs: 7 });
+    await accessors.blockDeviceMapping.ebs(3);
+    await accessors.publicKeys.n(0).opensshKey();
+    await accessors.managedSshKeys.signerOcsp.name('9bf6');
+    await nic();
+    await nic.ipv4Associations.publicIp('192.0.2.54');
+    assert.deepEqual(asked, [
+      ['/latest/meta-data/tags/instance/Name', { deadlineMs: 7 }],
+      ['/latest/meta-data/block-device-mapping/ebs3', undefined],
+      ['/latest/meta-data/public-keys/0/openssh-key', undefined],
+      ['/latest/meta-data/managed-ssh-keys/signer-ocsp/9bf6', undefined],
+      ['/latest/meta-data/network/interfaces/macs/0e:49:61:0f:c3:11/', undefined],
+      ['/latest/meta-data/network/interfaces/macs/0e:49:61:0f:c3:11/ipv4-associations/192.0.2.54', undefined],
+    ]);
+  });
+
+  it('read all tags through their composite', async () => {
+    const { accessors, asked, tags } = bound();
+    assert.equal(await accessors.tags(), tags);
+    assert.equal(accessors.tags.category.path, '/latest/meta-data/tags/');
+    assert.deepEqual(asked, []);
+  });
+
+  for (const key of ['Name', 'aws:autoscaling:groupName', 'a+b-c=d.,_:@e', '...', '"{}"', 'x'.repeat(255)])
+    it(`take ${key.slice(0, 30)} as a parameter`, () => {
+      const { path } = bound().accessors.tags.instance.tagKey.category(key);
+      assert.equal(path, `/latest/meta-data/tags/instance/${key}`);
+    });
+
+  const refusedTexts = [
+    '',
+    '/',
+    '.',
+    '..',
+    '../',
+    'a/b',
+    'a//',
+    '/a',
+    'a b',
+    'a\tb',
+    'a\n',
+    'a\0',
+    'a?b',
+    'a#b',
+    'a\\b',
+  ];
+  for (const key of [...refusedTexts, 'a%2fb', 'ä', '\u{1f600}', '\x7f'])
+    it(`refuse ${JSON.stringify(key)} as a parameter, before anything is asked for`, async () => {
+      const { accessors, asked } = bound();
+      const message =
+        'the parameter {tag-key} of meta-data/tags/instance/{tag-key} must be ' +
+        'one path segment of visible ASCII without / ? # % \\, and neither . nor ..';
+      await assert.rejects(accessors.tags.instance.tagKey(key), { name: 'ImdsPathError', message });
+      assert.throws(() => accessors.network.interfaces.macs.mac(key), ImdsPathError);
+      assert.deepEqual(asked, []);
+    });
+
+  for (const n of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1e21])
+    it(`refuse ${n} as a number`, async () => {
+      const { accessors } = bound();
+      const message = 'the parameter {n} of meta-data/block-device-mapping/ebs{n} must be a whole number, 0 or more';
+      await assert.rejects(accessors.blockDeviceMapping.ebs(n), { name: 'ImdsPathError', message });
+      assert.throws(() => accessors.publicKeys.n(n), ImdsPathError);
+    });
+
+  it('refuse a missing parameter and one of another type, as JavaScript may give it', async () => {
+    const { accessors } = bound();
+    for (const parameter of [undefined, null, {}, ['Name'], Symbol('Name')])
+      await assert.rejects(Reflect.apply(accessors.tags.instance.tagKey, undefined, [parameter]), ImdsPathError);
+  });
+});
+
+describe('what a category makes of an empty body', () => {
+  const empties = [Buffer.alloc(0), Buffer.from('\n')];
+  const of = (template: string, meaning: unknown) =>
+    it(`${template}: ${JSON.stringify(meaning) ?? 'undefined'}`, () => {
+      for (const body of empties) assert.deepEqual(category(template).decode(body), meaning);
+    });
+  of('meta-data/public-hostname', undefined);
+  of('meta-data/network/interfaces/macs/{mac}/public-hostname', undefined);
+  of('meta-data/hibernation/configured', undefined);
+  of('meta-data/spot/termination-time', undefined);
+  of('meta-data/tags/instance/{tag-key}', '');
+  of('meta-data/tags/instance/', []);
+  of('meta-data/product-codes', []);
+  of('meta-data/public-keys/', []);
+  of('meta-data/spot/', []);
+
+  it('an error for everything that is promised', () => {
+    for (const { category } of rows().filter(({ category }) => !category.optional))
+      for (const body of empties)
+        assert.throws(() => category.decode(body), { name: 'ImdsDecodeError', message: /got an empty answer$/ });
+  });
+
+  for (const template of [
+    'meta-data/local-ipv4',
+    'meta-data/spot/instance-action',
+    'meta-data/placement/partition-number',
+  ])
+    it(`an error for ${template}, whose absence is a 404`, () => {
+      assert.throws(() => category(template).decode(Buffer.alloc(0)), ImdsDecodeError);
+    });
+});
+
+describe('values that may be placeholders', () => {
+  for (const [template, text, settled] of [
+    ['meta-data/network/interfaces/macs/{mac}/device-number', '0', false],
+    ['meta-data/network/interfaces/macs/{mac}/device-number', '0\n', false],
+    ['meta-data/network/interfaces/macs/{mac}/device-number', '10', true],
+    ['meta-data/network/interfaces/macs/{mac}/ipv6s', '', false],
+    ['meta-data/network/interfaces/macs/{mac}/ipv6s', '2001:db8::1', true],
+    ['meta-data/hibernation/configured', '', false],
+    ['meta-data/hibernation/configured', 'true', true],
+  ] as const)
+    it(`${JSON.stringify(text)} of ${template} is ${settled ? '' : 'not '}settled`, () => {
+      assert.equal(category(template).settled?.(text), settled);
+    });
+});
+
+describe('categoryOf', () => {
+  for (const [path, template] of [
+    ['/latest/meta-data/instance-id', 'meta-data/instance-id'],
+    ['/latest/meta-data/instance-id/', 'meta-data/instance-id'],
+    ['/2021-03-23/meta-data/placement', 'meta-data/placement/'],
+    ['/1.0/meta-data/', 'meta-data/'],
+    ['/latest/meta-data', 'meta-data/'],
+    ['/latest/user-data', 'user-data'],
+    ['/latest/dynamic/instance-identity/document', 'dynamic/instance-identity/document'],
+    ['/latest/meta-data/block-device-mapping/ebs12', 'meta-data/block-device-mapping/ebs{n}'],
+    ['/latest/meta-data/block-device-mapping/ami', 'meta-data/block-device-mapping/ami'],
+    ['/latest/meta-data/public-keys/0', 'meta-data/public-keys/{n}/'],
+    [
+      '/latest/meta-data/network/interfaces/macs/0e:00/ipv4-associations/192.0.2.1',
+      'meta-data/network/interfaces/macs/{mac}/ipv4-associations/{public-ip}',
+    ],
+    ['/latest/meta-data/managed-ssh-keys/active-keys/root', 'meta-data/managed-ssh-keys/active-keys/{user}/'],
+  ] as const)
+    it(`finds ${template} at ${path}`, () => {
+      const found = categoryOf(path);
+      assert.equal(found?.template, template);
+      assert.equal(found.path, path);
+      const { kind, mutability, optional, secret } = category(template);
+      assert.deepEqual(
+        { kind: found.kind, mutability: found.mutability, optional: found.optional, secret: found.secret },
+        { kind, mutability, optional, secret },
+      );
+    });
+
+  for (const path of [
+    '',
+    '/',
+    '/latest',
+    '/latest/',
+    'meta-data/instance-id',
+    '/meta-data/instance-id',
+    '/next/meta-data/instance-id',
+    '/latest/api/token',
+    '/latest/meta-data/instance-ids',
+    '/latest/meta-data/instance-id//',
+    '/latest/meta-data//instance-id',
+    '/latest/meta-data/elastic-gpus/',
+    '/latest/meta-data/block-device-mapping/ebs',
+    '/latest/meta-data/block-device-mapping/ebsx',
+    '/latest/meta-data/tags/instance/..',
+    '/latest/meta-data/tags/instance/Name/more',
+  ])
+    it(`finds nothing at ${JSON.stringify(path)}`, () => assert.equal(categoryOf(path), undefined));
+
+  it('decodes under the path that was asked for', () => {
+    const path = '/2021-03-23/meta-data/network/interfaces/macs/0e:00/device-number';
+    assert.equal(categoryOf(path)?.decode(Buffer.from('1')), 1);
+    assert.throws(() => categoryOf(path)?.decode(Buffer.from('one')), {
+      message: `Expected a whole number from ${path}, got something else`,
+    });
+  });
+});
