@@ -1,6 +1,6 @@
 /**
- * What a part of user data is, and so who acts on it: cloud-init, by how the part begins or by the media type that a
- * MIME archive gives it; EC2Launch on Windows, by tags; nodeadm on nodes of Amazon EKS, by media type.
+ * The kind of a part of user data, which says who acts on it: cloud-init, by the first line or the media type in a MIME
+ * archive; EC2Launch on Windows, by tags; nodeadm on Amazon EKS nodes, by media type.
  *
  * @see https://docs.cloud-init.io/en/latest/explanation/format/index.html
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
@@ -11,32 +11,32 @@ export type UserDataKind =
   | 'script-per-boot'
   | 'script-per-instance'
   | 'script-per-once'
-  /** `#cloud-boothook`: a script, run early, at every boot. */
+  /** `#cloud-boothook`: a script, run early at every boot. */
   | 'boothook'
   /** `#cloud-config`: YAML. */
   | 'cloud-config'
-  /** `#cloud-config-archive`: a YAML list of parts, given as it is. */
+  /** `#cloud-config-archive`: a YAML list of parts, not taken apart here. */
   | 'cloud-config-archive'
   /** `#cloud-config-jsonp`: a JSON patch. */
   | 'cloud-config-jsonp'
-  /** `#include`: URLs of further user data, one a line. */
+  /** `#include`: URLs of more user data, one a line. */
   | 'include'
-  /** `#include-once`: the same, fetched only once per instance. */
+  /** `#include-once`: the same, fetched once per instance. */
   | 'include-once'
-  /** `#part-handler`: Python code that handles a media type of its own. */
+  /** `#part-handler`: Python code for a custom media type. */
   | 'part-handler'
-  /** A batch script: what stands between `<script>` and `</script>`. */
+  /** A batch script, between `<script>` and `</script>`. */
   | 'windows-script'
-  /** A PowerShell script: what stands between `<powershell>` and `</powershell>`. */
+  /** A PowerShell script, between `<powershell>` and `</powershell>`. */
   | 'windows-powershell'
   /** The YAML form of EC2Launch v2: `version: 1.0` and `tasks:`. */
   | 'ec2launch-tasks'
   /** A `NodeConfig` for nodeadm. */
   | 'eks-node-config'
-  /** None of these: for a program of your own, or nothing that anyone acts on. */
+  /** None of these: nobody acts on it, except a program of your own. */
   | 'unknown';
 
-/** What some bytes are. */
+/** Bytes of one kind. */
 export interface Piece {
   readonly kind: UserDataKind;
   readonly content: Buffer;
@@ -46,7 +46,7 @@ export interface Piece {
   readonly persists?: boolean;
 }
 
-/** How cloud-init knows a kind. Longer ones come first, as one may begin with another. */
+/** First lines that cloud-init knows. Longer ones come first: some begin with another. */
 const beginnings: readonly (readonly [string, UserDataKind])[] = [
   ['#cloud-config-archive', 'cloud-config-archive'],
   ['#cloud-config-jsonp', 'cloud-config-jsonp'],
@@ -59,7 +59,7 @@ const beginnings: readonly (readonly [string, UserDataKind])[] = [
 ];
 const templateBeginning = '## template: jinja';
 
-/** The media types by which it goes in a MIME archive, and nodeadm's own. */
+/** Media types that cloud-init knows in a MIME archive, and nodeadm's own. */
 const kindsByType: ReadonlyMap<string, UserDataKind> = new Map([
   ['application/node.eks.aws', 'eks-node-config'],
   ['text/cloud-boothook', 'boothook'],
@@ -75,14 +75,14 @@ const kindsByType: ReadonlyMap<string, UserDataKind> = new Map([
   ['text/x-shellscript-per-once', 'script-per-once'],
 ]);
 
-/** Those that give way to how the part begins. */
+/** Media types overruled by the first line. */
 const vagueTypes: ReadonlySet<string> = new Set(['text/plain', 'text/x-not-multipart', 'text/x-shellscript']);
 
 /**
- * What some bytes are: one piece, or the scripts of Windows user data. They are looked at one by one as if they were
- * Latin-1, since everything that is looked for is ASCII, and positions remain those of the bytes.
+ * Recognises one piece, or each script of Windows user data. Reads the bytes as Latin-1, so that positions in the text are
+ * positions of the bytes; everything searched for is ASCII.
  *
- * @param contentType as a MIME archive says, in lower case
+ * @param contentType from the MIME archive, in lower case
  */
 export function piecesOf(content: Buffer, contentType = 'text/plain'): readonly Piece[] {
   const text = content.toString('latin1');
@@ -98,7 +98,7 @@ export function piecesOf(content: Buffer, contentType = 'text/plain'): readonly 
   return scripts.length > 0 ? scripts : [{ kind: kindOfYaml(text), content }];
 }
 
-/** The beginning as cloud-init compares it: blanks before it and capital letters do not matter. */
+/** The beginning as cloud-init compares it: without leading blanks, in lower case. */
 const beginningOf = (text: string): string => text.slice(text.search(/\S|$/)).slice(0, 32).toLowerCase();
 
 function kindByBeginning(text: string): UserDataKind | undefined {
@@ -108,9 +108,9 @@ function kindByBeginning(text: string): UserDataKind | undefined {
 
 const belowFirstLine = (text: string): string => text.slice(text.indexOf('\n', text.search(/\S|$/)) + 1);
 
-/** The scripts within tags. An opening tag without its closing one opens nothing. */
+/** The scripts between tags. An opening tag that is never closed is ignored. */
 function windowsScripts(text: string, content: Buffer): Piece[] {
-  // Lengths stay: every capital letter of Latin-1 has a small one there.
+  // Keeps the length: lower-case Latin-1 is Latin-1.
   const lower = text.toLowerCase();
   const persists = /<persist>\s*true\s*<\/persist>/.test(lower);
   const scripts: Piece[] = [];

@@ -15,7 +15,7 @@ import { imds as imdsCommand } from '../cli/harness.js';
 const fixtures = fileURLToPath(new URL('../../fixtures/user-data/', import.meta.url));
 const fixture = (name: string): Buffer => readFileSync(join(fixtures, name));
 
-/** What a program writes to its standard output, for what it gets on its standard input. */
+/** Runs a program with the given standard input; returns its standard output. */
 function output(program: string, args: readonly string[], input = '', env = process.env): Buffer {
   const options = { cwd: fixtures, input, env, timeout: 60_000 };
   const { status, stdout, stderr, error } = spawnSync(program, args, options);
@@ -50,16 +50,16 @@ describe('user data from the service', () => {
     return userData;
   }
 
-  it('is decoded as it is', async () => {
+  it('is decoded when it is MIME', async () => {
     assert.deepEqual(filesOf(await served(fixture('make-mime.txt'))), threeFiles);
   });
 
-  it('is decoded as gzip packs it', async () => {
+  it('is unpacked when gzip made it', async () => {
     const { parts } = await served(output('gzip', ['-c', 'config.yaml']));
     assert.equal(parts[0]?.text, fixture('config.yaml').toString());
   });
 
-  it('is decoded as base64 encodes it', async () => {
+  it('is decoded when base64 made it', async () => {
     const { parts, isBase64 } = await served(output('base64', ['boot.sh']).subarray(0, -1));
     assert.equal(isBase64, true);
     assert.equal(parts[0]?.text, fixture('boot.sh').toString());
@@ -70,15 +70,15 @@ describe('user data from the service', () => {
     assert.equal(await imds.userData(), undefined);
   });
 
-  it('is refused where it cannot be decoded, while the bytes are to be had', async () => {
+  it('throws ERR_IMDS_DECODE for broken gzip, and getBuffer() still gives the bytes', async () => {
     const broken = output('gzip', ['-c', 'config.yaml']).subarray(0, -5);
     await assert.rejects(served(broken), { code: 'ERR_IMDS_DECODE', message: 'The user data is gzip, but broken' });
     assert.deepEqual(await imds.getBuffer('user-data'), broken);
   });
 });
 
-// They are fetched from Debian's archive, unpacked into a folder, and not installed.
-describe('user data as the tools of Debian make and read it', () => {
+// The packages are downloaded and unpacked into a folder, not installed.
+describe("user data made and read by Debian's tools", () => {
   const packages = [
     ...['cloud-init', 'cloud-image-utils', 'python3-certifi', 'python3-chardet', 'python3-configobj', 'python3-idna'],
     ...['python3-jinja2', 'python3-json-pointer', 'python3-jsonpatch', 'python3-markupsafe', 'python3-oauthlib'],
@@ -101,7 +101,7 @@ describe('user data as the tools of Debian make and read it', () => {
     if (folder !== '') rmSync(folder, { recursive: true });
   });
 
-  it('is opened as cloud-init devel make-mime packs it', async () => {
+  it('opens what cloud-init devel make-mime makes', async () => {
     const files = ['setup.sh:x-shellscript', 'config.yaml:cloud-config', 'boot.sh:x-shellscript-per-boot'];
     const args = ['-m', 'cloudinit.cmd.main', 'devel', 'make-mime', ...files.flatMap((file) => ['-a', file])];
     assert.deepEqual(filesOf(await decodeUserData(python(args))), threeFiles);
@@ -111,7 +111,7 @@ describe('user data as the tools of Debian make and read it', () => {
     ['write-mime-multipart', []],
     ['write-mime-multipart -z', ['-z']],
   ] as const)
-    it(`is opened as ${title} packs it`, async () => {
+    it(`opens what ${title} makes`, async () => {
       const files = ['setup.sh', 'config.yaml', 'boot.sh:text/x-shellscript-per-boot', 'data.bin:application/x-data'];
       const userData = await decodeUserData(
         python([join(folder, 'root/usr/bin/write-mime-multipart'), ...options, '-o', '-', ...files]),
@@ -120,7 +120,7 @@ describe('user data as the tools of Debian make and read it', () => {
       assert.deepEqual(filesOf(userData), [...threeFiles, ['unknown', 'data.bin', fixture('data.bin')]]);
     });
 
-  it('has the parts that cloud-init finds', async () => {
+  it('finds the parts that cloud-init finds', async () => {
     const samples = [
       ...['make-mime.txt', 'write-mime-multipart.txt', 'write-mime-multipart.gz', 'config.yaml.gz', 'setup.sh'].map(
         fixture,
@@ -160,7 +160,7 @@ describe('docs/user-data.md', () => {
   });
 
   for (const words of ['console.log(kind', 'console.log(await'])
-    it(`prints what it says after ${words}`, async () => {
+    it(`prints the output shown after ${words}`, async () => {
       const { printed } = await examples.run(words);
       assert.ok(printed.length > 0);
       assert.deepEqual(printed, examples.told(words));
@@ -176,28 +176,28 @@ describe('docs/user-data.md', () => {
     ]);
   });
 
-  it('has the bytes where they cannot be decoded', async () => {
+  it('falls back to the bytes of broken user data', async () => {
     const broken = Buffer.from('1f8b0800', 'hex');
     emulator.set('user-data', broken);
-    const { userDataAnyhow } = (await examples.run('function userDataAnyhow')).exported;
-    assert.ok(typeof userDataAnyhow === 'function');
-    assert.deepEqual(await Reflect.apply(userDataAnyhow, undefined, []), broken);
+    const { userDataOrBytes } = (await examples.run('function userDataOrBytes')).exported;
+    assert.ok(typeof userDataOrBytes === 'function');
+    assert.deepEqual(await Reflect.apply(userDataOrBytes, undefined, []), broken);
   });
 
-  it('has no example that is not run here', () => {
+  it('runs every example', () => {
     assert.equal(examples.all.length, 4);
   });
 
-  it('shows what imds user-data --parts prints', async () => {
+  it('shows the output of imds user-data --parts', async () => {
     const [, shown] = /^```text\n([\s\S]*?)^```$/m.exec(examples.page) ?? [];
     const { stdout } = await imdsCommand('user-data', '--parts', '--endpoint', emulator.url);
     assert.equal(stdout.toString(), shown);
   });
 
-  it('tells of every property of a part, and of every kind', async () => {
+  it('lists every property of a part and every kind', async () => {
     const { page } = examples;
     const { parts } = await decodeUserData(fixture('setup.sh'));
-    /** The words in the first column of the table whose heading begins so. */
+    /** The words in the first column of the table with this heading. */
     const firstColumn = (heading: string): string[] => {
       const [, ...lines] = page.slice(page.indexOf(heading)).split('\n\n')[0]?.split('\n') ?? [];
       return lines.flatMap((line) => line.split('|')[1]?.match(/[\w-]+(?=`)/g) ?? []).sort();
@@ -210,7 +210,7 @@ describe('docs/user-data.md', () => {
   });
 });
 
-/** What might be read in another way. */
+/** Samples that cloud-init may read otherwise. */
 const head = 'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="B"\n\n';
 const doubtful = [
   '#Cloud-Config\nx: y\n',
@@ -238,7 +238,7 @@ const kindsByType: Readonly<Record<string, string>> = {
   'text/x-shellscript-per-once': 'script-per-once',
 };
 
-/** Has cloud-init itself take user data apart, a line each in base64, and tell the type, name and content of each part. */
+/** Lets cloud-init take apart user data, one base64 line each, and print type, name and content of each part. */
 const cloudInit = `
 import base64, json, sys
 from cloudinit import user_data, util

@@ -10,7 +10,7 @@ const mebibyte = 2 ** 20;
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
 
-/** What archives, tags and beginnings are made of, put together anyhow. */
+/** Fragments of archives, tags and first lines in any order. */
 const fragments = fc
   .array(
     fc.oneof(
@@ -50,7 +50,7 @@ const zipped = (content: fc.Arbitrary<Buffer>) => content.map((each) => gzipSync
 const base64 = (content: fc.Arbitrary<Buffer>) => content.map((each) => Buffer.from(each.toString('base64')));
 const plain = fc.oneof(bytes, fragments, archive);
 
-/** The same with a byte changed, or an end missing. */
+/** The same with a byte changed, or cut off. */
 const damaged = (content: fc.Arbitrary<Buffer>) =>
   fc.tuple(content, fc.nat(), fc.nat(255), fc.boolean()).map(([whole, position, byte, isCut]) => {
     const at = position % (whole.length + 1);
@@ -72,17 +72,17 @@ const attachment = fc.record({
   contentType: fc.constantFrom(...types, 'application/node.eks.aws', 'application/octet-stream'),
   contentTransferEncoding: fc.constantFrom('base64', 'quoted-printable'),
   filename: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((name) => name.trim() === name),
-  // What begins like gzip is unpacked.
+  // Content that begins like gzip would be unpacked.
   content: bytes.filter((content) => content[0] !== 0x1f),
 });
 const wrapping = fc.record({ isGzipped: fc.boolean(), isBase64: fc.boolean() });
 
-describe('decoding user data, whatever it is', () => {
+describe('decodeUserData() with arbitrary input', () => {
   const seed = Number(process.env['FAST_CHECK_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
   const check = <T>(property: fc.IAsyncProperty<T>, numRuns: number) => fc.assert(property, { seed, numRuns });
   before(() => console.log(`    FAST_CHECK_SEED=${seed}`));
 
-  it('gives parts that are not larger than allowed, or an ImdsDecodeError', async () => {
+  it('returns parts within the limits, or throws ImdsDecodeError', async () => {
     await check(
       fc.asyncProperty(anything, async (raw) => {
         const before = Buffer.from(raw);
@@ -105,7 +105,7 @@ describe('decoding user data, whatever it is', () => {
     );
   });
 
-  it('takes what decodes to nothing known as it is', async () => {
+  it('leaves base64 of nothing known as it is', async () => {
     await check(
       fc.asyncProperty(base64(bytes.map((content) => Buffer.concat([Buffer.from('x'), content]))), async (raw) => {
         const { isBase64, parts } = await decodeUserData(raw);
@@ -116,7 +116,7 @@ describe('decoding user data, whatever it is', () => {
     );
   });
 
-  it('gives back what was put into an archive, in gzip, in base64', async () => {
+  it('returns the attachments of an archive, in gzip, in base64', async () => {
     await check(
       fc.asyncProperty(fc.array(attachment, { minLength: 2, maxLength: 5 }), wrapping, async (attachments, wrap) => {
         const message = await new MailComposer({ attachments }).compile().build();
@@ -138,8 +138,8 @@ describe('decoding user data, whatever it is', () => {
     );
   });
 
-  it('gives back a part that stands in an archive byte for byte', async () => {
-    // A carriage return at the end would be one of the line break that belongs to the boundary.
+  it('returns the parts of an archive byte for byte', async () => {
+    // A carriage return at the end would belong to the line break before the boundary.
     const body = bytes.filter((content) => content[0] !== 0x1f && content.at(-1) !== 0x0d);
     const start = (lineBreak: string, type: string) =>
       Buffer.from(`--b o u n d a r y${lineBreak}Content-Type: ${type}${lineBreak}${lineBreak}`);
@@ -163,7 +163,7 @@ describe('decoding user data, whatever it is', () => {
     );
   });
 
-  it('is done soon, with the most unhelpful 4 MiB', async () => {
+  it('takes less than 5 s for the worst 4 MiB', async () => {
     const head = 'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="B"\n\n--B\n';
     for (const [start, unit] of [
       ['', '<script>'],

@@ -18,9 +18,9 @@ const base64 = (content: string | Buffer) => Buffer.from(content).toString('base
 const decode = (content: string | Uint8Array) => decodeUserData(Buffer.from(content));
 const textsOf = ({ parts }: UserData) => parts.map(({ kind, text }) => [kind, text]);
 
-describe('user data', () => {
-  describe('by itself', () => {
-    it('is one part: a shell script', async () => {
+describe('decodeUserData()', () => {
+  describe('plain user data', () => {
+    it('gives one part for a shell script', async () => {
       const raw = Buffer.from(script);
       const userData = await decodeUserData(raw);
       const [part, ...others] = userData.parts;
@@ -52,11 +52,11 @@ describe('user data', () => {
       assert.equal(part.text, script);
     });
 
-    it('is one part: a cloud-config', async () => {
+    it('gives one part for a cloud-config', async () => {
       assert.deepEqual(textsOf(await decode(config)), [['cloud-config', config]]);
     });
 
-    it('is several parts where it has scripts for Windows', async () => {
+    it('gives a part for each Windows script', async () => {
       const { parts } = await decode('<script>dir</script><powershell>Get-Date</powershell><persist>true</persist>');
       assert.deepEqual(
         parts.map(({ kind, text, persists }) => [kind, text, persists]),
@@ -67,7 +67,7 @@ describe('user data', () => {
       );
     });
 
-    it('has bytes but no text where it is not UTF-8', async () => {
+    it('gives bytes but no text when it is not UTF-8', async () => {
       // Latin-1, a lone surrogate, a code point too large, a sequence too long, UTF-16, UTF-8 that is cut.
       for (const bytes of ['e9', 'eda080', 'f4908080', 'c080', 'fffe2300', 'e3818']) {
         const content = Buffer.concat([Buffer.from('#!/bin/sh\n'), Buffer.from(bytes, 'hex')]);
@@ -77,28 +77,28 @@ describe('user data', () => {
       }
     });
 
-    it('keeps a byte order mark, for it is what makes it unknown', async () => {
+    it('keeps a byte order mark, which makes the kind unknown', async () => {
       assert.deepEqual(textsOf(await decode(`\ufeff${config}`)), [['unknown', `\ufeff${config}`]]);
     });
 
-    it('is no gzip for two bytes that gzip begins with', async () => {
+    it('does not take the first two bytes of gzip for gzip', async () => {
       const content = Buffer.from('1f8b0000', 'hex');
       const { isGzipped, parts } = await decode(content);
       assert.deepEqual([isGzipped, parts[0]?.kind, parts[0]?.content], [false, 'unknown', content]);
     });
 
-    it('may be empty', async () => {
+    it('accepts empty user data', async () => {
       assert.deepEqual(textsOf(await decode('')), [['unknown', '']]);
     });
 
-    it('may be part of a larger buffer', async () => {
+    it('accepts a view of a larger buffer', async () => {
       const larger = new Uint8Array(Buffer.from(`xx${script}xx`));
       const { parts } = await decodeUserData(larger.subarray(2, -2));
       assert.equal(parts[0]?.text, script);
     });
   });
 
-  describe('in gzip', () => {
+  describe('gzip', () => {
     it('is unpacked', async () => {
       const userData = await decode(gzipSync(config));
       assert.equal(userData.isGzipped, true);
@@ -107,7 +107,7 @@ describe('user data', () => {
       assert.deepEqual(userData.raw, gzipSync(config));
     });
 
-    it('is unpacked as gzip makes it', async () => {
+    it('is unpacked when the gzip program made it', async () => {
       const userData = await decode(fixture('config.yaml.gz'));
       assert.deepEqual(textsOf(userData), [['cloud-config', fixture('config.yaml').toString()]]);
     });
@@ -128,7 +128,7 @@ describe('user data', () => {
     });
   });
 
-  describe('in base64 once more', () => {
+  describe('base64 on top', () => {
     it('is decoded', async () => {
       const userData = await decode(base64(script));
       assert.equal(userData.isBase64, true);
@@ -136,7 +136,7 @@ describe('user data', () => {
       assert.deepEqual(userData.raw, Buffer.from(base64(script)));
     });
 
-    it('is decoded around gzip, around MIME', async () => {
+    it('is decoded around gzip around MIME', async () => {
       const userData = await decode(base64(gzipSync(archive(leaf('text/x-shellscript', script)))));
       const { isBase64, isGzipped, isMime } = userData;
       assert.deepEqual([isBase64, isGzipped, isMime], [true, true, true]);
@@ -146,20 +146,20 @@ describe('user data', () => {
 
     for (const [title, text] of [
       ['a word that happens to be base64', 'production+1'],
-      ['base64 of what is nothing known', base64('a secret of some program')],
-      ['base64 in lines, which cloud-init leaves alone too', `${base64(script)}\n`],
+      ['base64 of nothing known', base64('a secret of some program')],
+      ['base64 in lines, as in cloud-init', `${base64(script)}\n`],
       ['base64 without its padding', base64('#!/bin/sh\n').replaceAll('=', '')],
-      ['base64 of the alphabet for URLs', base64('#!/bin/sh\n???>>>').replaceAll('/', '_')],
+      ['base64url', base64('#!/bin/sh\n???>>>').replaceAll('/', '_')],
     ] as const)
-      it(`is not taken for it: ${title}`, async () => {
+      it(`is not decoded: ${title}`, async () => {
         const userData = await decode(text);
         assert.equal(userData.isBase64, false);
         assert.deepEqual(textsOf(userData), [['unknown', text]]);
       });
   });
 
-  describe('in MIME', () => {
-    it('is opened as cloud-init makes it', async () => {
+  describe('MIME', () => {
+    it('is opened when cloud-init made it', async () => {
       const userData = await decode(fixture('make-mime.txt'));
       assert.deepEqual([userData.isMime, userData.isCut], [true, false]);
       assert.deepEqual(
@@ -173,7 +173,7 @@ describe('user data', () => {
     });
 
     for (const name of ['write-mime-multipart.txt', 'write-mime-multipart.gz'])
-      it(`is opened as ${name} has it`, async () => {
+      it(`is opened: ${name}`, async () => {
         const { parts, isGzipped } = await decode(fixture(name));
         assert.equal(isGzipped, name.endsWith('.gz'));
         assert.deepEqual(
@@ -246,7 +246,7 @@ describe('user data', () => {
         assert.deepEqual(textsOf(await decode(archive(part))), [['cloud-config', content]]);
       });
 
-    it('unpacks parts, whether it says that they are gzip or not', async () => {
+    it('unpacks gzipped parts, whatever their media type says', async () => {
       const packed = (contentType: string, text: string) =>
         `Content-Type: ${contentType}\nContent-Transfer-Encoding: base64\n\n${base64(gzipSync(text))}`;
       const userData = await decode(
@@ -271,15 +271,15 @@ describe('user data', () => {
       );
     });
 
-    it('unpacks a part that stands there byte for byte', async () => {
-      // With line breaks among its bytes.
+    it('unpacks a gzipped part without transfer encoding', async () => {
+      // Line breaks are among its bytes.
       const packed = gzipSync(`${script}\r\n\n\r`, { level: 0 });
       const start = `${head}--B\nContent-Type: application/gzip\nContent-Transfer-Encoding: binary\n\n`;
       const userData = await decode(Buffer.concat([Buffer.from(start), packed, Buffer.from('\n--B--\n')]));
       assert.equal(userData.parts[0]?.text, `${script}\r\n\n\r`);
     });
 
-    it('takes a part without a media type, or with none that is one, for what it begins with', async () => {
+    it('recognises a part without a valid media type by its first line', async () => {
       const parts = [
         `\n${script}`,
         `Content-Disposition: attachment; filename="a.yaml"\n\n${config}`,
@@ -297,7 +297,7 @@ describe('user data', () => {
       );
     });
 
-    it('gives parts of text/plain one by one', async () => {
+    it('recognises parts of text/plain by their first line', async () => {
       const userData = await decode(
         archive(leaf('text/plain', script), leaf('text/plain', config), leaf('text/html', '<p>')),
       );
@@ -308,7 +308,7 @@ describe('user data', () => {
       ]);
     });
 
-    it('has the scripts of Windows in a part under its name', async () => {
+    it('names Windows scripts after their part', async () => {
       const part = `Content-Disposition: attachment; filename=w.txt\n\n<script>dir</script><powershell>ls</powershell>`;
       const { parts } = await decode(archive(part));
       assert.deepEqual(
@@ -330,19 +330,19 @@ describe('user data', () => {
       ['with directories', 'Content-Disposition: attachment; filename="../../etc/a.sh"', '../../etc/a.sh'],
       ['that is missing', 'Content-Disposition: attachment', undefined],
     ] as const)
-      it(`tells a name ${title}`, async () => {
+      it(`reads a file name ${title}`, async () => {
         const { parts } = await decode(archive(`${headers}\n\n${script}`));
         assert.equal(parts[0]?.name, name);
       });
 
-    it('ignores what charset a part claims to have, as cloud-init does', async () => {
+    it('ignores the charset of a part, as cloud-init does', async () => {
       for (const charset of ['us-ascii', 'iso-8859-1', 'utf-16', 'utf-7', 'x-unheard-of', '"'])
         assert.deepEqual(textsOf(await decode(archive(leaf(`text/cloud-config; charset=${charset}`, 'motd: é')))), [
           ['cloud-config', 'motd: é'],
         ]);
     });
 
-    it('does not open what is a message in itself', async () => {
+    it('does not open message/rfc822', async () => {
       const message = 'Subject: hello\n\n#!/bin/sh\n';
       const part = `Content-Type: message/rfc822\nContent-Disposition: inline\n\n${message}`;
       assert.deepEqual(textsOf(await decode(archive(part))), [['unknown', message]]);
@@ -355,7 +355,7 @@ describe('user data', () => {
       assert.deepEqual(textsOf(userData), [['script-per-boot', script]]);
     });
 
-    it('may have archives in archives', async () => {
+    it('may contain archives', async () => {
       const inner = (boundary: string, ...parts: readonly string[]) =>
         `Content-Type: multipart/mixed; boundary="${boundary}"\n\n${parts.map((part) => `--${boundary}\n${part}\n`).join('')}--${boundary}--`;
       const text = archive(
@@ -369,14 +369,14 @@ describe('user data', () => {
       );
     });
 
-    it('may have words before its first and after its last boundary', async () => {
+    it('may have text before its first and after its last boundary', async () => {
       const text = archive(leaf('text/cloud-config', 'x: y')).replace('--B', 'This is MIME.\n--not this\n--B');
       const userData = await decode(`${text}\nThat was it.\n`);
       assert.deepEqual(textsOf(userData), [['cloud-config', 'x: y']]);
       assert.equal(userData.isCut, false);
     });
 
-    it('is told to be cut where the last boundary is missing', async () => {
+    it('has isCut when the last boundary is missing', async () => {
       const whole = archive(leaf('text/cloud-config', 'x: y'), leaf('text/x-shellscript', script));
       for (const [end, isCut] of [
         ['\n--B--', false],
@@ -394,12 +394,12 @@ describe('user data', () => {
       }
     });
 
-    it('is not told to be whole because an archive in it is', async () => {
+    it('has isCut even if an archive within has its last boundary', async () => {
       const inner = `Content-Type: multipart/mixed; boundary="C"\n\n--C\n\nx\n--C--\n`;
       assert.equal((await decode(`${head}--B\n${inner}`)).isCut, true);
     });
 
-    it('is known by its version, whatever its case, within 4096 bytes', async () => {
+    it('is recognised by mime-version within 4096 bytes, in any case', async () => {
       const rest = 'Content-Type: text/cloud-config\n\nx: y';
       const isMime = async (text: string) => (await decode(text)).isMime;
       assert.equal(await isMime(`mime-VERSION: 1.0\n${rest}`), true);
@@ -408,7 +408,7 @@ describe('user data', () => {
       assert.equal(await isMime(rest), false);
     });
 
-    it('is not what merely speaks of MIME', async () => {
+    it('is not recognised in text that merely mentions MIME', async () => {
       for (const text of [
         `#!/bin/sh\nprintf 'MIME-Version: 1.0\\n\\nhello' | sendmail root\n`,
         `\n${archive(leaf('text/plain', 'x'))}`,
@@ -418,7 +418,7 @@ describe('user data', () => {
     });
   });
 
-  describe('that cannot be decoded', () => {
+  describe('refuses', () => {
     const bomb = gzipSync(Buffer.alloc(64 * 2 ** 20));
     const quarter = (): string =>
       `Content-Type: application/gzip\nContent-Transfer-Encoding: base64\n\n${base64(gzipSync(Buffer.alloc(2 ** 20)))}`;
@@ -432,10 +432,14 @@ describe('user data', () => {
     for (const [title, content, message] of [
       ['gzip that is cut', packed.subarray(0, -9), /^The user data is gzip, but broken$/],
       ['gzip that is damaged', broken, /^The user data is gzip, but broken$/],
-      ['gzip that is nothing but its beginning', Buffer.of(0x1f, 0x8b, 0x08), /^The user data is gzip, but broken$/],
+      ['the first bytes of gzip alone', Buffer.of(0x1f, 0x8b, 0x08), /^The user data is gzip, but broken$/],
       ['base64 of gzip that is cut', base64(packed.subarray(0, -9)), /^The user data is gzip, but broken$/],
       ['16 KB that unpack to 64 MiB', bomb, /^The user data unpacks to more than 4 MiB$/],
-      ['parts that do so together', archive(...Array.from({ length: 5 }, quarter)), /unpacks to more than 4 MiB$/],
+      [
+        'parts that unpack to more than 4 MiB together',
+        archive(...Array.from({ length: 5 }, quarter)),
+        /unpacks to more than 4 MiB$/,
+      ],
       [
         'a part of broken gzip',
         archive(leaf('application/gzip', script)),
@@ -458,18 +462,18 @@ describe('user data', () => {
       ],
       ['a header without end', `${version}X: ${'x'.repeat(70_000)}`, /^The user data is MIME, but cannot be read$/],
     ] as const)
-      it(`is refused: ${title}`, async () => {
+      it(title, async () => {
         await refused(content, message);
       });
 
-    it('may be nested 16 deep, and have 256 parts', async () => {
+    it('but not 16 levels of nesting, nor 256 parts', async () => {
       assert.equal((await decode(`${version}${nested(16)}\n${script}`)).parts[0]?.text, script);
       const { parts } = await decode('<script>x</script>'.repeat(256));
       assert.equal(parts.length, 256);
     });
   });
 
-  describe('shown to people', () => {
+  describe('console.log and JSON', () => {
     const secret = 'hunter2';
     const samples = {
       script,
@@ -478,7 +482,7 @@ describe('user data', () => {
     };
 
     for (const [name, sample] of Object.entries(samples))
-      it(`has kinds and sizes only (${name})`, async () => {
+      it(`show only kinds and sizes (${name})`, async () => {
         const userData = await decode(sample);
         const text = userData.parts[0]?.text;
         assert.ok(text?.includes(secret));
@@ -492,26 +496,26 @@ describe('user data', () => {
           assert.ok(!shown.includes(secret), shown);
       });
 
-    it('reads well', async () => {
+    it('show one readable line', async () => {
       const userData = await decode(archive(leaf('text/x-shellscript', script), leaf('text/cloud-config', config)));
       assert.equal(inspect(userData), 'UserData { size: 206, parts: [ script (23 bytes), cloud-config (37 bytes) ] }');
       assert.equal(inspect(userData.parts[0]), "UserDataPart { kind: 'script', size: 23 }");
     });
 
-    it('has no bytes and no text in JSON and copies', async () => {
+    it('lack bytes and text, and so do copies', async () => {
       const userData = await decode(script);
       for (const shown of [JSON.stringify(userData), inspect({ ...userData }), inspect({ ...userData.parts[0] })])
         assert.ok(!shown.includes(secret), shown);
     });
 
-    it('cannot be changed', async () => {
+    it('are given frozen objects', async () => {
       const { parts } = await decode(script);
       assert.ok(Object.isFrozen(parts) && Object.isFrozen(parts[0]));
     });
   });
 });
 
-/** An error that says so, helps, and has nothing of the user data. */
+/** Expects an error with this message, a hint, and nothing of the user data. */
 async function refused(content: string | Uint8Array, message: RegExp): Promise<void> {
   await assert.rejects(decode(content), (error) => {
     assert.ok(error instanceof ImdsDecodeError, inspect(error));

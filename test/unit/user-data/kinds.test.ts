@@ -33,7 +33,7 @@ const byBeginning: readonly (readonly [UserDataKind, ...(string | Buffer)[]])[] 
   ['unknown', 'version: 1.0\n', 'version: 2.0\ntasks:\n', 'tasks:\nversion: 1.0\n', 'kind: NodeConfig\n'],
   ['unknown', 'xapiVersion: node.eks.aws/v1\n', 'apiVersion: v1\nname: node.eks.aws/v1\n'],
   ['unknown', Buffer.from('\ufeff#!/bin/sh\n', 'utf16le'), Buffer.from([0x1f, 0x8b, 0x08, 0x00])],
-  // Tags that enclose nothing: each has to be closed by its own.
+  // Tags that are not closed by their own.
   ['unknown', '<powershell>Get-Date', '<script>dir</powershell>', 'powershell</powershell>', '<persist>true</persist>'],
 ];
 
@@ -62,20 +62,20 @@ const byType: readonly (readonly [contentType: string, text: string, UserDataKin
   ['constructor', '#!/bin/sh\n', 'unknown'],
 ];
 
-describe('the kind of a part', () => {
+describe('piecesOf(): the kind of a part', () => {
   for (const [kind, ...texts] of byBeginning)
     for (const text of texts)
-      it(`is ${kind} where it begins with ${JSON.stringify(text.toString('latin1').slice(0, 40))}`, () => {
+      it(`is ${kind} when it begins with ${JSON.stringify(text.toString('latin1').slice(0, 40))}`, () => {
         assert.equal(kindOf(text), kind);
       });
 
   for (const [contentType, text, kind] of byType)
-    it(`is ${kind} where an archive says ${contentType} of ${JSON.stringify(text)}`, () => {
+    it(`is ${kind} for the media type ${contentType} and ${JSON.stringify(text)}`, () => {
       assert.equal(kindOf(text, contentType), kind);
     });
 });
 
-describe('a Jinja template', () => {
+describe('piecesOf(): a Jinja template', () => {
   for (const [text, contentType, kind] of [
     ['## template: jinja\n#cloud-config\nfqdn: {{ v1.local_hostname }}\n', undefined, 'cloud-config'],
     ['## template: jinja\r\n#!/bin/sh\r\n', 'text/plain', 'script'],
@@ -85,18 +85,18 @@ describe('a Jinja template', () => {
     ['## template: jinja', undefined, 'unknown'],
     ['## template: jinja\n## template: jinja\n#!/bin/sh\n', undefined, 'unknown'],
   ] as const)
-    it(`is what its second line says: ${JSON.stringify(text)}`, () => {
+    it(`has the kind of its second line: ${JSON.stringify(text)}`, () => {
       const content = Buffer.from(text);
       assert.deepEqual(piecesOf(content, contentType), [{ kind, content, isTemplate: true }]);
     });
 
-  it('is none where a media type leaves no doubt, since cloud-init does not fill it in then', () => {
+  it('is no template when the media type decides: cloud-init does not render it then', () => {
     const content = Buffer.from('## template: jinja\n#cloud-config\n');
     assert.deepEqual(piecesOf(content, 'text/cloud-config'), [{ kind: 'cloud-config', content }]);
   });
 });
 
-describe('Windows user data', () => {
+describe('piecesOf(): Windows user data', () => {
   const scriptsOf = (text: string) =>
     piecesOf(Buffer.from(text)).map(({ kind, content, persists }) => [kind, content.toString(), persists]);
 
@@ -115,22 +115,26 @@ describe('Windows user data', () => {
       ['windows-script', 'dir', true],
       ['windows-powershell', 'Get-Date', true],
     ],
-    ['one that does not', '<script>dir</script><persist>false</persist>', ['windows-script', 'dir', false]],
-    ['tags in capital letters', '<SCRIPT>DIR</Script>', ['windows-script', 'DIR', false]],
-    ['what stands before the tags', '<# mine #>\n<script>dir</script>', ['windows-script', 'dir', false]],
-    ['what takes more than a byte', 'É<script>“dir” İ</script>', ['windows-script', '“dir” İ', false]],
+    ['a script that runs only once', '<script>dir</script><persist>false</persist>', ['windows-script', 'dir', false]],
+    ['upper-case tags', '<SCRIPT>DIR</Script>', ['windows-script', 'DIR', false]],
+    ['a script after a comment', '<# mine #>\n<script>dir</script>', ['windows-script', 'dir', false]],
+    ['characters of more than a byte', 'É<script>“dir” İ</script>', ['windows-script', '“dir” İ', false]],
     [
-      'tags within a script',
+      'one script when tags stand within it',
       '<powershell>"<script>alert()</script>"</powershell>',
       ['windows-powershell', '"<script>alert()</script>"', false],
     ],
-    ['an opening tag that nothing closes', '<powershell>one<script>two</script>', ['windows-script', 'two', false]],
+    [
+      'no script for an opening tag that is never closed',
+      '<powershell>one<script>two</script>',
+      ['windows-script', 'two', false],
+    ],
   ] as const)
-    it(`is read with ${title}`, () => {
+    it(`finds ${title}`, () => {
       assert.deepEqual(scriptsOf(text), scripts);
     });
 
-  it('gives way to what cloud-init knows', () => {
+  it('yields to the first lines that cloud-init knows', () => {
     assert.equal(kindOf('#!/bin/sh\ncat <<END\n<script>dir</script>\nEND\n'), 'script');
   });
 });
