@@ -1,29 +1,32 @@
 // Writes docs/categories.md from the table: `npm run docs`. Runs under tsx, as it imports the source.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { rows } from '../src/metadata/categories.js';
+import { rows } from '../src/metadata/lookup.js';
 
 const source = new URL('../src/metadata/categories.ts', import.meta.url);
 const target = new URL('../docs/categories.md', import.meta.url);
 
 /**
- * The doc comments of the table by template: a comment, a name, and before the next comment the path.
+ * The doc comments of the table by template. Comments and rows stand in the same order.
  *
  * @returns {Map<string, string>}
  */
 export function descriptions() {
-  const rowWithComment =
-    /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*\w+:(?:(?!\/\*\*)[\s\S])*?'((?:meta-data|dynamic)\/[^']*|user-data)'/g;
-  const found = readFileSync(source, 'utf8').matchAll(rowWithComment);
+  const [, table = ''] = readFileSync(source, 'utf8').split('export function categories');
+  const comments = [...table.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(\w+):/g)];
+  if (comments.length !== rows().length) throw new Error(`${comments.length} comments for ${rows().length} rows`);
   return new Map(
-    [...found].map(([, comment = '', template = '']) => {
+    rows().map(({ call, category: { template } }, index) => {
+      const [, comment = '', name] = comments[index] ?? [];
+      const last = call.replace(/\(.*?\)/g, '').replace(/^.*\./, '');
+      if (name !== last) throw new Error(`the comment of ${name} stands where that of ${call} is expected`);
       const lines = comment.split('\n').map((line) => line.replace(/^\s*\*? ?/, '').trim());
       return [template, lines.filter((line) => line !== '' && !line.startsWith('@')).join(' ')];
     }),
   );
 }
 
-/** @typedef {import('../src/metadata/categories.js').Row} Row */
+/** @typedef {import('../src/metadata/lookup.js').Row} Row */
 
 const changes = { immutable: 'never', 'stop-start': 'stop/start', live: 'live' };
 const nic = "network.interfaces.macs.mac('0e:49:61:0f:c3:11')";

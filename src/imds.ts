@@ -21,12 +21,16 @@ import {
 } from './credentials/provider.js';
 import type { DiagnoseOptions, Diagnosis } from './doctor/diagnose.js';
 import { emptyAnswer, ImdsDisabledError, ImdsError, ImdsNotFoundError, isImdsError, isNotFound } from './errors.js';
-import { type Bind, type Categories, categories, categoryOf } from './metadata/categories.js';
-import { type Category, type InstanceIdentityDocument, lines, textOrEmpty, utf8 } from './metadata/decode.js';
+import type { Bind } from './metadata/accessor.js';
+import { categories } from './metadata/categories.js';
+import type { Category } from './metadata/category.js';
+import { lines, textOrEmpty, utf8 } from './metadata/decode.js';
+import type { InstanceIdentityDocument } from './metadata/documents.js';
+import { categoryOf } from './metadata/lookup.js';
 import { absolutePath } from './metadata/path.js';
 import { type NetworkInterface, networkInterfaces } from './network/interfaces.js';
 import { type Platform, platformOnce } from './platform.js';
-import { decodeUserData } from './user-data/decode.js';
+import { decodeUserData, type UserData } from './user-data/decode.js';
 import {
   type InterruptionHandler,
   type InterruptionHook,
@@ -47,6 +51,9 @@ interface Wire {
 const parallelReads = 8;
 // New credentials appear at least five minutes before the old ones end ("IAM roles for Amazon EC2", EC2 User Guide).
 const rotationMs = 5 * 60_000;
+
+/** The accessors of all categories. */
+export type Categories = ReturnType<typeof categories<UserData>>;
 
 export interface Imds extends Categories {}
 
@@ -455,19 +462,20 @@ function maximumAge(path: string, body: Buffer | undefined, liveMs: number, serv
   if (category === undefined) return body === undefined ? not : live;
   // Nothing is promised of what may be absent or empty, but it is true for a moment.
   if (body === undefined || body.length === 0) return category.optional ? live : not;
+  let value: unknown;
   try {
-    category.decode(body, path);
+    value = category.decode(body);
   } catch {
     return not;
   }
-  if (category.expires) {
-    const validMs = (category.expires(utf8(body, path)) ?? Number.POSITIVE_INFINITY) - servedAt;
+  if (category.expiresAt) {
+    const validMs = (category.expiresAt(value) ?? Number.POSITIVE_INFINITY) - servedAt;
     if (validMs <= 0) return not;
     return Number.isFinite(validMs)
       ? { forMs: Math.max(validMs - rotationMs, Math.min(validMs, liveMs)), overStop: true }
       : live;
   }
-  if (category.mutability === 'live' || category.settled?.(textOrEmpty(body, path)) === false) return live;
+  if (category.mutability === 'live' || category.isSettled?.(value) === false) return live;
   return { forMs: Number.POSITIVE_INFINITY, overStop: category.mutability === 'stop-start' };
 }
 

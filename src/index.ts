@@ -48,32 +48,25 @@ export {
   type VerifyIdentityOptions,
   verifyIdentityDocument,
 } from './identity/verify.js';
-export { Imds } from './imds.js';
+export { type Categories, Imds } from './imds.js';
+export type { Accessor, ParameterAccessor, ParameterGroup } from './metadata/accessor.js';
+export type { Category, Kind, Mutability } from './metadata/category.js';
+export type { PublicKey } from './metadata/decode.js';
 export type {
-  Accessor,
-  Categories,
-  Parameter,
-  ParameterAccessor,
-  ParameterGroup,
-} from './metadata/categories.js';
-export type {
-  Category,
   ElasticGpuAssociation,
   ElasticInferenceAccelerator,
   IamInfo,
   IdentityCredentialsInfo,
   InstanceIdentityDocument,
-  Kind,
   MaintenanceEvent,
-  Mutability,
-  PublicKey,
   RebalanceRecommendation,
   RoleCredentials,
   RoleCredentialsDocument,
   RoleCredentialsFailure,
   SpotInstanceAction,
   Word,
-} from './metadata/decode.js';
+} from './metadata/documents.js';
+export type { Parameter } from './metadata/path.js';
 export type { NetworkInterface, SettledNetworkInterface, SettlingNetworkInterface } from './network/interfaces.js';
 export type { ContainerKind, Platform } from './platform.js';
 export { decodeUserData, type UserData, type UserDataKind, type UserDataPart } from './user-data/decode.js';

@@ -43,7 +43,7 @@ const didYouMean = (words: readonly string[]): string => `did you mean ${oneOfTh
 
 /** A path of no category is probably misspelt; the others are only there at times, and the error says when. */
 async function hintOnAbsence({ path, hint }: ImdsNotFoundError): Promise<string | undefined> {
-  const { categoryOf } = await import('../metadata/categories.js');
+  const { categoryOf } = await import('../metadata/lookup.js');
   if (categoryOf(path) !== undefined) return hint;
   const { nearest } = await import('./suggest.js');
   const names = nearest(path);

@@ -1,5 +1,5 @@
 import { distance } from 'fastest-levenshtein';
-import { rows } from '../metadata/categories.js';
+import { rows } from '../metadata/lookup.js';
 import { shortPath } from './short-path.js';
 
 /**

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { atMost } from '../client/limit.js';
 import { ImdsResponseError, isImdsError, isNotFound } from '../errors.js';
 import type { Imds } from '../imds.js';
-import { categoryOf, isDirectory } from '../metadata/categories.js';
+import { categoryOf, isDirectory } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 import { printable } from './text.js';
 import { jsonValue } from './values.js';

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { atMost } from '../client/limit.js';
 import { isNotFound } from '../errors.js';
 import type { Imds } from '../imds.js';
-import { categoryOf } from '../metadata/categories.js';
+import { categoryOf } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 
 // IMDS throttles simultaneous connections, by how many is not published.

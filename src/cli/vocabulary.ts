@@ -1,5 +1,5 @@
 import type { Command, Option } from 'commander';
-import { rows } from '../metadata/categories.js';
+import { rows } from '../metadata/lookup.js';
 import { shortPath } from './short-path.js';
 
 /** One option, as shells complete it. */

@@ -1,5 +1,6 @@
 import { parse as parseIni } from 'ini';
 import { codeOf, ImdsSettingsError } from '../errors.js';
+import type { CallOptions } from '../metadata/accessor.js';
 import type { Logger } from './events.js';
 
 /** The IP family of the service's well-known address. */
@@ -76,15 +77,7 @@ export interface ImdsOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** What a single call may say for itself. */
-export interface CallOptions {
-  /** Ends this caller's wait: the promise rejects with `signal.reason`. Work shared with other callers goes on. */
-  readonly signal?: AbortSignal | undefined;
-  /** Asks the service even if the value is cached, and caches the answer. Default false. */
-  readonly fresh?: boolean | undefined;
-  /** Milliseconds this call may take with all its retries. Default: the client's `deadlineMs`. */
-  readonly deadlineMs?: number | undefined;
-}
+export type { CallOptions };
 
 /** Where the value of a setting came from, in words such as `AWS_EC2_METADATA_DISABLED` or `default`. */
 export type Origins = Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@ import type { CredentialsEvent, Events } from '../client/events.js';
 import { type CallOptions, checkCallOptions } from '../client/settings.js';
 import { type Call, Flights } from '../client/single-flight.js';
 import { ImdsCredentialsError, ImdsDecodeError, type ImdsError, isImdsError, isNotFound } from '../errors.js';
-import { type IamInfo, iamInfo, type RoleCredentials, roleCredentials } from '../metadata/decode.js';
+import { type IamInfo, iamInfo, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
 
 /**
  * Temporary credentials of the instance's IAM role, in the form that AWS's SDK for JavaScript takes. The object is the

@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
 import { isKeyObject, isUint8Array } from 'node:util/types';
 import { ImdsIdentityError, ImdsSettingsError } from '../errors.js';
-import { type InstanceIdentityDocument, instanceIdentityDocument } from '../metadata/decode.js';
+import { type InstanceIdentityDocument, instanceIdentityDocument } from '../metadata/documents.js';
 import type { Hash, Signed } from './signed-data.js';
 import type { IdentityCertificate, IdentitySignatureKind } from './trust.js';
 

@@ -4,7 +4,7 @@ import { ImdsPathError } from '../errors.js';
  * The path rule, the same everywhere: a leading `/` makes a path absolute; otherwise one that begins with `meta-data`,
  * `dynamic` or `user-data` is taken under `/latest/`, and anything else under `/latest/meta-data/`.
  *
- * @throws {@link ImdsPathError} for what would be read as something else on the way, or by the service.
+ * @throws {@link ImdsPathError} for a path that would reach the service changed, or be read by it as another.
  */
 export function absolutePath(path: string): string {
   const flaw = typeof path === 'string' ? flawOf(path) : `is of type ${typeof path}`;
@@ -16,7 +16,7 @@ export function absolutePath(path: string): string {
   return /^(meta-data|dynamic|user-data)(\/|$)/.test(path) ? `/latest/${path}` : `/latest/meta-data/${path}`;
 }
 
-/** What a URL would not carry unchanged to the service, in words. */
+/** Why a path cannot be sent as it is. */
 function flawOf(path: string): string | undefined {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return 'is a URL: expected a path alone';
   if (path === '') return 'is empty';
@@ -26,11 +26,11 @@ function flawOf(path: string): string | undefined {
   if (path.includes(' ')) return 'holds a space';
   if (/[?#]/.test(path)) return 'holds a query or fragment (? or #)';
   if (path.includes('\\')) return 'holds a backslash';
-  // RFC 3986, section 3.3: the characters of a path. URL parsers encode some of the others, and leave some as they are.
+  // RFC 3986, section 3.3. URL parsers encode some of the other characters and leave some as they are.
   if (/[^\w.~!$&'()*+,;=:@%/-]/.test(path))
     return 'holds a character that is not one of a URL path: expected it percent-encoded';
   if (/%(?![0-9a-f]{2})/i.test(path)) return 'holds a % that encodes nothing';
-  // A URL takes %2e for a dot, and an interceptor may take %2f and %5c for slashes.
+  // URL parsers read %2e as a dot, and a proxy may read %2f and %5c as slashes.
   const segments = path
     .replace(/%2e/gi, '.')
     .replace(/%(2f|5c)/gi, '/')
@@ -38,3 +38,39 @@ function flawOf(path: string): string | undefined {
   if (segments.includes('..') || segments.includes('.')) return 'holds a . or .. segment';
   return /%(0[0-9a-f]|1[0-9a-f]|7f)/i.test(path) ? 'holds an encoded control character' : undefined;
 }
+
+/** The value of a placeholder in a template: a name or an address, or a number for `{n}`. */
+export type Parameter = string | number;
+
+const rule = (source: string, expected: string) => ({ source, pattern: new RegExp(`^${source}$`), expected });
+const number = rule(String.raw`\d+`, 'a whole number, 0 or more');
+// Narrower than RFC 3986: nothing that ends the path, climbs out of it, or needs an escape.
+const segment = rule(
+  String.raw`(?!\.\.?(?:/|$))(?:(?![/?#%\\])[!-~])+`,
+  'one path segment of visible ASCII without / ? # % \\, and neither . nor ..',
+);
+const ruleOf = (placeholder: string) => (placeholder === 'n' ? number : segment);
+const placeholders = /\{([a-z-]+)\}/g;
+
+/**
+ * The path of a template such as `meta-data/tags/instance/{tag-key}`, its placeholders replaced by these values in turn.
+ *
+ * @throws {@link ImdsPathError} when a value is not one path segment of visible ASCII, or for `{n}` not a whole number.
+ */
+export function fill(template: string, values: readonly Parameter[]): string {
+  const left: unknown[] = [...values];
+  const filled = template.replace(placeholders, (_, placeholder: string) => {
+    const value = left.shift();
+    // A listing ends its directories with a slash, so that one of its lines may be given as it is.
+    const given = typeof value === 'string' || typeof value === 'number' ? String(value).replace(/\/$/, '') : '';
+    const { pattern, expected } = ruleOf(placeholder);
+    if (!pattern.test(given))
+      throw new ImdsPathError(`the parameter {${placeholder}} of ${template} must be ${expected}`);
+    return given;
+  });
+  return `/latest/${filled}`;
+}
+
+/** Matches the paths of a template, given without version and final slash. */
+export const patternOf = (template: string): RegExp =>
+  new RegExp(`^${template.replace(/\/$/, '').replace(placeholders, (_, name: string) => ruleOf(name).source)}$`);

@@ -1,7 +1,8 @@
 import { atMost } from '../client/limit.js';
 import type { CallOptions } from '../client/settings.js';
 import { isEmptyAnswer, isNotFound } from '../errors.js';
-import type { Accessor, Categories } from '../metadata/categories.js';
+import type { Accessor } from '../metadata/accessor.js';
+import type { Categories } from '../metadata/categories.js';
 
 /** What may be absent of any interface. */
 interface OptionalFacts {

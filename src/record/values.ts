@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { categoryOf } from '../metadata/categories.js';
 import type {
   ElasticInferenceAccelerator,
   IamInfo,
@@ -9,7 +8,8 @@ import type {
   RebalanceRecommendation,
   RoleCredentialsFailure,
   SpotInstanceAction,
-} from '../metadata/decode.js';
+} from '../metadata/documents.js';
+import { categoryOf } from '../metadata/lookup.js';
 import { inSentences, isToken, type NameKind, Names, Tokens } from './replacements.js';
 
 /** A value as scenarios have it: text, bytes, or fake credentials that are renewed for ever. */

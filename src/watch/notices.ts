@@ -1,8 +1,9 @@
 import { atMost } from '../client/limit.js';
 import type { CallOptions } from '../client/settings.js';
 import { isNotFound } from '../errors.js';
-import type { Accessor, Categories } from '../metadata/categories.js';
-import type { MaintenanceEvent, SpotInstanceAction, Word } from '../metadata/decode.js';
+import type { Accessor } from '../metadata/accessor.js';
+import type { Categories } from '../metadata/categories.js';
+import type { MaintenanceEvent, SpotInstanceAction, Word } from '../metadata/documents.js';
 
 /**
  * What became of the subject of a notice: it was there when the watch began (`present`), came since (`appeared`), is

@@ -1,24 +1,21 @@
 // Checked by tsc alone: what the accessors must accept and refuse, and the types they give.
-import {
-  type Bind,
-  type Categories,
-  type Composites,
-  categories,
-  type categoryOf,
-} from '../../src/metadata/categories.js';
+import type { Categories } from '../../src/imds.js';
+import type { Bind } from '../../src/metadata/accessor.js';
+import { type Composites, categories } from '../../src/metadata/categories.js';
+import type { Category } from '../../src/metadata/category.js';
+import type { PublicKey } from '../../src/metadata/decode.js';
 import type {
-  Category,
   ElasticInferenceAccelerator,
   IamInfo,
   IdentityCredentialsInfo,
   InstanceIdentityDocument,
   MaintenanceEvent,
-  PublicKey,
   RebalanceRecommendation,
   RoleCredentialsDocument,
   SpotInstanceAction,
   Word,
-} from '../../src/metadata/decode.js';
+} from '../../src/metadata/documents.js';
+import type { categoryOf } from '../../src/metadata/lookup.js';
 import type { UserData } from '../../src/user-data/decode.js';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -104,7 +101,7 @@ export async function refused(imds: Categories): Promise<void> {
   credentials?.SecretAccessKey.slice();
 }
 
-export function built(bind: Bind, composites: Composites): Categories {
+export function built(bind: Bind, composites: Composites<UserData>): Categories {
   // @ts-expect-error: tags and user data are put together by the client
   categories(bind, {});
   return categories(bind, composites);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 // The compiler proper no longer has a language service for JavaScript; this is the last that does.
 import ts from 'typescript';
-import { rows } from '../../src/metadata/categories.js';
+import { rows } from '../../src/metadata/lookup.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const typeRoots = [join(root, 'node_modules/@types')];
@@ -80,6 +80,6 @@ describe('hovering over an accessor', function () {
       JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }),
     );
     execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', project]);
-    check(join(directory, 'categories.js'));
+    check(join(directory, 'metadata/categories.js'));
   });
 });

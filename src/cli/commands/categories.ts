@@ -1,4 +1,4 @@
-import type { Category } from '../../metadata/decode.js';
+import type { Category } from '../../metadata/category.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 
@@ -17,7 +17,7 @@ export const categories: AddCommand = (program, run) => {
     .action(
       run(async ({ io, paint }, { json }: { readonly json?: boolean }) => {
         const [{ rows }, { jsonText }, { table }, { shortPath }] = await Promise.all([
-          import('../../metadata/categories.js'),
+          import('../../metadata/lookup.js'),
           import('../values.js'),
           import('../table.js'),
           import('../short-path.js'),
@@ -37,7 +37,7 @@ export const categories: AddCommand = (program, run) => {
 };
 
 /** How long a client reuses a value. */
-function kept({ mutability, expires }: Category<unknown>): string {
-  if (expires) return 'while valid';
+function kept({ mutability, expiresAt }: Category<unknown>): string {
+  if (expiresAt) return 'while valid';
   return { immutable: "instance's life", 'stop-start': 'until stopped', live: '1 second' }[mutability];
 }

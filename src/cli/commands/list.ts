@@ -29,7 +29,7 @@ export const list: AddCommand = (program, run) => {
       run(async ({ io, connect }, path: string | undefined, { recursive, json }: Options) => {
         const imds = await connect();
         const [{ categoryOf }, { absolutePath }, { jsonText }] = await Promise.all([
-          import('../../metadata/categories.js'),
+          import('../../metadata/lookup.js'),
           import('../../metadata/path.js'),
           import('../values.js'),
         ]);

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'mocha';
 import { exitCodeMeanings } from '../../../src/cli/exit-codes.js';
 import { shortPath } from '../../../src/cli/short-path.js';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
-import { rows } from '../../../src/metadata/categories.js';
+import { rows } from '../../../src/metadata/lookup.js';
 import { commandNames, type Outcome, serve, Terminal } from './harness.js';
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));

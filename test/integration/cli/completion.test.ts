@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { shortPath } from '../../../src/cli/short-path.js';
-import { rows } from '../../../src/metadata/categories.js';
+import { rows } from '../../../src/metadata/lookup.js';
 import { commandNames, imds } from './harness.js';
 
 type Shell = 'bash' | 'zsh' | 'fish';

@@ -5,7 +5,7 @@ import type { ImdsOptions } from '../../../src/client/settings.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import { isImdsError } from '../../../src/errors.js';
 import { Imds } from '../../../src/imds.js';
-import { rows } from '../../../src/metadata/categories.js';
+import { rows } from '../../../src/metadata/lookup.js';
 
 const hasIPv6 = Object.values(os.networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
 const mac = '0e:49:61:0f:c3:11';

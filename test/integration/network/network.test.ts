@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
-import { categoryOf } from '../../../src/metadata/categories.js';
+import { categoryOf } from '../../../src/metadata/lookup.js';
 import { networkInterfaces } from '../../../src/network/interfaces.js';
 import { DocExamples } from '../../support/doc-examples.js';
 import { imds as imdsCommand, type Stand, serve } from '../cli/harness.js';

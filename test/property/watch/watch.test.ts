@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ImdsResponseError, ImdsTimeoutError } from '../../../src/errors.js';
-import type { MaintenanceEvent } from '../../../src/metadata/decode.js';
+import type { MaintenanceEvent } from '../../../src/metadata/documents.js';
 import type { MaintenanceNotice, NoticeReader, TargetLifecycleStateNotice } from '../../../src/watch/notices.js';
 import { Watch } from '../../../src/watch/watch.js';
 import { collect, VirtualTime } from '../../integration/watch/stand.js';

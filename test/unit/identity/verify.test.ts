@@ -445,7 +445,7 @@ describe('verifyIdentityDocument', () => {
   it('loads nothing heavy before there is something to verify', () => {
     const source = readFileSync(new URL('../../../src/identity/verify.ts', import.meta.url), 'utf8');
     const imported = Array.from(source.matchAll(/^import (?!type).* from '(.*)';$/gm), ([, name]) => name);
-    assert.deepEqual(imported, ['node:buffer', 'node:util/types', '../errors.js', '../metadata/decode.js']);
+    assert.deepEqual(imported, ['node:buffer', 'node:util/types', '../errors.js', '../metadata/documents.js']);
   });
 });
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { descriptions, page } from '../../../scripts/categories-page.mjs';
-import type { CallOptions } from '../../../src/client/settings.js';
 import { ImdsDecodeError, ImdsPathError } from '../../../src/errors.js';
-import { type Accessor, type Bind, categories, categoryOf, rows } from '../../../src/metadata/categories.js';
-import type { Category } from '../../../src/metadata/decode.js';
+import type { Accessor, Bind, CallOptions } from '../../../src/metadata/accessor.js';
+import { categories } from '../../../src/metadata/categories.js';
+import type { Category } from '../../../src/metadata/category.js';
+import { categoryOf, rows } from '../../../src/metadata/lookup.js';
 
 const reference = new URL('../../../../shared/reference/metadata-categories.json', import.meta.url);
 
@@ -109,7 +110,7 @@ describe('the table of categories', () => {
       ],
     );
     assert.deepEqual(
-      rows().filter(({ category }) => category.expires !== undefined),
+      rows().filter(({ category }) => category.expiresAt !== undefined),
       secrets.slice(0, 3),
     );
   });
@@ -245,8 +246,27 @@ describe('values that may be placeholders', () => {
     ['meta-data/hibernation/configured', 'true', true],
   ] as const)
     it(`${JSON.stringify(text)} of ${template} is ${settled ? '' : 'not '}settled`, () => {
-      assert.equal(category(template).settled?.(text), settled);
+      const found = category(template);
+      assert.equal(found.isSettled?.(found.decode(Buffer.from(text))), settled);
     });
+});
+
+describe('the expiry of credentials', () => {
+  const template = 'meta-data/iam/security-credentials/{role}';
+  const expiry = (document: object): number | undefined => {
+    const found = category(template);
+    return found.expiresAt?.(found.decode(Buffer.from(JSON.stringify(document))));
+  };
+
+  it('is the instant of Expiration in milliseconds', () => {
+    const keys = { AccessKeyId: 'ASIAEXAMPLE', SecretAccessKey: 'wJalrEXAMPLE', Token: 'IQoJEXAMPLE' };
+    const issued = { Code: 'Success', ...keys, Expiration: '2026-11-23T15:05:00Z' };
+    assert.equal(expiry(issued), Date.UTC(2026, 10, 23, 15, 5));
+  });
+
+  it('is unknown for the report of a failure', () => {
+    assert.equal(expiry({ Code: 'AssumeRoleUnauthorizedAccess' }), undefined);
+  });
 });
 
 describe('categoryOf', () => {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { CallOptions } from '../../../src/client/settings.js';
 import { ImdsNotFoundError } from '../../../src/errors.js';
-import { type Accessor, categories } from '../../../src/metadata/categories.js';
-import type { Category } from '../../../src/metadata/decode.js';
+import type { Accessor } from '../../../src/metadata/accessor.js';
+import { categories } from '../../../src/metadata/categories.js';
+import type { Category } from '../../../src/metadata/category.js';
 import { type NetworkReader, networkInterfaces } from '../../../src/network/interfaces.js';
 
 const directory = '/latest/meta-data/network/interfaces/macs/';
@@ -46,8 +47,8 @@ class Service implements NetworkReader {
     const bind = <T>(category: Category<T>): Accessor<T> =>
       Object.assign((options?: CallOptions) => this.#answer(category, options), { category });
     ({ mac: this.mac, network: this.network } = categories(bind, {
-      tags: (tags) => bind({ ...tags, decode: () => undefined }),
-      userData: (userData) => bind({ ...userData, decode: () => undefined }),
+      tags: (tags) => bind<undefined>({ ...tags, decode: () => undefined }),
+      userData: (userData) => bind<undefined>({ ...userData, decode: () => undefined }),
     }));
   }
 

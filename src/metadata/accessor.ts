@@ -1,0 +1,62 @@
+import type { Category } from './category.js';
+import type { Parameter } from './path.js';
+
+/** Options of a single call. */
+export interface CallOptions {
+  /** Ends this caller's wait: the promise rejects with `signal.reason`. Work shared with other callers goes on. */
+  readonly signal?: AbortSignal | undefined;
+  /** Asks the service even if the value is cached, and caches the answer. Default false. */
+  readonly fresh?: boolean | undefined;
+  /** Milliseconds this call may take with all its retries. Default: the client's `deadlineMs`. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** Reads one category. Rejects with an `ImdsError`; where absence is normal a 404 gives `undefined`. */
+export interface Accessor<T> {
+  (options?: CallOptions): Promise<T>;
+  /** The category it reads. */
+  readonly category: Category<unknown>;
+}
+
+/**
+ * Reads a category whose path ends in a parameter. Rejects with `ImdsPathError`, before anything is sent, when the
+ * parameter is not one path segment of visible ASCII.
+ */
+export interface ParameterAccessor<P extends Parameter, T> {
+  (parameter: P, options?: CallOptions): Promise<T>;
+  /** The category it reads for a parameter. Throws `ImdsPathError`. */
+  readonly category: (parameter: P) => Category<T>;
+  /** A possible parameter. */
+  readonly example: P;
+}
+
+/** Gives the accessors below a parameter. Throws `ImdsPathError` when it is not one path segment of visible ASCII. */
+export interface ParameterGroup<P extends Parameter, G> {
+  (parameter: P): G;
+  /** A possible parameter. */
+  readonly example: P;
+}
+
+/** Makes the accessor of a category. */
+export type Bind = <T>(category: Category<T>) => Accessor<T>;
+
+/** An accessor that is also the way to what lies below it. */
+export function group<A extends object, M extends object>(accessor: A, members: M): A & M {
+  // The name of a function is read-only, and one directory has a member of that name.
+  if ('name' in members) Object.defineProperty(accessor, 'name', { writable: true, enumerable: true });
+  return Object.assign(accessor, members);
+}
+
+/** The accessors below a parameter such as `example`. */
+export const below = <P extends Parameter, G>(
+  example: NoInfer<P>,
+  members: (parameter: P) => G,
+): ParameterGroup<P, G> => Object.assign(members, { example });
+
+/** Makes the accessors of paths that end in a parameter such as `example`. */
+export const eachWith =
+  (bind: Bind) =>
+  <P extends Parameter, T>(example: NoInfer<P>, category: (parameter: P) => Category<T>): ParameterAccessor<P, T> => {
+    const accessor = async (parameter: P, options?: CallOptions) => bind(category(parameter))(options);
+    return Object.assign(accessor, { category, example });
+  };

@@ -1,0 +1,91 @@
+import type { Accessor, ParameterAccessor, ParameterGroup } from './accessor.js';
+import { categories } from './categories.js';
+import type { Category } from './category.js';
+import { type Parameter, patternOf } from './path.js';
+
+/** One row of the table. */
+export interface Row {
+  /** How it is read, such as `blockDeviceMapping.ebs(1)`. */
+  readonly call: string;
+  /** The category read, with example parameters. */
+  readonly category: Category<unknown>;
+}
+
+let table: readonly Row[] | undefined;
+
+/** All rows of the table, in its order. */
+export function rows(): readonly Row[] {
+  table ??= [...walk(categories(unbound, { tags: unbound, userData: unbound }), '')];
+  return table;
+}
+
+const unbound = (category: Category<unknown>) =>
+  Object.assign(() => Promise.reject<never>(new TypeError(`${category.path} is bound to no client`)), { category });
+
+const takesParameter = (node: object): node is ParameterGroup<Parameter, object> => 'example' in node;
+const endsInParameter = (node: object): node is ParameterAccessor<Parameter, unknown> => 'category' in node;
+const isAccessor = (node: object): node is Accessor<unknown> => typeof node === 'function' && 'category' in node;
+
+function* walk(node: object, call: string): Generator<Row> {
+  if (takesParameter(node)) {
+    const { example } = node;
+    const filled = `${call}(${typeof example === 'string' ? `'${example}'` : example})`;
+    if (endsInParameter(node)) yield { call: filled, category: node.category(example) };
+    else yield* walk(node(example), filled);
+    return;
+  }
+  if (isAccessor(node)) yield { call: `${call}()`, category: node.category };
+  for (const [name, member] of Object.entries<unknown>({ ...node }))
+    if (name !== 'category' && (typeof member === 'object' || typeof member === 'function') && member !== null)
+      yield* walk(member, call === '' ? name : `${call}.${name}`);
+}
+
+interface Index {
+  /** The rows by their paths, those of parameters by the path of the example. */
+  readonly byPath: ReadonlyMap<string, Category<unknown>>;
+  /** The rows without parameters, by their templates without the final slash. */
+  readonly byTemplate: ReadonlyMap<string, Category<unknown>>;
+  /** The rows with parameters. */
+  readonly patterns: readonly (readonly [pattern: RegExp, category: Category<unknown>])[];
+}
+
+function makeIndex(): Index {
+  const all = rows().map(({ category }) => category);
+  const hasParameter = ({ template }: Category<unknown>) => template.includes('{');
+  return {
+    byPath: new Map(all.map((category) => [category.path, category])),
+    byTemplate: new Map(
+      all
+        .filter((category) => !hasParameter(category))
+        .map((category) => [category.template.replace(/\/$/, ''), category]),
+    ),
+    patterns: all.filter(hasParameter).map((category) => [patternOf(category.template), category]),
+  };
+}
+
+let index: Index | undefined;
+
+/**
+ * The category at an absolute path of any version, such as `/latest/meta-data/instance-id` or
+ * `/2021-03-23/meta-data/placement/`, with or without its final slash; `undefined` where the table has no row.
+ */
+export function categoryOf(path: string): Category<unknown> | undefined {
+  index ??= makeIndex();
+  const exact = index.byPath.get(path);
+  if (exact !== undefined) return exact;
+  const [, rest] = /^\/(?:latest|\d{4}-\d\d-\d\d|1\.0)\/(.+?)\/?$/.exec(path) ?? [];
+  if (rest === undefined) return undefined;
+  const category = index.byTemplate.get(rest) ?? index.patterns.find(([pattern]) => pattern.test(rest))?.[1];
+  return category && { ...category, path };
+}
+
+/** True for an absolute path that is listed rather than read as a value. */
+export function isDirectory(path: string): boolean {
+  const category = categoryOf(path);
+  if (category === undefined) return path.endsWith('/');
+  if (category.kind !== 'list') return category.kind === 'directory';
+  // Some lists name what is below them, most are values of several lines.
+  const above = category.template;
+  const isBelow = (template: string) => template !== above && template.startsWith(above);
+  return above.endsWith('/') && rows().some(({ category: { template } }) => isBelow(template));
+}

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
+import { ImdsDecodeError } from '../../../src/errors.js';
+import type { Decoder } from '../../../src/metadata/decode.js';
+import * as documents from '../../../src/metadata/documents.js';
+
+const path = '/latest/meta-data/thing';
+const latin1 = (text: string) => Buffer.from(text, 'latin1');
+
+/** The value, or the message of the refusal. */
+function outcome(decoder: Decoder<unknown>, body: string | Buffer): unknown {
+  try {
+    return decoder(Buffer.from(body), path);
+  } catch (error) {
+    assert.ok(error instanceof ImdsDecodeError, inspect(error));
+    assert.equal(error.cause, undefined);
+    return `! ${error.message}`;
+  }
+}
+
+const refused = (expected: string) => `! Expected ${expected} from ${path}, got something else`;
+
+const event = {
+  NotBefore: '21 Jan 2019 09:00:43 GMT',
+  Code: 'system-reboot',
+  Description: 'scheduled reboot',
+  EventId: 'instance-event-0d59937288b749b32',
+  NotAfter: '21 Jan 2019 09:17:23 GMT',
+  State: 'active',
+};
+const issued = {
+  Code: 'Success',
+  LastUpdated: '2026-11-23T09:00:00Z',
+  Type: 'AWS-HMAC',
+  AccessKeyId: 'ASIAEXAMPLE',
+  SecretAccessKey: 'wJalrEXAMPLE',
+  Token: 'IQoJEXAMPLE',
+  Expiration: '2026-11-23T15:05:00Z',
+};
+const identity = {
+  accountId: '189292791360',
+  architecture: 'arm64',
+  availabilityZone: 'ap-southeast-2a',
+  billingProducts: null,
+  devpayProductCodes: null,
+  marketplaceProductCodes: ['3iplms73etrdhxdepv72l6ywj'],
+  imageId: 'ami-0cbde744623b7506b',
+  instanceId: 'i-0c5541936caf78c12',
+  instanceType: 't4g.small',
+  kernelId: null,
+  pendingTime: '2026-02-16T00:38:27Z',
+  privateIp: '10.0.1.242',
+  ramdiskId: null,
+  region: 'ap-southeast-2',
+  version: '2017-09-30',
+};
+const accelerator = {
+  version_2018_04_12: {
+    'elastic-inference-accelerator-id': 'eia-bfa21c7904f64a82a21b9f4540169ce1',
+    'elastic-inference-accelerator-type': 'eia1.medium',
+  },
+};
+const without = <T extends object>(document: T, name: keyof T) => ({ ...document, [name]: undefined });
+
+/** Documents that are given back as they are, and documents that are refused. */
+const cases: Record<string, [decoder: Decoder<unknown>, taken: unknown[], refused: unknown[]]> = {
+  spotInstanceAction: [
+    documents.spotInstanceAction,
+    [
+      { action: 'terminate', time: '2017-09-18T08:22:00Z' },
+      { action: 'something-new', time: '2017-09-18T08:22:00Z', more: { deep: [1] } },
+    ],
+    [{ action: 'stop' }, { action: 'stop', time: 'soon' }, { action: 1, time: '2017-09-18T08:22:00Z' }, [], null],
+  ],
+  rebalanceRecommendation: [
+    documents.rebalanceRecommendation,
+    [{ noticeTime: '2020-11-05T08:22:00Z' }],
+    [{}, { noticeTime: 1604564520 }, 'text'],
+  ],
+  iamInfo: [
+    documents.iamInfo,
+    [
+      {
+        Code: 'Success',
+        LastUpdated: '2020-04-02T18:50:40Z',
+        InstanceProfileArn: 'arn:aws:iam::896453262835:instance-profile/baskinc-role',
+        InstanceProfileId: 'AIPA5BOGHHXZELSK34VU4',
+      },
+      { Code: 'InstanceProfileNotFound', Message: 'Instance Profile not found' },
+    ],
+    [{}, { Code: 'Success', InstanceProfileArn: 7 }],
+  ],
+  identityCredentialsInfo: [
+    documents.identityCredentialsInfo,
+    [{ Code: 'Success', LastUpdated: '2019-07-06T14:22:56Z', AccountId: '329910648901' }, { Code: 'Failed' }],
+    [{ AccountId: '329910648901' }, { Code: 'Success', AccountId: 329910648901 }],
+  ],
+  roleCredentials: [
+    documents.roleCredentials,
+    [
+      issued,
+      { ...issued, AccountId: '123456789012' },
+      without(issued, 'Type'),
+      {
+        Code: 'AssumeRoleUnauthorizedAccess',
+        Message: 'EC2 cannot assume the role',
+        LastUpdated: '2026-11-23T09:00:00Z',
+      },
+    ],
+    [
+      {},
+      { Code: 'Success' },
+      without(issued, 'Code'),
+      without(issued, 'AccessKeyId'),
+      without(issued, 'SecretAccessKey'),
+      without(issued, 'Token'),
+      without(issued, 'Expiration'),
+      { ...issued, Expiration: 'never' },
+      { ...issued, Code: 'Failed' },
+    ],
+  ],
+  instanceIdentityDocument: [
+    documents.instanceIdentityDocument,
+    [
+      identity,
+      { ...without(identity, 'marketplaceProductCodes'), version: '2010-08-31' },
+      { ...identity, privateIp: null },
+    ],
+    [without(identity, 'accountId'), { ...identity, region: null }, { ...identity, billingProducts: [1] }, [identity]],
+  ],
+  elasticInferenceAccelerator: [
+    documents.elasticInferenceAccelerator,
+    [accelerator],
+    [{}, { version_2018_04_12: null }, { version_2018_04_12: { 'elastic-inference-accelerator-id': 'eia-1' } }],
+  ],
+  elasticGpuAssociation: [
+    documents.elasticGpuAssociation,
+    [{}, { anything: [1, { at: 'all' }] }],
+    [[], 'text', null, 3],
+  ],
+};
+
+const isFrozen = (value: unknown): boolean =>
+  typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
+
+describe('documents', () => {
+  for (const [name, [decoder, taken, refusedDocuments]] of Object.entries(cases))
+    describe(name, () => {
+      it('gives a document as it is, unknown fields included, frozen throughout', () => {
+        for (const document of taken) {
+          const value = outcome(decoder, JSON.stringify(document, undefined, 2));
+          assert.deepEqual(value, JSON.parse(JSON.stringify(document)));
+          assert.ok(isFrozen(value));
+        }
+      });
+      it('refuses a document that lacks something or is of another form', () => {
+        for (const document of refusedDocuments)
+          assert.match(String(outcome(decoder, JSON.stringify(document))), /^! Expected a JSON object/);
+      });
+      it('refuses an empty body, cut JSON and text that is none', () => {
+        assert.match(String(outcome(decoder, '')), /got an empty answer$/);
+        for (const body of [JSON.stringify(taken[0]).slice(0, -1), '<html>', latin1('{"é":1}')])
+          assert.match(String(outcome(decoder, body)), /got something else$/);
+      });
+    });
+
+  describe('maintenanceEvents', () => {
+    const events = (...list: unknown[]) => outcome(documents.maintenanceEvents, JSON.stringify(list));
+
+    it('gives an empty array when there are none', () => assert.deepEqual(events(), []));
+
+    it('turns the instants into ISO 8601 and keeps the other fields', () => {
+      const value = events({ ...event, NotBeforeDeadline: '2 Feb 2019 09:00:00 GMT', more: { deep: [1] } });
+      assert.deepEqual(value, [
+        {
+          ...event,
+          NotBefore: '2019-01-21T09:00:43Z',
+          NotAfter: '2019-01-21T09:17:23Z',
+          NotBeforeDeadline: '2019-02-02T09:00:00Z',
+          more: { deep: [1] },
+        },
+      ]);
+      assert.ok(isFrozen(value));
+    });
+
+    it('takes instants that already are ISO 8601', () => {
+      const [first] = documents.maintenanceEvents(
+        Buffer.from(JSON.stringify([{ ...event, NotBefore: '2019-01-21T09:00:43Z' }])),
+        path,
+      );
+      assert.equal(first?.NotBefore, '2019-01-21T09:00:43Z');
+    });
+
+    for (const NotAfter of [undefined, '', 'unknown', '31 Foo 2019 00:00:00 GMT'])
+      it(`leaves out an end of ${inspect(NotAfter)}`, () => {
+        const { NotAfter: _, ...rest } = event;
+        assert.deepEqual(events({ ...event, NotAfter }), [{ ...rest, NotBefore: '2019-01-21T09:00:43Z' }]);
+      });
+
+    for (const [name, flawed] of Object.entries({
+      'an object': event,
+      'an event without an ID': [without(event, 'EventId')],
+      'an event without a start': [without(event, 'NotBefore')],
+      'a start on 30 February': [{ ...event, NotBefore: '30 Feb 2019 00:00:00 GMT' }],
+      'a start in another time zone': [{ ...event, NotBefore: '21 Jan 2019 09:00:43 CET' }],
+      'a good event before a flawed one': [event, {}],
+    }))
+      it(`refuses ${name}`, () => {
+        assert.equal(
+          outcome(documents.maintenanceEvents, JSON.stringify(flawed)),
+          refused('a JSON array, each element a JSON object with EventId, Code, State, Description, NotBefore'),
+        );
+      });
+  });
+
+  it('says which fields it needs', () => {
+    assert.equal(
+      outcome(documents.roleCredentials, '{}'),
+      refused(
+        'a JSON object with Code, AccessKeyId, SecretAccessKey, Token, Expiration, or one with another Code than Success',
+      ),
+    );
+  });
+
+  it('never shows the body in an error', () => {
+    for (const body of ['{"SecretAccessKey":"wJalrEXAMPLE",', 'wJalrEXAMPLE', '{"Token":"wJalrEXAMPLE"}'])
+      assert.throws(
+        () => documents.roleCredentials(Buffer.from(body), path),
+        (error) => error instanceof ImdsDecodeError && !inspect(error, { depth: null }).includes('wJalr'),
+      );
+  });
+
+  it('freezes documents nested deeper than the stack', () => {
+    const depth = 200_000;
+    const value = documents.elasticGpuAssociation(Buffer.from(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`), path);
+    assert.ok(Object.isFrozen(value['a']));
+  });
+
+  it('leaves prototypes alone', () => {
+    const value = documents.elasticGpuAssociation(Buffer.from('{"__proto__":{"polluted":true}}'), path);
+    assert.equal(Object.getPrototypeOf(value), Object.prototype);
+    assert.equal('polluted' in {}, false);
+  });
+});
