@@ -59,7 +59,7 @@ export function page() {
 # Categories
 
 **What can be read, and by which name?** All ${all.length} instance metadata categories, dynamic data and user data, from one table:
-[src/metadata/categories.ts](../src/metadata/categories.ts). What a decoder accepts is in [src/metadata/decode.ts](../src/metadata/decode.ts).
+\`src/metadata/categories.ts\`. What a decoder accepts is in \`src/metadata/decode.ts\`.
 
 Names follow the path, segment by segment, in camelCase: \`placement/availability-zone-id\` is
 \`imds.placement.availabilityZoneId()\`. A path that is not in the table is read with \`imds.get(path)\`,

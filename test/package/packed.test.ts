@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { after, before, describe, it } from 'mocha';
 import { guardedEnv } from '../support/guard.mjs';
@@ -13,14 +12,16 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 /** Every file that is published, by pattern. */
 const published = [
   /^package\.json$/,
-  /^(README|CHANGELOG)\.md$/,
+  /^(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$/,
   /^LICENSE$/,
-  /^dist\/(emulator\/)?index\.js$/,
-  /^dist\/[a-z-]+-[A-Z0-9]{8}\.js$/,
-  /^dist\/(emulator\/)?[a-z-]+\.d\.ts$/,
-  /^dist\/cli\/(imds|got|p-retry|emulator)\.cjs$/,
+  /^docs\/[a-z-]+\.md$/,
+  /^docs\/(containers|watching)\/[A-Za-z.-]+$/,
+  /^dist\/(emulator\/)?index\.(js|cjs|d\.ts|d\.cts)$/,
+  /^dist\/cli\/imds\.cjs$/,
+  /^dist\/lib\/[a-z0-9-]+\.cjs$/,
   /^dist\/emulator\/scenario\.schema\.json$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
+  /^dist\/sbom\.cdx\.json$/,
 ];
 
 /** Every name that users may import: values exactly, and the types that must not go. */
@@ -227,10 +228,24 @@ describe('the packed package, installed into an empty folder', () => {
     }
   });
 
-  it('imports its own files, Node and its dependencies, and the command line only the one that is not bundled', async () => {
+  it('comes alone: without a package beside it, and without an install script', () => {
+    const { packages } = JSON.parse(readFileSync(join(folder, 'node_modules/.package-lock.json'), 'utf8'));
+    assert.deepEqual(Object.keys(packages), ['node_modules/imds']);
+    assert.equal(packages['node_modules/imds'].hasInstallScript, undefined);
+  });
+
+  it('takes at most 1.6 MB', () => {
+    const sizes = files.map(({ path }) => statSync(join(installed, path)).size);
+    const size = sizes.reduce((sum, each) => sum + each, 0);
+    assert.ok(size <= 1_600_000, `${size} bytes`);
+  });
+
+  it('imports its own files and Node, nothing else', async () => {
     const { metafile } = await build({
       absWorkingDir: installed,
-      entryPoints: files.map(({ path }) => path).filter((path) => /\.c?js$/.test(path)),
+      entryPoints: files
+        .filter(({ path }) => /\.c?js$/.test(path))
+        .map(({ path }) => ({ in: path, out: path.replaceAll('.', '-') })),
       outdir: 'unwritten',
       write: false,
       bundle: true,
@@ -240,17 +255,95 @@ describe('the packed package, installed into an empty folder', () => {
       metafile: true,
       logLevel: 'silent',
     });
-    const imports = Object.entries(metafile.inputs).flatMap(([file, input]) =>
-      input.imports.filter(({ external, path }) => external && !isBuiltin(path)).map(({ path }) => ({ file, path })),
+    const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
+    assert.deepEqual(
+      imports.filter(({ external }) => external).map(({ path }) => path),
+      [],
     );
-    assert.deepEqual([...new Set(imports.map(({ path }) => path))].sort(), Object.keys(manifest.dependencies).sort());
-    const ofCommandLine = imports.filter(({ file }) => file.startsWith('dist/cli/')).map(({ path }) => path);
-    assert.deepEqual([...new Set(ofCommandLine)], ['@zone-eu/mailsplit']);
+  });
+
+  it('names every package in it with its licence, for people and as a bill of materials', () => {
+    const bill = JSON.parse(readFileSync(join(installed, 'dist/sbom.cdx.json'), 'utf8'));
+    assert.equal(bill.bomFormat, 'CycloneDX');
+    assert.equal(bill.metadata.component.version, manifest.version);
+    const names = bill.components.map(({ name }: { name: string }) => name);
+    const direct = ['got', 'p-retry', 'lru-cache', 'ini', 'commander', '@zone-eu/mailsplit', 'fastest-levenshtein'];
+    assert.deepEqual(
+      direct.filter((name) => !names.includes(name)),
+      [],
+    );
+    const licences = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    for (const { name, version, licenses } of bill.components) {
+      assert.ok(licences.includes(`\n${name} ${version} (`), name);
+      assert.equal(licenses.length, 1, name);
+    }
+  });
+
+  it('gives the same classes to import and require', () => {
+    const printed = evaluate(`
+      import { createRequire } from 'node:module';
+      import * as imported from 'imds';
+      import * as emulator from 'imds/emulator';
+      const require = createRequire(import.meta.url);
+      const [required, requiredEmulator] = [require('imds'), require('imds/emulator')];
+      console.log(required.Imds === imported.Imds, required.ImdsError === imported.ImdsError,
+        requiredEmulator.createEmulator === emulator.createEmulator);
+    `);
+    assert.equal(printed, 'true true true');
+  });
+
+  for (const [what, code, shown] of [
+    ['a refused option', "import { Imds } from 'imds'; new Imds({ bogus: 1 });", /ImdsSettingsError: unknown option/],
+    [
+      'a failed read',
+      "import { Imds } from 'imds'; await new Imds({ endpoint: 'http://127.0.0.1:9' }).instanceId();",
+      /ImdsUnreachableError: [\s\S]*hint: '/,
+    ],
+    [
+      'a mistake in the emulator',
+      "import { createEmulator } from 'imds/emulator'; await createEmulator({ bogus: 1 });",
+      /EmulatorOptionError: /,
+    ],
+  ] as const) {
+    it(`prints little for an error that nobody catches: ${what}`, () => {
+      const args = ['--input-type=module', '--eval', code];
+      const { stderr, status } = spawnSync(process.execPath, args, {
+        cwd: folder,
+        env: guardedEnv(),
+        encoding: 'utf8',
+      });
+      assert.equal(status, 1);
+      assert.match(stderr, shown);
+      assert.match(stderr, /\n {4}at .*imds/);
+      assert.ok(stderr.length < 4096, `${stderr.length} bytes`);
+    });
+  }
+
+  it('is readable: no line holds a file', () => {
+    const code = files.filter(({ path }) => /\.(c?js|ts|cts)$/.test(path));
+    const long = code.filter(({ path }) =>
+      readFileSync(join(installed, path), 'utf8')
+        .split('\n')
+        .some((line) => line.length > 1500),
+    );
+    assert.deepEqual(long, []);
+  });
+
+  it('has no broken link in its documents', () => {
+    const broken = files.flatMap(({ path }) => {
+      if (!path.endsWith('.md')) return [];
+      const links = readFileSync(join(installed, path), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g);
+      const targets = [...links].map(([, target = '']) => target);
+      return targets
+        .filter((target) => !existsSync(join(installed, dirname(path), target)))
+        .map((target) => `${path}: ${target}`);
+    });
+    assert.deepEqual(broken, []);
   });
 
   it('neither loads got nor reads a file nor starts a timer nor keeps the process alive until it is asked for a value', () => {
-    const got = join(folder, 'node_modules', 'got');
-    renameSync(got, `${got}-away`);
+    const wire = join(installed, 'dist/lib/wire.cjs');
+    renameSync(wire, `${wire}-away`);
     try {
       const printed = evaluate(`
         import fs from 'node:fs';
@@ -271,7 +364,7 @@ describe('the packed package, installed into an empty folder', () => {
       `);
       assert.equal(printed, 'made');
     } finally {
-      renameSync(`${got}-away`, got);
+      renameSync(`${wire}-away`, wire);
     }
   });
 

@@ -81,7 +81,7 @@ describe('a process with a client', () => {
     await using emulator = await createEmulator();
     // There is no shared config file: Node says so with an error that is no instance of the context's.
     const env = guardedEnv({ HOME: '/nonexistent', NODE_NO_WARNINGS: '1' });
-    const args = ['--experimental-vm-modules', 'test/support/other-realm.mjs', emulator.url];
+    const args = ['test/support/other-realm.mjs', emulator.url];
     const { stdout } = await run(process.execPath, args, { env, timeout: 20_000, killSignal: 'SIGKILL' });
     assert.equal(stdout, 'i-1234567890abcdef0 ERR_IMDS_NOT_FOUND true false\n');
   }).timeout(30_000);
