@@ -37,8 +37,11 @@ import {
   type InterruptionOptions,
   onInterruption,
 } from './watch/interruption.js';
+import type { NoticeIterator } from './watch/iterator.js';
 import type { NoticeKind, NoticeOf } from './watch/notices.js';
-import { type DefaultNoticeKind, type NoticeIterator, type Report, Watch, type WatchOptions } from './watch/watch.js';
+import type { DefaultNoticeKind, WatchOptions } from './watch/options.js';
+import { Poller, type Report } from './watch/poller.js';
+import { ownCircumstances } from './watch/time.js';
 
 /** What makes requests; built by the first one. */
 interface Wire {
@@ -80,7 +83,7 @@ export class Imds {
   readonly #liveMaxAgeMs: number;
   readonly #flights: Flights<Entry>;
   readonly #credentials: CredentialsSource;
-  readonly #watch: Watch;
+  readonly #watch: Poller;
   readonly #report: Report;
   #wire: Wire | undefined;
   #closed: ImdsError | undefined;
@@ -105,7 +108,7 @@ export class Imds {
       { now: this.#now },
     );
     this.#report = (event, level) => this.#events.publish('watch', event, level);
-    this.#watch = new Watch(this, this.#report, { now: this.#now });
+    this.#watch = new Poller(this, this.#report, { ...ownCircumstances, now: this.#now });
     const bind: Bind = (category) =>
       Object.assign((callOptions?: CallOptions) => this.#value(category, callOptions), { category });
     Object.assign(

@@ -71,24 +71,27 @@ export type { NetworkInterface, SettledNetworkInterface, SettlingNetworkInterfac
 export type { ContainerKind, Platform } from './platform.js';
 export { decodeUserData, type UserData, type UserDataKind, type UserDataPart } from './user-data/decode.js';
 export type { InterruptionHandler, InterruptionHook, InterruptionOptions } from './watch/interruption.js';
-export type {
-  Addresses,
-  AddressesNotice,
-  Change,
-  CredentialsNotice,
-  CredentialsState,
-  Maintenance,
-  MaintenanceNotice,
-  Notice,
-  NoticeKind,
-  NoticeOf,
-  Rebalance,
-  RebalanceNotice,
-  SpotInterruption,
-  SpotInterruptionNotice,
-  Tags,
-  TagsNotice,
-  TargetLifecycleState,
-  TargetLifecycleStateNotice,
+export type { NoticeIterator } from './watch/iterator.js';
+export {
+  type Addresses,
+  type AddressesNotice,
+  type Change,
+  type CredentialsNotice,
+  type CredentialsState,
+  defaultNoticeKinds,
+  type Maintenance,
+  type MaintenanceNotice,
+  type Notice,
+  type NoticeKind,
+  type NoticeOf,
+  noticeKinds,
+  type Rebalance,
+  type RebalanceNotice,
+  type SpotInterruption,
+  type SpotInterruptionNotice,
+  type Tags,
+  type TagsNotice,
+  type TargetLifecycleState,
+  type TargetLifecycleStateNotice,
 } from './watch/notices.js';
-export type { DefaultNoticeKind, NoticeIterator, WatchOptions } from './watch/watch.js';
+export type { DefaultNoticeKind, WatchOptions } from './watch/options.js';

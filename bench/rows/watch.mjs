@@ -3,7 +3,7 @@ import { tsImport } from 'tsx/esm/api';
 import { atMost, exactly, helper, line } from '../measure.mjs';
 
 // Timers are no option of the client, so what is measured is the source, on a clock of its own.
-const { Watch } = await tsImport('../../src/watch/watch.ts', import.meta.url);
+const { Poller } = await tsImport('../../src/watch/poller.ts', import.meta.url);
 
 const minutes = 10;
 const many = 100;
@@ -25,7 +25,7 @@ class VirtualTime {
       const cancel = () => {
         if (this.#timer === timer) this.#timer = undefined;
       };
-      return { ref() {}, unref() {}, cancel };
+      return { unref() {}, cancel };
     },
   };
 
@@ -61,7 +61,7 @@ function watching(reader, watchers) {
     }
   };
   const { spot, events, autoscaling } = reader;
-  const watch = new Watch(
+  const poller = new Poller(
     {
       spot: { instanceAction: counted(spot.instanceAction) },
       events: {
@@ -76,12 +76,12 @@ function watching(reader, watchers) {
   const consume = async (notices) => {
     for await (const _ of notices);
   };
-  for (let number = 0; number < watchers; number += 1) consume(watch.watch({ kinds })).catch(() => {});
+  for (let number = 0; number < watchers; number += 1) consume(poller.watch({ kinds })).catch(() => {});
   const settled = async () => {
     do await new Promise(setImmediate);
     while (underWay > 0);
   };
-  return { pass: (ms) => time.pass(ms, settled), close: () => watch.close(new Error('over')) };
+  return { pass: (ms) => time.pass(ms, settled), close: () => poller.close(new Error('over')) };
 }
 
 /** @type {import('../measure.mjs').Row} */

@@ -1,45 +1,34 @@
-import { ImdsSettingsError } from '../errors.js';
+import { ImdsSettingsError, isImdsError } from '../errors.js';
+import type { NoticeIterator } from './iterator.js';
 import type { SpotInterruptionNotice } from './notices.js';
-import {
-  type Circumstances,
-  checkWatchOptions,
-  errorOf,
-  type NoticeIterator,
-  ownCircumstances,
-  type Report,
-  type Timer,
-  type WatchOptions,
-} from './watch.js';
+import { checkWatchOptions, type WatchOptions } from './options.js';
+import type { Report } from './poller.js';
+import { type Circumstances, ownCircumstances, type Timer } from './time.js';
 
-/** What is to be done before a Spot interruption. The signal is aborted at the deadline. */
+/** What to do before a Spot interruption. The signal is aborted at the deadline. */
 export type InterruptionHandler = (
   notice: SpotInterruptionNotice,
   context: { readonly signal: AbortSignal },
 ) => unknown;
 
-/** What the drain hook can be told. */
+/** Options of the drain hook, all optional. */
 export interface InterruptionOptions {
-  /** Takes the hook away, as the disposer does. */
+  /** Removes the hook, as the disposer does. */
   readonly signal?: AbortSignal | undefined;
-  /** Whether the hook alone keeps the process alive. Default false: it is there for what else the process does. */
+  /** Lets the hook alone keep the process alive. Default false: it is there for what else the process does. */
   readonly persistent?: boolean | undefined;
 }
 
-/** Takes the hook away; a handler that is running is left to finish. */
+/** Removes the hook; a handler that is running is left to finish. */
 export interface InterruptionHook extends Disposable {
   (): void;
 }
 
-/** What is needed of the watch. */
-export interface InterruptionWatch {
+interface InterruptionWatch {
   watch(options: WatchOptions<'spot-interruption'>): NoticeIterator<SpotInterruptionNotice>;
 }
 
-/** A handler at work. */
-interface Run {
-  /** Sets the time at which it has to be done; undefined when there is no more haste. */
-  setDeadline(millisecondsLeft: number | undefined): void;
-}
+const kind = 'spot-interruption';
 
 /**
  * Calls a handler once for each Spot interruption, with a signal that is aborted at its deadline.
@@ -47,7 +36,7 @@ interface Run {
  * @throws ImdsSettingsError when the handler or an option cannot be used
  */
 export function onInterruption(
-  watch: InterruptionWatch,
+  source: InterruptionWatch,
   handler: InterruptionHandler,
   options: InterruptionOptions,
   report: Report,
@@ -57,54 +46,26 @@ export function onInterruption(
     throw new ImdsSettingsError(`the handler of an interruption is ${typeof handler}: expected a function`);
   checkWatchOptions(options, ['signal', 'persistent']);
   const { signal, persistent = false } = options;
-  const kind = 'spot-interruption';
   const stopping = new AbortController();
   const ended = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal;
-
-  const begin = (notice: SpotInterruptionNotice): Run => {
-    const deadline = new AbortController();
-    let timer: Timer | undefined;
-    let isOver = false;
-    const run: Run = {
-      setDeadline(millisecondsLeft) {
-        timer?.cancel();
-        if (isOver || millisecondsLeft === undefined) return;
-        const reason = new DOMException(`The deadline of the Spot interruption has passed`, 'TimeoutError');
-        // A hibernation begins with its notice.
-        if (millisecondsLeft === 0) deadline.abort(reason);
-        else timer = setTimer(() => deadline.abort(reason), millisecondsLeft);
-        if (!persistent) timer?.unref();
-      },
-    };
-    run.setDeadline(notice.millisecondsLeft);
-    const work = async (): Promise<void> => {
-      try {
-        await handler(notice, { signal: deadline.signal });
-      } catch (thrown) {
-        report({ action: 'handler-failed', kind, ...errorOf(thrown), thrown }, 'error');
-      } finally {
-        isOver = true;
-        timer?.cancel();
-      }
-    };
-    void work();
-    return run;
-  };
-
-  const notices = watch.watch({ kinds: [kind], signal: ended, persistent });
+  const failed = (action: 'handler-failed' | 'ended', thrown: unknown): void =>
+    report({ action, kind, ...(isImdsError(thrown) && { error: thrown.code }), thrown }, 'error');
+  const notices = source.watch({ kinds: [kind], signal: ended, persistent });
   const follow = async (): Promise<void> => {
-    let run: Run | undefined;
+    let deadline: Deadline | undefined;
     try {
       for await (const notice of notices) {
-        if (notice.change === 'withdrawn') run?.setDeadline(undefined);
-        else if (run && isPostponed(notice)) run.setDeadline(notice.millisecondsLeft);
-        else run = begin(notice);
+        if (notice.change === 'withdrawn') deadline?.set(undefined);
+        else if (deadline && isPostponed(notice)) deadline.set(notice.millisecondsLeft);
+        else {
+          deadline = new Deadline(setTimer, persistent);
+          deadline.set(notice.millisecondsLeft);
+          void run(handler, notice, deadline).catch((error: unknown) => failed('handler-failed', error));
+        }
       }
     } catch (error) {
-      const failure = errorOf(error);
-      // That it was taken away, or the client closed, is no news to whoever did it.
-      if (ended.aborted || failure.error === 'ERR_IMDS_CLOSED') return;
-      report({ action: 'ended', kind, ...failure, thrown: error }, 'error');
+      // Whoever removed the hook or closed the client knows.
+      if (!ended.aborted && !(isImdsError(error) && error.code === 'ERR_IMDS_CLOSED')) failed('ended', error);
     }
   };
   void follow();
@@ -112,6 +73,51 @@ export function onInterruption(
   return Object.assign(stop, { [Symbol.dispose]: stop });
 }
 
-/** Whether it is the interruption told of before, at another time; after the old time has passed it is a new one. */
+async function run(handler: InterruptionHandler, notice: SpotInterruptionNotice, deadline: Deadline): Promise<void> {
+  try {
+    await handler(notice, { signal: deadline.signal });
+  } finally {
+    deadline.end();
+  }
+}
+
+/** Aborts a signal at a time that may move. */
+class Deadline {
+  readonly #controller = new AbortController();
+  readonly #setTimer: Circumstances['setTimer'];
+  readonly #isPersistent: boolean;
+  #timer: Timer | undefined;
+  #isOver = false;
+
+  constructor(setTimer: Circumstances['setTimer'], isPersistent: boolean) {
+    this.#setTimer = setTimer;
+    this.#isPersistent = isPersistent;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** @param millisecondsLeft undefined when there is no deadline any more */
+  set(millisecondsLeft: number | undefined): void {
+    this.#timer?.cancel();
+    if (this.#isOver || millisecondsLeft === undefined) return;
+    const passed = (): void =>
+      this.#controller.abort(new DOMException('The deadline of the Spot interruption has passed', 'TimeoutError'));
+    // A hibernation begins with its notice.
+    if (millisecondsLeft === 0) passed();
+    else {
+      this.#timer = this.#setTimer(passed, millisecondsLeft);
+      if (!this.#isPersistent) this.#timer.unref();
+    }
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#timer?.cancel();
+  }
+}
+
+/** The same interruption at another time; one announced after the old time has passed is a new one. */
 const isPostponed = ({ previous, seenAt }: SpotInterruptionNotice): boolean =>
   previous !== undefined && Date.parse(previous.deadline) > Date.parse(seenAt);

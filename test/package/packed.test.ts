@@ -44,7 +44,9 @@ const exported: Record<string, { values: string[]; types: string[] }> = {
       'ImdsTokenError',
       'ImdsUnreachableError',
       'decodeUserData',
+      'defaultNoticeKinds',
       'isImdsError',
+      'noticeKinds',
       'verifyIdentityDocument',
     ],
     types: [

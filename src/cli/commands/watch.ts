@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { Argument } from 'commander';
 import type { Logger } from '../../client/events.js';
-import { defaultKinds, type NoticeKind, noticeKinds } from '../../watch/notices.js';
+import { defaultNoticeKinds, type NoticeKind, noticeKinds } from '../../watch/notices.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import { Failure } from '../failure.js';
@@ -25,7 +25,7 @@ export const watch: AddCommand = (program, run) => {
     .description(
       withExamples(
         `Prints a line for each notice, until Ctrl-C: what is there, then each change. Without a kind it is ` +
-          `${defaultKinds.join(', ')}. A service that does not answer is asked again.`,
+          `${defaultNoticeKinds.join(', ')}. A service that does not answer is asked again.`,
         {
           'imds watch --once spot-interruption && ./drain': 'wait for an interruption',
           "imds watch --exec './notify $IMDS_NOTICE_KIND'": 'run a command for each notice',

@@ -8,7 +8,8 @@ import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { parse } from 'yaml';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
-import { noticeKinds, sources } from '../../../src/watch/notices.js';
+import { noticeKinds } from '../../../src/watch/notices.js';
+import { sources } from '../../../src/watch/sources.js';
 import { guardedEnv } from '../../support/guard.mjs';
 import { binary, nobody, outcomeOf, serve, start, Terminal } from './harness.js';
 
@@ -405,7 +406,7 @@ describe('imds watch', () => {
       const rows = [...page.matchAll(/^\| `([\w-]+)` \| `([\w/-]+)` \| (\d+) s \|/gm)];
       assert.deepEqual(
         rows.map(([, kind, , seconds]) => [kind, Number(seconds) * 1000]),
-        noticeKinds.map((kind) => [kind, sources[kind].rhythmMs]),
+        noticeKinds.map((kind) => [kind, sources[kind].intervalMs]),
       );
       for (const [, kind = '', path] of rows) {
         const { code } = await at(new Terminal(), kind, '--once');

@@ -15,7 +15,7 @@ type Stand = Awaited<ReturnType<typeof stand>>;
 
 /** Installs a hook on the virtual time of a stand. */
 function hook(s: Stand, handler: InterruptionHandler, options: InterruptionOptions = {}) {
-  return onInterruption(s.watch, handler, options, (event) => s.events.push(event), s.time.circumstances);
+  return onInterruption(s.poller, handler, options, (event) => s.events.push(event), s.time.circumstances);
 }
 
 /** A handler that writes down what it is given and goes on until it is told to finish. */

@@ -4,8 +4,11 @@ import type { WatchEvent } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/settings.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
-import type { Notice, NoticeReader } from '../../../src/watch/notices.js';
-import { type Circumstances, type NoticeIterator, type Timer, Watch } from '../../../src/watch/watch.js';
+import type { NoticeIterator } from '../../../src/watch/iterator.js';
+import type { Notice } from '../../../src/watch/notices.js';
+import { Poller } from '../../../src/watch/poller.js';
+import type { NoticeReader } from '../../../src/watch/sources.js';
+import type { Circumstances, Timer } from '../../../src/watch/time.js';
 
 /** Turns of the event loop in which everything that needs no more I/O comes to rest. */
 async function rest(): Promise<void> {
@@ -41,9 +44,6 @@ export class VirtualTime {
       const due: Due = { at: this.#passed + ms, act, isRef: true };
       this.#timers.add(due);
       return {
-        ref: () => {
-          due.isRef = true;
-        },
         unref: () => {
           due.isRef = false;
         },
@@ -145,7 +145,7 @@ async function relay(emulator: Emulator) {
 /** A calm instance: none of what announces something. */
 const calm = { spot: null, 'events/recommendations': null, 'events/maintenance/scheduled': '[]' };
 
-/** An emulator, a client and a watch on virtual time. */
+/** An emulator, a client and a poller on virtual time. */
 export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOptions = {}) {
   const traffic = new Traffic();
   const time: VirtualTime = new VirtualTime(
@@ -163,7 +163,7 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
   const imds = new Imds({ endpoint: service.url, maxAttempts: 1, now, ...clientOptions });
   const events: WatchEvent[] = [];
   const reader: NoticeReader = traffic.through(imds);
-  const watch = new Watch(reader, (event) => events.push(event), time.circumstances);
+  const poller = new Poller(reader, (event) => events.push(event), time.circumstances);
   return {
     emulator,
     imds,
@@ -171,7 +171,7 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
     reader,
     events,
     time,
-    watch,
+    poller,
     setMood(mood: Mood) {
       service.mood = mood;
     },

@@ -11,7 +11,7 @@ const bySecond = (a: string, b: string): number =>
 /** One notice as `second kind change`, and what tells it from others of its kind. */
 async function story(scenario: Scenario, forMs: number, kinds = noticeKinds) {
   await using s = await stand({ scenario });
-  const { notices } = collect(s.watch.watch({ kinds }));
+  const { notices } = collect(s.poller.watch({ kinds }));
   await s.time.pass(forMs);
   const start = Date.parse(s.time.iso(0));
   const told = notices.map(({ kind, change, seenAt }) => `${(Date.parse(seenAt) - start) / 1000} ${kind} ${change}`);

@@ -4,8 +4,10 @@ import { describe, it } from 'mocha';
 import { Events } from '../../../src/client/events.js';
 import type { Emulator, SeenRequest } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
-import { type Notice, type NoticeKind, noticeKinds, sources } from '../../../src/watch/notices.js';
-import { type Circumstances, Watch } from '../../../src/watch/watch.js';
+import { type Notice, type NoticeKind, noticeKinds } from '../../../src/watch/notices.js';
+import { Poller } from '../../../src/watch/poller.js';
+import { sources } from '../../../src/watch/sources.js';
+import type { Circumstances } from '../../../src/watch/time.js';
 import { collect, stand } from './stand.js';
 
 const macs = 'network/interfaces/macs';
@@ -145,13 +147,13 @@ describe('imds.watch', () => {
 
   for (const { kind, paths, clear, announce, announced, change, changed } of cases) {
     /** More than a rhythm, and no less than a failed look takes to be repeated. */
-    const turn = Math.max(2 * sources[kind].rhythmMs, 40_000);
+    const turn = Math.max(2 * sources[kind].intervalMs, 40_000);
 
     describe(`for ${kind}`, () => {
       it('tells what appears once, then what changes and what is withdrawn, and again when it is back', async () => {
         await using s = await stand();
         clear(s.emulator);
-        const { take } = collect(s.watch.watch({ kinds: [kind] }));
+        const { take } = collect(s.poller.watch({ kinds: [kind] }));
         await s.time.pass(turn);
         assert.deepEqual(take(), []);
 
@@ -181,7 +183,7 @@ describe('imds.watch', () => {
         await using s = await stand();
         clear(s.emulator);
         announce(s.emulator);
-        const { notices } = collect(s.watch.watch({ kinds: [kind] }));
+        const { notices } = collect(s.poller.watch({ kinds: [kind] }));
         await s.time.pass(0);
         assert.deepEqual(told(notices), [{ kind, change: 'present', ...announced }]);
       });
@@ -190,11 +192,11 @@ describe('imds.watch', () => {
         await using s = await stand();
         clear(s.emulator);
         announce(s.emulator);
-        collect(s.watch.watch({ kinds: [kind] }));
+        collect(s.poller.watch({ kinds: [kind] }));
         const look = paths.map(underLatest).sort();
         assert.deepEqual(await s.asked(() => s.time.pass(0)), look);
-        const { rhythmMs } = sources[kind];
-        assert.deepEqual(await s.asked(() => s.time.pass(rhythmMs - 1)), []);
+        const { intervalMs } = sources[kind];
+        assert.deepEqual(await s.asked(() => s.time.pass(intervalMs - 1)), []);
         assert.deepEqual(await s.asked(() => s.time.pass(1)), look);
         assert.equal(s.tokensAsked(), 1);
       });
@@ -203,7 +205,7 @@ describe('imds.watch', () => {
         await using s = await stand();
         clear(s.emulator);
         announce(s.emulator);
-        const { take } = collect(s.watch.watch({ kinds: [kind] }));
+        const { take } = collect(s.poller.watch({ kinds: [kind] }));
         await s.time.pass(0);
         assert.equal(take().length, 1);
         s.emulator.expireTokens();
@@ -218,7 +220,7 @@ describe('imds.watch', () => {
           await using s = await stand({}, { requestTimeoutMs: 60 });
           clear(s.emulator);
           announce(s.emulator);
-          const { take, outcome } = collect(s.watch.watch({ kinds: [kind] }));
+          const { take, outcome } = collect(s.poller.watch({ kinds: [kind] }));
           await s.time.pass(0);
           assert.equal(take().length, 1);
 
@@ -242,7 +244,7 @@ describe('imds.watch', () => {
         await using s = await stand();
         clear(s.emulator);
         announce(s.emulator);
-        const notices = s.watch.watch({ kinds: [kind] });
+        const notices = s.poller.watch({ kinds: [kind] });
         const next = notices.next();
         await s.time.pass(0);
         assert.deepEqual(told([(await next).value ?? assert.fail()]), [{ kind, change: 'present', ...announced }]);
@@ -270,7 +272,7 @@ describe('imds.watch', () => {
   it('watches for what may end the work of the instance unless kinds are named', async () => {
     await using s = await stand({ tree: { 'autoscaling/target-lifecycle-state': 'Terminated' } });
     for (const { announce, kind } of cases) if (kind !== 'target-lifecycle-state') announce(s.emulator);
-    const { notices } = collect(s.watch.watch());
+    const { notices } = collect(s.poller.watch());
     await s.time.pass(5 * minute);
     assert.deepEqual(notices.map(({ kind }) => kind).sort(), [
       'maintenance',
@@ -282,10 +284,10 @@ describe('imds.watch', () => {
 
   it('takes a target lifecycle state of InService at the start for calm unless it is named', async () => {
     await using s = await stand();
-    const { take } = collect(s.watch.watch());
-    const { notices: named } = collect(s.watch.watch({ kinds: ['target-lifecycle-state'] }));
+    const { take } = collect(s.poller.watch());
+    const { notices: named } = collect(s.poller.watch({ kinds: ['target-lifecycle-state'] }));
     await s.time.pass(minute);
-    const { notices: late } = collect(s.watch.watch());
+    const { notices: late } = collect(s.poller.watch());
     await s.time.pass(minute);
     assert.deepEqual(
       [take(), told(named), late],
@@ -303,7 +305,7 @@ describe('imds.watch', () => {
 
   it('tells how much time is left at the moment that a notice is handed over, and when it was seen', async () => {
     await using s = await stand();
-    const notices = s.watch.watch({ kinds: ['spot-interruption'] });
+    const notices = s.poller.watch({ kinds: ['spot-interruption'] });
     const [seen, handed] = [notices.next(), notices.next()];
     await s.time.pass(32_000);
     s.emulator.set('spot/instance-action', '{"action":"terminate","time":"2026-11-23T09:02:35Z"}');
@@ -325,7 +327,7 @@ describe('imds.watch', () => {
 
   it('asks for several kinds in one poll, with one token', async () => {
     await using s = await stand();
-    collect(s.watch.watch({ kinds: ['rebalance', 'spot-interruption'] }));
+    collect(s.poller.watch({ kinds: ['rebalance', 'spot-interruption'] }));
     const both = ['events/recommendations/rebalance', 'spot/instance-action'].map(underLatest);
     assert.deepEqual(await s.asked(() => s.time.pass(0)), both);
     assert.deepEqual(await s.asked(() => s.time.pass(5000)), both);
@@ -334,7 +336,7 @@ describe('imds.watch', () => {
 
   it('tells of two kinds that came between two polls, the more urgent first', async () => {
     await using s = await stand();
-    const notices = s.watch.watch();
+    const notices = s.poller.watch();
     const { take } = collect(notices);
     await s.time.pass(minute);
     cases.find(({ kind }) => kind === 'rebalance')?.announce(s.emulator);
@@ -346,7 +348,7 @@ describe('imds.watch', () => {
         .sort(),
       ['rebalance', 'spot-interruption'],
     );
-    const slow = s.watch.watch({ kinds: ['rebalance', 'spot-interruption'] });
+    const slow = s.poller.watch({ kinds: ['rebalance', 'spot-interruption'] });
     assert.equal((await slow.next()).value?.kind, 'spot-interruption');
     assert.equal((await slow.next()).value?.kind, 'rebalance');
     await slow.return();
@@ -360,7 +362,7 @@ describe('imds.watch', () => {
       const all = [];
       for (let number = 0; number < watchers; number += 1) {
         const kinds: NoticeKind[] = number % 2 ? ['spot-interruption'] : ['rebalance', 'spot-interruption'];
-        all.push(collect(s.watch.watch({ kinds })));
+        all.push(collect(s.poller.watch({ kinds })));
         await s.time.pass(700);
       }
       const asked = await s.asked(() => s.time.pass(10 * minute));
@@ -376,9 +378,9 @@ describe('imds.watch', () => {
     it(`asks in one poll for kinds whose watches were begun ${beginMs} ms apart`, async () => {
       await using s = await stand();
       const both = ['events/recommendations/rebalance', 'spot/instance-action'].map(underLatest);
-      collect(s.watch.watch({ kinds: ['spot-interruption'] }));
+      collect(s.poller.watch({ kinds: ['spot-interruption'] }));
       await s.time.pass(beginMs);
-      collect(s.watch.watch({ kinds: ['rebalance'] }));
+      collect(s.poller.watch({ kinds: ['rebalance'] }));
       await s.time.pass(10_000);
       let polls = 0;
       for (let ms = 0; ms < 10_000; ms += 100) {
@@ -392,11 +394,11 @@ describe('imds.watch', () => {
 
   it('tells a late watcher what is known without asking', async () => {
     await using s = await stand();
-    collect(s.watch.watch({ kinds: ['spot-interruption'] }));
+    collect(s.poller.watch({ kinds: ['spot-interruption'] }));
     await s.time.pass(12_000);
     cases[0]?.announce(s.emulator);
     await s.time.pass(12_000);
-    const late = s.watch.watch({ kinds: ['spot-interruption'] });
+    const late = s.poller.watch({ kinds: ['spot-interruption'] });
     const asked = await s.asked(async () => {
       const { value } = await late.next();
       const { change, seenAt } = value ?? {};
@@ -408,8 +410,8 @@ describe('imds.watch', () => {
 
   it('asks no more for what nobody watches for any longer', async () => {
     await using s = await stand();
-    const spot = s.watch.watch({ kinds: ['spot-interruption'] });
-    const rebalance = s.watch.watch({ kinds: ['rebalance'] });
+    const spot = s.poller.watch({ kinds: ['spot-interruption'] });
+    const rebalance = s.poller.watch({ kinds: ['rebalance'] });
     collect(spot);
     collect(rebalance);
     await s.time.pass(0);
@@ -427,7 +429,7 @@ describe('imds.watch', () => {
     for (let round = 0; round < 2; round += 1) {
       let count = 0;
       const loop = async (): Promise<void> => {
-        for await (const notice of s.watch.watch()) {
+        for await (const notice of s.poller.watch()) {
           assert.equal(notice.change, 'present');
           count += 1;
           break;
@@ -443,7 +445,7 @@ describe('imds.watch', () => {
 
   it('asks for nothing before the first notice is wanted', async () => {
     await using s = await stand();
-    s.watch.watch();
+    s.poller.watch();
     assert.deepEqual(await s.asked(() => s.time.pass(minute)), []);
     assert.deepEqual(s.time.timers, { all: 0, ref: 0 });
   });
@@ -461,7 +463,7 @@ describe('imds.watch', () => {
     it('throws an AbortError with the reason of the signal, and is over then', async () => {
       await using s = await stand();
       const controller = new AbortController();
-      const notices = s.watch.watch({ signal: controller.signal });
+      const notices = s.poller.watch({ signal: controller.signal });
       const next = notices.next();
       await s.time.pass(0);
       controller.abort('enough');
@@ -478,14 +480,14 @@ describe('imds.watch', () => {
       };
       const tags = Object.fromEntries(Array.from({ length: 40 }, (_, number) => [`tag-${number}`, 'x']));
       await using s = await stand({ onRequest, tree: { 'tags/instance': tags } });
-      collect(s.watch.watch({ kinds: ['tags'], signal: controller.signal }));
+      collect(s.poller.watch({ kinds: ['tags'], signal: controller.signal }));
       assert.deepEqual(await s.asked(() => s.time.pass(0)), [underLatest('tags/instance/')]);
     });
 
     it('ends in the middle of a poll, without a word about that', async () => {
       await using s = await stand();
       const controller = new AbortController();
-      const { outcome } = collect(s.watch.watch({ signal: controller.signal }));
+      const { outcome } = collect(s.poller.watch({ signal: controller.signal }));
       s.setMood('silent');
       await s.time.pass(0, async () => {});
       controller.abort();
@@ -500,8 +502,8 @@ describe('imds.watch', () => {
       await using s = await stand();
       cases[0]?.announce(s.emulator);
       const controller = new AbortController();
-      collect(s.watch.watch({ signal: controller.signal }));
-      const { notices } = collect(s.watch.watch());
+      collect(s.poller.watch({ signal: controller.signal }));
+      const { notices } = collect(s.poller.watch());
       await s.time.pass(0, async () => controller.abort());
       await s.settled();
       assert.equal(notices.length, 1);
@@ -509,7 +511,7 @@ describe('imds.watch', () => {
 
     it('throws at the first step when it was aborted before', async () => {
       await using s = await stand();
-      const notices = s.watch.watch({ signal: AbortSignal.abort('never') });
+      const notices = s.poller.watch({ signal: AbortSignal.abort('never') });
       await assert.rejects(notices.next(), isAbort('never'));
       assert.deepEqual(await s.asked(() => s.time.pass(minute)), []);
     });
@@ -518,7 +520,7 @@ describe('imds.watch', () => {
       await using s = await stand();
       cases[0]?.announce(s.emulator);
       const controller = new AbortController();
-      const notices = s.watch.watch({ signal: controller.signal });
+      const notices = s.poller.watch({ signal: controller.signal });
       const next = notices.next();
       await s.time.pass(0);
       await next;
@@ -531,7 +533,7 @@ describe('imds.watch', () => {
       await using s = await stand();
       cases[0]?.announce(s.emulator);
       const controller = new AbortController();
-      const notices = s.watch.watch({ signal: controller.signal });
+      const notices = s.poller.watch({ signal: controller.signal });
       const next = notices.next();
       await s.time.pass(0);
       await next;
@@ -546,7 +548,7 @@ describe('imds.watch', () => {
       const warn = (warning: Error): void => void warnings.push(warning);
       process.on('warning', warn);
       const controller = new AbortController();
-      const all = Array.from({ length: 100 }, () => collect(s.watch.watch({ signal: controller.signal })));
+      const all = Array.from({ length: 100 }, () => collect(s.poller.watch({ signal: controller.signal })));
       await s.time.pass(0);
       controller.abort();
       await new Promise((resolve) => setImmediate(resolve));
@@ -569,7 +571,7 @@ describe('imds.watch', () => {
     process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
     try {
       await using s = await stand();
-      const { outcome } = collect(s.watch.watch());
+      const { outcome } = collect(s.poller.watch());
       await s.time.pass(0);
       assert.ok(outcome.error instanceof Error && 'code' in outcome.error);
       assert.equal(outcome.error.code, 'ERR_IMDS_DISABLED');
@@ -588,8 +590,8 @@ describe('imds.watch', () => {
         return Reflect.get(target, name);
       },
     });
-    const watch = new Watch(broken, (event) => s.events.push(event), s.time.circumstances);
-    const { notices, outcome } = collect(watch.watch({ kinds: ['spot-interruption', 'rebalance'] }));
+    const poller = new Poller(broken, (event) => s.events.push(event), s.time.circumstances);
+    const { notices, outcome } = collect(poller.watch({ kinds: ['spot-interruption', 'rebalance'] }));
     await s.time.pass(0);
     for (const { action, error, thrown } of s.events) {
       assert.deepEqual({ action, error }, { action: 'failed', error: undefined });
@@ -605,8 +607,8 @@ describe('imds.watch', () => {
       throw new Error('disk full');
     };
     const events = new Events({ debug: fail, info: fail, warn: fail, error: fail });
-    const watch = new Watch(s.reader, (event, level) => events.publish('watch', event, level), s.time.circumstances);
-    const { notices } = collect(watch.watch({ kinds: ['spot-interruption'] }));
+    const poller = new Poller(s.reader, (event, level) => events.publish('watch', event, level), s.time.circumstances);
+    const { notices } = collect(poller.watch({ kinds: ['spot-interruption'] }));
     s.setMood('busy');
     await s.time.pass(20_000);
     s.setMood('well');
@@ -626,11 +628,11 @@ describe('imds.watch', () => {
     const reader = new Proxy(s.reader, {
       get: (target, name) => (name === 'autoscaling' ? well : Reflect.get(target, name)),
     });
-    const watch = new Watch(reader, (event) => s.events.push(event), earliest);
+    const poller = new Poller(reader, (event) => s.events.push(event), earliest);
     // A kind that has not failed, and falls due 750 ms before one that has.
-    collect(watch.watch({ kinds: ['target-lifecycle-state'] }));
+    collect(poller.watch({ kinds: ['target-lifecycle-state'] }));
     await s.time.pass(4500);
-    const { notices } = collect(watch.watch({ kinds: ['spot-interruption'] }));
+    const { notices } = collect(poller.watch({ kinds: ['spot-interruption'] }));
     await s.time.pass(100);
     s.setMood('well');
     await s.time.pass(5400);
@@ -647,7 +649,7 @@ describe('imds.watch', () => {
   it('repeats a failed look after some 6, 12, 23 and then every 35 seconds, and a slower kind about every minute', async () => {
     await using s = await stand();
     s.setMood('busy');
-    collect(s.watch.watch({ kinds: ['spot-interruption', 'tags'] }));
+    collect(s.poller.watch({ kinds: ['spot-interruption', 'tags'] }));
     await s.time.pass(5 * minute);
     const pauses = (kind: NoticeKind) =>
       s.events.filter((event) => event.kind === kind).map((event) => event.nextInSeconds);
@@ -665,7 +667,7 @@ describe('imds.watch', () => {
   it('goes on with the other kinds when one cannot be read', async () => {
     await using s = await stand();
     s.emulator.set('events/recommendations/rebalance', 'no JSON');
-    const { notices } = collect(s.watch.watch({ kinds: ['spot-interruption', 'rebalance'] }));
+    const { notices } = collect(s.poller.watch({ kinds: ['spot-interruption', 'rebalance'] }));
     await s.time.pass(minute);
     cases[0]?.announce(s.emulator);
     await s.time.pass(5000);
@@ -686,7 +688,7 @@ describe('imds.watch', () => {
       get: (target, name) => (name === 'tags' ? () => never : Reflect.get(target, name)),
     });
     const { notices } = collect(
-      new Watch(reader, () => {}, s.time.circumstances).watch({ kinds: ['tags', 'spot-interruption'] }),
+      new Poller(reader, () => {}, s.time.circumstances).watch({ kinds: ['tags', 'spot-interruption'] }),
     );
     await s.time.pass(0);
     cases[0]?.announce(s.emulator);
@@ -704,7 +706,7 @@ describe('imds.watch', () => {
     ] as const) {
       await using s = await stand();
       const circumstances: Circumstances = { ...s.time.circumstances, random: () => random };
-      const notices = new Watch(s.reader, () => {}, circumstances).watch({ kinds: ['spot-interruption'] });
+      const notices = new Poller(s.reader, () => {}, circumstances).watch({ kinds: ['spot-interruption'] });
       collect(notices);
       await s.time.pass(0);
       assert.deepEqual(await s.asked(() => s.time.pass(nextMs - 10)), []);
@@ -715,7 +717,7 @@ describe('imds.watch', () => {
 
   it('asks past the cache, whatever that keeps', async () => {
     await using s = await stand({}, { cache: { liveMaxAgeMs: 3_600_000 } });
-    const { notices } = collect(s.watch.watch({ kinds: ['spot-interruption'] }));
+    const { notices } = collect(s.poller.watch({ kinds: ['spot-interruption'] }));
     await s.time.pass(0);
     cases[0]?.announce(s.emulator);
     await s.time.pass(5000);
@@ -724,7 +726,7 @@ describe('imds.watch', () => {
 
   it('gives no secret with any notice', async () => {
     await using s = await stand();
-    const { notices } = collect(s.watch.watch({ kinds: noticeKinds }));
+    const { notices } = collect(s.poller.watch({ kinds: noticeKinds }));
     await s.time.pass(0);
     cases.find(({ kind }) => kind === 'credentials')?.change(s.emulator);
     await s.time.pass(2 * minute);
@@ -738,7 +740,7 @@ describe('imds.watch', () => {
     await using s = await stand();
     s.emulator.remove('iam');
     s.emulator.set(roles, { 'web-role': '{"Code":"AssumeRoleUnauthorizedAccess","Message":"no"}' });
-    const { take } = collect(s.watch.watch({ kinds: ['credentials'] }));
+    const { take } = collect(s.poller.watch({ kinds: ['credentials'] }));
     await s.time.pass(0);
     const failed = { role: 'web-role', code: 'AssumeRoleUnauthorizedAccess' };
     assert.deepEqual(told(take()), [{ kind: 'credentials', change: 'present', ...failed }]);
@@ -759,7 +761,7 @@ describe('imds.watch', () => {
   it('tells of a rotation by the credentials, not by when they end', async () => {
     await using s = await stand();
     s.emulator.set(roles, { 'web-role': roleDocument('ONE', '2026-11-23T15:00:00Z') });
-    const { take } = collect(s.watch.watch({ kinds: ['credentials'] }));
+    const { take } = collect(s.poller.watch({ kinds: ['credentials'] }));
     await s.time.pass(0);
     take();
     s.emulator.set(roles, { 'web-role': roleDocument('TWO', '2026-11-23T15:00:00Z') });
@@ -773,7 +775,7 @@ describe('imds.watch', () => {
   it('takes nothing at all for calm, whatever instances are promised to have', async () => {
     await using s = await stand({ base: 'empty' });
     s.emulator.remove('events');
-    const { notices } = collect(s.watch.watch({ kinds: noticeKinds }));
+    const { notices } = collect(s.poller.watch({ kinds: noticeKinds }));
     await s.time.pass(5 * minute);
     assert.deepEqual({ notices, events: s.events }, { notices: [], events: [] });
   });
@@ -781,7 +783,7 @@ describe('imds.watch', () => {
   it('tells of several maintenance events and interfaces apart', async () => {
     await using s = await stand();
     const second = maintenance('instance-event-0b', '05 Dec 2026 09:00:00 GMT');
-    const { take } = collect(s.watch.watch({ kinds: ['maintenance', 'addresses'] }));
+    const { take } = collect(s.poller.watch({ kinds: ['maintenance', 'addresses'] }));
     await s.time.pass(0);
     assert.deepEqual(
       take()
@@ -813,7 +815,7 @@ describe('imds.watch', () => {
         if (path.endsWith(`${macs}/`)) s.emulator.remove(`${macs}/0e:49:61:0f:c3:77`);
       },
     });
-    const { notices } = collect(s.watch.watch({ kinds: ['addresses'] }));
+    const { notices } = collect(s.poller.watch({ kinds: ['addresses'] }));
     await s.time.pass(0);
     assert.deepEqual(
       notices.map((notice) => 'mac' in notice && notice.mac),
@@ -827,7 +829,7 @@ describe('imds.watch', () => {
     const nic = `${macs}/${primary}`;
     s.emulator.remove(`${macs}/0e:49:61:0f:c3:77`);
     s.emulator.set(nic, { 'local-ipv4s': '10.0.1.1\n10.0.1.2\n10.0.1.3', ipv6s: '2001:db8::1\n2001:db8::2' });
-    const { take } = collect(s.watch.watch({ kinds: ['addresses'] }));
+    const { take } = collect(s.poller.watch({ kinds: ['addresses'] }));
     await s.time.pass(0);
     assert.equal(take().length, 1);
     s.emulator.set(nic, { 'local-ipv4s': '10.0.1.1\n10.0.1.3\n10.0.1.2', ipv6s: '2001:db8::2\n2001:db8::1' });
@@ -845,7 +847,7 @@ describe('imds.watch', () => {
     const twice = { ...second, Description: 'scheduled twice' };
     s.emulator.set('tags/instance', { A: '1', B: '2' });
     s.emulator.set(scheduled, JSON.stringify([first, second, twice]));
-    const { take } = collect(s.watch.watch({ kinds: ['tags', 'maintenance'] }));
+    const { take } = collect(s.poller.watch({ kinds: ['tags', 'maintenance'] }));
     await s.time.pass(0);
     assert.deepEqual(
       take()
@@ -874,7 +876,7 @@ describe('imds.watch', () => {
       `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
     );
     s.emulator.set('events/maintenance/scheduled', text);
-    const { notices, outcome } = collect(s.watch.watch({ kinds: ['maintenance', 'spot-interruption'] }));
+    const { notices, outcome } = collect(s.poller.watch({ kinds: ['maintenance', 'spot-interruption'] }));
     await s.time.pass(0);
     cases[0]?.announce(s.emulator);
     await s.time.pass(6000);
@@ -887,7 +889,7 @@ describe('imds.watch', () => {
     const nics = Array.from({ length: 20 }, (_, number) => `0e:49:61:0f:c4:${10 + number}`);
     const tree = { [macs]: Object.fromEntries(nics.map((mac) => [mac, { mac, ipv6s: Buffer.from([0xff]) }])) };
     await using s = await stand({ tree });
-    collect(s.watch.watch({ kinds: ['addresses'] }));
+    collect(s.poller.watch({ kinds: ['addresses'] }));
     const asked = await s.asked(() => s.time.pass(0));
     assert.deepEqual(
       s.events.map(({ kind, error }) => [kind, error]),
@@ -902,7 +904,7 @@ describe('imds.watch', () => {
     const [spot] = cases;
     s.emulator.set('tags/instance', { Name: 'web-1' });
     spot?.announce(s.emulator);
-    const notices = s.watch.watch({ kinds: ['spot-interruption', 'rebalance', 'tags'] });
+    const notices = s.poller.watch({ kinds: ['spot-interruption', 'rebalance', 'tags'] });
     const next = notices.next();
     await s.time.pass(0);
     assert.equal((await next).value?.kind, 'spot-interruption');
@@ -920,7 +922,7 @@ describe('imds.watch', () => {
     await using s = await stand();
     cases[0]?.announce(s.emulator);
     cases[1]?.announce(s.emulator);
-    const notices = s.watch.watch({ kinds: ['spot-interruption', 'rebalance'] });
+    const notices = s.poller.watch({ kinds: ['spot-interruption', 'rebalance'] });
     const next = notices.next();
     await s.time.pass(0);
     await next;
@@ -935,7 +937,7 @@ describe('imds.watch', () => {
   it('freezes its notices throughout', async () => {
     await using s = await stand();
     for (const { announce } of cases) announce(s.emulator);
-    const { notices } = collect(s.watch.watch({ kinds: noticeKinds }));
+    const { notices } = collect(s.poller.watch({ kinds: noticeKinds }));
     await s.time.pass(0);
     for (const { change } of cases) change(s.emulator);
     await s.time.pass(3 * minute);
@@ -947,8 +949,8 @@ describe('imds.watch', () => {
 
   it('keeps the process alive while anybody wants it to', async () => {
     await using s = await stand();
-    const idle = s.watch.watch({ persistent: false });
-    const keeping = s.watch.watch();
+    const idle = s.poller.watch({ persistent: false });
+    const keeping = s.poller.watch();
     collect(idle);
     await s.time.pass(0);
     assert.deepEqual(s.time.timers, { all: 1, ref: 0 });

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ImdsResponseError, ImdsTimeoutError } from '../../../src/errors.js';
 import type { MaintenanceEvent } from '../../../src/metadata/documents.js';
-import type { MaintenanceNotice, NoticeReader, TargetLifecycleStateNotice } from '../../../src/watch/notices.js';
-import { Watch } from '../../../src/watch/watch.js';
+import type { MaintenanceNotice, TargetLifecycleStateNotice } from '../../../src/watch/notices.js';
+import { Poller } from '../../../src/watch/poller.js';
+import type { NoticeReader } from '../../../src/watch/sources.js';
 import { collect, VirtualTime } from '../../integration/watch/stand.js';
 
 /** What happens in turn, to the service, to a slow consumer, and to time. */
@@ -87,15 +88,15 @@ describe('a watch', () => {
       fc.asyncProperty(steps, async (story) => {
         const service = new Service();
         const time = new VirtualTime();
-        const watch = new Watch(service.reader, () => {}, time.circumstances);
-        const fast = [collect(watch.watch({ kinds }))];
-        const slow = watch.watch({ kinds });
+        const poller = new Poller(service.reader, () => {}, time.circumstances);
+        const fast = [collect(poller.watch({ kinds }))];
+        const slow = poller.watch({ kinds });
         const waiting: Promise<IteratorResult<Told, undefined>>[] = [];
         for (const step of story) {
           if (step.do === 'state') service.state = step.state;
           else if (step.do === 'pass') await time.pass(step.ms);
           else if (step.do === 'take') waiting.push(slow.next());
-          else if (step.do === 'join') fast.push(collect(watch.watch({ kinds })));
+          else if (step.do === 'join') fast.push(collect(poller.watch({ kinds })));
           else if (step.do === 'fail')
             service.failures = Array.from({ length: step.times }, () =>
               step.silent
@@ -126,7 +127,7 @@ describe('a watch', () => {
           for (const notice of notices) belief.hear(notice);
           assert.deepEqual([...belief.facts].sort(), [...truth].sort());
         }
-        watch.close(new Error('over'));
+        poller.close(new Error('over'));
         assert.deepEqual(time.timers, { all: 0, ref: 0 });
       }),
       { numRuns: 200 },
@@ -143,16 +144,16 @@ describe('a watch', () => {
           const service = new Service();
           const time = new VirtualTime();
           const random = () => chance.next().value;
-          const watch = new Watch(service.reader, () => {}, { ...time.circumstances, random });
+          const poller = new Poller(service.reader, () => {}, { ...time.circumstances, random });
           for (const pause of pauses) {
-            collect(watch.watch({ kinds: ['target-lifecycle-state'] }));
+            collect(poller.watch({ kinds: ['target-lifecycle-state'] }));
             await time.pass(pause);
           }
           const passed = time.circumstances.now();
           // Every 10 seconds, a tenth earlier at the most, and once at the start.
           assert.ok(service.reads <= 1 + passed / 9000, `${service.reads} in ${passed} ms`);
           assert.ok(service.reads >= Math.floor(passed / 11_000), `${service.reads} in ${passed} ms`);
-          watch.close(new Error('over'));
+          poller.close(new Error('over'));
         },
       ),
       { numRuns: 100 },

@@ -1,0 +1,188 @@
+import { Aborts } from '../client/aborts.js';
+import type { Logger, WatchEvent } from '../client/events.js';
+import { isImdsError } from '../errors.js';
+import { type Found, type Snapshot, update } from './changes.js';
+import { iterate, type NoticeIterator, Subscription } from './iterator.js';
+import type { Notice, NoticeKind, NoticeOf } from './notices.js';
+import { checkWatchOptions, type DefaultNoticeKind, type WatchOptions } from './options.js';
+import { type NoticeReader, sources } from './sources.js';
+import type { Circumstances, Timer } from './time.js';
+
+/** Publishes an event of a watch. */
+export type Report = (event: WatchEvent, level: keyof Logger) => void;
+
+// A poll is up to this much earlier or later than its interval, so that the processes of a host drift apart.
+const jitter = 0.1;
+// Polls kinds due within this time together, so that watches started at different times converge: half the shortest interval.
+const togetherMs = 2500;
+// A failed poll is repeated after this long, doubled each time up to the longest pause or the kind's own interval. It is
+// never shorter: for five seconds after a session token's reply got lost, the client does not even ask.
+const shortestPauseMs = 5000;
+const leastStretch = 1.05;
+// A Spot interruption notice comes two minutes ahead: an outage must not cost more than a part of these after its end.
+const longestPauseMs = 30_000;
+
+/** A kind that somebody watches. */
+class Feed {
+  readonly kind: NoticeKind;
+  readonly subscriptions = new Set<Subscription>();
+  /** Ends a poll that nobody wants any more. */
+  readonly ending = new AbortController();
+  /** Undefined until a poll has succeeded. */
+  current: Snapshot | undefined;
+  /** When a poll last found a change, in milliseconds since 1970. */
+  changedAt = 0;
+  /** When to poll next, on the monotonic clock. */
+  dueAt: number;
+  isPolling = false;
+  /** Failed polls in a row. */
+  failures = 0;
+
+  constructor(kind: NoticeKind, dueAt: number) {
+    this.kind = kind;
+    this.dueAt = dueAt;
+  }
+}
+
+/** Polls for any number of subscriptions: what several of them want is asked once. */
+export class Poller {
+  readonly #reader: NoticeReader;
+  readonly #report: Report;
+  readonly #clock: Circumstances;
+  readonly #feeds = new Map<NoticeKind, Feed>();
+  readonly #aborts = new Aborts();
+  #timer: Timer | undefined;
+  #closedBy: { readonly error: unknown } | undefined;
+
+  constructor(reader: NoticeReader, report: Report, clock: Circumstances) {
+    this.#reader = reader;
+    this.#report = report;
+    this.#clock = clock;
+  }
+
+  /**
+   * Notices as they come.
+   *
+   * @throws ImdsSettingsError when an option is unknown or cannot be used
+   */
+  watch<Kind extends NoticeKind = DefaultNoticeKind>(options: WatchOptions<Kind> = {}): NoticeIterator<NoticeOf<Kind>> {
+    checkWatchOptions(options, ['kinds', 'signal', 'persistent']);
+    const subscription = new Subscription(options, {
+      subscribe: (each) => this.#subscribe(each),
+      unsubscribe: (each) => this.#unsubscribe(each),
+      wallClock: this.#clock.wallClock,
+    });
+    // A subscription is given notices of its own kinds only.
+    return iterate(subscription) as NoticeIterator<Notice> as NoticeIterator<NoticeOf<Kind>>;
+  }
+
+  /** Ends all iterations with an error, also those that have yet to begin. */
+  close(error: unknown): void {
+    this.#closedBy = { error };
+    this.#endAll({ error });
+  }
+
+  #endAll(how: { readonly error: unknown }): void {
+    for (const { subscriptions } of [...this.#feeds.values()]) for (const each of [...subscriptions]) each.end(how);
+  }
+
+  #subscribe(subscription: Subscription): void {
+    if (this.#closedBy) {
+      subscription.end(this.#closedBy);
+      return;
+    }
+    const { signal, abort, kinds } = subscription;
+    if (signal) this.#aborts.add(signal, abort);
+    for (const kind of kinds) {
+      const feed = this.#feeds.get(kind) ?? new Feed(kind, this.#clock.now());
+      this.#feeds.set(kind, feed);
+      feed.subscriptions.add(subscription);
+      if (feed.current) subscription.update(kind, feed.current, feed.changedAt);
+    }
+    this.#schedule();
+  }
+
+  #unsubscribe(subscription: Subscription): void {
+    const { signal, abort, kinds } = subscription;
+    if (signal) this.#aborts.remove(signal, abort);
+    for (const kind of kinds) {
+      const feed = this.#feeds.get(kind);
+      if (!feed?.subscriptions.delete(subscription) || feed.subscriptions.size > 0) continue;
+      this.#feeds.delete(kind);
+      feed.ending.abort();
+    }
+    this.#schedule();
+  }
+
+  /** Sets the timer for what falls due next. */
+  #schedule(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const times = [...this.#feeds.values()].filter(({ isPolling }) => !isPolling).map(({ dueAt }) => dueAt);
+    if (times.length === 0) return;
+    const { setTimer, now } = this.#clock;
+    // Timers count whole milliseconds, and would fire just before what is due.
+    this.#timer = setTimer(() => this.#pollDue(), Math.max(0, Math.ceil(Math.min(...times) - now())));
+    const subscriptions = [...this.#feeds.values()].flatMap((feed) => [...feed.subscriptions]);
+    if (!subscriptions.some(({ isPersistent }) => isPersistent)) this.#timer.unref();
+  }
+
+  #pollDue(): void {
+    const { now, random } = this.#clock;
+    const startedAt = now();
+    const spread = 2 * jitter * random();
+    for (const feed of this.#feeds.values()) {
+      // After a failure a poll ahead of its time would fail again.
+      const isDue = feed.dueAt - startedAt <= (feed.failures > 0 ? 0 : togetherMs);
+      if (isDue && !feed.isPolling) void this.#poll(feed, startedAt, spread);
+    }
+    this.#schedule();
+  }
+
+  async #poll(feed: Feed, startedAt: number, spread: number): Promise<void> {
+    feed.isPolling = true;
+    const { intervalMs, poll } = sources[feed.kind];
+    const outcome = await poll(this.#reader, { fresh: true, signal: feed.ending.signal }).then(
+      (found) => ({ found }),
+      (error: unknown) => ({ error }),
+    );
+    if (this.#feeds.get(feed.kind) !== feed) return;
+    feed.isPolling = false;
+    try {
+      if ('found' in outcome) {
+        feed.dueAt = startedAt + intervalMs * (1 - jitter + spread);
+        this.#succeeded(feed, outcome.found);
+      } else if (isHopeless(outcome.error)) this.#endAll(outcome);
+      else this.#failed(feed, outcome.error, spread);
+    } finally {
+      this.#schedule();
+    }
+  }
+
+  #succeeded(feed: Feed, found: ReadonlyMap<string, Found>): void {
+    const { kind, failures } = feed;
+    if (failures > 0) this.#report({ action: 'recovered', kind, failures }, 'info');
+    feed.failures = 0;
+    const time = this.#clock.wallClock();
+    const current = update(feed.current, found, time);
+    if (current === feed.current) return;
+    Object.assign(feed, { current, changedAt: time });
+    for (const subscription of feed.subscriptions) subscription.update(kind, current, time);
+  }
+
+  #failed(feed: Feed, error: unknown, spread: number): void {
+    const { kind } = feed;
+    feed.failures += 1;
+    const longest = Math.max(longestPauseMs, sources[kind].intervalMs);
+    const pauseMs = Math.min(longest, shortestPauseMs * 2 ** (feed.failures - 1)) * (leastStretch + spread);
+    feed.dueAt = this.#clock.now() + pauseMs;
+    const cause = isImdsError(error) ? { error: error.code } : { thrown: error };
+    const { failures } = feed;
+    this.#report({ action: 'failed', kind, failures, nextInSeconds: Math.round(pauseMs / 1000), ...cause }, 'warn');
+  }
+}
+
+const hopeless: readonly unknown[] = ['ERR_IMDS_SETTINGS', 'ERR_IMDS_DISABLED', 'ERR_IMDS_CLOSED'];
+
+/** No later poll can succeed, since nothing may be asked at all. */
+const isHopeless = (error: unknown): boolean => isImdsError(error) && hopeless.includes(error.code);
