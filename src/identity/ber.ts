@@ -1,34 +1,33 @@
 import { ImdsIdentityError } from '../errors.js';
 
-/** One element of an encoding after the Basic Encoding Rules (ITU-T X.690), with all that it holds. */
+/** An element in the Basic Encoding Rules (ITU-T X.690). */
 export interface Element {
-  /** The identifier octet, such as 0x30 for a SEQUENCE: class, whether it is constructed, and number. */
+  /** The identifier octet, such as 0x30 for a SEQUENCE. */
   readonly tag: number;
-  /** The whole element, identifier and length included. */
+  /** The whole element, with identifier and length. */
   readonly bytes: Buffer;
-  /** What follows the length; without the end-of-contents octets of an indefinite length. */
+  /** The bytes after the length, without end-of-contents octets. */
   readonly contents: Buffer;
-  /** The elements that a constructed one is made of. */
+  /** Empty for a primitive element. */
   readonly children: readonly Element[];
-  /** Whether the length is stated, rather than marked by end-of-contents octets. */
+  /** False when end-of-contents octets mark the end. */
   readonly definite: boolean;
 }
 
 const constructed = 0x20;
 const indefinite = 0x80;
 const endOfContents = 0;
-// The instance identity documents that were met are nested ten deep.
-const deepest = 16;
+// Real signatures are nested ten deep.
+const maxDepth = 16;
 
 const malformed = (flaw: string): ImdsIdentityError =>
   new ImdsIdentityError(`The signature is not a PKCS #7 message: ${flaw}`, { reason: 'malformed' });
 
 /**
- * Reads bytes that are exactly one element. Indefinite lengths are understood, as AWS uses them. Refused are what
- * nobody has a use for here: tags above 30, lengths of more than two octets or longer than they need to be, an element
- * more than sixteen deep, and anything behind the end.
+ * Reads bytes that are exactly one element. Reads indefinite lengths, which AWS uses. Refuses what AWS never uses: tags
+ * above 30, lengths of more than two octets or longer than necessary, more than 16 levels, and bytes after the end.
  *
- * @throws ImdsIdentityError with the reason `malformed`, and nothing else, for whatever bytes.
+ * @throws ImdsIdentityError with the reason `malformed`, whatever the bytes are.
  */
 export function readElement(bytes: Buffer): Element {
   const element = read(bytes, 0);
@@ -36,9 +35,9 @@ export function readElement(bytes: Buffer): Element {
   return element;
 }
 
-/** The element at the beginning of `bytes`. */
+/** Reads the element at the beginning of `bytes`. */
 function read(bytes: Buffer, depth: number): Element {
-  if (depth > deepest) throw malformed('it is nested too deep');
+  if (depth > maxDepth) throw malformed('it is nested too deep');
   const tag = octet(bytes, 0);
   if ((tag & 0x1f) === 0x1f) throw malformed('it has a tag above 30');
   if (tag === endOfContents) throw malformed('it ends within');
@@ -61,7 +60,7 @@ function read(bytes: Buffer, depth: number): Element {
   return { tag, definite, children, contents: bytes.subarray(start, at), bytes: bytes.subarray(0, at + 2) };
 }
 
-/** Where the contents of an element with a definite length begin and end. */
+/** Start and end of the contents of an element with a definite length. */
 function extent(bytes: Buffer): { start: number; end: number } {
   const first = octet(bytes, 1);
   const octets = first < 0x80 ? 0 : first - 0x80;

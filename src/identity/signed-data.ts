@@ -1,20 +1,19 @@
 import { ImdsIdentityError } from '../errors.js';
 import { type Element, readElement } from './ber.js';
 
-/** A signature and what it speaks of. */
+/** A signature and the document it is for. */
 export interface Signed {
   /** The instance identity document, byte for byte. */
   readonly content: Buffer;
-  /** What `covered` says the digest of `content` is; undefined when `covered` is the content itself. */
+  /** The digest of `content` stated within `covered`; undefined when `covered` is the content itself. */
   readonly contentDigest: Buffer | undefined;
-  /** The bytes that the signature was made over. */
+  /** The bytes that were signed. */
   readonly covered: Buffer;
   readonly signature: Buffer;
-  /** The type of key that can have made the signature. */
   readonly keyType: 'rsa' | 'dsa';
 }
 
-/** The digest of a signature. Fixed by the kind that is asked for; a message can only agree. */
+/** Digest of a signature. The kind of signature decides it; a message can only agree. */
 export type Hash = 'sha256' | 'sha1';
 
 const tag = {
@@ -22,69 +21,68 @@ const tag = {
   octetString: 0x04,
   null: 0x05,
   objectId: 0x06,
-  octetStrings: 0x24,
+  constructedOctetString: 0x24,
   sequence: 0x30,
   set: 0x31,
   context0: 0xa0,
 } as const;
 
-// Object identifiers as they are encoded, in hexadecimal.
+// Object identifiers as encoded, in hexadecimal.
 const data = '2a864886f70d010701'; // 1.2.840.113549.1.7.1
 const signedData = '2a864886f70d010702'; // 1.2.840.113549.1.7.2
 const contentType = '2a864886f70d010903'; // 1.2.840.113549.1.9.3
 const messageDigest = '2a864886f70d010904'; // 1.2.840.113549.1.9.4
 const digestAlgorithm = { sha256: '608648016503040201', sha1: '2b0e03021a' } as const;
-const rsaEncryption = '2a864886f70d010101'; // 1.2.840.113549.1.1.1: the digest is said elsewhere
+const rsaEncryption = '2a864886f70d010101'; // 1.2.840.113549.1.1.1: names no digest
 const signatureAlgorithms: Readonly<Record<Hash, Readonly<Record<string, 'rsa' | 'dsa'>>>> = {
   sha256: { [rsaEncryption]: 'rsa', '2a864886f70d01010b': 'rsa' }, // sha256WithRSAEncryption
   sha1: { [rsaEncryption]: 'rsa', '2a864886f70d010105': 'rsa', '2a8648ce380403': 'dsa' }, // sha1WithRSA…, dsaWithSHA1
 };
 
 /**
- * Takes apart a SignedData message (RFC 5652, section 5) of the form that AWS gives to instance identity documents: the
- * content inside, one signer, signed attributes. Nothing is verified yet but the form.
+ * Opens a SignedData message (RFC 5652, section 5) in the form AWS uses: content inside, one signer, signed attributes.
+ * Checks the form only, no signature.
  *
- * Ignored are embedded certificates, because a key must not come from the message that it is to vouch for, and the
- * signer's issuer and serial number, because a renewed certificate has another serial number and the same key.
+ * Ignores embedded certificates, since a message must not vouch for itself, and the signer's issuer and serial number,
+ * since a renewed certificate has a new serial number and the same key.
  *
  * @throws ImdsIdentityError with the reason `malformed`
  */
 export function openSignedData(message: Buffer, hash: Hash): Signed {
-  const [type, wrapped] = parts(readElement(message), tag.sequence, 2);
-  expect(equals(type, tag.objectId, signedData), 'signed data');
-  const [body] = parts(wrapped, tag.context0, 1);
-  const [version, digests, encapsulated, ...rest] = parts(body, tag.sequence);
-  expect(equals(version, tag.integer, '01'), 'version 1 of signed data');
-  const [digest] = parts(digests, tag.set, 1);
+  const [type, wrapped] = children(readElement(message), tag.sequence, 2);
+  expect(is(type, tag.objectId, signedData), 'signed data');
+  const [body] = children(wrapped, tag.context0, 1);
+  const [version, digests, encapsulated, ...rest] = children(body, tag.sequence);
+  expect(is(version, tag.integer, '01'), 'version 1 of signed data');
+  const [digest] = children(digests, tag.set, 1);
   expect(algorithm(digest) === digestAlgorithm[hash], `the digest ${hash}`);
-  // Certificates and revocation lists may stand before the signers.
+  // Certificates [0] and revocation lists [1] may precede the signers.
   expect(/^(a0)?(a1)?31$/.test(rest.map((element) => element.tag.toString(16)).join('')), 'a set of signers');
-  const [signer] = parts(rest.at(-1), tag.set, 1);
+  const [signer] = children(rest.at(-1), tag.set, 1);
   return { content: contentOf(encapsulated), ...signatureOf(signer, hash) };
 }
 
 function contentOf(encapsulated: Element | undefined): Buffer {
-  const [type, wrapped] = parts(encapsulated, tag.sequence, 2);
-  expect(equals(type, tag.objectId, data), 'content of the type data');
-  const [content] = parts(wrapped, tag.context0, 1);
-  if (content?.tag !== tag.octetStrings) return octets(content);
-  return Buffer.concat(content.children.map(octets));
+  const [type, wrapped] = children(encapsulated, tag.sequence, 2);
+  expect(is(type, tag.objectId, data), 'content of the type data');
+  const [content] = children(wrapped, tag.context0, 1);
+  return content?.tag === tag.constructedOctetString ? Buffer.concat(content.children.map(octets)) : octets(content);
 }
 
 function signatureOf(signer: Element | undefined, hash: Hash): Omit<Signed, 'content'> {
-  const [version, identifier, digest, attributes, signatureAlgorithm, signature] = parts(signer, tag.sequence, 6);
-  expect(equals(version, tag.integer, '01'), 'version 1 of a signer');
-  const [issuer, serialNumber] = parts(identifier, tag.sequence, 2);
+  const [version, identifier, digest, attributes, signatureAlgorithm, signature] = children(signer, tag.sequence, 6);
+  expect(is(version, tag.integer, '01'), 'version 1 of a signer');
+  const [issuer, serialNumber] = children(identifier, tag.sequence, 2);
   expect(issuer?.tag === tag.sequence && serialNumber?.tag === tag.integer, 'a signer by issuer and serial number');
   expect(algorithm(digest) === digestAlgorithm[hash], `the digest ${hash}`);
   const keyType = signatureAlgorithms[hash][algorithm(signatureAlgorithm)];
   expect(keyType, `a signature algorithm with ${hash}`);
 
-  // Without them the signature would be over the content, and signed attributes could be passed off as content.
-  // What was signed is their encoding by DER, which has no indefinite lengths.
+  // Without attributes the signature would be over the content, and signed attributes could be passed off as content.
+  // Their DER encoding is what was signed, and DER has no indefinite lengths.
   expect(attributes?.definite, 'signed attributes of a stated length');
-  const values = signedAttributes(attributes);
-  expect(equals(values.get(contentType), tag.objectId, data), 'the signed content type data');
+  const values = attributeValues(attributes);
+  expect(is(values.get(contentType), tag.objectId, data), 'the signed content type data');
   return {
     contentDigest: octets(values.get(messageDigest)),
     // Signed as a SET, sent as [0]: RFC 5652, section 5.4.
@@ -94,32 +92,30 @@ function signatureOf(signer: Element | undefined, hash: Hash): Omit<Signed, 'con
   };
 }
 
-/** The values of the signed attributes, by type: one value each. */
-function signedAttributes(attributes: Element): ReadonlyMap<string, Element | undefined> {
-  const list = parts(attributes, tag.context0);
+/** The signed attributes by type, each once and with one value. */
+function attributeValues(attributes: Element): ReadonlyMap<string, Element | undefined> {
+  const list = children(attributes, tag.context0);
   const values = new Map(
     list.map((attribute) => {
-      const [type, set] = parts(attribute, tag.sequence, 2);
+      const [type, set] = children(attribute, tag.sequence, 2);
       expect(type?.tag === tag.objectId, 'attributes with a type');
-      const [value] = parts(set, tag.set, 1);
-      return [type.contents.toString('hex'), value];
+      return [type.contents.toString('hex'), children(set, tag.set, 1)[0]];
     }),
   );
   expect(values.size === list.length, 'each signed attribute once');
   return values;
 }
 
-const malformed = (expected: string): ImdsIdentityError =>
-  new ImdsIdentityError(`The signature is not such a PKCS #7 message as AWS makes: expected ${expected}`, {
-    reason: 'malformed',
-  });
-
-function expect(holds: unknown, expected: string): asserts holds {
-  if (!holds) throw malformed(expected);
+/** The object identifier of an AlgorithmIdentifier whose parameters are absent or NULL. */
+function algorithm(element: Element | undefined): string {
+  const [identifier, parameters, ...rest] = children(element, tag.sequence);
+  expect(identifier?.tag === tag.objectId && rest.length === 0, 'an algorithm');
+  expect(!parameters || is(parameters, tag.null, ''), 'an algorithm without parameters');
+  return identifier.contents.toString('hex');
 }
 
-/** The children of an element with this tag, which must be as many. */
-function parts(element: Element | undefined, expected: number, count?: number): readonly Element[] {
+/** The children of an element, which must have this tag and, if given, so many of them. */
+function children(element: Element | undefined, expected: number, count?: number): readonly Element[] {
   expect(
     element?.tag === expected && element.children.length === (count ?? element.children.length),
     `${count ?? 'elements'} in an element with the tag 0x${expected.toString(16)}`,
@@ -127,7 +123,7 @@ function parts(element: Element | undefined, expected: number, count?: number): 
   return element.children;
 }
 
-const equals = (element: Element | undefined, expected: number, hex: string): boolean =>
+const is = (element: Element | undefined, expected: number, hex: string): boolean =>
   element?.tag === expected && element.contents.toString('hex') === hex;
 
 function octets(element: Element | undefined): Buffer {
@@ -135,10 +131,9 @@ function octets(element: Element | undefined): Buffer {
   return element.contents;
 }
 
-/** The object identifier of an AlgorithmIdentifier whose parameters, if it has any, are NULL. */
-function algorithm(element: Element | undefined): string {
-  const [identifier, parameters, ...rest] = parts(element, tag.sequence);
-  expect(identifier?.tag === tag.objectId && rest.length === 0, 'an algorithm');
-  expect(!parameters || equals(parameters, tag.null, ''), 'an algorithm without parameters');
-  return identifier.contents.toString('hex');
+function expect(holds: unknown, expected: string): asserts holds {
+  if (!holds)
+    throw new ImdsIdentityError(`The signature is not a PKCS #7 message of the form AWS uses: expected ${expected}`, {
+      reason: 'malformed',
+    });
 }

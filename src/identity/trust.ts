@@ -4,19 +4,19 @@ import { identityKeys } from './keys.js';
 import type { Hash, Signed } from './signed-data.js';
 
 /**
- * Which signature of the instance identity document it is, by its path below `dynamic/instance-identity/`: `rsa2048`
- * and `pkcs7` hold the document, `signature` goes with it.
+ * A signature of the instance identity document, by its path below `dynamic/instance-identity/`: `rsa2048` and `pkcs7`
+ * contain the document, `signature` does not.
  */
 export type IdentitySignatureKind = 'rsa2048' | 'pkcs7' | 'signature';
 
-/** A certificate of AWS's, or a public key, that is trusted for one kind of signature in one region. */
+/** A certificate or public key that is trusted for one kind of signature in one region. */
 export interface IdentityCertificate {
   readonly kind: IdentitySignatureKind;
   /** Such as `us-east-1`. */
   readonly region: string;
   /**
-   * A certificate or public key in PEM or DER, or a public `KeyObject`, which saves parsing it each time. Of a
-   * certificate only the key counts, not its dates: AWS's are signed by themselves and renewed over the same key.
+   * A certificate or public key in PEM or DER, or a public `KeyObject`, which saves parsing it each time. Only the key of
+   * a certificate counts, not its dates: AWS's are self-signed and renewed over the same key.
    */
   readonly certificate: string | Uint8Array | KeyObject;
 }
@@ -25,10 +25,9 @@ export interface IdentityCertificate {
 export type Keyring = (kind: IdentitySignatureKind, region: string) => readonly KeyObject[];
 
 /**
- * Trusts the caller's certificates, and for any kind and region without one AWS's key that is built in, unless `builtIn`
- * is false.
+ * Trusts the given certificates; for a kind and region without one, AWS's built-in key, unless `builtIn` is false.
  *
- * @throws ImdsSettingsError naming the certificate that cannot be used, whatever region it is for.
+ * @throws ImdsSettingsError naming the first certificate that cannot be used, whatever its region.
  */
 export function keyring(certificates: readonly IdentityCertificate[], builtIn: boolean): Keyring {
   const given = certificates.map((each, index) => ({
@@ -44,49 +43,47 @@ export function keyring(certificates: readonly IdentityCertificate[], builtIn: b
 const builtInKeys: Keyring = (kind, region) =>
   identityKeys[kind].filter(([regions]) => regions.split(' ').includes(region)).map(([, key]) => builtInKey(key));
 
-// To make a key of its encoding takes longer than to verify a signature with it.
-const known = new Map<string, KeyObject>();
+// Parsing a key takes longer than verifying a signature with it.
+const parsedKeys = new Map<string, KeyObject>();
 
 function builtInKey(spki: string): KeyObject {
   const key =
-    known.get(spki) ??
-    supported(() => createPublicKey({ key: Buffer.from(spki, 'base64'), format: 'der', type: 'spki' }));
-  known.set(spki, key);
+    parsedKeys.get(spki) ??
+    orUnsupported(() => createPublicKey({ key: Buffer.from(spki, 'base64'), format: 'der', type: 'spki' }));
+  parsedKeys.set(spki, key);
   return key;
 }
 
-/** Whether one of the keys signed, and what it signed is the content. */
+/** True when one of the keys made the signature, and what it covers is the content. */
 export function isSigned(signed: Signed, hash: Hash, keys: readonly KeyObject[]): boolean {
   const { content, contentDigest, covered, signature, keyType } = signed;
-  return supported(
+  return orUnsupported(
     () =>
       (contentDigest === undefined || contentDigest.equals(createHash(hash).update(content).digest())) &&
       keys.some((key) => key.asymmetricKeyType === keyType && verify(hash, covered, key, signature)),
   );
 }
 
-function certifiedKey({ kind, certificate }: IdentityCertificate, culprit: string): KeyObject {
-  const key = parsedKey(certificate, culprit);
+function certifiedKey({ kind, certificate }: IdentityCertificate, name: string): KeyObject {
+  const key = certificate instanceof KeyObject ? certificate : parsedKey(Buffer.from(certificate), name);
   const types = kind === 'pkcs7' ? ['rsa', 'dsa'] : ['rsa'];
   if (key.type !== 'public' || !types.includes(key.asymmetricKeyType ?? ''))
     throw new ImdsSettingsError(
-      `${culprit} is a key of type ${key.type} ${key.asymmetricKeyType ?? ''}: expected a public key of type ${types.join(' or ')} for ${kind}`,
+      `${name} is a key of type ${key.type} ${key.asymmetricKeyType ?? ''}: expected a public key of type ${types.join(' or ')} for ${kind}`,
     );
   return key;
 }
 
-function parsedKey(certificate: IdentityCertificate['certificate'], culprit: string): KeyObject {
-  if (certificate instanceof KeyObject) return certificate;
-  const bytes = Buffer.from(certificate);
+function parsedKey(bytes: Buffer, name: string): KeyObject {
   const labels = Array.from(bytes.toString('latin1').matchAll(/-----BEGIN ([^-]+)-----/g), ([, label]) => label);
   try {
     if (labels.length === 0) return derKey(bytes);
-    // Of several only the first would be read; and a public key can be made of a private one, which is none to hand out.
+    // Node reads only the first of several, and derives a public key from a private one, which does not belong here.
     if (labels.length === 1 && /^(CERTIFICATE|PUBLIC KEY)$/.test(`${labels[0]}`)) return createPublicKey(bytes);
-  } catch (error) {
-    throw unusable(culprit, error);
+  } catch (cause) {
+    throw unreadable(name, cause);
   }
-  throw unusable(culprit);
+  throw unreadable(name);
 }
 
 function derKey(bytes: Buffer): KeyObject {
@@ -97,17 +94,17 @@ function derKey(bytes: Buffer): KeyObject {
   }
 }
 
-const unusable = (culprit: string, cause?: unknown): ImdsSettingsError =>
-  new ImdsSettingsError(`${culprit} cannot be read: expected one certificate or public key, in PEM or DER`, { cause });
+const unreadable = (name: string, cause?: unknown): ImdsSettingsError =>
+  new ImdsSettingsError(`${name} cannot be read: expected one certificate or public key, in PEM or DER`, { cause });
 
-/** Builds of OpenSSL and policies of machines exist that refuse SHA-1, DSA or short keys. */
-function supported<T>(work: () => T): T {
+/** Some builds of OpenSSL, and policies such as FIPS, refuse SHA-1, DSA or short keys. */
+function orUnsupported<T>(work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw new ImdsIdentityError('The cryptography of this Node refuses to check such a signature', {
+    throw new ImdsIdentityError("Node's cryptography refuses to check this signature", {
       reason: 'unsupported',
-      hint: 'Of the three signatures rsa2048 asks the least: neither SHA-1 nor DSA nor a key of 1024 bits.',
+      hint: 'Use the rsa2048 signature: it needs no SHA-1, no DSA and no key of 1024 bits.',
       cause,
     });
   }

@@ -1,4 +1,4 @@
-/** What the examples of the documents import as `imds`: the real thing, with the tests' keys in the place of AWS's. */
+/** The `imds` that the examples of docs/identity.md import: with the tests' keys instead of AWS's. */
 import { type IdentityCertificate, verifyIdentityDocument as verify } from '../../src/identity/verify.js';
 import { signer } from './signed-data.js';
 

@@ -1,11 +1,11 @@
 /**
- * Makes what AWS makes: instance identity documents signed in the three ways, in every form met from 2016 to 2026, with
- * keys of the tests' own. Written from RFC 5652 and X.690 and sharing nothing with what it tests; every piece of a
- * message can be replaced, before or after signing.
+ * Signs instance identity documents in the three ways AWS does, in every form seen from 2016 to 2026, with test keys.
+ * Written from RFC 5652 and X.690, and shares no code with src/. Every piece of a message can be replaced, before or after
+ * signing.
  */
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
-/** An element of a stated length. */
+/** An element of definite length. */
 export function tlv(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(parts);
   const { length } = body;
@@ -57,11 +57,11 @@ export const ids = {
   ecdsaWithSha256: oid('1.2.840.10045.4.3.2'),
 } as const;
 
-/** Somebody with a key and a certificate for it. */
+/** A key pair and its certificate. */
 export interface Signer {
   readonly publicKey: KeyObject;
   readonly privateKey: KeyObject;
-  /** DER, signed by itself, out of date. */
+  /** DER, self-signed, expired. */
   readonly certificate: Buffer;
   readonly issuer: Buffer;
   readonly serialNumber: Buffer;
@@ -71,7 +71,7 @@ export type KeyType = 'rsa1024' | 'rsa2048' | 'dsa';
 
 const signers = new Map<string, Signer>();
 
-/** A signer of this name; the same one throughout a run, since keys take long to make. */
+/** The signer of this name; made once per run, since generating keys takes long. */
 export function signer(type: KeyType, name = 'aws'): Signer {
   const known = signers.get(`${type} ${name}`);
   if (known) return known;
@@ -97,7 +97,7 @@ export function signer(type: KeyType, name = 'aws'): Signer {
   return made;
 }
 
-/** Base64 in lines of 76 characters, as the service prints it. */
+/** Base64 in lines of 76 characters, as the service sends it. */
 export function lines(bytes: Uint8Array): string {
   return (
     Buffer.from(bytes)
@@ -110,7 +110,7 @@ export function pem(label: string, der: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines(der)}\n-----END ${label}-----\n`;
 }
 
-/** An instance identity document, printed as the service prints it. */
+/** An instance identity document, printed like the service's. */
 export function identityDocument(fields: Readonly<Record<string, unknown>> = {}): string {
   const all = {
     accountId: '123456789012',
@@ -134,26 +134,26 @@ export function identityDocument(fields: Readonly<Record<string, unknown>> = {})
   return `{\n${rows.join(',\n')}\n}`;
 }
 
-/** A form of message: what differs between years and kinds. */
+/** A form of message; they differ by year and kind. */
 export interface Form {
   readonly title: string;
   readonly kind: 'rsa2048' | 'pkcs7';
   readonly key: KeyType;
   readonly hash: 'sha256' | 'sha1';
-  /** The algorithm of the signature, with its parameters. */
+  /** The signature algorithm with its parameters. */
   readonly signatureAlgorithm: readonly Buffer[];
   /** Parameters of the digest algorithm. */
   readonly digestParameters: readonly Buffer[];
   readonly content: (document: Buffer) => Buffer;
-  /** Whether the attribute that protects the algorithms (RFC 6211) is there. */
+  /** With the attribute that protects the algorithms (RFC 6211). */
   readonly protection: boolean;
-  /** The lengths of what is around: AWS's are indefinite. */
+  /** Writes the outer elements: AWS's have indefinite lengths. */
   readonly around: typeof tlv;
 }
 
 const constructed = (document: Buffer): Buffer => open(0x24, octetString(document));
 
-/** From 2021 to 2025; the others are told by their differences. */
+/** From 2021 to 2025; the others differ from it as stated. */
 const rsa2021: Form = {
   title: 'rsa2048 as of 2021, with its algorithms protected',
   kind: 'rsa2048',
@@ -201,19 +201,19 @@ export const forms: readonly Form[] = [
   { ...rsa2021, title: 'rsa2048 in DER', content: octetString, around: tlv },
 ];
 
-/** The pieces of a message, each replaceable. Those of `Pieces` are decided before signing. */
+/** The pieces of a message that are fixed before signing. */
 export interface Pieces {
   readonly hash: string;
   readonly digestAlgorithm: Buffer;
   readonly signatureAlgorithm: Buffer;
   /** Each a SEQUENCE of type and values. */
   readonly attributes: readonly Buffer[];
-  /** What is signed. */
+  /** The bytes to sign. */
   readonly covered: (attributes: readonly Buffer[]) => Buffer;
   readonly signer: Signer;
 }
 
-/** What is put together after signing. */
+/** The pieces of a message that are put together after signing. */
 export interface Assembly {
   readonly type: Buffer;
   readonly version: Buffer;
@@ -221,7 +221,7 @@ export interface Assembly {
   readonly contentType: Buffer;
   /** The element in [0]; several, or none. */
   readonly content: readonly Buffer[];
-  /** What stands before the signers: certificates in [0], revocation lists in [1]. */
+  /** Before the signers: certificates in [0], revocation lists in [1]. */
   readonly lists: readonly Buffer[];
   /** The elements of a signer. */
   readonly signer: {
@@ -233,13 +233,13 @@ export interface Assembly {
     readonly signature: Buffer;
   };
   readonly around: typeof tlv;
-  /** What was signed, for those who want to send it otherwise. */
+  /** As signed, to be sent otherwise. */
   readonly signedAttributes: readonly Buffer[];
 }
 
 export const attribute = (type: Buffer, ...values: readonly Buffer[]): Buffer => sequence(type, set(...values));
 
-/** Signs a document in a form, as told otherwise by `change`. */
+/** Signs a document in a form, with the pieces in `change` replaced. */
 export function signedPieces(document: string, form: Form, change: Partial<Pieces> = {}): Assembly {
   const content = Buffer.from(document);
   const hash = change.hash ?? form.hash;

@@ -18,7 +18,7 @@ const document = identityDocument();
 const isIdentityError = (error: unknown): error is ImdsIdentityError =>
   isImdsError(error) && error.code === 'ERR_IMDS_IDENTITY';
 
-/** Whether `work` gives something; anything thrown but an ImdsIdentityError is a fault. */
+/** False when `work` throws an ImdsIdentityError; any other error fails the test. */
 function accepts(work: () => unknown): boolean {
   try {
     work();
@@ -29,7 +29,7 @@ function accepts(work: () => unknown): boolean {
   }
 }
 
-/** Parts of a valid message taken out, repeated, exchanged and overwritten. */
+/** A valid message with parts removed, repeated, exchanged and overwritten. */
 const mutated = (valid: Buffer): fc.Arbitrary<Buffer> => {
   const at = fc.nat(valid.length);
   const piece = fc.tuple(at, at).map(([from, to]) => valid.subarray(Math.min(from, to), Math.max(from, to)));
@@ -55,7 +55,7 @@ const mutated = (valid: Buffer): fc.Arbitrary<Buffer> => {
     );
 };
 
-/** Trees of elements with the lengths of the message mixed, and how deep they are. */
+/** Trees of elements with definite and indefinite lengths, and their depth. */
 interface Tree {
   readonly bytes: Buffer;
   readonly depth: number;
@@ -78,10 +78,10 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
       })),
   ),
 }));
-/** Those that fit into lengths of two octets, and are within the depth. */
+/** Trees within the limits of the reader. */
 const readable = tree.filter(({ bytes, depth }) => bytes.length <= 0xffff && depth <= 16).map(({ bytes }) => bytes);
 
-/** What an element says again: all that was read, put back together. */
+/** Writes an element again from what was read. */
 const whole = (element: Element): Buffer => {
   const { tag, children, contents, bytes, definite } = element;
   const parts = children.length > 0 ? children.map(whole) : [contents];
@@ -91,8 +91,8 @@ const whole = (element: Element): Buffer => {
   return written;
 };
 
-describe('the BER reader', () => {
-  it('reads arbitrary bytes to their end, or refuses them', () => {
+describe('readElement()', () => {
+  it('reads arbitrary bytes completely, or refuses them', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
         accepts(() => whole(readElement(Buffer.from(bytes))));
@@ -101,7 +101,7 @@ describe('the BER reader', () => {
     );
   });
 
-  it('reads back whatever is written', () => {
+  it('reads what was written', () => {
     fc.assert(
       fc.property(readable, (bytes) => {
         assert.ok(whole(readElement(bytes)).equals(bytes));
@@ -110,7 +110,7 @@ describe('the BER reader', () => {
     );
   });
 
-  it('refuses every beginning and every continuation of what it reads', () => {
+  it('refuses readable bytes cut off or continued', () => {
     fc.assert(
       fc.property(
         readable,
@@ -132,13 +132,13 @@ describe('the BER reader', () => {
   });
 });
 
-describe('a message that is not quite what AWS makes', () => {
+describe('a mutated identity signature', () => {
   for (const form of forms) {
     const valid = signedMessage(document, form);
     const { kind } = form;
     const certificates = [{ kind, region: 'us-east-1', certificate: signer(form.key).publicKey } as const];
 
-    it(`is refused, or says what was signed: ${form.title}`, async () => {
+    it(`is refused or gives the signed document: ${form.title}`, async () => {
       await fc.assert(
         fc.asyncProperty(mutated(valid), async (bytes) => {
           try {
@@ -152,7 +152,7 @@ describe('a message that is not quite what AWS makes', () => {
       );
     });
 
-    it(`is refused when opened, or opened: ${form.title}`, () => {
+    it(`is opened or refused: ${form.title}`, () => {
       fc.assert(
         fc.property(mutated(valid), (bytes) => {
           accepts(() => openSignedData(bytes, form.hash));
@@ -162,7 +162,7 @@ describe('a message that is not quite what AWS makes', () => {
     });
   }
 
-  it('is refused whatever its text is', async () => {
+  it('is refused for arbitrary text', async () => {
     const fragments = fc.constantFrom(
       '-----BEGIN PKCS7-----',
       '-----END PKCS7-----',
@@ -184,7 +184,7 @@ describe('a message that is not quite what AWS makes', () => {
     );
   });
 
-  it('is refused with any document but the one that was signed', async () => {
+  it('is refused with any document but the signed one', async () => {
     const signature = detachedSignature(document);
     const certificates = [
       { kind: 'signature', region: 'us-east-1', certificate: signer('rsa1024').publicKey } as const,

@@ -5,7 +5,7 @@ import { type Element, readElement } from '../../../src/identity/ber.js';
 const read = (hex: string): Element => readElement(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 const hex = (bytes: Buffer): string => bytes.toString('hex');
 
-describe('reading BER', () => {
+describe('readElement()', () => {
   const readable: readonly [string, string, { tag: number; contents: string; children?: number }][] = [
     ['a primitive element', '0203 010203', { tag: 0x02, contents: '010203' }],
     ['an empty element', '0500', { tag: 0x05, contents: '' }],
@@ -19,7 +19,7 @@ describe('reading BER', () => {
       '3080 a080 0401 ff 0000 0000',
       { tag: 0x30, contents: 'a0800401ff0000', children: 1 },
     ],
-    ['zeros in contents that are no end', '3080 0402 0000 0000', { tag: 0x30, contents: '04020000', children: 1 }],
+    ['zeros in contents, which are no end', '3080 0402 0000 0000', { tag: 0x30, contents: '04020000', children: 1 }],
     [
       'a definite length within an indefinite one',
       '3080 3003 020101 0000',
@@ -30,10 +30,10 @@ describe('reading BER', () => {
       '3007 3080 020101 0000',
       { tag: 0x30, contents: '30800201010000', children: 1 },
     ],
-    ['a length of one octet more', `0481 80 ${'11'.repeat(128)}`, { tag: 0x04, contents: '11'.repeat(128) }],
-    ['a length of two octets more', `0482 0100 ${'11'.repeat(256)}`, { tag: 0x04, contents: '11'.repeat(256) }],
+    ['a length in one more octet', `0481 80 ${'11'.repeat(128)}`, { tag: 0x04, contents: '11'.repeat(128) }],
+    ['a length in two more octets', `0482 0100 ${'11'.repeat(256)}`, { tag: 0x04, contents: '11'.repeat(256) }],
     [
-      'a nesting of sixteen',
+      'sixteen levels',
       `${'3080'.repeat(16)}0500${'0000'.repeat(16)}`,
       { tag: 0x30, contents: `${'3080'.repeat(15)}0500${'0000'.repeat(15)}`, children: 1 },
     ],
@@ -48,7 +48,7 @@ describe('reading BER', () => {
     });
   }
 
-  it('tells where each element of another begins and ends', () => {
+  it('gives the bytes of each child, and whether its length is definite', () => {
     const { children } = read('3080 3080 020101 0000 0402 0506 a003 0500 0000'.replace('a003', 'a002'));
     assert.deepEqual(
       children.map(({ bytes, definite }) => [hex(bytes), definite]),
@@ -61,19 +61,19 @@ describe('reading BER', () => {
   });
 
   const unreadable: readonly [string, string, RegExp][] = [
-    ['nothing', '', /cut short/],
+    ['no bytes', '', /cut short/],
     ['a tag alone', '30', /cut short/],
-    ['contents that end early', '0403 0102', /cut short/],
-    ['a length that ends early', '0482 01', /cut short/],
-    ['an element longer than what it is in', '3003 0204 0102', /cut short/],
-    ['an element longer than what it is in, though more follows', '3007 3002 0203 010100', /cut short/],
-    ['an end that is not there', '3080 020101', /cut short/],
-    ['an end that is half there', '3080 020101 00', /cut short/],
+    ['contents cut short', '0403 0102', /cut short/],
+    ['a length cut short', '0482 01', /cut short/],
+    ['a child longer than its parent', '3003 0204 0102', /cut short/],
+    ['a child longer than its parent, though more follows', '3007 3002 0203 010100', /cut short/],
+    ['a missing end', '3080 020101', /cut short/],
+    ['half an end', '3080 020101 00', /cut short/],
     ['an end with contents', '3080 020101 0001 00', /end with contents/],
     ['an end within a definite length', '3002 0000', /ends within/],
     ['an end alone', '0000', /ends within/],
-    ['something behind its end', '0500 00', /follows its end/],
-    ['something behind an indefinite end', '3080 0000 0000', /follows its end/],
+    ['bytes after the end', '0500 00', /follows its end/],
+    ['bytes after an indefinite end', '3080 0000 0000', /follows its end/],
     ['a primitive element of indefinite length', '0480 0000', /without a length/],
     ['a tag above 30', '1f8101 00', /tag above 30/],
     ['a length of three octets', '0483 010000', /beyond all measure/],
@@ -81,10 +81,10 @@ describe('reading BER', () => {
     ['the reserved length', '04ff', /beyond all measure/],
     ['a short length in the long form', '0481 01 11', /longer than need be/],
     ['a length with a leading zero', `0482 0080 ${'11'.repeat(128)}`, /longer than need be/],
-    ['a length of no octets but one', '0481 00', /longer than need be/],
-    ['a nesting of seventeen', `${'3080'.repeat(17)}0500${'0000'.repeat(17)}`, /nested too deep/],
-    ['a nesting without end', '30 80'.repeat(30_000), /nested too deep/],
-    ['a nesting of context tags without end', 'a0 80'.repeat(30_000), /nested too deep/],
+    ['a zero length in the long form', '0481 00', /longer than need be/],
+    ['seventeen levels', `${'3080'.repeat(17)}0500${'0000'.repeat(17)}`, /nested too deep/],
+    ['30,000 levels', '30 80'.repeat(30_000), /nested too deep/],
+    ['30,000 levels of context tags', 'a0 80'.repeat(30_000), /nested too deep/],
   ];
   for (const [title, given, message] of unreadable) {
     it(`refuses ${title}`, () => {
@@ -95,7 +95,7 @@ describe('reading BER', () => {
     });
   }
 
-  it('reads as many elements as there are room for', () => {
+  it('reads 30,000 elements', () => {
     const { children } = readElement(
       Buffer.concat([Buffer.of(0x30, 0x80), Buffer.alloc(60_000, Buffer.of(5, 0)), Buffer.alloc(2)]),
     );

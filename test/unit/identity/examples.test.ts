@@ -4,7 +4,7 @@ import { identityKeys } from '../../../src/identity/keys.js';
 import { DocExamples } from '../../support/doc-examples.js';
 
 describe('docs/identity.md', () => {
-  // The modules of the examples, and so their keys, are other copies than those that a test file imports.
+  // The examples load their own copies of the modules, and so of the keys.
   let made: typeof import('../../support/signed-data.js');
   let examples: DocExamples;
   before(async () => {
@@ -38,12 +38,12 @@ describe('docs/identity.md', () => {
       service.get(`/latest/dynamic/instance-identity/${name}`).reply(200, body);
   }
 
-  it('tells a server which instance it is talking to', async () => {
+  it('identifies the instance behind a signature', async () => {
     const signature = signatureOf({ pendingTime: now() });
     assert.equal(await call('function instanceBehind', signature), 'i-1234567890abcdef0');
   });
 
-  it('prints what the example says for a foreign account', async () => {
+  it('prints the message shown for a foreign account', async () => {
     const signature = signatureOf({ pendingTime: now(), accountId: '999999999999' });
     const printed: unknown[] = [];
     const { warn } = console;
@@ -71,13 +71,13 @@ describe('docs/identity.md', () => {
     );
   });
 
-  it('verifies a document of a region added later', async () => {
+  it('verifies a document of a region without a built-in key', async () => {
     const signature = signatureOf({ region: 'eu-north-9' });
     const certificate = made.pem('CERTIFICATE', made.signer('rsa2048').certificate);
     assert.equal(await call('function regionOf', signature, certificate), 'eu-north-9');
   });
 
-  it('has no example that is not run here', () => {
+  it('runs every example', () => {
     assert.equal(examples.all.length, 4);
   });
 
@@ -91,7 +91,7 @@ describe('docs/identity.md', () => {
     const withoutPkcs7 = regions.filter((region) => !builtIn('pkcs7').includes(region));
     assert.match(
       examples.page,
-      new RegExp(`no key is known of ${withoutPkcs7.join(', ').replace(/, ([^,]*)$/, ' and $1')};`),
+      new RegExp(`no key is known for ${withoutPkcs7.join(', ').replace(/, ([^,]*)$/, ' and $1')};`),
     );
     assert.match(examples.page, new RegExp(`Those of these ${regions.length} regions`));
   });

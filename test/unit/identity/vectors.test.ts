@@ -8,7 +8,7 @@ import { type IdentitySignatureKind, verifyIdentityDocument } from '../../../src
 
 const kinds = ['rsa2048', 'pkcs7', 'signature'] as const;
 
-/** Of the documents and certificates beside the checkout, what is used here. */
+/** The fields used of the documents and certificates beside the checkout. */
 interface Vectors {
   readonly vectors: readonly {
     readonly id: string;
@@ -23,9 +23,9 @@ interface Certificates {
 const vectorsFolder = join(certificatesFolder, '../identity-vectors');
 const missing = !existsSync(join(certificatesFolder, 'index.json')) || !existsSync(join(vectorsFolder, 'index.json'));
 const checked = missing ? it.skip : it;
-const note = missing ? ' (not at hand: real documents and certificates are expected beside the checkout)' : '';
+const note = missing ? ' (skipped: no real documents and certificates beside the checkout)' : '';
 
-describe('the keys that are built in', () => {
+describe('the built-in identity keys', () => {
   const regionsOf = (kind: IdentitySignatureKind): readonly string[] =>
     identityKeys[kind].flatMap(([regions]) => regions.split(' '));
 
@@ -33,7 +33,7 @@ describe('the keys that are built in', () => {
     for (const kind of kinds) assert.equal(new Set(regionsOf(kind)).size, regionsOf(kind).length, kind);
   });
 
-  it('are of the type and length that AWS uses', () => {
+  it('have the type and length that AWS uses', () => {
     for (const kind of kinds) {
       for (const [regions, key] of identityKeys[kind]) {
         const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey({
@@ -56,7 +56,7 @@ describe('the keys that are built in', () => {
     assert.equal(new Set(keys).size, keys.length);
   });
 
-  it('tie every rsa2048 signature to one region', () => {
+  it('have one region for each rsa2048 key', () => {
     for (const [regions] of identityKeys.rsa2048) assert.match(regions, /^[a-z0-9-]+$/);
   });
 
@@ -77,7 +77,7 @@ describe('the keys that are built in', () => {
     }
   });
 
-  checked(`are what the script writes, to the byte${note}`, () => {
+  checked(`are what scripts/identity-keys.mjs generates${note}`, () => {
     assert.equal(readFileSync(keysFile, 'utf8'), identityKeysSource(certificatesFolder));
   });
 });
@@ -92,7 +92,7 @@ describe('real instance identity documents', () => {
     for (const kind of kinds) {
       const file = files[kind];
       if (file === undefined) continue;
-      it(`hold: ${id}, ${kind}`, async () => {
+      it(`are verified: ${id}, ${kind}`, async () => {
         const document = read(files.document);
         const verified = await verifyIdentityDocument({ kind, signature: read(file), document }, { region });
         assert.equal(verified.region, region);
@@ -106,11 +106,11 @@ describe('real instance identity documents', () => {
     }
   }
 
-  checked(`are at hand for every kind of signature${note}`, () => {
+  checked(`exist for every kind of signature${note}`, () => {
     for (const kind of kinds) assert.ok(vectors.filter(({ files }) => files[kind]).length >= 5, kind);
   });
 
-  checked(`of one region do not hold with the rsa2048 key of another${note}`, async () => {
+  checked(`are refused with the rsa2048 key of another region${note}`, async () => {
     const [vector] = vectors.filter(({ files }) => files.rsa2048);
     assert.ok(vector?.files.rsa2048);
     const signature = read(vector.files.rsa2048);
