@@ -15,7 +15,7 @@ export type Header = readonly [name: string, value: string];
 
 const ttlHeader = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
 
-/** A value or a listing. `ttlSeconds` is what the session token that came with the request has left. */
+/** A value or a listing. `ttlSeconds` is the life left to the session token that came with the request. */
 export function found(
   now: Date,
   about: { content: Content; type: string; lastModified: Date; ttlSeconds: number | undefined },
@@ -48,7 +48,7 @@ export function granted(now: Date, token: string, ttlSeconds: number): Answer {
   };
 }
 
-/** An answer of which only the status, and perhaps a header, says something. */
+/** An answer without a body. */
 export function empty(now: Date, status: number, first: readonly Header[] = []): Answer {
   return {
     status,
@@ -94,7 +94,7 @@ export function withoutConnection(answer: Answer): Answer {
   return { ...answer, headers: answer.headers.filter(([name]) => name !== 'Connection') };
 }
 
-/** The same answer with another value of a header that it has. */
+/** The same answer with another value of a header that it already has. */
 export function withHeader(answer: Answer, header: string, value: string): Answer {
   return { ...answer, headers: answer.headers.map(([name, old]) => [name, name === header ? value : old]) };
 }

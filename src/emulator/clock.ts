@@ -6,13 +6,13 @@ import { named, simple } from './shape.js';
  */
 export type Duration = number | `${'' | '+'}${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
-/** About 300 years: what is added up stays a date. */
+/** About 300 years, so that any sum of two is still a date. */
 export const longestSpan = 1e13;
-/** The clock goes no further than the year 9000, so that also what is announced then has a year of four digits. */
+/** The clock stops at the year 9000, so that announced times, too, have a year of four digits. */
 export const latestTime = Date.UTC(9000, 0);
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-// No more digits than the longest span has in that unit.
+// As many digits as the longest span has in that unit.
 const digits: Readonly<Record<string, number>> = { ms: 9, s: 9, m: 8, h: 6, d: 5 };
 /** Of a regular expression: a number with its unit. */
 export const spanSource = Object.entries(digits)
@@ -23,7 +23,7 @@ const pattern = new RegExp(`^\\+?(?:${spanSource})$`);
 const accepted = "a time such as '30s', with ms, s, m, h or d, or a number of milliseconds, 300 years at most";
 export const duration = named(
   'duration',
-  simple(
+  simple<Duration>(
     accepted,
     {
       description: accepted,
@@ -32,24 +32,32 @@ export const duration = named(
         { type: 'number', minimum: 0, maximum: longestSpan },
       ],
     },
-    (value) =>
-      typeof value === 'string' ? pattern.test(value) : typeof value === 'number' && value >= 0 && value <= longestSpan,
+    (value) => (typeof value === 'string' ? pattern.test(value) : isSpan(value)),
   ),
 );
 
-/** The milliseconds of a span of time that has been checked. */
+/** True for a number of milliseconds from 0 to the longest span. */
+export function isSpan(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= longestSpan;
+}
+
+/** The milliseconds of a checked span of time. */
 export function milliseconds(span: Duration | string): number {
   if (typeof span === 'number') return span;
   const [, count, unit = ''] = /^\+?([\d.]+)([a-z]+)$/.exec(span) ?? [];
   return Number(count) * (units[unit] ?? Number.NaN);
 }
 
-/** The emulator's one clock: another clock, from the start on run at another speed and moved by hand. */
+/** The date so many milliseconds after another. */
+export function later(date: Date, ms: number): Date {
+  return new Date(date.getTime() + ms);
+}
+
+/** The emulator's one clock: `base`, run at another speed from the start on, and moved by hand. */
 export class Clock {
   readonly #base: () => number;
   readonly #speed: number;
   #added = 0;
-  /** When it was started. */
   readonly started: number;
 
   constructor(base: () => number, speed: number) {
@@ -59,15 +67,17 @@ export class Clock {
   }
 
   /** Milliseconds since 1970. */
-  readonly now = (): number => Math.floor(this.started + (this.#base() - this.started) * this.#speed + this.#added);
+  now(): number {
+    return Math.floor(this.started + (this.#base() - this.started) * this.#speed + this.#added);
+  }
 
   /** Moves it forward. */
   advance(span: number): void {
     this.#added += span;
   }
 
-  /** Real milliseconds until it shows `time`, or `undefined` if it never will by itself. */
-  until(time: number): number | undefined {
-    return this.#speed === 0 ? undefined : (time - this.now()) / this.#speed;
+  /** Real milliseconds until it shows `time`; `Infinity` if it never will by itself. */
+  until(time: number): number {
+    return this.#speed === 0 ? Number.POSITIVE_INFINITY : (time - this.now()) / this.#speed;
   }
 }

@@ -33,14 +33,14 @@ export function base64Lines(bytes: Uint8Array): string {
   ).join('\n');
 }
 
-/** Bytes that say what they are, in the place of a signature or a key. */
+/** Readable bytes in the place of a signature or a key. */
 export function filler(length: number): Buffer {
   return Buffer.alloc(length, 'not a real signature, made by an emulator; ');
 }
 
 /**
- * A PKCS #7 message as the service wraps the instance identity document, with everything in its place but the
- * signature, which no key has made (RFC 5652, section 5; encoded in BER with indefinite lengths, X.690).
+ * The instance identity document in a PKCS #7 message, complete but for the signature, which no key has made (RFC 5652,
+ * section 5; BER with indefinite lengths, X.690).
  */
 export function signedData(
   content: string,

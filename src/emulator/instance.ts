@@ -1,8 +1,8 @@
 import { base64Lines, document, documents, eventDate, type Field, filler, instant, signedData } from './documents.js';
 import type { MetadataTree, Tree, Value } from './tree.js';
 
-// Addresses are from the ranges for documentation (RFC 5737, RFC 3849); the account, the access keys and the secrets
-// are the ones AWS prints in its own examples and open nothing.
+// Addresses are from the ranges for documentation (RFC 5737, RFC 3849); account, access keys and secrets are the ones in
+// AWS's own examples and open nothing.
 const account = '123456789012';
 const region = 'us-east-1';
 const zone = 'us-east-1a';
@@ -33,7 +33,7 @@ const domain = {
   profile: 'default',
 };
 
-/** A further network interface, as complete as one of IPv4 is. */
+/** Another network interface, with IPv4 only. */
 export function furtherInterface(
   mac: string,
   deviceNumber: number,
@@ -55,9 +55,8 @@ export function furtherInterface(
 }
 
 /**
- * The tree below `/latest/` of an instance that has every category at once, which no real one does: a Spot Instance in
- * us-east-1, about to be interrupted, with two network interfaces, beside what belongs to retired products. Its identity
- * document has the fields of `identity`.
+ * The tree below `/latest/` of an instance with every category, retired products included, which no real one has: a Spot
+ * Instance in us-east-1, about to be interrupted, with two network interfaces.
  */
 export function instanceTree(launched: Date, identity: () => Readonly<Record<string, Field>>): Tree {
   return {
@@ -217,39 +216,32 @@ function metaData(launched: Date): Tree {
   };
 }
 
-/** What the identity document says of an instance that was launched with these metadata. */
-export function identityOf(tree: MetadataTree, launched: Date): () => Readonly<Record<string, Field>> {
-  const text = (path: string): (() => string | null) => {
-    const read = tree.capture(['meta-data', ...path.split('/')]);
-    return () => {
-      const content = read(launched);
-      return content === undefined ? null : Buffer.from(content).toString();
-    };
+/** The identity document of an instance with these metadata. */
+export function identityOf(tree: MetadataTree, launched: Date): Readonly<Record<string, Field>> {
+  const value = (path: string): string | null => {
+    const found = tree.read(['meta-data', ...path.split('/')], launched);
+    return found?.kind === 'value' ? Buffer.from(found.content).toString() : null;
   };
-  const [zone, region] = [text('placement/availability-zone'), text('placement/region')];
-  const [instanceId, instanceType, privateIp] = [text('instance-id'), text('instance-type'), text('local-ipv4')];
-  const [imageId, kernelId, ramdiskId] = [text('ami-id'), text('kernel-id'), text('ramdisk-id')];
-  const productCodes = text('product-codes');
-  return () => ({
+  return {
     accountId: account,
     architecture: 'x86_64',
-    availabilityZone: zone(),
+    availabilityZone: value('placement/availability-zone'),
     billingProducts: null,
     devpayProductCodes: null,
-    marketplaceProductCodes: productCodes()?.split('\n') ?? null,
-    imageId: imageId(),
-    instanceId: instanceId(),
-    instanceType: instanceType(),
-    kernelId: kernelId(),
+    marketplaceProductCodes: value('product-codes')?.split('\n') ?? null,
+    imageId: value('ami-id'),
+    instanceId: value('instance-id'),
+    instanceType: value('instance-type'),
+    kernelId: value('kernel-id'),
     pendingTime: instant(launched),
-    privateIp: privateIp(),
-    ramdiskId: ramdiskId(),
-    region: region(),
+    privateIp: value('local-ipv4'),
+    ramdiskId: value('ramdisk-id'),
+    region: value('placement/region'),
     version: '2017-09-30',
-  });
+  };
 }
 
-/** An identity document and what stands in for its signatures, put together when they are read. */
+/** An identity document and stand-ins for its signatures, made when they are read. */
 export function identityTree(fields: () => Readonly<Record<string, Field>>, signed: Date): Tree {
   const text = () => document(fields());
   const sha256 = { hash: 'sha256', hashId: '608648016503040201' } as const;
@@ -264,7 +256,7 @@ export function identityTree(fields: () => Readonly<Record<string, Field>>, sign
   };
 }
 
-/** What `iam/` holds while a role is attached. */
+/** The directory `iam/` while a role is attached. */
 export function attachedRole(role: string, profile: string, terms: RotationTerms): Tree {
   return {
     info: rotating(terms, ({ issued }) => ({
@@ -277,28 +269,26 @@ export function attachedRole(role: string, profile: string, terms: RotationTerms
   };
 }
 
-/** How a document is renewed. */
 export interface RotationTerms {
   readonly launched: Date;
-  /** How long each is good for. */
+  /** How long each document is valid. */
   readonly lifetimeMs: number;
-  /** Of the first. */
+  /** Number of the first. */
   readonly serial: number;
 }
 
 interface Period {
   readonly issued: Date;
   readonly expiration: Date;
-  /** Counts the sets of credentials. */
   readonly serial: number;
 }
 
-/** A document of the period at hand. The next one comes five minutes before the end of its credentials. */
+/** A document that is renewed five minutes before its credentials end. */
 export function rotating(
   { launched, lifetimeMs, serial: first }: RotationTerms,
   fields: (period: Period) => Readonly<Record<string, string>>,
 ): Value {
-  // Of credentials that do not live that long, at half time.
+  // Shorter-lived ones are renewed at half time.
   const spacing = Math.max(lifetimeMs - 5 * minute, lifetimeMs / 2, 1);
   return (now) => {
     const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
@@ -308,7 +298,7 @@ export function rotating(
   };
 }
 
-/** What `iam/security-credentials/` holds for a role. */
+/** A document of `iam/security-credentials/`. */
 export function roleCredentials(period: Period) {
   return credentials(period, 'ASIAIOSFODNN', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY');
 }

@@ -1,12 +1,12 @@
 import { duration } from './clock.js';
-import { eventShape, type TimelineEntry } from './events.js';
+import { eventShape, type TimelineEntry, type TimelineEvent } from './events.js';
 import { type Fault, faultShape } from './faults.js';
-import { instanceTree } from './instance.js';
-import { type JsonTree, nodeShape, toTree, treeShape } from './jsontree.js';
-import { baseShape, type InstanceSettings, instanceSettings } from './options.js';
-import { EmulatorOptionError, refused } from './refusal.js';
-import { fields, list, objectAt, type Schema, type Shape, text, wholeNumber } from './shape.js';
-import { MetadataTree } from './tree.js';
+import { identityOf, instanceTree } from './instance.js';
+import { type InstanceSettings, instanceSettings } from './instance-options.js';
+import { EmulatorOptionError, refused } from './option-error.js';
+import { fields, list, oneOf, optional, refine, type Schema, text, wholeNumber } from './shape.js';
+import { MetadataTree, type Tree } from './tree.js';
+import { type JsonTree, nodeShape, toTree, treeShape } from './values.js';
 
 /** What an instance is and what happens to it. As JSON it can be kept in a file. */
 export interface Scenario {
@@ -28,23 +28,35 @@ export interface Scenario {
   readonly seed?: number;
 }
 
-const entryShape = timed(eventShape({ at: duration, on: text('the name of a trigger', /^[^\s]{1,100}$/) }));
+const having = (name: string): Schema => ({ type: 'object', properties: { [name]: true }, required: [name] });
 
-const scenarioShape = fields(
-  {},
-  {
-    $schema: text(),
-    description: text(),
-    base: baseShape,
-    options: instanceSettings,
-    tree: treeShape,
-    timeline: list(entryShape),
-    faults: list(faultShape),
-    seed: wholeNumber(0, 2 ** 32 - 1),
+const entryShape = refine(
+  eventShape<TimelineEntry>({
+    at: optional(duration),
+    on: optional(text('the name of a trigger', /^[^\s]{1,100}$/)),
+  }),
+  ({ at, on }, path) => {
+    if (at !== undefined || on !== undefined) return;
+    throw new EmulatorOptionError(`${path} happens never: it needs at, such as '+30s', or on, the name of a trigger`);
   },
+  { anyOf: [having('at'), having('on')] },
 );
 
-const eventAloneShape = eventShape({});
+export const baseShape = oneOf('instance', 'empty');
+
+const scenarioShape = fields({
+  $schema: optional(text()),
+  description: optional(text()),
+  base: optional(baseShape),
+  options: optional(instanceSettings),
+  tree: optional(treeShape),
+  timeline: optional(list(entryShape)),
+  faults: optional(list(faultShape)),
+  seed: optional(wholeNumber(0, 2 ** 32 - 1)),
+} satisfies { [Name in keyof Scenario]-?: unknown });
+
+/** An event without a time. */
+export const eventAloneShape = eventShape<TimelineEvent>({});
 
 /** The JSON Schema of a scenario. */
 export const scenarioSchema: Schema = {
@@ -61,68 +73,34 @@ export const scenarioSchema: Schema = {
  */
 export function parseScenario(source: unknown): Scenario {
   const value: unknown = typeof source === 'string' ? parseJson(source) : source;
-  checkScenario(value);
-  checkLayout(value);
-  return value;
-}
-
-/** @throws EmulatorOptionError if it is no fault */
-export function checkFault(fault: Fault): void {
-  faultShape.check(fault, 'fault');
-}
-
-/** @throws EmulatorOptionError if it is no event */
-export function checkEvent(event: unknown): void {
-  eventAloneShape.check(event, 'event');
-}
-
-function checkScenario(value: unknown): asserts value is Scenario {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw refused('a scenario', scenarioShape.accepted, value);
   }
-  scenarioShape.check(value, '');
-}
-
-/** With a time, a trigger, or both. */
-function timed(shape: Shape): Shape {
-  return {
-    accepted: shape.accepted,
-    schema: { ...shape.schema, anyOf: [having('at'), having('on')] },
-    check(value, path) {
-      shape.check(value, path);
-      const { at, on } = objectAt(value, path, shape.accepted);
-      if (at === undefined && on === undefined) {
-        throw new EmulatorOptionError(
-          `${path} happens never: it needs at, such as '+30s', or on, the name of a trigger`,
-        );
-      }
-    },
-  };
-}
-
-function having(name: string): Schema {
-  return { type: 'object', properties: { [name]: true }, required: [name] };
-}
-
-/** A path cannot be both a value and a directory, whichever way it is spelt. */
-function checkLayout({ base = 'instance', tree = {} }: Scenario): void {
-  const launched = new Date(0);
-  const laid = new MetadataTree();
-  if (base === 'instance')
-    laid.merge(
-      instanceTree(launched, () => ({})),
-      launched,
-    );
+  const scenario = scenarioShape.check(value, '');
   try {
-    laid.merge(toTree(tree, launched), launched);
+    // A path cannot be both a value and a directory, whichever way it is spelt.
+    startTree(scenario, {}, new Date(0));
   } catch (error) {
     throw error instanceof EmulatorOptionError ? new EmulatorOptionError(`tree: ${error.message}`) : error;
   }
+  return scenario;
+}
+
+/** The tree at the start: the base, the scenario's tree laid over it, and `over` laid over both. */
+export function startTree({ base = 'instance', tree = {} }: Scenario, over: Tree, launched: Date): MetadataTree {
+  const laid = new MetadataTree();
+  // The identity document agrees with what is laid over the instance.
+  const identity = () => identityOf(start, launched);
+  if (base === 'instance') laid.merge(instanceTree(launched, identity), launched);
+  laid.merge(toTree(tree, launched), launched);
+  laid.merge(over, launched);
+  const start = laid.snapshot();
+  return laid;
 }
 
 function parseJson(source: string): unknown {
   try {
-    // Editors may begin a file with a byte order mark, which is no part of the text.
+    // Editors may begin a file with a byte order mark.
     return JSON.parse(source.replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new EmulatorOptionError(`a scenario must be JSON: ${error instanceof Error ? error.message : error}`);

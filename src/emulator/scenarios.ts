@@ -1,33 +1,8 @@
-import type { JsonTree } from './jsontree.js';
-import { EmulatorOptionError } from './refusal.js';
+import { EmulatorOptionError } from './option-error.js';
 import { parseScenario, type Scenario } from './scenario.js';
+import type { JsonTree } from './values.js';
 
-/** The ready scenarios. */
-export type ScenarioName =
-  | 'spot-interruption'
-  | 'spot-hibernation'
-  | 'rebalance'
-  | 'maintenance'
-  | 'autoscaling'
-  | 'eks-node'
-  | 'ipv6-only'
-  | 'no-role'
-  | 'late-role'
-  | 'replaced-role'
-  | 'broken-trust'
-  | 'rotating-credentials'
-  | 'v2-required-in-container'
-  | 'xen'
-  | 'throttled'
-  | 'flaky'
-  | 'hot-plug'
-  | 'hibernate'
-  | 'tags'
-  | 'root-volume'
-  | 'endpoint-off'
-  | 'early-tokens';
-
-/** An instance to which nothing is about to happen. */
+/** An instance with nothing announced. */
 const calm = {
   spot: null,
   'events/recommendations': null,
@@ -40,8 +15,12 @@ const primary = 'network/interfaces/macs/0e:49:61:0f:c3:11';
 const secondary = 'network/interfaces/macs/0e:49:61:0f:c3:77';
 const resourceName = 'i-1234567890abcdef0.ec2.internal';
 
-/** What EC2 may have in store for a program, by name. Each begins when the emulator starts. */
-export const scenarios: Readonly<Record<ScenarioName, Scenario & { readonly description: string }>> = {
+type Described = Scenario & { readonly description: string };
+
+const named = <Name extends string>(all: Record<Name, Described>): Readonly<Record<Name, Described>> => all;
+
+/** The ready scenarios by name. Each begins when the emulator starts. */
+export const scenarios = named({
   'spot-interruption': {
     description:
       'a Spot Instance: rebalance recommended at 10 s, termination announced at 30 s, gone two minutes later',
@@ -240,9 +219,11 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario & { readonly desc
     tree: onDemand,
     faults: [{ kind: 'short-token', lifetime: '30s' }],
   },
-};
+});
 
-/** A scenario by its name, or one that was passed; checked. */
+export type ScenarioName = keyof typeof scenarios;
+
+/** A scenario by its name, or the given one, checked. */
 export function scenarioOf(given: unknown): Scenario {
   if (given === undefined) return {};
   if (typeof given !== 'string') return parseScenario(given);

@@ -1,29 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Answer, empty, found, granted, page, withoutConnection } from './answers.js';
-import type { InstanceOptions } from './options.js';
-import type { SessionTokens } from './tokens.js';
-import type { MetadataTree } from './tree.js';
+import type { InstanceOptions } from './instance-options.js';
+import type { State } from './state.js';
 
-/** What arrived. */
-export interface Asked {
+export interface Request {
   readonly method: string;
   /** The request target as it was sent, such as `/latest/meta-data/`. */
   readonly target: string;
   /** Such as `1.1`. */
   readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
-}
-
-/** What the answers depend on. */
-export interface Instance {
-  readonly options: InstanceOptions;
-  readonly tree: MetadataTree;
-  readonly tokens: SessionTokens;
-  readonly launched: Date;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** What session tokens live at most, whatever they are promised. */
-  readonly tokenLifetimeMs?: number | undefined;
 }
 
 const tokenHeader = 'x-aws-ec2-metadata-token';
@@ -44,7 +30,7 @@ const versions = `
 const unlistedVersions = ['2016-11-15', '2016-11-30', '2018-05-23', '2018-11-29', '2020-08-24', '2020-11-01'];
 const knownVersions = new Set([...versions, ...unlistedVersions]);
 
-/** Why something was refused. */
+/** Why a request did not get what it asked for. */
 export type Refusal =
   | 'endpoint off'
   | 'hop limit'
@@ -56,69 +42,72 @@ export type Refusal =
   | 'not there'
   | 'bad method';
 
-/** What the service makes of a request. */
 export interface Decision {
   /** `undefined` if the answer dies on its way back. */
   readonly answer: Answer | undefined;
-  /** Why it is not what was asked for. */
   readonly refusal?: Refusal;
 }
 
-/** 2 for a request of IMDSv2, which is one for a session token or with one; the header alone tells. */
-export function versionOf({ method, headers }: Asked): 1 | 2 {
+/** 2 for a request for a session token or with one, valid or not. */
+export function versionOf({ method, headers }: Request): 1 | 2 {
   return method === 'PUT' || headers[tokenHeader] !== undefined ? 2 : 1;
 }
 
 /**
- * What the service answers; to HEAD as to GET.
+ * The service's answer, with a body also for HEAD. `tokenLifetimeMs` limits a new token's life, whatever is promised.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
-export function decide(asked: Asked, instance: Instance): Decision {
-  const now = new Date(instance.now());
-  if (instance.options.httpEndpoint === 'disabled') return { answer: empty(now, 403), refusal: 'endpoint off' };
-  // Its target is a host and a port, and no path.
-  if (asked.method === 'CONNECT') return otherMethod(asked, now, allowedReads);
-  const segments = segmentsOf(asked.target);
+export function decide(request: Request, state: State, now: Date, tokenLifetimeMs: number): Decision {
+  const { method, target } = request;
+  if (state.options.httpEndpoint === 'disabled') return { answer: empty(now, 403), refusal: 'endpoint off' };
+  // The target of CONNECT is a host and a port, not a path.
+  if (method === 'CONNECT') return otherMethod(method, now, allowedReads);
+  const segments = segmentsOf(target);
   if (segments === undefined) return { answer: page(now, 400), refusal: 'bad path' };
   const [version = '', ...rest] = segments;
 
   if (knownVersions.has(version) && rest.join('/') === 'api/token') {
-    if (asked.method === 'PUT') return answerPut(asked, version, instance, now);
-    if (version === 'latest') return otherMethod(asked, now, 'OPTIONS, PUT');
+    if (method === 'PUT') return grant(request, version, state, now, tokenLifetimeMs);
+    if (version === 'latest') return otherMethod(method, now, 'OPTIONS, PUT');
   }
-  return asked.method === 'GET' || asked.method === 'HEAD'
-    ? read(segments, asked, instance, now)
-    : otherMethod(asked, now, allowedReads);
+  return method === 'GET' || method === 'HEAD'
+    ? read(segments, request, state, now)
+    : otherMethod(method, now, allowedReads);
 }
 
-function otherMethod({ method }: Asked, now: Date, allowed: string): Decision {
+function otherMethod(method: string, now: Date, allowed: string): Decision {
   const allow = [['Allow', allowed]] as const;
   return method === 'OPTIONS'
     ? { answer: empty(now, 200, allow) }
     : { answer: empty(now, 405, allow), refusal: 'bad method' };
 }
 
-function answerPut(asked: Asked, version: string, instance: Instance, now: Date): Decision {
-  const { options, tokens } = instance;
+function grant(
+  { target, headers }: Request,
+  version: string,
+  { options, tokens }: State,
+  now: Date,
+  tokenLifetimeMs: number,
+): Decision {
   // Each router takes one off the TTL of the packet, and the last one drops it without a word.
   // https://aws.amazon.com/blogs/security/defense-in-depth-open-firewalls-reverse-proxies-ssrf-vulnerabilities-ec2-instance-metadata-service/
   if (options.hops >= options.httpPutResponseHopLimit) return { answer: undefined, refusal: 'hop limit' };
   const refusal = 'bad token request';
-  if (/^[^?]*\/(\?|$)/.test(asked.target)) return { answer: withoutConnection(empty(now, 403)), refusal };
-  if (version !== 'latest' || asked.headers['x-forwarded-for'] !== undefined)
-    return { answer: empty(now, 403), refusal };
-  const header = asked.headers[ttlHeader];
+  if (/^[^?]*\/(\?|$)/.test(target)) return { answer: withoutConnection(empty(now, 403)), refusal };
+  if (version !== 'latest' || headers['x-forwarded-for'] !== undefined) return { answer: empty(now, 403), refusal };
+  const header = headers[ttlHeader];
   const ttlSeconds = typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : 0;
   if (ttlSeconds < 1 || ttlSeconds > longestTtlSeconds) return { answer: page(now, 400), refusal };
-  const promisedEnd = now.getTime() + ttlSeconds * 1000;
-  const end = Math.min(promisedEnd, now.getTime() + (instance.tokenLifetimeMs ?? promisedEnd));
+  const lifetimeMs = ttlSeconds * 1000;
+  const promisedEnd = now.getTime() + lifetimeMs;
+  const end = now.getTime() + Math.min(lifetimeMs, tokenLifetimeMs);
   return { answer: granted(now, tokens.issue({ end, promisedEnd }), ttlSeconds) };
 }
 
-function read(segments: readonly string[], asked: Asked, instance: Instance, now: Date): Decision {
-  const { options, tree, tokens, launched } = instance;
-  const token = asked.headers[tokenHeader];
+function read(segments: readonly string[], { target, headers }: Request, state: State, now: Date): Decision {
+  const { options, tree, tokens, launched } = state;
+  const token = headers[tokenHeader];
   const life = typeof token === 'string' ? tokens.lifeOf(token) : undefined;
   const refusal = refuseToken(token !== undefined, life?.end, options, now);
   if (refusal !== undefined) return { answer: empty(now, 401), refusal };
@@ -132,12 +121,9 @@ function read(segments: readonly string[], asked: Asked, instance: Instance, now
   const hidden = options.instanceMetadataTags === 'disabled' ? 'meta-data/tags' : undefined;
   const value = knownVersions.has(version) ? tree.read(path, now, hidden) : undefined;
   if (value === undefined) return { answer: page(now, 404, ttlSeconds), refusal: 'not there' };
-  if (options.system === 'xen' && value.kind === 'directory' && !/\/(\?|$)/.test(asked.target)) {
-    return {
-      answer: empty(now, 301, [
-        ['Location', `http://${asked.headers.host ?? serviceHost}${asked.target.replace(/\?.*/, '')}/`],
-      ]),
-    };
+  if (options.system === 'xen' && value.kind === 'directory' && !/\/(\?|$)/.test(target)) {
+    const location = `http://${headers.host ?? serviceHost}${target.replace(/\?.*/, '')}/`;
+    return { answer: empty(now, 301, [['Location', location]]) };
   }
   const type = path[0] === 'user-data' ? 'application/octet-stream' : 'text/plain';
   return { answer: found(now, { ...value, type, ttlSeconds }) };

@@ -1,146 +1,145 @@
-import { EmulatorOptionError, refused } from './refusal.js';
+import { EmulatorOptionError, refused } from './option-error.js';
 
 /** A part of a JSON Schema. */
 export type Schema = { readonly [keyword: string]: unknown };
 
-/** What a value has to look like: said once, for the check and for the published JSON Schema. */
-export interface Shape {
+/** One description of a value, from which come its type, its check and its JSON Schema. */
+export interface Shape<T = unknown> {
   /** In words, after "must be", such as `a whole number from 1 to 64`. */
   readonly accepted: string;
   readonly schema: Schema;
   /** @throws EmulatorOptionError naming the place, such as `timeline[2].at`, for a value that does not fit */
-  readonly check: (value: unknown, path: string) => void;
+  check(value: unknown, path: string): T;
 }
 
-/** A shape that needs no more than a look at the value. */
-export function simple(accepted: string, schema: Schema, fits: (value: unknown) => boolean): Shape {
+/** A field that may be missing. */
+export type Optional<T> = Shape<T> & { readonly isOptional: true };
+
+/** The fields of an object by name. */
+export type Fields = Readonly<Record<string, Shape>>;
+
+type OptionalNames<F> = { [Name in keyof F]: F[Name] extends { isOptional: true } ? Name : never }[keyof F];
+
+/** The object that some fields describe. */
+export type ObjectOf<F> = {
+  readonly [Name in Exclude<keyof F, OptionalNames<F>>]: F[Name] extends Shape<infer T> ? T : never;
+} & { readonly [Name in OptionalNames<F>]?: F[Name] extends Shape<infer T> ? T : never };
+
+/** Objects whose field `Key` says which of the declarations describes the other fields. */
+export type UnionOf<Key extends string, Declarations> = {
+  [Name in keyof Declarations]: { readonly [K in Key]: Name } & (Declarations[Name] extends { fields: infer F }
+    ? ObjectOf<F>
+    : never);
+}[keyof Declarations];
+
+/** A shape that one look at the value decides. */
+export function simple<T>(accepted: string, schema: Schema, fits: (value: unknown) => boolean): Shape<T> {
   return {
     accepted,
     schema,
     check(value, path) {
       if (!fits(value)) throw refused(path, accepted, value);
+      return value as T;
     },
   };
 }
 
+export function optional<T>(shape: Shape<T>): Optional<T> {
+  return { ...shape, isOptional: true };
+}
+
 /** A shape that the JSON Schema defines once, under this name. */
-export function named(name: string, shape: Shape): Shape & { readonly definition: Schema } {
+export function named<T>(name: string, shape: Shape<T>): Shape<T> & { readonly definition: Schema } {
   return { ...shape, schema: { $ref: `#/$defs/${name}` }, definition: shape.schema };
 }
 
-/** Text that matches, or any. */
-export function text(accepted = 'text', pattern?: RegExp): Shape {
-  const schema = {
-    type: 'string',
-    ...(pattern === undefined ? {} : { pattern: pattern.source, description: accepted }),
+/** A shape with one more condition, and what the JSON Schema can say of it. */
+export function refine<T>(shape: Shape<T>, check: (value: T, path: string) => void, schema: Schema = {}): Shape<T> {
+  return {
+    accepted: shape.accepted,
+    schema: { ...shape.schema, ...schema },
+    check(value, path) {
+      const checked = shape.check(value, path);
+      check(checked, path);
+      return checked;
+    },
   };
-  return simple(accepted, schema, (value) => typeof value === 'string' && (pattern?.test(value) ?? true));
 }
 
-/** One of some words or numbers. */
-export function oneOf(...choices: readonly (string | number)[]): Shape {
+export function text(accepted = 'text', pattern?: RegExp): Shape<string> {
+  const schema = pattern === undefined ? {} : { pattern: pattern.source, description: accepted };
+  const fits = (value: unknown) => typeof value === 'string' && (pattern?.test(value) ?? true);
+  return simple(accepted, { type: 'string', ...schema }, fits);
+}
+
+export function oneOf<const Choices extends readonly (string | number)[]>(...choices: Choices): Shape<Choices[number]> {
   const names = choices.map((choice) => (typeof choice === 'string' ? `'${choice}'` : String(choice)));
   const accepted = names.length === 1 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
   return simple(accepted, { enum: choices }, (value) => choices.some((choice) => choice === value));
 }
 
-/** A whole number. */
-export function wholeNumber(least: number, most: number): Shape {
+export function wholeNumber(minimum: number, maximum: number): Shape<number> {
   return simple(
-    `a whole number from ${least} to ${most}`,
-    { type: 'integer', minimum: least, maximum: most },
-    (value) => typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most,
+    `a whole number from ${minimum} to ${maximum}`,
+    { type: 'integer', minimum, maximum },
+    (value) => typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum,
   );
 }
 
 /** A number, whole or not, that is at least or more than `least` and at most `most`. */
-export function numberBetween(least: number, most: number, bound: 'at least' | 'more than' = 'at least'): Shape {
+export function numberBetween(least: number, most: number, bound: 'at least' | 'more than' = 'at least') {
   const minimum = bound === 'at least' ? { minimum: least } : { exclusiveMinimum: least };
-  return simple(
+  return simple<number>(
     `a number that is ${bound} ${least} and at most ${most}`,
     { type: 'number', ...minimum, maximum: most },
     (value) => typeof value === 'number' && value <= most && (bound === 'at least' ? value >= least : value > least),
   );
 }
 
-/** What any of these shapes accepts. */
-export function either(accepted: string, ...shapes: readonly Shape[]): Shape {
-  const fits = (shape: Shape, value: unknown): boolean => {
-    try {
-      shape.check(value, '');
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  const schema = { anyOf: shapes.map((shape) => shape.schema) };
-  return simple(accepted, schema, (value) => shapes.some((shape) => fits(shape, value)));
-}
-
-/** An array, of one item or more if `least` is 1. */
-export function list(item: Shape, least: 0 | 1 = 0): Shape {
+export function list<T>(item: Shape<T>): Shape<readonly T[]> {
   const accepted = `a list, each item ${item.accepted}`;
   return {
     accepted,
-    schema: { type: 'array', items: item.schema, ...(least === 0 ? {} : { minItems: least }) },
+    schema: { type: 'array', items: item.schema },
     check(value, path) {
-      if (!Array.isArray(value) || value.length < least) throw refused(path, accepted, value);
-      for (const [index, one] of value.entries()) item.check(one, `${path}[${index}]`);
+      if (!Array.isArray(value)) throw refused(path, accepted, value);
+      return value.map((one, index) => item.check(one, `${path}[${index}]`));
     },
   };
 }
 
-/** An object with these fields and no other; one that is `undefined` is not there. */
-export function fields(
-  required: Readonly<Record<string, Shape>>,
-  optional: Readonly<Record<string, Shape>> = {},
-): Shape {
-  const all = { ...required, ...optional };
+/** An object with these fields and no other; one that is `undefined` counts as missing. */
+export function fields<F extends Fields>(all: F): Shape<ObjectOf<F>> {
   const names = Object.keys(all);
+  const required = names.filter((name) => !('isOptional' in (all[name] ?? {})));
   const accepted = `an object${names.length === 0 ? '' : ` of ${names.join(', ')}`}`;
+  const properties = Object.fromEntries(Object.entries(all).map(([name, { schema }]) => [name, schema]));
   return {
     accepted,
-    schema: {
-      type: 'object',
-      properties: Object.fromEntries(Object.entries(all).map(([name, { schema }]) => [name, schema])),
-      required: Object.keys(required),
-      additionalProperties: false,
-    },
+    schema: { type: 'object', properties, required, additionalProperties: false },
     check(value, path) {
       const given = objectAt(value, path, accepted);
-      for (const name of Object.keys(given)) {
-        if (!Object.hasOwn(all, name)) {
-          throw new EmulatorOptionError(`${member(path, name)} is not known here; known are ${names.join(', ')}`);
-        }
+      const unknown = Object.keys(given).find((name) => !Object.hasOwn(all, name));
+      if (unknown !== undefined) {
+        throw new EmulatorOptionError(`${member(path, unknown)} is not known here; known are ${names.join(', ')}`);
       }
       for (const [name, shape] of Object.entries(all)) {
-        const one = given[name];
-        if (one !== undefined) shape.check(one, member(path, name));
-        else if (Object.hasOwn(required, name)) {
-          throw new EmulatorOptionError(`${member(path, name)} is missing; it must be ${shape.accepted}`);
-        }
+        if (given[name] !== undefined) shape.check(given[name], member(path, name));
+        else if (required.includes(name)) throw missing(member(path, name), shape);
       }
+      return given as ObjectOf<F>;
     },
   };
 }
 
-/** Objects told apart by one field: for each of its values what else there must and may be. */
-export function variants(
-  key: string,
-  of: Readonly<
-    Record<string, readonly [required: Readonly<Record<string, Shape>>, optional: Readonly<Record<string, Shape>>]>
-  >,
-  common: Readonly<Record<string, Shape>> = {},
-): Shape {
-  const names = oneOf(...Object.keys(of));
+/** Objects told apart by the field `key`: for each of its values the other fields. */
+export function variants<T>(key: string, all: Readonly<Record<string, Fields>>): Shape<T> {
+  const names = oneOf(...Object.keys(all));
   const shapes = new Map(
-    Object.entries(of).map(([name, [required, optional]]) => [
-      name,
-      fields(
-        { [key]: simple(`'${name}'`, { const: name }, (value) => value === name), ...required },
-        { ...common, ...optional },
-      ),
-    ]),
+    Object.entries(all).map(([name, others]) => {
+      const itself = simple(`'${name}'`, { const: name }, (value) => value === name);
+      return [name, fields({ [key]: itself, ...others })];
+    }),
   );
   const accepted = `an object with ${key}: ${names.accepted}`;
   return {
@@ -148,17 +147,22 @@ export function variants(
     schema: { oneOf: [...shapes.values()].map(({ schema }) => schema) },
     check(value, path) {
       const name = objectAt(value, path, accepted)[key];
-      if (name === undefined)
-        throw new EmulatorOptionError(`${member(path, key)} is missing; it must be ${names.accepted}`);
-      names.check(name, member(path, key));
-      shapes.get(String(name))?.check(value, path);
+      if (name === undefined) throw missing(member(path, key), names);
+      shapes.get(names.check(name, member(path, key)) as string)?.check(value, path);
+      return value as T;
     },
   };
 }
 
+function missing(place: string, { accepted }: Shape): EmulatorOptionError {
+  return new EmulatorOptionError(`${place} is missing; it must be ${accepted}`);
+}
+
 /** The value as an object that is no array. */
 export function objectAt(value: unknown, path: string, accepted: string): Readonly<Record<string, unknown>> {
-  if (isObject(value)) return value;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Readonly<Record<string, unknown>>;
+  }
   throw refused(path === '' ? 'it' : path, accepted, value);
 }
 
@@ -166,8 +170,4 @@ export function objectAt(value: unknown, path: string, accepted: string): Readon
 export function member(path: string, name: string): string {
   if (!/^[\w$]+$/.test(name)) return `${path}[${JSON.stringify(name)}]`;
   return path === '' ? name : `${path}.${name}`;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,33 +1,29 @@
 import { milliseconds } from './clock.js';
-import {
-  type Effect,
-  effectOf,
-  type SeenEvent,
-  type Sequel,
-  type TimelineEntry,
-  type TimelineEvent,
-  type World,
-} from './events.js';
-import { EmulatorOptionError } from './refusal.js';
+import { type Outcome, run, type SeenEvent, type TimelineEntry, type TimelineEvent } from './events.js';
+import { EmulatorOptionError } from './option-error.js';
+import type { State } from './state.js';
 
-/** An event, or the sequel of one. */
-interface Due extends Effect, Pick<Sequel, 'about'> {
+/** An event, or a later step of one. */
+interface Due {
   readonly at: number;
   readonly event: TimelineEvent['event'];
+  readonly about: string | undefined;
+  readonly run: (at: Date) => Outcome;
 }
 
-/** What is still to come. */
+/** The events that are still to come. */
 export class Timeline {
-  readonly #world: World;
-  readonly #tell: (event: SeenEvent) => void;
+  readonly #state: State;
+  readonly #onEvent: (event: SeenEvent) => void;
   readonly #triggered: readonly TimelineEntry[];
-  /** In the order in which it is due. */
+  /** In the order in which they are due. */
   #pending: Due[] = [];
 
-  constructor(entries: readonly TimelineEntry[], started: number, world: World, tell: (event: SeenEvent) => void) {
-    this.#world = world;
-    this.#tell = tell;
+  constructor(entries: readonly TimelineEntry[], state: State, onEvent: (event: SeenEvent) => void) {
+    this.#state = state;
+    this.#onEvent = onEvent;
     this.#triggered = entries.filter(({ on }) => on !== undefined);
+    const started = state.launched.getTime();
     for (const entry of entries) if (entry.on === undefined) this.add(entry, started + milliseconds(entry.at ?? 0));
   }
 
@@ -36,12 +32,13 @@ export class Timeline {
     return this.#pending[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Has an event happen at `at`. */
+  /** Adds an event that is due at `at`. */
   add(event: TimelineEvent, at: number): void {
-    this.#insert({ ...effectOf(event, this.#world), at, event: event.event }, (other) => other.at > at);
+    const due: Due = { at, event: event.event, about: undefined, run: (date) => run(event, this.#state, date) };
+    this.#insert(due, (other) => other.at > at);
   }
 
-  /** Has happen what waits for a trigger of this name. */
+  /** Adds the events that wait for a trigger of this name. */
   trigger(name: string, now: number): void {
     const entries = this.#triggered.filter(({ on }) => on === name);
     if (entries.length === 0) {
@@ -53,37 +50,35 @@ export class Timeline {
     for (const entry of entries) this.add(entry, now + milliseconds(entry.at ?? 0));
   }
 
-  /** Does all that is due by `now`, each step dated as it was due. */
+  /** Runs all that is due by `now`, each step dated as it was due. */
   settle(now: number): void {
     while (this.next <= now) {
       const due = this.#pending.shift();
-      if (due === undefined) return;
-      const { at, event, callsOff, later } = due;
-      const outcome = attempt(due);
-      if (outcome.error === undefined) {
-        this.#pending = this.#pending.filter(({ about }) => about === undefined || about !== callsOff);
-        if (later !== undefined) this.#follow(later, at, event);
-      }
-      this.#tell({ at, event, ...outcome });
+      if (due !== undefined) this.#onEvent({ at: due.at, event: due.event, ...this.#attempt(due) });
     }
   }
 
-  /** What began earlier comes before what begins at the same time. */
-  #follow({ afterMs, ...sequel }: Sequel, begun: number, event: TimelineEvent['event']): void {
-    const at = begun + afterMs;
-    this.#insert({ ...sequel, at, event }, (other) => other.at >= at);
+  #attempt(due: Due): { detail: string; error?: unknown } {
+    try {
+      const outcome = due.run(new Date(due.at));
+      if (typeof outcome === 'string') return { detail: outcome };
+      this.#follow(outcome, due);
+      return { detail: outcome.detail };
+    } catch (error) {
+      return { detail: `${due.event} failed: ${error instanceof Error ? error.message : error}`, error };
+    }
+  }
+
+  #follow({ cancels, next }: Exclude<Outcome, string>, { at, event }: Due): void {
+    this.#pending = this.#pending.filter(({ about }) => about === undefined || about !== cancels);
+    if (next === undefined) return;
+    const due: Due = { at: at + next.afterMs, event, about: next.about, run: next.run };
+    // Before events of the same time, which begin only then.
+    this.#insert(due, (other) => other.at >= due.at);
   }
 
   #insert(due: Due, isLater: (other: Due) => boolean): void {
-    const later = this.#pending.findIndex(isLater);
-    this.#pending.splice(later < 0 ? this.#pending.length : later, 0, due);
-  }
-}
-
-function attempt({ act, at, event }: Due): { detail: string; error?: unknown } {
-  try {
-    return { detail: act(new Date(at)) };
-  } catch (error) {
-    return { detail: `${event} failed: ${error instanceof Error ? error.message : error}`, error };
+    const index = this.#pending.findIndex(isLater);
+    this.#pending.splice(index < 0 ? this.#pending.length : index, 0, due);
   }
 }

@@ -1,27 +1,26 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
-// 40 bytes: a mark, the end of life, the end that was promised, a random part, a seal over those four. A token vouches
-// for itself, so any number can be alive at once and none is stored.
+// 40 bytes: a mark, the end of life, the promised end, a random part, a seal over those four. The seal proves a token, so
+// none is stored and any number can be alive.
 const MARK = Buffer.from([0x01, 0x00, 0x04, 0x00]); // tokens begin with AQAEA
 const PROMISED = MARK.length + 6;
 const RANDOM = PROMISED + 6;
 const SEAL = RANDOM + 8;
 const LENGTH = SEAL + 16;
-/** Characters of a token, but for the two of padding. */
+/** Characters of a token without the two of padding. */
 export const tokenLength = 54;
 
-/** How long a token lives, in milliseconds since 1970. */
+/** Ends of a token's life, in milliseconds since 1970. */
 export interface TokenLife {
   readonly end: number;
-  /** What the answers say; later than the end if a fault has the token lapse early. */
+  /** As the answers say; later than the end if a fault makes the token expire early. */
   readonly promisedEnd: number;
 }
 
-/** The session tokens of one emulator. To everybody else they are opaque. */
+/** The session tokens of one emulator. */
 export class SessionTokens {
   #key = randomBytes(32);
 
-  /** A new token. */
   issue({ end, promisedEnd }: TokenLife): string {
     const bytes = Buffer.alloc(LENGTH);
     MARK.copy(bytes);
@@ -53,9 +52,9 @@ export class SessionTokens {
 
 const shape = new RegExp(`AQAEA[\\w-]{${tokenLength - 5}}`);
 
-/** Whether there is a session token, of whichever emulator, in a segment of a path. */
+/** True if a segment of a path contains a session token of any emulator. */
 export function holdsToken(segment: string): boolean {
-  // Escapes of which some are malformed are left as they are.
+  // `decodeURIComponent` would throw on malformed escapes.
   const plain = segment.replace(/%[0-7][0-9a-f]/gi, (byte) => String.fromCharCode(Number.parseInt(byte.slice(1), 16)));
   return shape.test(plain);
 }

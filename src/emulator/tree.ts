@@ -1,7 +1,7 @@
 import { types } from 'node:util';
-import { EmulatorOptionError, refused } from './refusal.js';
+import { EmulatorOptionError, refused } from './option-error.js';
 
-/** What a read gives: text, served as UTF-8, or bytes. */
+/** Text, served as UTF-8, or bytes. */
 export type Content = string | Uint8Array;
 
 /** Content with a `Last-Modified` of its own. */
@@ -10,19 +10,20 @@ export interface DatedContent {
   readonly lastModified: Date;
 }
 
-/** A value, or how to compute it at the moment it is read. */
+/** A value, or how to compute it whenever it is read. */
 export type Value = Content | ((now: Date) => Content | DatedContent);
 
-/** A directory: values and directories by name or by path; `null` takes away what is there. */
+/** A directory: values and directories by name or by path; `null` removes what is there. */
 export interface Tree {
   readonly [path: string]: Value | Tree | null;
 }
 
-/** What is at a path. */
+/** A value or the listing of a directory. */
 export interface Reading extends DatedContent {
   readonly kind: 'value' | 'directory';
 }
 
+/** Never changed once it is part of a tree, so that trees can share it. */
 type Directory = Map<string, Leaf | Directory>;
 
 interface Leaf {
@@ -30,37 +31,44 @@ interface Leaf {
   readonly lastModified: Date;
 }
 
+type Path = readonly string[];
+
 const tops = ['dynamic', 'meta-data', 'user-data'];
 /** Names in a path; those of real instances have eight at most. */
 export const longestPath = 100;
 
 /** Everything below `/latest/`. A directory exists as long as something is in it. */
 export class MetadataTree {
-  #root: Directory = new Map();
-  #lastChange = new Date(0);
+  #root: Directory;
+  #lastChange: Date;
 
-  /** Puts a value, or a whole directory, in the place of what is at `path`. */
+  constructor(root: Directory = new Map(), lastChange = new Date(0)) {
+    this.#root = root;
+    this.#lastChange = lastChange;
+  }
+
+  /** Replaces what is at `path` by a value or a whole directory. */
   set(path: string, value: Value | Tree, now: Date): void {
-    this.#lay([[this.#names(segmentsOf(path)), null], ...this.#leaves(path, value)], now);
+    this.#lay([[segmentsOf(path), null], ...leavesOf(segmentsOf(path), value)], now);
   }
 
   /** Lays `tree` over what is there. */
   merge(tree: Tree, now: Date): void {
     const entries = entriesOf(tree, 'tree must be an object of values by path');
-    this.#lay(
-      entries.flatMap(([path, value]) => this.#leaves(path, value)),
-      now,
-    );
+    const leaves = entries.flatMap(([path, value]) => leavesOf(segmentsOf(path), value));
+    this.#lay(leaves, now);
   }
 
-  /** Takes away a value or a directory with all that is in it; false if nothing was there. */
+  /** Removes a value or a directory with all that is in it; false if nothing was there. */
   remove(path: string, now: Date): boolean {
-    this.#lastChange = now;
-    return prune(this.#root, this.#names(segmentsOf(path)));
+    const segments = segmentsOf(path);
+    const isThere = lookUp(this.#root, this.#names(segments)) !== undefined;
+    this.#lay([[segments, null]], now);
+    return isThere;
   }
 
   /** The value or listing at `segments`, or `undefined`; what is at or below `hidden` is not there. */
-  read(segments: readonly string[], now: Date, hidden: string | undefined): Reading | undefined {
+  read(segments: Path, now: Date, hidden?: string): Reading | undefined {
     const path = segments.join('/');
     if (hidden !== undefined && `${path}/`.startsWith(`${hidden}/`)) return undefined;
     const found = lookUp(this.#root, this.#names(segments));
@@ -71,21 +79,32 @@ export class MetadataTree {
     return { kind: 'value', ...contentOf(found, path, now) };
   }
 
-  /** How to read the value that is at `segments` now, whatever becomes of it; for a directory it gives `undefined`. */
-  capture(segments: readonly string[]): (now: Date) => Content | undefined {
-    const found = lookUp(this.#root, this.#names(segments));
-    const path = segments.join('/');
-    return (now) => (found === undefined || found instanceof Map ? undefined : contentOf(found, path, now).content);
+  /** The value or listing at a path below `/latest/` as text. */
+  text(path: string, now: Date): string | undefined {
+    const found = this.read(path.split('/'), now);
+    return found && Buffer.from(found.content).toString();
   }
 
-  #leaves(path: string, value: Value | Tree | null): [readonly string[], Value | null][] {
-    return leavesOf(segmentsOf(path), value).map(([segments, leaf]) => [this.#names(segments), leaf]);
+  /** The JSON at a path below `/latest/`; `undefined` for anything else. */
+  json(path: string, now: Date): unknown {
+    const text = this.text(path, now) ?? '';
+    try {
+      return JSON.parse(text);
+    } catch {
+      return undefined;
+    }
   }
 
-  #lay(leaves: readonly [readonly string[], Value | null][], now: Date): void {
-    // Laid on a copy: what cannot be laid whole leaves everything as it was.
+  /** A tree that is as this one is now, whatever becomes of this one. */
+  snapshot(): MetadataTree {
+    return new MetadataTree(this.#root, this.#lastChange);
+  }
+
+  #lay(leaves: readonly (readonly [Path, Value | null])[], now: Date): void {
+    // On a copy, so that a change that fails leaves everything as it was.
     const root = copyOf(this.#root);
-    for (const [names, value] of leaves) {
+    for (const [segments, value] of leaves) {
+      const names = this.#names(segments);
       if (value === null) prune(root, names);
       else put(root, names, { value, lastModified: now });
     }
@@ -93,8 +112,8 @@ export class MetadataTree {
     this.#lastChange = now;
   }
 
-  /** Key 0 is asked for as `public-keys/0/` and listed as `0=its-name`, which is the name it has in the tree. */
-  #names(segments: readonly string[]): readonly string[] {
+  /** Key 0 is asked for as `public-keys/0/` and listed as `0=its-name`, which is its name in the tree. */
+  #names(segments: Path): Path {
     const [top, list, index, ...rest] = segments;
     if (top !== 'meta-data' || list !== 'public-keys' || index === undefined) return segments;
     const keys = lookUp(this.#root, [top, list]);
@@ -104,7 +123,7 @@ export class MetadataTree {
 }
 
 /** The segments below `/latest/`: a path that does not begin there, or with a top directory, is one of `meta-data`. */
-function segmentsOf(path: string): readonly string[] {
+function segmentsOf(path: string): Path {
   const segments = split(path);
   const isBelowLatest = segments[0] === 'latest';
   const below = isBelowLatest ? segments.slice(1) : segments;
@@ -123,10 +142,7 @@ function split(path: string): string[] {
   return path.split('/').filter((segment) => segment !== '');
 }
 
-function leavesOf(
-  segments: readonly string[],
-  value: Value | Tree | null,
-): (readonly [readonly string[], Value | null])[] {
+function leavesOf(segments: Path, value: Value | Tree | null): (readonly [Path, Value | null])[] {
   if (segments.length > longestPath) {
     throw new EmulatorOptionError(
       `${segments.slice(0, 4).join('/')}/… is too long: a path has ${longestPath} names at most`,
@@ -163,7 +179,7 @@ function copyOf(directory: Directory): Directory {
   return new Map([...directory].map(([name, inner]) => [name, inner instanceof Map ? copyOf(inner) : inner]));
 }
 
-function put(root: Directory, names: readonly string[], leaf: Leaf): void {
+function put(root: Directory, names: Path, leaf: Leaf): void {
   let directory = root;
   for (const [depth, name] of names.slice(0, -1).entries()) {
     const inner = directory.get(name) ?? new Map();
@@ -178,7 +194,7 @@ function put(root: Directory, names: readonly string[], leaf: Leaf): void {
   directory.set(names.at(-1) ?? '', leaf);
 }
 
-function lookUp(root: Directory, names: readonly string[]): Leaf | Directory | undefined {
+function lookUp(root: Directory, names: Path): Leaf | Directory | undefined {
   let found: Leaf | Directory | undefined = root;
   for (const name of names) found = found instanceof Map ? found.get(name) : undefined;
   return found;
@@ -194,11 +210,14 @@ function listing(directory: Directory, path: string, hidden: string | undefined)
     .join('\n');
 }
 
-function prune(directory: Directory, names: readonly string[]): boolean {
+function prune(directory: Directory, names: Path): void {
   const [name = '', ...rest] = names;
-  if (rest.length === 0) return directory.delete(name);
+  if (rest.length === 0) {
+    directory.delete(name);
+    return;
+  }
   const inner = directory.get(name);
-  if (!(inner instanceof Map) || !prune(inner, rest)) return false;
+  if (!(inner instanceof Map)) return;
+  prune(inner, rest);
   if (inner.size === 0) directory.delete(name);
-  return true;
 }

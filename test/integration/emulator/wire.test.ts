@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'mocha';
-import { intact } from '../../../src/emulator/faults.js';
+import { intact } from '../../../src/emulator/delivery.js';
 import { createEmulator, type EmulatorOptions, type Fault } from '../../../src/emulator/index.js';
-import { listen } from '../../../src/emulator/listener.js';
+import { Server } from '../../../src/emulator/server.js';
 import { ask, connect, exchange, header, parse, type RawAnswer, token } from './socket.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
@@ -508,17 +508,9 @@ describe('the emulator on the wire', () => {
   it('cuts off who does not go on reading', async () => {
     const body = Buffer.alloc(32 * 1024 * 1024);
     const delivery = intact({ status: 200, headers: [['Content-Length', String(body.length)]], body });
-    const listener = await listen(
-      '127.0.0.1',
-      0,
-      {
-        answer: () => delivery,
-        refuse: () => delivery,
-        servesIpv6: () => true,
-      },
-      100,
-    );
-    const socket = await connect(listener.url);
+    const handler = { handle: () => delivery, reject: () => delivery, servesIpv6: () => true };
+    const server = await Server.listen('127.0.0.1', 0, handler, 100);
+    const socket = await connect(server.url);
     socket.write('GET / HTTP/1.1\r\n\r\n');
     const [first] = await once(socket, 'data');
     socket.pause();
@@ -531,7 +523,7 @@ describe('the emulator on the wire', () => {
     socket.on('error', () => {});
     await Promise.all([once(socket, 'close'), socket.resume()]);
     assert.ok(received < body.length, `${received} bytes`);
-    await listener.close();
+    await server.setListening(false);
   });
 
   const unanswered: readonly [why: string, Fault][] = [

@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
 import { Clock } from '../../../src/emulator/clock.js';
-import { Faults } from '../../../src/emulator/faults.js';
+import { Faults } from '../../../src/emulator/fault-list.js';
 import { createEmulator, EmulatorOptionError, parseScenario, scenarios } from '../../../src/emulator/index.js';
 import { scenarioSchema } from '../../../src/emulator/scenario.js';
 import { SessionTokens } from '../../../src/emulator/tokens.js';
@@ -209,22 +209,22 @@ describe('the faults of the emulator', () => {
     const asked = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 60 });
     fc.assert(
       fc.property(fc.nat(), fc.array(fault, { minLength: 1, maxLength: 4 }), asked, (seed, all, names) => {
-        const strikes = (asks: readonly string[]) => {
+        const matches = (asks: readonly string[]) => {
           const faults = new Faults(seed);
-          const handles = all.map((one) => faults.plant(one, launch));
+          const handles = all.map((one) => faults.add(one, launch));
           const struck = asks.map((name) =>
-            faults.strike('GET', `/latest/meta-data/${name}`, launch).map(({ fault: one, luck }) => ({ one, luck })),
+            faults.match('GET', `/latest/meta-data/${name}`, launch).map(({ fault: one, random }) => ({ one, random })),
           );
           return { struck, hits: handles.map(({ hits }) => hits) };
         };
-        const { struck, hits } = strikes(names);
-        assert.deepEqual(strikes(names), { struck, hits });
+        const { struck, hits } = matches(names);
+        assert.deepEqual(matches(names), { struck, hits });
         for (const [index, one] of all.entries()) assert.ok((hits[index] ?? 0) <= one.times);
-        // Those of other paths take nothing from a fault's luck.
+        // Those of other paths take nothing from a fault's random numbers.
         const onlyA = names.filter((name) => name === 'a');
         const ofA = (all: typeof struck, asks: readonly string[]) =>
           all.filter((_, index) => asks[index] === 'a').map((hit) => hit.filter(({ one }) => one.paths === 'a'));
-        assert.deepEqual(ofA(strikes(onlyA).struck, onlyA), ofA(struck, names));
+        assert.deepEqual(ofA(matches(onlyA).struck, onlyA), ofA(struck, names));
       }),
     );
   });
@@ -234,9 +234,9 @@ describe('the faults of the emulator', () => {
       for (let seed = 0; seed < 5; seed++) {
         const faults = new Faults(seed);
         const { hits } = ((handle) => {
-          for (let count = 0; count < 10_000; count++) faults.strike('GET', '/', launch);
+          for (let count = 0; count < 10_000; count++) faults.match('GET', '/', launch);
           return handle;
-        })(faults.plant({ kind: 'newline', probability }, launch));
+        })(faults.add({ kind: 'newline', probability }, launch));
         const deviation = Math.sqrt(10_000 * probability * (1 - probability));
         assert.ok(Math.abs(hits - 10_000 * probability) < 4 * deviation, `${hits} at ${probability}, seed ${seed}`);
       }

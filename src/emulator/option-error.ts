@@ -14,7 +14,7 @@ export function refused(name: string, accepted: string, value: unknown): Emulato
   return new EmulatorOptionError(`${name} must be ${accepted}, not ${clipped}`);
 }
 
-/** What JSON cannot hold, such as what contains itself or is too deep, is shown as nothing in particular. */
+/** Falls back to `{…}` for what JSON cannot hold: circular or too deep. */
 function asJson(value: unknown): string {
   try {
     return JSON.stringify(value) ?? '{}';

@@ -1,8 +1,8 @@
-import { type Duration, duration, milliseconds, spanSource } from './clock.js';
+import { type Duration, duration, later, milliseconds, spanSource } from './clock.js';
 import { instant } from './documents.js';
 import { roleCredentials, rotating } from './instance.js';
-import { EmulatorOptionError, refused } from './refusal.js';
-import { fields, member, named, objectAt, type Shape, simple, text } from './shape.js';
+import { EmulatorOptionError, refused } from './option-error.js';
+import { fields, member, named, objectAt, optional, type Shape, simple, text } from './shape.js';
 import { longestPath, type Tree, type Value } from './tree.js';
 
 /** A value of a scenario. */
@@ -11,20 +11,19 @@ export type JsonValue =
   /** Bytes. */
   | { readonly $base64: string }
   /**
-   * Text with times in it, counted from the moment at which it is set: `{{+2m}}`, `{{0s}}` or `{{-1h}}` becomes
+   * Text with times in it, counted from the moment it is set: `{{+2m}}`, `{{0s}}` or `{{-1h}}` becomes
    * `2026-11-23T09:02:00Z`.
    */
   | { readonly $template: string }
-  /** Credentials of a role, which are fake and renewed for ever: five minutes before they end there are new ones. */
+  /** Fake credentials of a role, renewed forever, five minutes before they end. */
   | { readonly $credentials: CredentialsTerms };
 
-/** How role credentials are given. */
 export interface CredentialsTerms {
-  /** How long each set is good for; of less than ten minutes, the next one comes at half time. Default `6h`. */
+  /** How long each set is valid; if less than ten minutes, the next one comes at half time. Default `6h`. */
   readonly lifetime?: Duration;
 }
 
-/** Values and directories by name or by path; `null` takes away what is there. */
+/** Values and directories by name or by path; `null` removes what is there. */
 export interface JsonTree {
   readonly [path: string]: JsonNode | null | undefined;
   readonly $base64?: never;
@@ -38,52 +37,62 @@ export type JsonNode = JsonValue | JsonTree;
 /** The paths that `emulator.set` takes. */
 const pathPattern = /^(?:(?!latest(?:\/|$))(?=.*[^/\s])[^/].*|\/+latest\/+(?:meta-data|dynamic|user-data)(?:\/.*)?)$/;
 export const pathShape = text("a path such as 'placement/region' or '/latest/dynamic/…'", pathPattern);
-/** In a directory, `$` is kept for the forms of a value. */
+/** Of names in a directory, where `$` is kept for the forms of a value. */
 const namePattern = /^[^$/]/;
-const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const spans = new RegExp(`\\{\\{([+-]?)(${spanSource})\\}\\}`, 'g');
 const noSpan = new RegExp(`\\{\\{(?![+-]?(?:${spanSource})\\}\\})`);
-const credentialsTerms = fields({}, { lifetime: duration });
-const base64 = text('bytes in base64', base64Pattern);
+const base64 = 'bytes in base64';
+const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const template = 'text in which {{…}} holds a time, such as {{+2m}}';
-const forms: Readonly<Record<string, Shape>> = {
-  // Of values of some megabytes: the pattern, which repeats a group, would exhaust the stack.
-  $base64: simple(
-    base64.accepted,
-    base64.schema,
-    (value) => typeof value === 'string' && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value),
-  ),
-  $template: simple(
-    template,
-    { type: 'string', description: template, not: { type: 'string', pattern: noSpan.source } },
-    (value) => typeof value === 'string' && !noSpan.test(value),
-  ),
-  $credentials: credentialsTerms,
-};
-const formShapes = new Map(Object.entries(forms).map(([name, shape]) => [name, fields({ [name]: shape })]));
-const accepted = `text, an object of values by name, or an object with nothing but ${Object.keys(forms).join(', ')}`;
-/** Of the entries of a directory. */
-const entries = { anyOf: [{ type: 'null' }, { $ref: '#/$defs/node' }] };
+
+/** The forms of a value that is not text. */
+const forms: ReadonlyMap<string, Shape> = new Map<string, Shape>([
+  [
+    '$base64',
+    simple(
+      base64,
+      { type: 'string', pattern: base64Pattern.source, description: base64 },
+      // The published pattern would exhaust the stack on megabytes, because it repeats a group.
+      (value) => typeof value === 'string' && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value),
+    ),
+  ],
+  [
+    '$template',
+    simple(
+      template,
+      { type: 'string', description: template, not: { type: 'string', pattern: noSpan.source } },
+      (value) => typeof value === 'string' && !noSpan.test(value),
+    ),
+  ],
+  ['$credentials', fields({ lifetime: optional(duration) })],
+]);
+const formShapes = new Map([...forms].map(([name, shape]) => [name, fields({ [name]: shape })]));
+const accepted = `text, an object of values by name, or an object with nothing but ${[...forms.keys()].join(', ')}`;
+const entrySchema = { anyOf: [{ type: 'null' }, { $ref: '#/$defs/node' }] };
 
 /** A value or a directory. */
-export const nodeShape = named('node', {
+export const nodeShape = named<JsonNode>('node', {
   accepted,
   schema: {
     anyOf: [
       { type: 'string' },
       ...[...formShapes.values()].map(({ schema }) => schema),
-      { type: 'object', propertyNames: { pattern: namePattern.source }, additionalProperties: entries },
+      { type: 'object', propertyNames: { pattern: namePattern.source }, additionalProperties: entrySchema },
     ],
   },
-  check: (value, path) => checkNode(value, path, 1),
+  check(value, path) {
+    checkNode(value, path, 1);
+    return value as JsonNode;
+  },
 });
 
 /** The tree of a scenario: by path at the top, by name or path below. */
-export const treeShape: Shape = {
+export const treeShape: Shape<JsonTree> = {
   accepted: 'an object of values by path',
-  schema: { type: 'object', propertyNames: { pattern: pathPattern.source }, additionalProperties: entries },
+  schema: { type: 'object', propertyNames: { pattern: pathPattern.source }, additionalProperties: entrySchema },
   check(value, path) {
     checkEntries(objectAt(value, path, treeShape.accepted), path, 0, pathPattern, pathShape.accepted);
+    return value as JsonTree;
   },
 };
 
@@ -95,13 +104,7 @@ function checkNode(value: unknown, path: string, depth: number): void {
   else checkEntries(directory, path, depth, namePattern, 'a name that does not begin with $ or /');
 }
 
-function checkEntries(
-  directory: Readonly<Record<string, unknown>>,
-  path: string,
-  depth: number,
-  pattern: RegExp,
-  names: string,
-): void {
+function checkEntries(directory: object, path: string, depth: number, pattern: RegExp, names: string): void {
   if (depth === longestPath)
     throw new EmulatorOptionError(`${path} is too deep: a path has ${longestPath} names at most`);
   for (const [name, inner] of Object.entries(directory)) {
@@ -110,14 +113,14 @@ function checkEntries(
   }
 }
 
-/** The tree that a checked one of a scenario means, when it is set at `at`. */
+/** A scenario's checked tree as one of the emulator, set at `at`. */
 export function toTree(tree: JsonTree, at: Date): Tree {
   return Object.fromEntries(
     Object.entries(tree).map(([name, node]) => [name, node === null || node === undefined ? null : toNode(node, at)]),
   );
 }
 
-/** The value or directory that a checked one of a scenario means, when it is set at `at`. */
+/** A scenario's checked value or directory as one of the emulator, set at `at`. */
 export function toNode(node: JsonNode, at: Date): Value | Tree {
   if (typeof node === 'string') return node;
   if ('$base64' in node && node.$base64 !== undefined) return Buffer.from(node.$base64, 'base64');
@@ -132,8 +135,7 @@ export function credentialsFrom({ lifetime = '6h' }: CredentialsTerms, at: Date,
 }
 
 function fill(template: string, at: Date): string {
-  return template.replace(spans, (_, sign: string, length: string) => {
-    const ms = milliseconds(length) * (sign === '-' ? -1 : 1);
-    return instant(new Date(at.getTime() + ms));
-  });
+  return template.replace(spans, (_, sign: string, length: string) =>
+    instant(later(at, milliseconds(length) * (sign === '-' ? -1 : 1))),
+  );
 }

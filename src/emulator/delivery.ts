@@ -1,0 +1,69 @@
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { type Answer, toBytes } from './answers.js';
+
+/** An answer on its way. */
+export interface Delivery {
+  /** `undefined`: nothing is sent, and the connection stays open. */
+  readonly answer: Answer | undefined;
+  /** Bytes in the place of the answer. */
+  readonly garbage?: Buffer;
+  /** Real time before the first byte. */
+  readonly delayMs: number;
+  /** Real time before each byte of the body; 0 sends all at once. */
+  readonly byteIntervalMs: number;
+  /** How much of it is sent: `half` is the headers and half of the body. */
+  readonly part: 'all' | 'half' | 'none';
+  readonly ending: 'close' | 'reset';
+}
+
+/** Time for a caller to read what was sent before a reset in the middle. */
+const readingMs = 20;
+/** Node's timers take no longer time, some 24 days. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/** The answer as the service meant it. */
+export function intact(answer: Answer | undefined): Delivery {
+  return { answer, delayMs: 0, byteIntervalMs: 0, part: 'all', ending: 'close' };
+}
+
+/**
+ * Writes an answer to the socket, whole or as a fault left it. The bytes are written as they stand: `ServerResponse`
+ * would choose the status line and add headers. A caller that reads nothing for `timeoutMs` is cut off.
+ */
+export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: number): Promise<void> {
+  const { answer, garbage, delayMs, byteIntervalMs, part, ending } = delivery;
+  if (answer === undefined || !socket.writable) return;
+  if (delayMs > 0 && !(await elapse(socket, delayMs))) return;
+  const { head, body } = garbage === undefined ? toBytes(answer) : { head: garbage, body: Buffer.alloc(0) };
+  const share = part === 'half' ? body.subarray(0, Math.floor(body.length / 2)) : body;
+  let rest = part === 'none' ? Buffer.alloc(0) : Buffer.concat([head, share]);
+  while (byteIntervalMs > 0 && rest.length > 0) {
+    const count = rest.length > share.length ? rest.length - share.length : 1;
+    socket.write(rest.subarray(0, count));
+    rest = rest.subarray(count);
+    if (!(await elapse(socket, byteIntervalMs))) return;
+  }
+  if (ending === 'close') {
+    socket.end(rest, () => socket.destroy());
+    if (socket.writableLength > 0) socket.setTimeout(timeoutMs, () => socket.destroy());
+    return;
+  }
+  socket.write(rest);
+  // A reset discards what was not read yet. The immediate lets a caller in this process read.
+  if (part !== 'none' && (await elapse(socket, readingMs))) await setImmediate();
+  socket.resetAndDestroy();
+}
+
+/** Waits, in real time; false if the connection is closed meanwhile. */
+function elapse(socket: Socket, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      socket.off('close', end);
+      resolve(!socket.destroyed);
+    };
+    const timer = setTimeout(end, Math.min(ms, longestTimerMs));
+    socket.once('close', end);
+  });
+}

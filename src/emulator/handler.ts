@@ -1,0 +1,100 @@
+import { isIP } from 'node:net';
+import { type Answer, asXen, empty, headersOnly, page } from './answers.js';
+import { type Delivery, intact } from './delivery.js';
+import { apply, tokenLifetimeMs } from './faults.js';
+import { type SeenRequest, withoutSecrets } from './journal.js';
+import { type Decision, decide, type Request, versionOf } from './service.js';
+import type { State } from './state.js';
+
+/** The circumstances of a request. */
+export interface Context {
+  /** The names and addresses of the emulator. */
+  readonly hosts: readonly string[];
+  readonly state: State;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** The answer to a request, and its entry in the journal. */
+export interface Handled {
+  readonly delivery: Delivery;
+  readonly entry: SeenRequest;
+}
+
+type Outcome = Pick<SeenRequest, 'reason' | 'faults' | 'error'>;
+
+/** Answers a request: the service decides, then faults apply. */
+export function handle(request: Request, context: Context): Handled {
+  const { hosts, state, now } = context;
+  const date = new Date(now);
+  const absence = state.absence(now);
+  // It arrived just before the socket was closed.
+  if (absence !== undefined) return handled(request, now, intact(undefined), { reason: absence });
+  const { host } = request.headers;
+  const whole = (answer: Answer): Delivery => intact(finish(request, answer, state));
+  // RFC 9112, section 3.2
+  if (host === undefined && request.httpVersion !== '1.0')
+    return handled(request, now, whole(page(date, 400)), { reason: 'no Host' });
+  if (!isOwnHost(host, hosts)) return handled(request, now, whole(empty(date, 403)), { reason: 'foreign Host' });
+
+  const matches = state.faults.match(request.method, request.target, now);
+  const { answer, refusal, ...failure } = attempt(request, state, date, tokenLifetimeMs(matches));
+  const faulty = matches.reduce((delivery, match) => apply(delivery, match, date), intact(answer));
+  const delivery = { ...faulty, answer: faulty.answer && finish(request, faulty.answer, state) };
+
+  const last = matches.at(-1)?.fault;
+  const isAsDecided = faulty.answer === answer && faulty.part === 'all';
+  const reason = last === undefined || (isAsDecided && refusal) ? refusal : (`fault: ${last.kind}` as const);
+  return handled(request, now, delivery, {
+    ...(reason === undefined ? {} : { reason }),
+    ...(matches.length === 0 ? {} : { faults: matches.map(({ fault }) => fault) }),
+    ...failure,
+  });
+}
+
+const unread: Request = { method: '', target: '', httpVersion: '', headers: {} };
+
+/** Answers what is no HTTP request, or is too large; `request` if its headers could be read. */
+export function reject(status: 400 | 413 | 431, request: Request = unread, { state, now }: Context): Handled {
+  const absence = state.absence(now);
+  if (absence !== undefined) return handled(request, now, intact(undefined), { reason: absence });
+  const answer = finish(request, page(new Date(now), status), state);
+  return handled(request, now, intact(answer), { reason: status === 400 ? 'not HTTP' : 'too large' });
+}
+
+function attempt(
+  request: Request,
+  state: State,
+  now: Date,
+  tokenLifetimeMs: number,
+): Decision & Pick<Outcome, 'error'> {
+  try {
+    return decide(request, state, now, tokenLifetimeMs);
+  } catch (error) {
+    return { answer: empty(now, 500), error };
+  }
+}
+
+function finish({ method }: Request, answer: Answer, { options }: State): Answer {
+  const styled = options.system === 'xen' ? asXen(answer) : answer;
+  return method === 'HEAD' ? headersOnly(styled) : styled;
+}
+
+function handled(request: Request, at: number, delivery: Delivery, outcome: Outcome): Handled {
+  const { answer, garbage, part } = delivery;
+  const status = answer === undefined || garbage !== undefined || part === 'none' ? 'unanswered' : answer.status;
+  const { method, target } = request;
+  const path = withoutSecrets(target);
+  return { delivery, entry: { at, method, path, version: versionOf(request), status, ...outcome } };
+}
+
+/**
+ * True for a `Host` header that only callers of the emulator send. A web page that makes its own name resolve to this
+ * machine (DNS rebinding) is recognised by that name.
+ */
+function isOwnHost(host: string | undefined, hosts: readonly string[]): boolean {
+  if (host === undefined) return true; // no browser leaves it out
+  const [, bracketed, bare] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(host) ?? [];
+  const name = (bracketed ?? bare ?? '').toLowerCase();
+  return isIP(name) !== 0 || name === 'localhost' || hosts.some((own) => own.toLowerCase() === name);
+}

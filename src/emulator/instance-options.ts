@@ -1,0 +1,75 @@
+import { EmulatorOptionError } from './option-error.js';
+import { type Fields, fields, type Optional, objectAt, oneOf, optional, wholeNumber } from './shape.js';
+
+/**
+ * Settings of the instance, under AWS's names, and the distance of the callers. Each can be changed while the emulator
+ * runs.
+ *
+ * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html
+ */
+export interface InstanceOptions {
+  /** `required`: a read without a session token is answered 401. Default `optional`. */
+  readonly httpTokens: 'optional' | 'required';
+  /** `disabled`: everything is answered 403. Default `enabled`. */
+  readonly httpEndpoint: 'enabled' | 'disabled';
+  /** How many hops the answer to a token request travels, 1 to 64. Default 1. */
+  readonly httpPutResponseHopLimit: number;
+  /** `disabled`: connections to an IPv6 listener are reset. Default `enabled`, unlike on EC2. */
+  readonly httpProtocolIpv6: 'enabled' | 'disabled';
+  /** `disabled`: there is no `tags/`. Default `enabled`, unlike on EC2. */
+  readonly instanceMetadataTags: 'enabled' | 'disabled';
+  /**
+   * Routers the callers pretend to have between themselves and the instance, 0 to 64: 0 on the instance itself, 1 in a
+   * container behind a bridge. A token request is answered only if `httpPutResponseHopLimit` is larger. Default 0.
+   */
+  readonly hops: number;
+  /**
+   * The hypervisor, `nitro` or `xen`: Xen instances answer in HTTP/1.0 and redirect a directory that is asked for without
+   * its slash. Default `nitro`.
+   */
+  readonly system: 'nitro' | 'xen';
+}
+
+/** Some of the instance's options. */
+export type InstanceSettings = { readonly [Name in keyof InstanceOptions]?: InstanceOptions[Name] | undefined };
+
+export const defaultOptions: InstanceOptions = Object.freeze({
+  httpTokens: 'optional',
+  httpEndpoint: 'enabled',
+  httpPutResponseHopLimit: 1,
+  httpProtocolIpv6: 'enabled',
+  instanceMetadataTags: 'enabled',
+  hops: 0,
+  system: 'nitro',
+});
+
+export const instanceFields = {
+  httpTokens: optional(oneOf('optional', 'required')),
+  httpEndpoint: optional(oneOf('enabled', 'disabled')),
+  httpPutResponseHopLimit: optional(wholeNumber(1, 64)),
+  httpProtocolIpv6: optional(oneOf('enabled', 'disabled')),
+  instanceMetadataTags: optional(oneOf('enabled', 'disabled')),
+  hops: optional(wholeNumber(0, 64)),
+  system: optional(oneOf('nitro', 'xen')),
+} satisfies { [Name in keyof InstanceOptions]: Optional<InstanceOptions[Name]> };
+
+/** Some of the instance's options, as a scenario has them. */
+export const instanceSettings = fields(instanceFields);
+
+/** The instance's options after a change by `settings`, which has been checked and may have other fields. */
+export function withSettings(current: InstanceOptions, settings: InstanceSettings): InstanceOptions {
+  const given = Object.entries(settings).filter(
+    ([name, value]) => Object.hasOwn(instanceFields, name) && value !== undefined,
+  );
+  return Object.freeze({ ...current, ...Object.fromEntries(given) });
+}
+
+/** @throws EmulatorOptionError if it is no object, has a field that is no option, or a value that cannot be used */
+export function checkOptions(given: object, taker: string, known: Fields): void {
+  const values = objectAt(given, `what ${taker} is given`, 'an object of options');
+  const unknown = Object.keys(values).find((name) => !Object.hasOwn(known, name));
+  if (unknown !== undefined) {
+    throw new EmulatorOptionError(`there is no option '${unknown}'; the options are ${Object.keys(known).join(', ')}`);
+  }
+  for (const [name, shape] of Object.entries(known)) if (values[name] !== undefined) shape.check(values[name], name);
+}

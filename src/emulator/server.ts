@@ -1,0 +1,158 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, isIPv6, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Delivery, deliver } from './delivery.js';
+import type { Request } from './service.js';
+
+/** Decides what is answered. */
+export interface Handler {
+  /** Answers a request that has arrived with its body, if any. */
+  readonly handle: (request: Request) => Delivery;
+  /** Answers what is no HTTP request, or is too large; `request` if its headers could be read. */
+  readonly reject: (status: 400 | 413 | 431, request?: Request) => Delivery;
+  readonly servesIpv6: () => boolean;
+}
+
+const headerLimit = 8 * 1024;
+const bodyLimit = 64 * 1024;
+/** Connections kept open while their request arrives, and as many while they are answered; beyond, the oldest is closed. */
+const connectionLimit = 1024;
+/** Time for a whole request to arrive, and for a caller to go on reading its answer. */
+const usualTimeoutMs = 10_000;
+/** Before another attempt to listen again at the same port. */
+const retryMs = 50;
+
+/** One listening socket. */
+export class Server {
+  readonly #host: string;
+  readonly #handler: Handler;
+  readonly #timeoutMs: number;
+  readonly #http;
+  #bound: AddressInfo = { address: '', family: '', port: 0 };
+  // Two sets, so that callers that send nothing never displace callers that have asked.
+  readonly #arriving = new Set<Socket>();
+  readonly #asked = new Set<Socket>();
+  #isWanted = true;
+  #work: Promise<void> | undefined;
+
+  private constructor(host: string, handler: Handler, timeoutMs: number) {
+    this.#host = host;
+    this.#handler = handler;
+    this.#timeoutMs = timeoutMs;
+    this.#http = createServer({
+      maxHeaderSize: headerLimit,
+      headersTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      connectionsCheckingInterval: timeoutMs / 2,
+      // Node's own answer to a request without one differs.
+      requireHostHeader: false,
+    });
+    this.#http.on('connection', (socket) => this.#accept(socket));
+    this.#http.on('request', (request) => this.#receive(request));
+    this.#http.on('checkExpectation', (request) => this.#receive(request));
+    this.#http.on('connect', (request) => {
+      // Node no longer handles this connection, errors included.
+      request.socket.on('error', () => {}).resume();
+      this.#receive(request);
+    });
+    this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (!(socket instanceof Socket) || !error.code?.startsWith('HPE_')) socket.destroy();
+      else if (socket.writable && this.#arriving.has(socket)) {
+        this.#answer(socket, this.#handler.reject(error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400));
+      }
+    });
+  }
+
+  /** Listens at `host`; rejects with the system's error if that is not possible. Port 0 is any free one. */
+  static async listen(host: string, port: number, handler: Handler, timeoutMs = usualTimeoutMs): Promise<Server> {
+    const server = new Server(host, handler, timeoutMs);
+    server.#http.listen({ host, port });
+    await once(server.#http, 'listening');
+    const bound = server.#http.address();
+    if (typeof bound === 'object' && bound !== null) server.#bound = bound;
+    return server;
+  }
+
+  /** Base URL without a slash at the end, such as `http://127.0.0.1:1338`. */
+  get url(): string {
+    const { address, family, port } = this.#bound;
+    const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+    return `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
+  }
+
+  /**
+   * Listens again at the same port, or stops listening at once and closes every connection. Resolves once the socket is
+   * as wanted last.
+   */
+  setListening(isWanted: boolean): Promise<void> {
+    this.#isWanted = isWanted;
+    this.#work ??= this.#settle().finally(() => {
+      this.#work = undefined;
+    });
+    return this.#work;
+  }
+
+  async #settle(): Promise<void> {
+    while (this.#http.listening !== this.#isWanted) {
+      if (this.#isWanted) {
+        this.#http.listen({ host: this.#host, port: this.#bound.port });
+        // If another process has taken the port meanwhile, it may become free again.
+        await once(this.#http, 'listening').catch(() => delay(retryMs));
+      } else {
+        const closed = once(this.#http, 'close');
+        this.#http.close();
+        for (const socket of [...this.#arriving, ...this.#asked]) socket.destroy();
+        await closed;
+      }
+    }
+  }
+
+  #accept(socket: Socket): void {
+    const { localAddress = '' } = socket;
+    const isIpv6 = isIPv6(localAddress) && !localAddress.startsWith('::ffff:');
+    if (isIpv6 && !this.#handler.servesIpv6()) {
+      socket.resetAndDestroy();
+      return;
+    }
+    admit(this.#arriving, socket);
+    socket.once('close', () => {
+      this.#arriving.delete(socket);
+      this.#asked.delete(socket);
+    });
+  }
+
+  #receive(message: IncomingMessage): void {
+    const { socket, method = '', url: target = '', httpVersion, headers } = message;
+    // One request per connection: whatever follows is ignored.
+    if (!socket.writable || !this.#arriving.has(socket)) return;
+    const request = { method, target, httpVersion, headers };
+    if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) {
+      this.#answer(socket, this.#handler.handle(request));
+      return;
+    }
+    let size = 0;
+    message.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > bodyLimit && this.#arriving.has(socket)) this.#answer(socket, this.#handler.reject(413, request));
+    });
+    message.on('end', () => {
+      if (this.#arriving.has(socket)) this.#answer(socket, this.#handler.handle(request));
+    });
+  }
+
+  #answer(socket: Socket, delivery: Delivery): void {
+    this.#arriving.delete(socket);
+    admit(this.#asked, socket);
+    void deliver(socket, delivery, this.#timeoutMs);
+  }
+}
+
+function admit(room: Set<Socket>, socket: Socket): void {
+  room.add(socket);
+  if (room.size <= connectionLimit) return;
+  const [oldest] = room;
+  if (oldest === undefined) return;
+  room.delete(oldest);
+  oldest.destroy();
+}
