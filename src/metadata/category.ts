@@ -64,7 +64,7 @@ function orEmpty<T, E>(category: Category<T>, empty: E): Category<T | E | undefi
     ...category,
     optional: true,
     decode(body) {
-      return isEmpty(body.toString('latin1')) ? empty : category.decode.call(this, body);
+      return isEmpty(body) ? empty : category.decode.call(this, body);
     },
     isSettled: (value) => value !== empty,
   };

@@ -13,7 +13,7 @@ export interface PublicKey {
 }
 
 /** True for a body without content: no byte, or line breaks alone. */
-export const isEmpty = (content: string): boolean => /^[\r\n]*$/.test(content);
+export const isEmpty = (body: Buffer): boolean => body.every((byte) => byte === 0x0a || byte === 0x0d);
 
 const unusable = (path: string, expected: string): ImdsDecodeError =>
   new ImdsDecodeError(`Expected ${expected} from ${path}, got something else`);
@@ -28,9 +28,8 @@ export const utf8: Decoder<string> = (body, path) => {
 const withoutFinalNewline = (content: string): string => content.replace(/\r?\n$/, '');
 
 function filled(body: Buffer, path: string, expected: string): string {
-  const content = utf8(body, path);
-  if (isEmpty(content)) throw emptyAnswer(expected, path);
-  return content;
+  if (isEmpty(body)) throw emptyAnswer(expected, path);
+  return utf8(body, path);
 }
 
 /** UTF-8 text without its final newline; may be empty. */
@@ -39,22 +38,25 @@ export const textOrEmpty: Decoder<string> = (body, path) => withoutFinalNewline(
 /** UTF-8 text without its final newline; never empty. */
 export const text: Decoder<string> = (body, path) => withoutFinalNewline(filled(body, path, 'a text'));
 
+/** A text that `parse` turns into a value, or into `undefined` when it is not what is expected. */
+const parsed =
+  <T>(expected: string, parse: (content: string) => T | undefined): Decoder<T> =>
+  (body, path) => {
+    const value = parse(withoutFinalNewline(filled(body, path, expected)));
+    if (value === undefined) throw unusable(path, expected);
+    return value;
+  };
+
 /** Decimal digits and nothing else. */
-export const integer: Decoder<number> = (body, path) => {
-  const expected = 'a whole number';
-  const digits = withoutFinalNewline(filled(body, path, expected));
+export const integer = parsed('a whole number', (digits) => {
   const value = /^(?:0|[1-9]\d*)$/.test(digits) ? Number(digits) : Number.NaN;
-  if (!Number.isSafeInteger(value)) throw unusable(path, expected);
-  return value;
-};
+  return Number.isSafeInteger(value) ? value : undefined;
+});
 
 /** `true` or `false`. */
-export const boolean: Decoder<boolean> = (body, path) => {
-  const expected = 'true or false';
-  const word = withoutFinalNewline(filled(body, path, expected));
-  if (word !== 'true' && word !== 'false') throw unusable(path, expected);
-  return word === 'true';
-};
+export const boolean = parsed('true or false', (word) =>
+  word === 'true' ? true : word === 'false' ? false : undefined,
+);
 
 /** One entry a line, at least one; directories keep their final slash. Frozen. */
 export const lines: Decoder<readonly string[]> = (body, path) =>
@@ -98,19 +100,17 @@ export interface Shape<T> {
 }
 
 /** A JSON document of the given shape, with AWS's own field names, unknown fields included. Frozen throughout. */
-export const json =
-  <T>({ expected, matches }: Shape<T>): Decoder<T> =>
-  (body, path) => {
-    const value = parsed(filled(body, path, expected));
-    if (!matches(value)) throw unusable(path, expected);
-    return deepFreeze(value);
-  };
+export const json = <T>({ expected, matches }: Shape<T>): Decoder<T> =>
+  parsed(expected, (content) => {
+    const value = parseJson(content);
+    return matches(value) ? deepFreeze(value) : undefined;
+  });
 
-// The engine's own message quotes the text, which may hold credentials; nothing of it is passed on.
-function parsed(content: string): unknown {
+function parseJson(content: string): unknown {
   try {
     return JSON.parse(content);
   } catch {
+    // The engine's message quotes the text, which may hold credentials.
     return undefined;
   }
 }

@@ -41,29 +41,24 @@ function* walk(node: object, call: string): Generator<Row> {
 }
 
 interface Index {
-  /** The rows by their paths, those of parameters by the path of the example. */
+  /** The rows by their paths without the final slash. */
   readonly byPath: ReadonlyMap<string, Category<unknown>>;
-  /** The rows without parameters, by their templates without the final slash. */
-  readonly byTemplate: ReadonlyMap<string, Category<unknown>>;
   /** The rows with parameters. */
-  readonly patterns: readonly (readonly [pattern: RegExp, category: Category<unknown>])[];
-}
-
-function makeIndex(): Index {
-  const all = rows().map(({ category }) => category);
-  const hasParameter = ({ template }: Category<unknown>) => template.includes('{');
-  return {
-    byPath: new Map(all.map((category) => [category.path, category])),
-    byTemplate: new Map(
-      all
-        .filter((category) => !hasParameter(category))
-        .map((category) => [category.template.replace(/\/$/, ''), category]),
-    ),
-    patterns: all.filter(hasParameter).map((category) => [patternOf(category.template), category]),
-  };
+  readonly patterns: readonly { readonly pattern: RegExp; readonly category: Category<unknown> }[];
 }
 
 let index: Index | undefined;
+
+function makeIndex(): Index {
+  const all = rows().map(({ category }) => category);
+  const open = all.filter(({ template }) => template.includes('{'));
+  return {
+    byPath: new Map(all.map((category) => [withoutSlash(category.path), category])),
+    patterns: open.map((category) => ({ pattern: patternOf(withoutSlash(category.template)), category })),
+  };
+}
+
+const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(0, -1) : path);
 
 /**
  * The category at an absolute path of any version, such as `/latest/meta-data/instance-id` or
@@ -71,12 +66,9 @@ let index: Index | undefined;
  */
 export function categoryOf(path: string): Category<unknown> | undefined {
   index ??= makeIndex();
-  const exact = index.byPath.get(path);
-  if (exact !== undefined) return exact;
-  const [, rest] = /^\/(?:latest|\d{4}-\d\d-\d\d|1\.0)\/(.+?)\/?$/.exec(path) ?? [];
-  if (rest === undefined) return undefined;
-  const category = index.byTemplate.get(rest) ?? index.patterns.find(([pattern]) => pattern.test(rest))?.[1];
-  return category && { ...category, path };
+  const latest = withoutSlash(path).replace(/^\/(?:\d{4}-\d\d-\d\d|1\.0)\//, '/latest/');
+  const category = index.byPath.get(latest) ?? index.patterns.find(({ pattern }) => pattern.test(latest))?.category;
+  return category && (category.path === path ? category : { ...category, path });
 }
 
 /** True for an absolute path that is listed rather than read as a value. */

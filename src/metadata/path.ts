@@ -71,6 +71,6 @@ export function fill(template: string, values: readonly Parameter[]): string {
   return `/latest/${filled}`;
 }
 
-/** Matches the paths of a template, given without version and final slash. */
+/** Matches the paths of a template, which has no final slash. */
 export const patternOf = (template: string): RegExp =>
-  new RegExp(`^${template.replace(/\/$/, '').replace(placeholders, (_, name: string) => ruleOf(name).source)}$`);
+  new RegExp(`^/latest/${template.replace(placeholders, (_, placeholder: string) => ruleOf(placeholder).source)}$`);
