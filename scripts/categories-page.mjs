@@ -58,24 +58,25 @@ export function page() {
 
 # Categories
 
-**What can be read, and by which name?** All ${all.length} instance metadata categories, dynamic data and user data, from one table:
-\`src/metadata/categories.ts\`. What a decoder accepts is in \`src/metadata/decode.ts\`.
+The ${all.length} values that can be read by name: all instance metadata categories, dynamic data, and user data. This page is made from the
+table in \`src/metadata/categories.ts\`.
 
-Names follow the path, segment by segment, in camelCase: \`placement/availability-zone-id\` is
-\`imds.placement.availabilityZoneId()\`. A path that is not in the table is read with \`imds.get(path)\`,
-\`imds.getBuffer(path)\` and \`imds.list(path)\`.
+An accessor is named after its path, segment by segment, in camelCase: \`placement/availability-zone-id\` is
+\`imds.placement.availabilityZoneId()\`. Read a path that is not in the table with \`imds.get(path)\`,
+\`imds.getBuffer(path)\` or \`imds.list(path)\`.
 
-- **?** after a path: it may be absent. The accessor then gives \`undefined\`; elsewhere absence is \`ERR_IMDS_NOT_FOUND\`.
-- **kind**: a \`scalar\` is a text, or a number or boolean where the meaning says so; a \`list\` and a \`directory\` are arrays
-  of strings, those of a directory with the final \`/\` of directories below it; \`json\` is the document with AWS's own
-  field names; \`binary\` is bytes. A *secret* is never logged and never listed with its value.
-- **changes**: *never* for this instance; only over a *stop/start*; or *live*, while the instance runs. That decides how long a
-  value is reused: [settings.md](settings.md#what-is-kept-and-how-long).
-- Values are shared between callers and therefore frozen, throughout. Instants are ISO 8601 texts in UTC.
-- A parameter is one path segment: visible ASCII without \`/ ? # % \\\`, a number for \`{n}\`. One final \`/\` is taken off, so that
-  an entry of a listing can be passed on. Anything else is \`ERR_IMDS_PATH\`, before anything is sent.
-- A value of another form than promised, an empty one included, is \`ERR_IMDS_DECODE\`. An optional list that is served empty
-  is an empty array.
+- **?** after a path: the value may be absent, and the accessor then gives \`undefined\`. An optional list that is served empty is an
+  empty array. Without the mark, absence is \`ERR_IMDS_NOT_FOUND\`.
+- **kind**: a \`scalar\` is a string, or a number or boolean where the meaning says so. A \`list\` and a \`directory\` are arrays of
+  strings; in a directory, names that end in \`/\` are directories too. \`json\` is a document with AWS's own field names, \`binary\` is
+  bytes. A *secret* is never logged, and never listed with its value.
+- **changes**: *never* for this instance, over a *stop/start*, or *live*, while the instance runs. This decides how long a value is
+  cached: [settings.md](settings.md#what-is-kept-and-how-long).
+- Values are shared between callers, so they are deeply frozen, and bytes are copied. Instants are ISO 8601 strings in UTC.
+- A parameter is one path segment of visible ASCII without \`/ ? # % \\\`, or a whole number for \`{n}\`. One final \`/\` is removed, so an
+  entry of a listing can be passed as it is. Anything else is \`ERR_IMDS_PATH\`, and no request is made.
+- A value of another form than the table says, or an empty one, is \`ERR_IMDS_DECODE\`. The documents are described in
+  \`src/metadata/documents.ts\`.
 
 ## Instance metadata
 

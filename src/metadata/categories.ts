@@ -26,6 +26,9 @@ export interface Composites<UserData> {
 /** The accessors of all categories. */
 export type Categories<UserData = unknown> = ReturnType<typeof categories<UserData>>;
 
+type LifecycleState = 'Detached' | 'InService' | 'Standby' | 'Terminated';
+type WarmPoolState = `Warmed:${'Hibernated' | 'Running' | 'Stopped' | 'Terminated'}`;
+
 /** The credentials of a role, below `meta-data/`. */
 function credentials(name: string, ...role: readonly string[]): Category<RoleCredentialsDocument> {
   return {
@@ -35,8 +38,8 @@ function credentials(name: string, ...role: readonly string[]): Category<RoleCre
 }
 
 /**
- * THE table: every instance metadata category, dynamic data and user data, as accessors whose names follow the path
- * segment by segment. What may be absent gives `undefined` on 404.
+ * THE table: every instance metadata category, dynamic data and user data, as accessors named after the path, segment
+ * by segment. A row marked `optional` gives `undefined` on 404.
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
 export function categories<UserData>(bind: Bind, composites: Composites<UserData>) {
@@ -50,41 +53,28 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
 
     /** ID of the AMI, such as `ami-0a887e401f7654935`. Replacing the root volume of a running instance can change it. */
     amiId: bind(scalar('ami-id', 'live')),
-
     /** Position within the launch request, counted from `0`; always 0 under Auto Scaling and EC2 Fleet. */
     amiLaunchIndex: bind(count('ami-launch-index', 'immutable')),
-
     /** S3 path of the AMI's manifest, or the literal `(unknown)` when the AMI is backed by EBS. */
     amiManifestPath: bind(scalar('ami-manifest-path', 'immutable')),
-
     /** AMIs from which this one was rebundled, such as `['ami-0123456789abcdef0']`; `undefined` for nearly all AMIs. */
     ancestorAmiIds: bind(optional(list('ancestor-ami-ids', 'immutable'))),
 
     /** Names of the Auto Scaling data, such as `['target-lifecycle-state']`; `undefined` outside a group. */
     autoscaling: group(bind(optional(directory('autoscaling/', 'live'))), {
       /**
-       * State that Auto Scaling is moving the instance to, such as `InService`; `undefined` outside a group and until
+       * State that Auto Scaling is moving the instance to, such as `InService`; `undefined` outside a group and before
        * the first transition.
        * @see https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
        */
-      targetLifecycleState: bind<
-        | Word<
-            | 'Detached'
-            | 'InService'
-            | 'Standby'
-            | 'Terminated'
-            | 'Warmed:Hibernated'
-            | 'Warmed:Running'
-            | 'Warmed:Stopped'
-            | 'Warmed:Terminated'
-          >
-        | undefined
-      >(optional(scalar('autoscaling/target-lifecycle-state', 'live'))),
+      targetLifecycleState: bind<Word<LifecycleState | WarmPoolState> | undefined>(
+        optional(scalar('autoscaling/target-lifecycle-state', 'live')),
+      ),
     }),
 
     /**
-     * Virtual devices as of the last start, such as `['ami', 'ebs1', 'root']`. Volumes attached later and NVMe
-     * instance store volumes are not among them.
+     * Virtual devices as of the last start, such as `['ami', 'ebs1', 'root']`, without volumes attached later and NVMe
+     * instance store volumes.
      */
     blockDeviceMapping: group(bind(directory('block-device-mapping/', 'stop-start')), {
       /** Device that holds the root file system, such as `/dev/xvda`. */
@@ -101,7 +91,7 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
 
     elasticGpus: {
       associations: {
-        /** Document of one Elastic GPU, by its ID, such as `egpu-0123456789abcdef0`. AWS has retired the product. */
+        /** One Elastic GPU by its ID, such as `egpu-0123456789abcdef0`. AWS has retired the product. */
         elasticGpuId: each('egpu-0123456789abcdef0', (id: string) =>
           optional(json(elasticGpuAssociation)('elastic-gpus/associations/{elastic-gpu-id}', 'stop-start', id)),
         ),
@@ -114,7 +104,7 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
        * the product.
        */
       associations: group(bind(optional(directory('elastic-inference/associations/', 'stop-start'))), {
-        /** ID and type of one accelerator, by its ID, such as `eia-bfa21c7904f64a82a21b9f4540169ce1`. */
+        /** One accelerator by its ID, such as `eia-bfa21c7904f64a82a21b9f4540169ce1`. */
         eiaId: each('eia-bfa21c7904f64a82a21b9f4540169ce1', (id: string) =>
           optional(json(elasticInferenceAccelerator)('elastic-inference/associations/{eia-id}', 'stop-start', id)),
         ),
@@ -130,7 +120,7 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
         /** Maintenance events to come, with a `Code` such as `system-reboot`; `[]` when there are none. */
         scheduled: bind(json(maintenanceEvents)('events/maintenance/scheduled', 'live')),
       }),
-      /** Names of the recommendations there are: `['rebalance']`; `undefined` while there is none. */
+      /** Names of the current recommendations: `['rebalance']`; `undefined` when there are none. */
       recommendations: group(bind(optional(directory('events/recommendations/', 'live'))), {
         /**
          * Rebalance recommendation for this Spot Instance, such as `{ noticeTime: '2020-11-05T08:22:00Z' }`;
@@ -142,7 +132,7 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
 
     /** Names of the hibernation data: `['configured']`. Not documented by AWS. */
     hibernation: group(bind(optional(directory('hibernation/', 'immutable'))), {
-      /** Whether the instance was launched ready for hibernation, such as `false`. Not documented by AWS. */
+      /** `true` when the instance was launched with hibernation enabled. Not documented by AWS. */
       configured: bind(optionalOrEmpty(row('scalar', boolean)('hibernation/configured', 'immutable'))),
     }),
 
@@ -152,28 +142,28 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
     /** Names of the IAM data, such as `['info', 'security-credentials/']`; `undefined` without an instance profile. */
     iam: group(bind(optional(directory('iam/', 'live'))), {
       /**
-       * The attached instance profile, with an ARN such as `arn:aws:iam::896453262835:instance-profile/web`, or with a
-       * `Code` that tells what is wrong with it; `undefined` without one.
+       * The attached instance profile, with an ARN such as `arn:aws:iam::896453262835:instance-profile/web`, or a
+       * `Code` and `Message` for what is wrong with it; `undefined` without one.
        */
       info: bind(optional(json(iamInfo)('iam/info', 'live'))),
       /** Name of the IAM role, such as `['web-role']`; `undefined` without an instance profile. */
       securityCredentials: group(bind(optional(list('iam/security-credentials/', 'live'))), {
         /**
-         * Credentials of the role by its name, such as `web-role`, or the `Code` and `Message` of why there are none.
+         * Credentials of the role of this name, such as `web-role`, or a `Code` and `Message` for why there are none.
          * Secret.
          */
         role: each('web-role', (role: string) => optional(credentials('iam/security-credentials/{role}', role))),
       }),
-      /** Name of the IAM role, such as `['web-role']`, where the service has this path; AWS has not released it. */
+      /** Name of the IAM role, such as `['web-role']`; `undefined` on most instances: AWS has not released this path. */
       securityCredentialsExtended: group(bind(optional(list('iam/security-credentials-extended/', 'live'))), {
-        /** Credentials of the role by its name, such as `web-role`, with the `AccountId`. Secret. */
+        /** Credentials of the role of this name, such as `web-role`, with the `AccountId`. Secret. */
         role: each('web-role', (role: string) =>
           optional(credentials('iam/security-credentials-extended/{role}', role)),
         ),
       }),
     }),
 
-    /** Services that have credentials of the instance identity role: `['ec2/']`. */
+    /** Services with credentials of the instance identity role: `['ec2/']`. */
     identityCredentials: group(bind(directory('identity-credentials/', 'live')), {
       /** Names of the identity role data: `['info', 'security-credentials/']`. */
       ec2: group(bind(directory('identity-credentials/ec2/', 'immutable')), {
@@ -191,30 +181,22 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
       }),
     }),
 
-    /** Whether to reboot before bundling: `none`, `shutdown` or `bundle-pending`. No relation to Spot. */
+    /** Tells the instance to reboot before bundling: `none`, `shutdown` or `bundle-pending`. Unrelated to Spot. */
     instanceAction: bind<Word<'none' | 'shutdown' | 'bundle-pending'>>(scalar('instance-action', 'live')),
-
     /** ID of this instance, such as `i-1234567890abcdef0`. */
     instanceId: bind(scalar('instance-id', 'immutable')),
-
     /** Purchasing option, such as `on-demand` or `spot`. */
     instanceLifeCycle: bind<Word<'on-demand' | 'spot'>>(scalar('instance-life-cycle', 'immutable')),
-
     /** Instance type, such as `m7g.xlarge`. */
     instanceType: bind(scalar('instance-type', 'stop-start')),
-
     /** First IPv6 address of the primary interface, such as `2001:db8:8:4::2`; `undefined` when it has none. */
     ipv6: bind(optional(scalar('ipv6', 'live'))),
-
     /** Kernel of a paravirtual instance, such as `aki-5c21674b`; `undefined` otherwise. */
     kernelId: bind(optional(scalar('kernel-id', 'stop-start'))),
-
     /** Private DNS name of the primary interface, such as `ip-172-16-34-43.ec2.internal`. */
     localHostname: bind(scalar('local-hostname', 'stop-start')),
-
     /** Primary private IPv4 address, such as `172.16.34.43`; `undefined` on an IPv6-only instance. */
     localIpv4: bind(optional(scalar('local-ipv4', 'immutable'))),
-
     /** MAC address of the primary interface, such as `0e:49:61:0f:c3:11`. */
     mac: bind(scalar('mac', 'immutable')),
 
@@ -243,7 +225,7 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
 
     /** Names of the host metrics: `['vhostmd']`. AWS has retired them. */
     metrics: group(bind(optional(directory('metrics/', 'immutable'))), {
-      /** What is left of the host metrics: `<?xml version="1.0" encoding="UTF-8"?>`. */
+      /** The rest of the host metrics: `<?xml version="1.0" encoding="UTF-8"?>`. */
       vhostmd: bind(optional(scalar('metrics/vhostmd', 'immutable'))),
     }),
 
@@ -254,13 +236,13 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
         /** MAC addresses of the attached interfaces, such as `['0e:49:61:0f:c3:11/']`. */
         macs: group(bind(directory('network/interfaces/macs/', 'live')), {
           /**
-           * One interface by its MAC address, such as `0e:49:61:0f:c3:11`. Called without more, the result lists what
-           * the interface has.
+           * One interface by its MAC address, such as `0e:49:61:0f:c3:11`: a group of accessors, which called itself
+           * lists their names.
            */
           mac: below('0e:49:61:0f:c3:11', (mac: string) => {
             const nic = under('meta-data/network/interfaces/macs/{mac}/', mac);
             return group(bind(nic.directory('', 'live')), {
-              /** Device index, such as `0`; reads 0 for a while after an interface is attached to a running instance. */
+              /** Device index, such as `1`; 0 for a while after an interface is attached to a running instance. */
               deviceNumber: bind({
                 ...nic.count('device-number', 'immutable'),
                 isSettled: (number) => number !== 0,
@@ -269,7 +251,7 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
               interfaceId: bind(nic.scalar('interface-id', 'immutable')),
               /** Public and Elastic IP addresses, such as `['192.0.2.54']`; `undefined` when there are none. */
               ipv4Associations: group(bind(optional(nic.directory('ipv4-associations/', 'live'))), {
-                /** Private addresses, such as `['172.16.34.43']`, that belong to a public one. */
+                /** Private addresses behind a public one, such as `['172.16.34.43']`. */
                 publicIp: each('192.0.2.54', (ip: string) =>
                   optional(nic.list('ipv4-associations/{public-ip}', 'live', ip)),
                 ),
@@ -290,7 +272,7 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
               networkCard: bind(optional(nic.count('network-card', 'immutable'))),
               /** Account that owns the interface, such as `515336597381`; may differ from the instance's. */
               ownerId: bind(nic.scalar('owner-id', 'immutable')),
-              /** Seen in old listings only, its meaning unknown; presumably a text such as `default-hvm`. */
+              /** Seen in very old listings only, meaning unknown; presumably a text such as `default-hvm`. */
               profile: bind(optional(nic.scalar('profile', 'immutable'))),
               /** Public DNS name, such as `ec2-192-0-2-54.compute-1.amazonaws.com`; `undefined` when there is none. */
               publicHostname: bind(optionalOrEmpty(nic.scalar('public-hostname', 'live'))),
@@ -320,9 +302,9 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
       }),
     }),
 
-    /** Names that tell where the instance runs, such as `['availability-zone', 'region', …]`. */
+    /** Names of the placement data, such as `['availability-zone', 'region', …]`. */
     placement: group(bind(directory('placement/', 'stop-start')), {
-      /** Availability Zone as this account names it, such as `us-east-1a`. The region is no part cut from it. */
+      /** Availability Zone as this account names it, such as `us-east-1a`. The region cannot be cut from it: `us-west-2-lax-1a`. */
       availabilityZone: bind(scalar('placement/availability-zone', 'immutable')),
       /** Availability Zone as all accounts name it, such as `use1-az4`; `undefined` on instances from before October 2019. */
       availabilityZoneId: bind(optional(scalar('placement/availability-zone-id', 'immutable'))),
@@ -338,19 +320,16 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
 
     /** AWS Marketplace product codes, such as `['3iplms73etrdhxdepv72l6ywj']`; `undefined` when there are none. */
     productCodes: bind(optional(list('product-codes', 'immutable'))),
-
     /** Virtualization profile, such as `default-hvm`. Not documented by AWS. */
     profile: bind<Word<'default-hvm' | 'default-paravirtual'> | undefined>(optional(scalar('profile', 'immutable'))),
-
     /** Public DNS name, such as `ec2-192-0-2-54.compute-1.amazonaws.com`; `undefined` when there is none. */
     publicHostname: bind(optionalOrEmpty(scalar('public-hostname', 'live'))),
-
     /** Public or Elastic IPv4 address, such as `192.0.2.54`; `undefined` when there is none. */
     publicIpv4: bind(optional(scalar('public-ipv4', 'live'))),
 
     /** Key pairs of the launch, such as `[{ index: 0, name: 'my-public-key' }]`; `undefined` when there was none. */
     publicKeys: group(bind(optional(row('list', publicKeys)('public-keys/', 'immutable'))), {
-      /** One key pair by its index. Called without more, the result lists the formats of its key: `['openssh-key']`. */
+      /** One key pair by its index: a group, which called itself lists the formats of the key: `['openssh-key']`. */
       n: below(0, (n: number) => {
         const key = under('meta-data/public-keys/{n}/', n);
         return group(bind(optional(key.directory('', 'immutable'))), {
@@ -362,14 +341,12 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
 
     /** RAM disk of a paravirtual instance, such as `ari-01bb5768`; `undefined` otherwise. */
     ramdiskId: bind(optional(scalar('ramdisk-id', 'stop-start'))),
-
     /** ID of the reservation, such as `r-046cb3eca3e201d2f`. */
     reservationId: bind(scalar('reservation-id', 'immutable')),
-
     /** Names of the security groups, such as `['web-servers']`. */
     securityGroups: bind(list('security-groups', 'live')),
 
-    /** Names of the facts about AWS here: `['domain', 'partition']`. */
+    /** Names of the data about the region's services: `['domain', 'partition']`. */
     services: group(bind(directory('services/', 'immutable')), {
       /** Domain of the region's AWS services, such as `amazonaws.com`. */
       domain: bind(scalar('services/domain', 'immutable')),
@@ -377,7 +354,7 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
       partition: bind<Word<'aws' | 'aws-cn' | 'aws-us-gov'>>(scalar('services/partition', 'immutable')),
     }),
 
-    /** Names of the Spot notices there are, such as `['instance-action', 'termination-time']`; `undefined` without. */
+    /** Names of the current Spot notices, such as `['instance-action', 'termination-time']`; `undefined` without any. */
     spot: group(bind(optional(directory('spot/', 'live'))), {
       /**
        * Spot interruption notice, such as `{ action: 'terminate', time: '2017-09-18T08:22:00Z' }`, about two minutes
@@ -385,8 +362,8 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
        */
       instanceAction: bind(optional(json(spotInstanceAction)('spot/instance-action', 'live'))),
       /**
-       * When the instance will be terminated, such as `2015-01-05T18:02:00Z`: the older form of the notice, without
-       * stops and hibernation. May be a past time; `undefined` without a notice.
+       * When the instance will be terminated, such as `2015-01-05T18:02:00Z`: the older form of the notice, not given for
+       * stops and hibernation. May be in the past; `undefined` without a notice.
        */
       terminationTime: bind(optional(row('scalar', instantIfAny)('spot/termination-time', 'live'))),
     }),
@@ -418,8 +395,8 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
       /** Names of the identity document and its signatures, such as `['document', 'pkcs7', 'rsa2048', 'signature']`. */
       instanceIdentity: group(bind(dynamic.directory('instance-identity/', 'stop-start')), {
         /**
-         * The instance identity document, whose `region` is such as `us-east-1`. To check its signature, the bytes are
-         * needed as they are.
+         * The instance identity document, with a `region` such as `us-east-1`. Its signatures cover the bytes as served:
+         * see `verifyIdentityDocument`.
          */
         document: bind(dynamic.json(instanceIdentityDocument)('instance-identity/document', 'stop-start')),
         /** PKCS #7 signature (DSA, SHA-1) in base64 lines, such as `MIAGCSqGSIb3DQEHAqCAMIACAQExCzAJBgUrDgMC…`. */
@@ -435,8 +412,8 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
 
     /**
      * The user data, decoded, such as `{ raw, parts: [{ kind: 'script', text: '#!/bin/bash …' }] }`; `undefined` when there
-     * is none. Secret. Gzip, MIME and base64 are undone; where they are broken `imds.getBuffer('user-data')` gives the
-     * bytes as they are.
+     * is none. Secret. Gzip, MIME and base64 are decoded; when they are broken, `imds.getBuffer('user-data')` still gives
+     * the bytes.
      * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
      */
     userData: composites.userData(optional(secret(under('').row('binary', bytes)('user-data', 'stop-start')))),
