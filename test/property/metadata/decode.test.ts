@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { ImdsDecodeError } from '../../../src/errors.js';
 import * as decode from '../../../src/metadata/decode.js';
 import { maintenanceEvents } from '../../../src/metadata/documents.js';
-import { categoryOf, rows } from '../../../src/metadata/lookup.js';
+import { rows } from '../../../src/metadata/lookup.js';
 
 const path = '/latest/meta-data/thing';
 
@@ -41,11 +41,6 @@ const isFrozen = (value: unknown): boolean =>
 
 const lineBreak = fc.constantFrom('\n', '\r\n');
 const entry = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !/[\r\n]/.test(text));
-const visible = Array.from({ length: 0x7f - 0x21 }, (_, index) => String.fromCharCode(0x21 + index));
-const segment = fc
-  .string({ unit: fc.constantFrom(...visible.filter((character) => !'/?#%\\'.includes(character))), minLength: 1 })
-  .filter((text) => text !== '.' && text !== '..');
-
 describe('decoding, whatever the body', () => {
   const seed = Number(process.env['FAST_CHECK_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
   const check = (property: fc.IRawProperty<unknown>, numRuns = 300) => fc.assert(property, { seed, numRuns });
@@ -128,43 +123,6 @@ describe('decoding, whatever the body', () => {
         const NotBefore = `${instant.getUTCDate()} ${month} ${iso.slice(0, 4)} ${iso.slice(11, 19)} GMT`;
         const event = { EventId: 'e', Code: 'c', State: 's', Description: 'd', NotBefore };
         assert.deepEqual(maintenanceEvents(Buffer.from(JSON.stringify([event])), path), [{ ...event, NotBefore: iso }]);
-      }),
-    );
-  });
-
-  it('finds the category of every template, its placeholders filled with legal parameters', () => {
-    check(
-      fc.property(
-        row,
-        fc.infiniteStream(segment),
-        fc.nat(),
-        fc.constantFrom('latest', '1.0', '2021-03-23'),
-        fc.boolean(),
-        ({ category }, segments, number, version, slash) => {
-          const filled = category.template.replace(/\{([a-z-]+)\}/g, (_, name: string) =>
-            name === 'n' ? String(number) : String(segments.next().value),
-          );
-          const asked = `/${version}/${filled.replace(/\/$/, '')}${slash ? '/' : ''}`;
-          const found = categoryOf(asked);
-          assert.equal(found?.path, asked);
-          assert.equal(found?.template, category.template);
-        },
-      ),
-      2000,
-    );
-  });
-
-  it('finds a category, or none, at any path', () => {
-    const anyPath = fc.oneof(
-      fc.string(),
-      fc
-        .array(fc.constantFrom('latest', 'meta-data', 'dynamic', 'user-data', '', 'ebs1', 'x'), { maxLength: 6 })
-        .map((parts) => `/${parts.join('/')}`),
-    );
-    check(
-      fc.property(anyPath, (asked) => {
-        const found = categoryOf(asked);
-        assert.ok(found === undefined || found.path === asked);
       }),
     );
   });

@@ -5,7 +5,7 @@ import { ImdsDecodeError, ImdsPathError } from '../../../src/errors.js';
 import type { Accessor, Bind, CallOptions } from '../../../src/metadata/accessor.js';
 import { categories } from '../../../src/metadata/categories.js';
 import type { Category } from '../../../src/metadata/category.js';
-import { categoryOf, rows } from '../../../src/metadata/lookup.js';
+import { rows } from '../../../src/metadata/lookup.js';
 
 const reference = new URL('../../../../shared/reference/metadata-categories.json', import.meta.url);
 
@@ -203,10 +203,10 @@ describe('accessors', () => {
   });
 });
 
-describe('what a category makes of an empty body', () => {
+describe('an empty body', () => {
   const empties = [Buffer.alloc(0), Buffer.from('\n')];
   const of = (template: string, meaning: unknown) =>
-    it(`${template}: ${JSON.stringify(meaning) ?? 'undefined'}`, () => {
+    it(`of ${template} is ${JSON.stringify(meaning) ?? 'undefined'}`, () => {
       for (const body of empties) assert.deepEqual(category(template).decode(body), meaning);
     });
   of('meta-data/public-hostname', undefined);
@@ -219,7 +219,7 @@ describe('what a category makes of an empty body', () => {
   of('meta-data/public-keys/', []);
   of('meta-data/spot/', []);
 
-  it('an error for everything that is promised', () => {
+  it('is an error for every category that is not optional', () => {
     for (const { category } of rows().filter(({ category }) => !category.optional))
       for (const body of empties)
         assert.throws(() => category.decode(body), { name: 'ImdsDecodeError', message: /got an empty answer$/ });
@@ -230,7 +230,7 @@ describe('what a category makes of an empty body', () => {
     'meta-data/spot/instance-action',
     'meta-data/placement/partition-number',
   ])
-    it(`an error for ${template}, whose absence is a 404`, () => {
+    it(`is an error for ${template}, whose absence is a 404`, () => {
       assert.throws(() => category(template).decode(Buffer.alloc(0)), ImdsDecodeError);
     });
 });
@@ -266,63 +266,5 @@ describe('the expiry of credentials', () => {
 
   it('is unknown for the report of a failure', () => {
     assert.equal(expiry({ Code: 'AssumeRoleUnauthorizedAccess' }), undefined);
-  });
-});
-
-describe('categoryOf', () => {
-  for (const [path, template] of [
-    ['/latest/meta-data/instance-id', 'meta-data/instance-id'],
-    ['/latest/meta-data/instance-id/', 'meta-data/instance-id'],
-    ['/2021-03-23/meta-data/placement', 'meta-data/placement/'],
-    ['/1.0/meta-data/', 'meta-data/'],
-    ['/latest/meta-data', 'meta-data/'],
-    ['/latest/user-data', 'user-data'],
-    ['/latest/dynamic/instance-identity/document', 'dynamic/instance-identity/document'],
-    ['/latest/meta-data/block-device-mapping/ebs12', 'meta-data/block-device-mapping/ebs{n}'],
-    ['/latest/meta-data/block-device-mapping/ami', 'meta-data/block-device-mapping/ami'],
-    ['/latest/meta-data/public-keys/0', 'meta-data/public-keys/{n}/'],
-    [
-      '/latest/meta-data/network/interfaces/macs/0e:00/ipv4-associations/192.0.2.1',
-      'meta-data/network/interfaces/macs/{mac}/ipv4-associations/{public-ip}',
-    ],
-    ['/latest/meta-data/managed-ssh-keys/active-keys/root', 'meta-data/managed-ssh-keys/active-keys/{user}/'],
-  ] as const)
-    it(`finds ${template} at ${path}`, () => {
-      const found = categoryOf(path);
-      assert.equal(found?.template, template);
-      assert.equal(found.path, path);
-      const { kind, mutability, optional, secret } = category(template);
-      assert.deepEqual(
-        { kind: found.kind, mutability: found.mutability, optional: found.optional, secret: found.secret },
-        { kind, mutability, optional, secret },
-      );
-    });
-
-  for (const path of [
-    '',
-    '/',
-    '/latest',
-    '/latest/',
-    'meta-data/instance-id',
-    '/meta-data/instance-id',
-    '/next/meta-data/instance-id',
-    '/latest/api/token',
-    '/latest/meta-data/instance-ids',
-    '/latest/meta-data/instance-id//',
-    '/latest/meta-data//instance-id',
-    '/latest/meta-data/elastic-gpus/',
-    '/latest/meta-data/block-device-mapping/ebs',
-    '/latest/meta-data/block-device-mapping/ebsx',
-    '/latest/meta-data/tags/instance/..',
-    '/latest/meta-data/tags/instance/Name/more',
-  ])
-    it(`finds nothing at ${JSON.stringify(path)}`, () => assert.equal(categoryOf(path), undefined));
-
-  it('decodes under the path that was asked for', () => {
-    const path = '/2021-03-23/meta-data/network/interfaces/macs/0e:00/device-number';
-    assert.equal(categoryOf(path)?.decode(Buffer.from('1')), 1);
-    assert.throws(() => categoryOf(path)?.decode(Buffer.from('one')), {
-      message: `Expected a whole number from ${path}, got something else`,
-    });
   });
 });
