@@ -84,11 +84,6 @@ export function page(now: Date, status: number, ttlSeconds?: number): Answer {
   };
 }
 
-/** The same answer without its body, as HEAD asks for. */
-export function headersOnly(answer: Answer): Answer {
-  return { ...answer, body: '' };
-}
-
 /** The same answer without the `Connection` header. */
 export function withoutConnection(answer: Answer): Answer {
   return { ...answer, headers: answer.headers.filter(([name]) => name !== 'Connection') };
@@ -107,13 +102,9 @@ export function withBody(answer: Answer, body: Content): Answer {
 /** The same answer in the form of the Xen generations: HTTP/1.0, the headers in alphabetical order, an `ETag`. */
 export function asXen(answer: Answer): Answer {
   const tag = createHash('sha1').update(answer.body).digest().readUInt32BE();
-  const headers = answer.headers.flatMap(([name, value]): Header[] =>
-    name === 'Accept-Ranges'
-      ? [
-          [name, 'bytes'],
-          ['ETag', `"${tag}"`],
-        ]
-      : [[name, value]],
+  const etag: Header = ['ETag', `"${tag}"`];
+  const headers = answer.headers.flatMap((header): Header[] =>
+    header[0] === 'Accept-Ranges' ? [['Accept-Ranges', 'bytes'], etag] : [header],
   );
   return {
     ...answer,

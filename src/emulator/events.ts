@@ -3,7 +3,7 @@ import { document, instant } from './documents.js';
 import { faultShape } from './faults.js';
 import { attachedRole, furtherInterface, identityTree } from './instance.js';
 import { instanceSettings, withSettings } from './instance-options.js';
-import { archive, maintenanceCode, schedule } from './maintenance.js';
+import { archive, maintenanceCode, maintenanceEvent, schedule } from './maintenance.js';
 import {
   type Fields,
   type ObjectOf,
@@ -37,14 +37,8 @@ interface Declaration<F extends Fields> {
 const event = <F extends Fields>(fields: F, run: Declaration<F>['run']): Declaration<F> => ({ fields, run });
 
 const lifecycleState = oneOf(
-  'Detached',
-  'InService',
-  'Standby',
-  'Terminated',
-  'Warmed:Hibernated',
-  'Warmed:Running',
-  'Warmed:Stopped',
-  'Warmed:Terminated',
+  ...(['Detached', 'InService', 'Standby', 'Terminated'] as const),
+  ...(['Warmed:Hibernated', 'Warmed:Running', 'Warmed:Stopped', 'Warmed:Terminated'] as const),
 );
 const name = text('a name of letters, digits and + = , . @ _ -', /^[\w+=,.@-]{1,128}$/);
 const mac = text('a MAC address such as 0e:49:61:0f:c3:99', /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/);
@@ -61,17 +55,15 @@ const events = {
   }),
 
   /** Removes what is at a path. */
-  remove: event(
-    { path: pathShape },
-    ({ path }, { tree }, at) => `${path} ${tree.remove(path, at) ? 'is removed' : 'was not there'}`,
+  remove: event({ path: pathShape }, ({ path }, { tree }, at) =>
+    tree.remove(path, at) ? `${path} is removed` : `${path} was not there`,
   ),
 
   /** Changes the instance's options. */
   configure: event({ options: instanceSettings }, ({ options }, state) => {
     state.options = withSettings(state.options, options);
-    return Object.entries(options)
-      .map(([option, value]) => `${option} ${value}`)
-      .join(', ');
+    const changes = Object.entries(options).map((change) => change.join(' '));
+    return changes.join(', ');
   }),
 
   /** Adds a fault. */
@@ -124,7 +116,7 @@ const events = {
       const { startsIn = '10m', lasts = '2h', outcome = 'completed' } = rest;
       const begin = later(at, milliseconds(startsIn));
       const end = later(begin, milliseconds(lasts));
-      schedule(tree, { code, eventId, begin, end }, at);
+      schedule(tree, maintenanceEvent(code, eventId, begin, end), at);
       const close = (now: Date): string => {
         archive(tree, eventId, outcome, now);
         return `${code} is ${outcome}`;
@@ -172,12 +164,10 @@ const events = {
   'replace-root-volume': event({ imageId: name }, ({ imageId }, { tree }, at) => {
     tree.set('ami-id', imageId, at);
     const current = tree.json('dynamic/instance-identity/document', at);
-    if (typeof current === 'object' && current !== null)
-      tree.set(
-        'dynamic/instance-identity',
-        identityTree(() => ({ ...current, imageId }), at),
-        at,
-      );
+    if (typeof current === 'object' && current !== null) {
+      const identity = () => ({ ...current, imageId });
+      tree.set('dynamic/instance-identity', identityTree(identity, at), at);
+    }
     return `the AMI is ${imageId}`;
   }),
 

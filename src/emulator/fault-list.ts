@@ -1,5 +1,5 @@
 import { milliseconds } from './clock.js';
-import { effects, type Fault, type Match } from './faults.js';
+import { effectOf, type Fault, type Match } from './faults.js';
 
 /** A fault in place. */
 export interface FaultHandle {
@@ -11,14 +11,14 @@ export interface FaultHandle {
   remove(): void;
 }
 
+/** A fault in place, and what decides whether it applies. */
 interface Added {
   readonly fault: Fault;
   readonly from: number;
   readonly until: number;
   readonly matches: (method: string, path: string) => boolean;
+  readonly passes: (now: number) => boolean;
   readonly random: () => number;
-  /** For throttling: true if no more requests may pass now. */
-  readonly isExhausted: (now: number) => boolean;
   hits: number;
 }
 
@@ -39,23 +39,18 @@ export class Faults {
     const added: Added = {
       fault,
       from: at + milliseconds(fault.from ?? 0),
-      until: fault.until === undefined ? Number.POSITIVE_INFINITY : at + milliseconds(fault.until),
+      until: at + milliseconds(fault.until ?? Number.POSITIVE_INFINITY),
       matches: matcher(fault),
+      passes: (fault.kind === 'refuse' ? undefined : effectOf(fault).meter?.({ ...fault }, at)) ?? (() => false),
       // A sequence of its own for each fault, which requests that others match do not shift.
       random: randomFrom(Math.imul(this.#seed + 1, 0x85ebca6b) ^ this.#count),
-      isExhausted: fault.kind === 'throttle' ? bucket(fault.rate, at) : () => true,
       hits: 0,
     };
     this.#added = [...this.#added, added];
-    return {
-      fault,
-      get hits() {
-        return added.hits;
-      },
-      remove: () => {
-        this.#added = this.#added.filter((one) => one !== added);
-      },
+    const remove = (): void => {
+      this.#added = this.#added.filter((one) => one !== added);
     };
+    return Object.assign(added, { remove });
   }
 
   /** The faults that apply to a request, in the order of their effects; of the same rank, in the order they were added. */
@@ -66,11 +61,11 @@ export class Faults {
       const { fault } = added;
       if (fault.kind === 'refuse' || !isActive(added, now) || !added.matches(method, path)) return [];
       if (added.hits >= (fault.times ?? Number.POSITIVE_INFINITY)) return [];
-      if (added.random() >= (fault.probability ?? 1) || !added.isExhausted(now)) return [];
+      if (added.random() >= (fault.probability ?? 1) || added.passes(now)) return [];
       added.hits += 1;
       return [{ fault, random: added.random() }];
     });
-    return matches.sort((one, other) => effects[one.fault.kind].rank - effects[other.fault.kind].rank);
+    return matches.sort((one, other) => effectOf(one.fault).rank - effectOf(other.fault).rank);
   }
 
   /** True while connections are refused. */
@@ -95,24 +90,10 @@ function isActive({ from, until }: Added, now: number): boolean {
   return now >= from && now < until;
 }
 
-/** A token bucket of `rate` a second: takes one; true if there was none left. */
-function bucket(rate: number, since: number): Added['isExhausted'] {
-  const size = Math.max(1, rate);
-  let left = size;
-  let at = since;
-  return (now) => {
-    left = Math.min(size, left + (Math.max(0, now - at) / 1000) * rate);
-    at = now;
-    if (left < 1) return true;
-    left -= 1;
-    return false;
-  };
-}
-
 function matcher(fault: Fault): Added['matches'] {
   if (fault.kind === 'refuse') return () => false;
   const { paths = [], method } = fault;
-  const { only = () => true } = effects[fault.kind];
+  const { only = () => true } = effectOf(fault);
   const patterns = [paths].flat().map(patternOf);
   return (asked, path) =>
     (method === undefined || asked === method) &&

@@ -71,16 +71,18 @@ interface Effect<F extends Fields> {
   readonly rank: number;
   readonly fields: F;
   apply(fault: ObjectOf<F>, situation: Situation): Partial<Delivery>;
-  /** The only requests that this kind of fault applies to. */
-  readonly only: ((method: string, path: string) => boolean) | undefined;
+  /** The only requests that the fault can apply to. */
+  only?(method: string, path: string): boolean;
+  /** From a time on, decides for each of its requests whether the fault lets it pass. */
+  meter?(fault: ObjectOf<F>, since: number): (now: number) => boolean;
 }
 
 const effect = <F extends Fields>(
   rank: number,
   fields: F,
   apply: Effect<F>['apply'],
-  only?: Effect<F>['only'],
-): Effect<F> => ({ rank, fields, apply, only });
+  conditions: Pick<Effect<F>, 'only' | 'meter'> = {},
+): Effect<F> => ({ rank, fields, apply, ...conditions });
 
 const statuses = oneOf(400, 401, 403, 404, 405, 429, 500, 502, 503);
 const headerText = text('printable ASCII', /^[\x20-\x7e]+$/);
@@ -88,7 +90,7 @@ const headerText = text('printable ASCII', /^[\x20-\x7e]+$/);
 const tlsAlert = Buffer.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0a);
 const isTokenRequest = (method: string, path: string): boolean => method === 'PUT' && path === '/latest/api/token';
 
-export const effects = {
+const effects = {
   /** The answer comes after `delay`, and up to `jitter` later, in real time. */
   latency: effect(4, { delay: duration, jitter: optional(duration) }, ({ delay, jitter = 0 }, { delayMs, random }) => ({
     delayMs: delayMs + milliseconds(delay) + random * milliseconds(jitter),
@@ -129,16 +131,31 @@ export const effects = {
     answer: withHeader(answer, 'Server', server),
   })),
   /** Session tokens end after `lifetime`, whatever the answers promise. */
-  'short-token': effect(0, { lifetime: duration }, () => ({}), isTokenRequest),
+  'short-token': effect(0, { lifetime: duration }, () => ({}), { only: isTokenRequest }),
   /** At most `rate` requests a second, and as many at once, are answered; the others with `status`. Default 503. */
   throttle: effect(
     1,
     { rate: numberBetween(0, 1_000_000, 'more than'), status: optional(oneOf(429, 503)) },
     ({ status = 503 }, { now }) => ({ answer: failure(now, status) }),
+    { meter: ({ rate }, since) => bucket(rate, since) },
   ),
   /** Everything is answered 403, as while `httpEndpoint` is `disabled`. */
   'endpoint-off': effect(1, {}, (_, { now }) => ({ answer: empty(now, 403) })),
 };
+
+/** Lets `rate` requests a second pass, and as many at once. */
+function bucket(rate: number, since: number): (now: number) => boolean {
+  const size = Math.max(1, rate);
+  let left = size;
+  let at = since;
+  return (now) => {
+    left = Math.min(size, left + (Math.max(0, now - at) / 1000) * rate);
+    at = now;
+    if (left < 1) return false;
+    left -= 1;
+    return true;
+  };
+}
 
 type FaultEffect = UnionOf<'kind', typeof effects>;
 
@@ -169,6 +186,9 @@ function failure(now: Date, status: number): Answer {
   return status === 401 || status === 403 || status === 405 ? empty(now, status) : page(now, status);
 }
 
+/** The declaration of a fault's effect; only what it declares is passed to it. */
+export const effectOf = ({ kind }: Match['fault']): Effect<Fields> => effects[kind];
+
 /** A fault that applies to a request. */
 export interface Match {
   readonly fault: FaultScope & FaultEffect;
@@ -180,8 +200,7 @@ export interface Match {
 export function apply(delivery: Delivery, { fault, random }: Match, now: Date): Delivery {
   const { answer, delayMs } = delivery;
   if (answer === undefined) return delivery;
-  const effect: Effect<Fields> = effects[fault.kind];
-  return { ...delivery, ...effect.apply({ ...fault }, { answer, now, random, delayMs }) };
+  return { ...delivery, ...effectOf(fault).apply({ ...fault }, { answer, now, random, delayMs }) };
 }
 
 /** The shortest token lifetime among the faults, in milliseconds. */

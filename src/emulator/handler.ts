@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { type Answer, asXen, empty, headersOnly, page } from './answers.js';
+import { type Answer, asXen, empty, page } from './answers.js';
 import { type Delivery, intact } from './delivery.js';
 import { apply, tokenLifetimeMs } from './faults.js';
 import { type SeenRequest, withoutSecrets } from './journal.js';
@@ -77,7 +77,7 @@ function attempt(
 
 function finish({ method }: Request, answer: Answer, { options }: State): Answer {
   const styled = options.system === 'xen' ? asXen(answer) : answer;
-  return method === 'HEAD' ? headersOnly(styled) : styled;
+  return method === 'HEAD' ? { ...styled, body: '' } : styled;
 }
 
 function handled(request: Request, at: number, delivery: Delivery, outcome: Outcome): Handled {

@@ -1,4 +1,5 @@
-import { base64Lines, document, documents, eventDate, type Field, filler, instant, signedData } from './documents.js';
+import { base64Lines, document, documents, type Field, filler, instant, signedData } from './documents.js';
+import { ended, maintenanceEvent } from './maintenance.js';
 import type { MetadataTree, Tree, Value } from './tree.js';
 
 // Addresses are from the ranges for documentation (RFC 5737, RFC 3849); account, access keys and secrets are the ones in
@@ -70,7 +71,9 @@ export function instanceTree(launched: Date, identity: () => Readonly<Record<str
 }
 
 function metaData(launched: Date): Tree {
-  const after = (milliseconds: number) => new Date(launched.getTime() + milliseconds);
+  const after = (ms: number) => new Date(launched.getTime() + ms);
+  const reboot = (eventId: string, ms: number) =>
+    maintenanceEvent('system-reboot', eventId, after(ms), after(ms + 2 * hour));
   const terms = { launched, lifetimeMs: 6 * hour, serial: 0 };
   return {
     'ami-id': imageId,
@@ -91,26 +94,8 @@ function metaData(launched: Date): Tree {
       '{"version_2018_04_12":{"elastic-inference-accelerator-id":"eia-bfa21c7904f64a82a21b9f4540169ce1",' +
       '"elastic-inference-accelerator-type":"eia1.medium"}}',
     events: {
-      'maintenance/history': documents([
-        {
-          NotBefore: eventDate(after(-30 * day)),
-          Code: 'system-reboot',
-          Description: '[Completed] scheduled reboot',
-          EventId: 'instance-event-0d59937288b749b31',
-          NotAfter: eventDate(after(-30 * day + 2 * hour)),
-          State: 'completed',
-        },
-      ]),
-      'maintenance/scheduled': documents([
-        {
-          NotBefore: eventDate(after(14 * day)),
-          Code: 'system-reboot',
-          Description: 'scheduled reboot',
-          EventId: 'instance-event-0d59937288b749b32',
-          NotAfter: eventDate(after(14 * day + 2 * hour)),
-          State: 'active',
-        },
-      ]),
+      'maintenance/history': documents([ended(reboot('instance-event-0d59937288b749b31', -30 * day), 'completed')]),
+      'maintenance/scheduled': documents([reboot('instance-event-0d59937288b749b32', 14 * day)]),
       'recommendations/rebalance': `{"noticeTime": "${instant(launched)}"}`,
     },
     'hibernation/configured': 'false',

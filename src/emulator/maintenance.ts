@@ -15,13 +15,9 @@ export const maintenanceCode = oneOf(...(Object.keys(descriptions) as Code[]));
 
 type Row = Readonly<Record<string, string>>;
 
-/** Adds an event to `events/maintenance/scheduled`. */
-export function schedule(
-  tree: MetadataTree,
-  { code, eventId, begin, end }: { code: Code; eventId: string; begin: Date; end: Date },
-  at: Date,
-): void {
-  const row = {
+/** An event as the service lists it, scheduled. */
+export function maintenanceEvent(code: Code, eventId: string, begin: Date, end: Date): Row {
+  return {
     NotBefore: eventDate(begin),
     Code: code,
     Description: descriptions[code],
@@ -29,19 +25,26 @@ export function schedule(
     NotAfter: eventDate(end),
     State: 'active',
   };
-  write(tree, 'scheduled', [...rows(tree, 'scheduled', at), row], at);
+}
+
+/** The same event in the history. */
+export function ended(event: Row, outcome: 'completed' | 'canceled'): Row {
+  const word = outcome === 'completed' ? '[Completed]' : '[Canceled]';
+  return { ...event, Description: `${word} ${event['Description']}`, State: outcome };
+}
+
+/** Adds an event to `events/maintenance/scheduled`. */
+export function schedule(tree: MetadataTree, event: Row, at: Date): void {
+  write(tree, 'scheduled', [...rows(tree, 'scheduled', at), event], at);
 }
 
 /** Moves an event to `events/maintenance/history`. */
 export function archive(tree: MetadataTree, eventId: string, outcome: 'completed' | 'canceled', at: Date): void {
   const scheduled = rows(tree, 'scheduled', at);
-  const word = outcome === 'completed' ? '[Completed]' : '[Canceled]';
-  const ended = scheduled
-    .filter(({ EventId }) => EventId === eventId)
-    .map((row) => ({ ...row, Description: `${word} ${row['Description']}`, State: outcome }));
+  const past = scheduled.filter(({ EventId }) => EventId === eventId).map((event) => ended(event, outcome));
   const others = scheduled.filter(({ EventId }) => EventId !== eventId);
   write(tree, 'scheduled', others, at);
-  write(tree, 'history', [...ended, ...rows(tree, 'history', at)], at);
+  write(tree, 'history', [...past, ...rows(tree, 'history', at)], at);
 }
 
 function rows(tree: MetadataTree, list: 'scheduled' | 'history', at: Date): readonly Row[] {

@@ -2,18 +2,38 @@ import { EmulatorOptionError } from './option-error.js';
 import { parseScenario, type Scenario } from './scenario.js';
 import type { JsonTree } from './values.js';
 
-/** An instance with nothing announced. */
-const calm = {
-  spot: null,
-  'events/recommendations': null,
-  'events/maintenance': { scheduled: '[]', history: '[]' },
-} satisfies JsonTree;
+/** A tree that removes these names. */
+const without = (names: string, directory = ''): JsonTree =>
+  Object.fromEntries(names.split(' ').map((name) => [directory + name, null]));
 
-const onDemand = { ...calm, 'instance-life-cycle': 'on-demand' } satisfies JsonTree;
+/** An instance with nothing announced. */
+const calm: JsonTree = {
+  ...without('spot events/recommendations'),
+  'events/maintenance': { scheduled: '[]', history: '[]' },
+};
+const onDemand: JsonTree = { ...calm, 'instance-life-cycle': 'on-demand' };
 
 const primary = 'network/interfaces/macs/0e:49:61:0f:c3:11';
 const secondary = 'network/interfaces/macs/0e:49:61:0f:c3:77';
+const noNetworkCard = without(`${primary}/network-card ${secondary}/network-card`);
 const resourceName = 'i-1234567890abcdef0.ec2.internal';
+const nodeConfig = `MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="BOUNDARY"
+
+--BOUNDARY
+Content-Type: application/node.eks.aws
+
+apiVersion: node.eks.aws/v1alpha1
+kind: NodeConfig
+spec:
+  cluster:
+    name: example
+    apiServerEndpoint: https://EXAMPLE.gr7.us-east-1.eks.amazonaws.com
+    certificateAuthority: RVhBTVBMRQ==
+    cidr: 172.20.0.0/16
+
+--BOUNDARY--
+`;
 
 type Described = Scenario & { readonly description: string };
 
@@ -64,40 +84,15 @@ export const scenarios = named({
     options: { httpTokens: 'required', httpPutResponseHopLimit: 2, hops: 1, instanceMetadataTags: 'disabled' },
     tree: {
       ...onDemand,
+      ...without(
+        'elastic-gpus elastic-inference kernel-id managed-ssh-keys placement/group-name placement/host-id ' +
+          'placement/partition-number product-codes public-keys ramdisk-id',
+      ),
+      ...noNetworkCard,
       autoscaling: { 'target-lifecycle-state': 'InService' },
-      'elastic-gpus': null,
-      'elastic-inference': null,
       'instance-type': 'm6i.large',
-      'kernel-id': null,
-      'managed-ssh-keys': null,
-      'placement/group-name': null,
-      'placement/host-id': null,
-      'placement/partition-number': null,
-      'product-codes': null,
-      'public-keys': null,
-      'ramdisk-id': null,
-      [`${primary}/network-card`]: null,
-      [`${secondary}/network-card`]: null,
       [`${secondary}/ipv4-prefix`]: '10.0.2.32/28',
-      'user-data': [
-        'MIME-Version: 1.0',
-        'Content-Type: multipart/mixed; boundary="BOUNDARY"',
-        '',
-        '--BOUNDARY',
-        'Content-Type: application/node.eks.aws',
-        '',
-        'apiVersion: node.eks.aws/v1alpha1',
-        'kind: NodeConfig',
-        'spec:',
-        '  cluster:',
-        '    name: example',
-        '    apiServerEndpoint: https://EXAMPLE.gr7.us-east-1.eks.amazonaws.com',
-        '    certificateAuthority: RVhBTVBMRQ==',
-        '    cidr: 172.20.0.0/16',
-        '',
-        '--BOUNDARY--',
-        '',
-      ].join('\n'),
+      'user-data': nodeConfig,
     },
     timeline: [{ at: '0s', event: 'attach-role', role: 'eks-node-role', profile: 'eks-example-profile' }],
   },
@@ -105,19 +100,14 @@ export const scenarios = named({
     description: 'an instance in an IPv6-only subnet: no IPv4 address in the metadata, names after the instance',
     tree: {
       ...onDemand,
+      ...without(`local-ipv4 public-hostname public-ipv4 ${secondary}`),
+      ...without(
+        'ipv4-associations ipv4-prefix local-ipv4s public-hostname public-ipv4s subnet-ipv4-cidr-block',
+        `${primary}/`,
+      ),
       hostname: resourceName,
       'local-hostname': resourceName,
-      'local-ipv4': null,
-      'public-hostname': null,
-      'public-ipv4': null,
-      [secondary]: null,
-      [`${primary}/ipv4-associations`]: null,
-      [`${primary}/ipv4-prefix`]: null,
       [`${primary}/local-hostname`]: resourceName,
-      [`${primary}/local-ipv4s`]: null,
-      [`${primary}/public-hostname`]: null,
-      [`${primary}/public-ipv4s`]: null,
-      [`${primary}/subnet-ipv4-cidr-block`]: null,
     },
   },
   'no-role': {
@@ -159,8 +149,7 @@ export const scenarios = named({
       ...onDemand,
       'instance-type': 't2.micro',
       system: 'xen',
-      [`${primary}/network-card`]: null,
-      [`${secondary}/network-card`]: null,
+      ...noNetworkCard,
     },
   },
   throttled: {
@@ -228,10 +217,7 @@ export function scenarioOf(given: unknown): Scenario {
   if (given === undefined) return {};
   if (typeof given !== 'string') return parseScenario(given);
   const found = Object.entries(scenarios).find(([name]) => name === given);
-  if (found === undefined) {
-    throw new EmulatorOptionError(
-      `there is no scenario '${given}'; the scenarios are ${Object.keys(scenarios).join(', ')}`,
-    );
-  }
-  return found[1];
+  if (found !== undefined) return found[1];
+  const names = Object.keys(scenarios).join(', ');
+  throw new EmulatorOptionError(`there is no scenario '${given}'; the scenarios are ${names}`);
 }

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Answer, empty, found, granted, page, withoutConnection } from './answers.js';
-import type { InstanceOptions } from './instance-options.js';
 import type { State } from './state.js';
 
 export interface Request {
@@ -78,9 +77,8 @@ export function decide(request: Request, state: State, now: Date, tokenLifetimeM
 
 function otherMethod(method: string, now: Date, allowed: string): Decision {
   const allow = [['Allow', allowed]] as const;
-  return method === 'OPTIONS'
-    ? { answer: empty(now, 200, allow) }
-    : { answer: empty(now, 405, allow), refusal: 'bad method' };
+  if (method === 'OPTIONS') return { answer: empty(now, 200, allow) };
+  return { answer: empty(now, 405, allow), refusal: 'bad method' };
 }
 
 function grant(
@@ -109,8 +107,10 @@ function read(segments: readonly string[], { target, headers }: Request, state: 
   const { options, tree, tokens, launched } = state;
   const token = headers[tokenHeader];
   const life = typeof token === 'string' ? tokens.lifeOf(token) : undefined;
-  const refusal = refuseToken(token !== undefined, life?.end, options, now);
-  if (refusal !== undefined) return { answer: empty(now, 401), refusal };
+  const unauthorized = (refusal: Refusal): Decision => ({ answer: empty(now, 401), refusal });
+  if (token === undefined && options.httpTokens === 'required') return unauthorized('v1 off');
+  if (token !== undefined && life === undefined) return unauthorized('token unknown');
+  if (life && life.end <= now.getTime()) return unauthorized('token expired');
   const ttlSeconds = life && Math.floor((life.promisedEnd - now.getTime()) / 1000);
 
   const [version, ...path] = segments;
@@ -127,17 +127,6 @@ function read(segments: readonly string[], { target, headers }: Request, state: 
   }
   const type = path[0] === 'user-data' ? 'application/octet-stream' : 'text/plain';
   return { answer: found(now, { ...value, type, ttlSeconds }) };
-}
-
-function refuseToken(
-  isGiven: boolean,
-  end: number | undefined,
-  options: InstanceOptions,
-  now: Date,
-): Refusal | undefined {
-  if (!isGiven) return options.httpTokens === 'required' ? 'v1 off' : undefined;
-  if (end === undefined) return 'token unknown';
-  return end <= now.getTime() ? 'token expired' : undefined;
 }
 
 /** The decoded segments of a request target; doubled and final slashes make no difference. */

@@ -18,10 +18,7 @@ export interface Tree {
   readonly [path: string]: Value | Tree | null;
 }
 
-/** A value or the listing of a directory. */
-export interface Reading extends DatedContent {
-  readonly kind: 'value' | 'directory';
-}
+type Reading = DatedContent & { readonly kind: 'value' | 'directory' };
 
 /** Never changed once it is part of a tree, so that trees can share it. */
 type Directory = Map<string, Leaf | Directory>;
@@ -101,12 +98,9 @@ export class MetadataTree {
   }
 
   #lay(leaves: readonly (readonly [Path, Value | null])[], now: Date): void {
-    // On a copy, so that a change that fails leaves everything as it was.
-    const root = copyOf(this.#root);
+    let root = this.#root;
     for (const [segments, value] of leaves) {
-      const names = this.#names(segments);
-      if (value === null) prune(root, names);
-      else put(root, names, { value, lastModified: now });
+      root = changed(root, this.#names(segments), value === null ? undefined : { value, lastModified: now });
     }
     this.#root = root;
     this.#lastChange = now;
@@ -130,10 +124,8 @@ function segmentsOf(path: string): Path {
   const known = tops.includes(below[0] ?? '');
   const isAbsolute = path.startsWith('/');
   if (segments.join('').trim() === '' || isAbsolute !== isBelowLatest || (isAbsolute && !known)) {
-    throw new EmulatorOptionError(
-      `'${path}' is no path of the metadata; 'placement/region', 'meta-data/placement/region' and ` +
-        `'/latest/meta-data/placement/region' are, and mean the same`,
-    );
+    const same = "'placement/region', 'meta-data/placement/region' and '/latest/meta-data/placement/region'";
+    throw new EmulatorOptionError(`'${path}' is no path of the metadata; ${same} are, and mean the same`);
   }
   return known ? below : ['meta-data', ...below];
 }
@@ -144,9 +136,8 @@ function split(path: string): string[] {
 
 function leavesOf(segments: Path, value: Value | Tree | null): (readonly [Path, Value | null])[] {
   if (segments.length > longestPath) {
-    throw new EmulatorOptionError(
-      `${segments.slice(0, 4).join('/')}/… is too long: a path has ${longestPath} names at most`,
-    );
+    const start = segments.slice(0, 4).join('/');
+    throw new EmulatorOptionError(`${start}/… is too long: a path has ${longestPath} names at most`);
   }
   if (value === null || isContent(value) || typeof value === 'function') return [[segments, value]];
   const accepted = 'must be text, bytes, a function that returns one of them, or an object of such values';
@@ -164,34 +155,31 @@ function contentOf({ value, lastModified }: Leaf, path: string, now: Date): Date
   const content = typeof value === 'function' ? value(now) : value;
   if (isContent(content)) return { content, lastModified };
   if (isContent(content?.content) && types.isDate(content.lastModified)) return content;
-  throw refused(
-    `the value computed for ${path}`,
-    'text, bytes, or an object of them as content and a Date as lastModified',
-    content,
-  );
+  const accepted = 'text, bytes, or an object of them as content and a Date as lastModified';
+  throw refused(`the value computed for ${path}`, accepted, content);
 }
 
 function isContent(value: unknown): value is Content {
   return typeof value === 'string' || value instanceof Uint8Array;
 }
 
-function copyOf(directory: Directory): Directory {
-  return new Map([...directory].map(([name, inner]) => [name, inner instanceof Map ? copyOf(inner) : inner]));
-}
-
-function put(root: Directory, names: Path, leaf: Leaf): void {
-  let directory = root;
-  for (const [depth, name] of names.slice(0, -1).entries()) {
+/** A copy with `leaf` at `names`, or nothing there. A directory that would be empty is removed. */
+function changed(directory: Directory, names: Path, leaf: Leaf | undefined, depth = 1): Directory {
+  const name = names[depth - 1] ?? '';
+  let entry: Leaf | Directory | undefined = leaf;
+  if (depth < names.length) {
     const inner = directory.get(name) ?? new Map();
-    if (!(inner instanceof Map)) {
-      throw new EmulatorOptionError(
-        `${names.join('/')} cannot be set: ${names.slice(0, depth + 1).join('/')} is a value, not a directory`,
-      );
+    if (inner instanceof Map) entry = changed(inner, names, leaf, depth + 1);
+    else if (leaf === undefined) return directory;
+    else {
+      const [path, value] = [names, names.slice(0, depth)].map((part) => part.join('/'));
+      throw new EmulatorOptionError(`${path} cannot be set: ${value} is a value, not a directory`);
     }
-    directory.set(name, inner);
-    directory = inner;
   }
-  directory.set(names.at(-1) ?? '', leaf);
+  const copy = new Map(directory);
+  if (entry === undefined || (entry instanceof Map && entry.size === 0)) copy.delete(name);
+  else copy.set(name, entry);
+  return copy;
 }
 
 function lookUp(root: Directory, names: Path): Leaf | Directory | undefined {
@@ -208,16 +196,4 @@ function listing(directory: Directory, path: string, hidden: string | undefined)
     .map(([name, inner]) => (inner instanceof Map ? name + slash : name))
     .sort()
     .join('\n');
-}
-
-function prune(directory: Directory, names: Path): void {
-  const [name = '', ...rest] = names;
-  if (rest.length === 0) {
-    directory.delete(name);
-    return;
-  }
-  const inner = directory.get(name);
-  if (!(inner instanceof Map)) return;
-  prune(inner, rest);
-  if (inner.size === 0) directory.delete(name);
 }

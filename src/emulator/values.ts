@@ -2,7 +2,7 @@ import { type Duration, duration, later, milliseconds, spanSource } from './cloc
 import { instant } from './documents.js';
 import { roleCredentials, rotating } from './instance.js';
 import { EmulatorOptionError, refused } from './option-error.js';
-import { fields, member, named, objectAt, optional, type Shape, simple, text } from './shape.js';
+import { type Fields, fields, member, named, objectAt, optional, type Shape, simple, text } from './shape.js';
 import { longestPath, type Tree, type Value } from './tree.js';
 
 /** A value of a scenario. */
@@ -46,28 +46,22 @@ const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
 const template = 'text in which {{…}} holds a time, such as {{+2m}}';
 
 /** The forms of a value that is not text. */
-const forms: ReadonlyMap<string, Shape> = new Map<string, Shape>([
-  [
-    '$base64',
-    simple(
-      base64,
-      { type: 'string', pattern: base64Pattern.source, description: base64 },
-      // The published pattern would exhaust the stack on megabytes, because it repeats a group.
-      (value) => typeof value === 'string' && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value),
-    ),
-  ],
-  [
-    '$template',
-    simple(
-      template,
-      { type: 'string', description: template, not: { type: 'string', pattern: noSpan.source } },
-      (value) => typeof value === 'string' && !noSpan.test(value),
-    ),
-  ],
-  ['$credentials', fields({ lifetime: optional(duration) })],
-]);
-const formShapes = new Map([...forms].map(([name, shape]) => [name, fields({ [name]: shape })]));
-const accepted = `text, an object of values by name, or an object with nothing but ${[...forms.keys()].join(', ')}`;
+const forms: Fields = {
+  // Without the published pattern, which repeats a group and would exhaust the stack on megabytes.
+  $base64: simple(
+    base64,
+    { type: 'string', pattern: base64Pattern.source, description: base64 },
+    (value) => typeof value === 'string' && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value),
+  ),
+  $template: simple(
+    template,
+    { type: 'string', description: template, not: { type: 'string', pattern: noSpan.source } },
+    (value) => typeof value === 'string' && !noSpan.test(value),
+  ),
+  $credentials: fields({ lifetime: optional(duration) }),
+};
+const formShapes = new Map(Object.entries(forms).map(([name, shape]) => [name, fields({ [name]: shape })]));
+const accepted = `text, an object of values by name, or an object with nothing but ${Object.keys(forms).join(', ')}`;
 const entrySchema = { anyOf: [{ type: 'null' }, { $ref: '#/$defs/node' }] };
 
 /** A value or a directory. */
@@ -80,44 +74,41 @@ export const nodeShape = named<JsonNode>('node', {
       { type: 'object', propertyNames: { pattern: namePattern.source }, additionalProperties: entrySchema },
     ],
   },
-  check(value, path) {
-    checkNode(value, path, 1);
-    return value as JsonNode;
-  },
+  check: (value, path) => checkNode(value, path, 1),
 });
 
 /** The tree of a scenario: by path at the top, by name or path below. */
 export const treeShape: Shape<JsonTree> = {
   accepted: 'an object of values by path',
   schema: { type: 'object', propertyNames: { pattern: pathPattern.source }, additionalProperties: entrySchema },
-  check(value, path) {
-    checkEntries(objectAt(value, path, treeShape.accepted), path, 0, pathPattern, pathShape.accepted);
-    return value as JsonTree;
-  },
+  check: (value, path) =>
+    checkEntries(objectAt(value, path, treeShape.accepted), path, 0, pathPattern, pathShape.accepted),
 };
 
-function checkNode(value: unknown, path: string, depth: number): void {
-  if (typeof value === 'string') return;
+function checkNode(value: unknown, path: string, depth: number): JsonNode {
+  if (typeof value === 'string') return value;
   const directory = objectAt(value, path, accepted);
   const form = Object.keys(directory).find((name) => formShapes.has(name));
-  if (form !== undefined) formShapes.get(form)?.check(value, path);
-  else checkEntries(directory, path, depth, namePattern, 'a name that does not begin with $ or /');
+  if (form === undefined)
+    return checkEntries(directory, path, depth, namePattern, 'a name that does not begin with $ or /');
+  formShapes.get(form)?.check(value, path);
+  return value as JsonValue;
 }
 
-function checkEntries(directory: object, path: string, depth: number, pattern: RegExp, names: string): void {
+function checkEntries(directory: object, path: string, depth: number, pattern: RegExp, names: string): JsonTree {
   if (depth === longestPath)
     throw new EmulatorOptionError(`${path} is too deep: a path has ${longestPath} names at most`);
   for (const [name, inner] of Object.entries(directory)) {
     if (!pattern.test(name)) throw refused(`the key in ${path}`, names, name);
     if (inner !== null && inner !== undefined) checkNode(inner, member(path, name), depth + 1);
   }
+  return directory as JsonTree;
 }
 
 /** A scenario's checked tree as one of the emulator, set at `at`. */
 export function toTree(tree: JsonTree, at: Date): Tree {
-  return Object.fromEntries(
-    Object.entries(tree).map(([name, node]) => [name, node === null || node === undefined ? null : toNode(node, at)]),
-  );
+  const entries = Object.entries(tree).map(([name, node = null]) => [name, node === null ? null : toNode(node, at)]);
+  return Object.fromEntries(entries);
 }
 
 /** A scenario's checked value or directory as one of the emulator, set at `at`. */
