@@ -150,8 +150,12 @@ export class ImdsResponseError extends ImdsError {
 
 /** The body is not what the category promises. The body itself is never quoted. */
 export class ImdsDecodeError extends ImdsError {
-  constructor(message: string, options?: ImdsErrorOptions) {
+  /** `empty`: nothing was served. `malformed`: something else than promised. */
+  readonly fault: 'empty' | 'malformed';
+
+  constructor(message: string, options: ImdsErrorOptions & { readonly fault?: 'empty' | 'malformed' } = {}) {
     super('ERR_IMDS_DECODE', message, options);
+    this.fault = options.fault ?? 'malformed';
   }
 }
 
@@ -214,23 +218,20 @@ export function isImdsError(error: unknown): error is ImdsError {
   return codeOf(error)?.startsWith('ERR_IMDS_') === true;
 }
 
-/** Whether nothing is at the path that was asked for. */
+/** True when nothing is at the path that was asked for. */
 export const isNotFound = (error: unknown): error is ImdsNotFoundError =>
   isImdsError(error) && error.code === 'ERR_IMDS_NOT_FOUND';
 
-const nothing = 'got an empty answer';
-
 /** Nothing was served where something is promised. */
 export const emptyAnswer = (expected: string, path: string): ImdsDecodeError =>
-  new ImdsDecodeError(`Expected ${expected} from ${path}, ${nothing}`);
+  new ImdsDecodeError(`Expected ${expected} from ${path}, got an empty answer`, { fault: 'empty' });
 
-/** Whether nothing was served: that happens while interfaces and tags come and go. */
+/** True when nothing was served, as happens while interfaces and tags come and go. */
 export const isEmptyAnswer = (error: unknown): error is ImdsDecodeError =>
-  isImdsError(error) && error.code === 'ERR_IMDS_DECODE' && error.message.endsWith(nothing);
+  isImdsError(error) && error.code === 'ERR_IMDS_DECODE' && 'fault' in error && error.fault === 'empty';
 
 /**
- * The code of a failure, such as `ENOENT`. Who asks for `instanceof Error` first misses what Node throws at a program that
- * runs in a vm context, as test runners do: that has an `Error` of its own.
+ * The code of a failure, such as `ENOENT`. `instanceof Error` fails across vm contexts (Jest), so this looks at `code`.
  */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;

@@ -9,7 +9,7 @@ export type {
   TokenEvent,
   WatchEvent,
 } from './client/events.js';
-export type { CacheOptions, CallOptions, EndpointMode, ImdsOptions } from './client/settings.js';
+export type { CacheOptions, EndpointMode, ImdsOptions } from './client/options.js';
 export type {
   CredentialProviderOptions,
   CredentialsOptions,
@@ -49,7 +49,7 @@ export {
   verifyIdentityDocument,
 } from './identity/verify.js';
 export { type Categories, Imds } from './imds.js';
-export type { Accessor, ParameterAccessor, ParameterGroup } from './metadata/accessor.js';
+export type { Accessor, CallOptions, ParameterAccessor, ParameterGroup } from './metadata/accessor.js';
 export type { Category, Kind, Mutability } from './metadata/category.js';
 export type { PublicKey } from './metadata/decode.js';
 export type {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ImdsOptions } from '../client/settings.js';
+import type { ImdsOptions } from '../client/options.js';
 import type { Imds } from '../imds.js';
 import type { Io } from './io.js';
 import type { Paint } from './paint.js';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Logger } from '../client/events.js';
-import type { EndpointMode, ImdsOptions } from '../client/settings.js';
+import type { EndpointMode, ImdsOptions } from '../client/options.js';
 import { oneOf, wholeNumber } from './option-values.js';
 
 interface GlobalOptions {

@@ -1,43 +1,36 @@
 import type { LRUCache } from 'lru-cache';
+import type { Clock } from './clock.js';
 
 // Beside the number of entries, what they hold together is bounded too: a value can be as large as 1 MiB.
 const mostBytes = 16 * 1024 * 1024;
-
-/** What is known of one path: its bytes, or that it is absent. */
-export interface Entry {
-  /** The bytes served; undefined after a 404. */
-  readonly body: Buffer | undefined;
-  /** What a reader made of the bytes, kept with them so that it is made once. */
-  made?: { readonly by: unknown; readonly value: unknown };
-}
 
 /** How long an entry may be reused. */
 export interface Keep {
   /** Milliseconds; `Infinity` for the life of the client. */
   readonly forMs: number;
-  /** Whether it may be another after the instance was stopped and started. */
-  readonly overStop: boolean;
+  /** True when a stop and start of the instance cannot change it. */
+  readonly survivesStop: boolean;
 }
 
-interface Kept {
-  readonly entry: Entry;
+interface Kept<E> {
+  readonly entry: E;
   readonly until: number;
-  readonly overStop: boolean;
+  readonly survivesStop: boolean;
 }
 
 /** Values by path, each with a maximum age, the least recently used going first. */
-export class Cache {
-  #kept: LRUCache<string, Kept> | undefined;
+export class Cache<E extends { readonly body: Uint8Array | undefined }> {
+  #kept: LRUCache<string, Kept<E>> | undefined;
   readonly #maxEntries: number;
-  readonly #now: () => number;
-  #lives = 0;
+  readonly #clock: Clock;
+  #epoch = 0;
 
-  constructor(maxEntries: number, now: () => number) {
+  constructor(maxEntries: number, clock: Clock) {
     this.#maxEntries = maxEntries;
-    this.#now = now;
+    this.#clock = clock;
   }
 
-  /** Makes room for values, which nothing is kept before: there is none to keep until the first was asked for. */
+  /** Loads lru-cache on first use. Nothing is kept before. */
   async open(): Promise<void> {
     if (this.#kept) return;
     const { LRUCache } = await import('lru-cache');
@@ -48,30 +41,30 @@ export class Cache {
     });
   }
 
-  /** Counts the lives of the instance that were noticed; what was read in an earlier one may no longer be true. */
-  get lives(): number {
-    return this.#lives;
+  /** Counts the stops and starts of the instance that were noticed. Values of an earlier epoch may no longer be true. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
-  get(path: string): Entry | undefined {
+  get(path: string): E | undefined {
     const kept = this.#kept?.get(path);
     if (kept === undefined) return undefined;
-    if (kept.until === Number.POSITIVE_INFINITY || this.#now() < kept.until) return kept.entry;
+    if (kept.until === Number.POSITIVE_INFINITY || this.#clock.now() < kept.until) return kept.entry;
     this.#kept?.delete(path);
     return undefined;
   }
 
-  /** Keeps what was read in the life `life`. */
-  set(path: string, entry: Entry, keep: Keep, life: number): void {
-    if (keep.forMs > 0 && (life === this.#lives || !keep.overStop))
-      this.#kept?.set(path, { entry, until: this.#now() + keep.forMs, overStop: keep.overStop });
+  /** Keeps an entry that was asked for in `epoch`, or forgets the path if it is not to be kept. */
+  set(path: string, entry: E, { forMs, survivesStop }: Keep, epoch: number): void {
+    if (forMs > 0 && (epoch === this.#epoch || survivesStop))
+      this.#kept?.set(path, { entry, until: this.#clock.now() + forMs, survivesStop });
     else this.#kept?.delete(path);
   }
 
   /** Forgets what a stop and start may have changed. */
-  forgetStopStart(): void {
-    this.#lives += 1;
-    for (const [path, { overStop }] of this.#kept?.entries() ?? []) if (overStop) this.#kept?.delete(path);
+  startEpoch(): void {
+    this.#epoch += 1;
+    for (const [path, { survivesStop }] of this.#kept?.entries() ?? []) if (!survivesStop) this.#kept?.delete(path);
   }
 
   clear(): void {

@@ -1,3 +1,51 @@
+import type { Clock } from './clock.js';
+import { outOfTime } from './failures.js';
+
+/** Runs work, at most so many pieces at a time, in the order in which they come. */
+export class Limit {
+  readonly #clock: Clock;
+  #free: number;
+  /** Those whose turn comes next, in order. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(most: number, clock: Clock) {
+    this.#free = most;
+    this.#clock = clock;
+  }
+
+  /** @throws ImdsTimeoutError when the turn of the work does not come before the deadline, and what the work throws */
+  async run<T>(what: string, deadline: number, work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await this.#turn(what, deadline);
+    try {
+      return await work();
+    } finally {
+      const [next] = this.#waiting;
+      if (next) next();
+      else this.#free += 1;
+    }
+  }
+
+  #turn(what: string, deadline: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        timer.cancel();
+        this.#waiting.delete(begin);
+      };
+      const begin = (): void => {
+        leave();
+        resolve();
+      };
+      const timeUp = (): void => {
+        leave();
+        reject(outOfTime(what));
+      };
+      const timer = this.#clock.setTimer(timeUp, deadline - this.#clock.now());
+      this.#waiting.add(begin);
+    });
+  }
+}
+
 /** Gives a function that runs others, at most so many at a time, in the order in which they come. */
 export function atMost(most: number): <T>(work: () => Promise<T>) => Promise<T> {
   let free = most;

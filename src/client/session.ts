@@ -1,59 +1,62 @@
 import { setMaxListeners } from 'node:events';
 import { type ImdsError, ImdsHopLimitError, ImdsTimeoutError, ImdsTokenError, isImdsError } from '../errors.js';
-import { platform } from '../platform.js';
+import type { Clock } from './clock.js';
 import type { Events } from './events.js';
-import { attempting, final } from './retry.js';
+import {
+  notAToken,
+  outOfTime,
+  refusedAgain,
+  statusError,
+  tokenStatusError,
+  tokenTimeout,
+  tokenTooLate,
+} from './failures.js';
+import { Limit } from './limit.js';
+import { abortRetry, retry } from './retry.js';
 import type { Settings } from './settings.js';
-import { type Call, Flights, outOfTime } from './single-flight.js';
-import { type Answer, statusError, type Transport } from './transport.js';
+import { type Call, SingleFlight } from './single-flight.js';
+import { type Lifetime, lifetimeOf, shorterOf, tokenHeader, tokenOf, tokenPath, ttlHeader, ttlOf } from './token.js';
+import type { Response, Transport } from './transport.js';
 
+/** A session token in use. */
 interface Token {
   readonly token: string;
-  /** From here on it is never sent. */
-  endsAt: number;
-  /** From here on a new one is fetched behind the reads that still use this one. */
-  renewAt: number;
-  /** A read with it was answered 401. */
+  lifetime: Lifetime;
+  /** True once a read with it got a 401. */
   isRefused: boolean;
 }
 
 const version1 = Object.freeze({ token: undefined });
 
-/** How a read is made: with this session token, or, where version 1 is in use, without one. */
+/** What a read is made with: a session token or, while version 1 is in use, nothing. */
 type Authorization = Token | typeof version1;
 
-const tokenPath = '/latest/api/token';
-const tokenHeader = 'x-aws-ec2-metadata-token';
-const ttlHeader = 'x-aws-ec2-metadata-token-ttl-seconds';
-const longestTtlSeconds = 21600;
-// A token is left unused for its last second, so that it does not lapse on the way to the service.
-const marginMs = 1000;
-// As in AWS's SDK for Rust; short-lived tokens are renewed in their last fifth instead.
-const renewEarlyMs = 120_000;
-// After a failed renewal behind the reads, the next is tried this much later.
+// IMDS throttles simultaneous connections; AWS does not publish from how many on.
+const simultaneousReads = 8;
+// After a failed early renewal, the next is tried this much later.
 const renewAgainMs = 10_000;
-// Version 2 is asked for again this often while version 1 is in use.
+// While version 1 is in use, version 2 is tried again this often.
 const probeV2Ms = 60_000;
-// A lost token reply costs seconds to notice; calls within this time of it fail at once.
+// A lost token reply costs seconds to notice. Calls within this time of it fail at once.
 const lostReplyMs = 5000;
 
-/** What the session could not get has been tried often enough; the attempts of the read must not multiply it. */
-const stop = (error: unknown): never => {
-  throw final(error);
+/** Token failures were retried already; don't retry them again per read. */
+const rethrow = (error: unknown): never => {
+  throw abortRetry(error);
 };
 
 /**
- * Owns the session token: one request for it at a time, renewed early behind the reads, replaced when refused, never
- * sent after its end. Falls back to version 1 where that is allowed.
- * See "Use the Instance Metadata Service to access instance metadata" in the EC2 User Guide.
+ * Reads with a session token: fetched on first need, one request for it at a time, renewed early while reads go on,
+ * replaced after a 401, never sent after its end. Falls back to version 1 where that is allowed.
  */
 export class Session {
   readonly #transport: Pick<Transport, 'request'>;
   readonly #settings: Settings;
   readonly #events: Events;
-  readonly #now: () => number;
-  readonly #tokenRefused: () => void;
-  readonly #flights: Flights<Token>;
+  readonly #clock: Clock;
+  readonly #onRefusal: () => void;
+  readonly #limit: Limit;
+  readonly #tokenRequests: SingleFlight<Token>;
   readonly #closing = new AbortController();
   #token: Token | undefined;
   #renewNotBefore = 0;
@@ -62,34 +65,35 @@ export class Session {
   #lostReply: { readonly error: ImdsError; readonly until: number } | undefined;
 
   /**
-   * @param tokenRefused called when the service no longer knows the token, so that this may be another life of the
-   *   instance: it was hibernated, or stopped and started from an image that holds this process.
+   * @param onRefusal called when the service no longer knows the token. The instance may then have been stopped and
+   *   started since: it was hibernated, or started from an image that holds this process.
    */
   constructor(
     transport: Pick<Transport, 'request'>,
     settings: Settings,
     events: Events,
-    now: () => number,
-    tokenRefused: () => void,
+    clock: Clock,
+    onRefusal: () => void,
   ) {
     this.#transport = transport;
     this.#settings = settings;
     this.#events = events;
-    this.#now = now;
-    this.#tokenRefused = tokenRefused;
-    // A caller in a hurry must not make a slow reply look like a lost one, for others too.
-    this.#flights = new Flights(now, settings.requestTimeoutMs);
+    this.#clock = clock;
+    this.#onRefusal = onRefusal;
+    this.#limit = new Limit(simultaneousReads, clock);
+    // A caller with little time must not make a slow reply look like a lost one, for others too.
+    this.#tokenRequests = new SingleFlight(clock, settings.requestTimeoutMs);
     setMaxListeners(0, this.#closing.signal);
   }
 
-  /** Reads a path and gives the answer: status 200, or 404. @throws an {@link ImdsError} for any other outcome. */
-  read(path: string, until: number): Promise<Answer> {
-    return this.#attempting(() => this.#attempt(path, until), path, until, this.#settings.maxAttempts);
+  /** Reads a path and gives the reply: status 200, or 404. @throws an {@link ImdsError} for any other outcome */
+  read(path: string, deadline: number): Promise<Response> {
+    return this.#retry(() => this.#attempt(path, deadline), path, deadline, this.#settings.maxAttempts);
   }
 
-  /** A token for another program; never version 1. */
+  /** A token for another program. Never falls back to version 1. */
   async token(call: Call): Promise<string> {
-    return (await this.#version2(call)).token;
+    return (await this.#usableToken(call)).token;
   }
 
   /** Forgets the token, and ends the delays before further attempts. */
@@ -98,43 +102,35 @@ export class Session {
     this.#closing.abort(reason);
   }
 
-  async #attempt(path: string, until: number): Promise<Answer> {
-    let authorization = await this.#authorize({ until }).catch(stop);
-    let answer = await this.#get(path, authorization, until);
-    if (answer.statusCode === 401) {
-      this.#giveUp(authorization);
-      authorization = await this.#version2({ until }).catch(stop);
-      answer = await this.#get(path, authorization, until);
+  async #attempt(path: string, deadline: number): Promise<Response> {
+    // All reads wait for a token together, and then each for its turn.
+    await this.#authorize({ deadline }).catch(rethrow);
+    return await this.#limit.run(path, deadline, () => this.#exchange(path, deadline));
+  }
+
+  async #exchange(path: string, deadline: number): Promise<Response> {
+    // Chosen only now, as a token may end while a read waits for its turn.
+    let authorization = await this.#authorize({ deadline }).catch(rethrow);
+    let response = await this.#get(path, authorization, deadline);
+    if (response.statusCode === 401) {
+      this.#stopUsing(authorization);
+      authorization = await this.#usableToken({ deadline }).catch(rethrow);
+      response = await this.#get(path, authorization, deadline);
     }
-    const { statusCode } = answer;
-    if (statusCode === 200 || statusCode === 404) return answer;
+    const { statusCode } = response;
+    if (statusCode === 200 || statusCode === 404) return response;
     const target = `GET ${this.#settings.endpoint}${path}`;
-    if (statusCode !== 401) throw statusError(answer, target);
-    this.#giveUp(authorization);
-    throw new ImdsTokenError(`${target} was answered 401, with a fresh session token too`, { statusCode });
+    if (statusCode !== 401) throw statusError(statusCode, target);
+    this.#stopUsing(authorization);
+    throw refusedAgain(target);
   }
 
-  async #get(path: string, authorization: Authorization, until: number): Promise<Answer> {
-    const sentAt = this.#now();
-    if (sentAt >= until) throw outOfTime(path);
-    const { token } = authorization;
-    const answer = await this.#transport.request({
-      method: 'GET',
-      path,
-      headers: token === undefined ? {} : { [tokenHeader]: token },
-      version: token === undefined ? 1 : 2,
-      timeoutMs: Math.min(this.#settings.requestTimeoutMs, until - sentAt),
-    });
-    this.#learn(authorization, answer, sentAt);
-    return answer;
-  }
-
-  /** How to make a read now; waits only when there is no usable token. */
+  /** What to read with now. Waits only when there is no usable token. */
   async #authorize(call: Call): Promise<Authorization> {
-    const now = this.#now();
+    const now = this.#clock.now();
     const token = this.#token;
-    if (token && now < token.endsAt) {
-      if (now >= token.renewAt && now >= this.#renewNotBefore) this.#renewBehind();
+    if (token && now < token.lifetime.endsAt) {
+      if (now >= token.lifetime.renewAt && now >= this.#renewNotBefore) this.#renewEarly();
       return token;
     }
     if (this.#probeV2At !== undefined) {
@@ -142,73 +138,83 @@ export class Session {
       return version1;
     }
     try {
-      return await this.#fetch(call);
+      return await this.#fetchToken(call);
     } catch (error) {
-      if (!this.#settings.allowV1 || !isImdsError(error) || !curedByV1(error)) throw error;
-      if (this.#probeV2At === undefined && this.#events.wanted('fallback'))
-        this.#events.publish('fallback', { to: 1, reason: error.code });
-      this.#probeV2At ??= this.#now() + probeV2Ms;
+      if (!this.#settings.allowV1 || !isImdsError(error) || !isCuredByV1(error)) throw error;
+      this.#fallBack(error);
       return version1;
     }
   }
 
-  /** Sends a token no more that a read was answered 401 with. */
-  #giveUp(refused: Authorization): void {
+  async #get(path: string, authorization: Authorization, deadline: number): Promise<Response> {
+    const sentAt = this.#clock.now();
+    if (sentAt >= deadline) throw outOfTime(path);
+    const { token } = authorization;
+    const response = await this.#transport.request({
+      method: 'GET',
+      path,
+      headers: token === undefined ? {} : { [tokenHeader]: token },
+      version: token === undefined ? 1 : 2,
+      timeoutMs: Math.min(this.#settings.requestTimeoutMs, deadline - sentAt),
+    });
+    // Replies say how long the token still lives. Counted from when the request left, that is never too late.
+    const seconds = ttlOf(response);
+    if (authorization.token !== undefined && authorization === this.#token && seconds !== undefined)
+      authorization.lifetime = shorterOf(authorization.lifetime, lifetimeOf(sentAt, seconds));
+    return response;
+  }
+
+  /** Stops using a token that got a 401. */
+  #stopUsing(refused: Authorization): void {
     if (refused.token === undefined || refused.isRefused) return;
     refused.isRefused = true;
     if (refused === this.#token) this.#token = undefined;
-    this.#tokenRefused();
+    this.#onRefusal();
     if (this.#events.wanted('token')) this.#events.publish('token', { action: 'rejected' });
   }
 
-  /** The token at hand, which another read may have had fetched meanwhile, or a new one; never version 1. */
-  async #version2(call: Call): Promise<Token> {
+  #fallBack({ code }: ImdsError): void {
+    if (this.#probeV2At !== undefined) return;
+    this.#probeV2At = this.#clock.now() + probeV2Ms;
+    if (this.#events.wanted('fallback')) this.#events.publish('fallback', { to: 1, reason: code });
+  }
+
+  /** The token at hand, which another read may have fetched meanwhile, or a new one. */
+  async #usableToken(call: Call): Promise<Token> {
     const token = this.#token;
-    return token && this.#now() < token.endsAt ? token : await this.#fetch(call);
+    return token && this.#clock.now() < token.lifetime.endsAt ? token : await this.#fetchToken(call);
   }
 
-  /** Learns from the answer to a read how long its token still lives. */
-  #learn(authorization: Authorization, answer: Answer, sentAt: number): void {
-    const token = this.#token;
-    const seconds = lifetime(answer);
-    if (!token || token !== authorization || seconds === undefined) return;
-    // Only ever shortened: counted from when the request left, each answer gives a time that is not too late.
-    const { endsAt, renewAt } = schedule(sentAt, seconds);
-    token.endsAt = Math.min(token.endsAt, endsAt);
-    token.renewAt = Math.min(token.renewAt, renewAt);
+  async #fetchToken(call: Call): Promise<Token> {
+    if (this.#lostReply && this.#clock.now() < this.#lostReply.until) throw this.#lostReply.error;
+    const { maxAttempts } = this.#settings;
+    return await this.#tokenRequests.run(tokenPath, call, (deadline) => this.#requestToken(deadline, maxAttempts));
   }
 
-  /** Fetches a token now; all who need one meanwhile share it. */
-  async #fetch(call: Call): Promise<Token> {
-    if (this.#lostReply && this.#now() < this.#lostReply.until) throw this.#lostReply.error;
-    return await this.#flights.join(tokenPath, call, (until) => this.#request(until, this.#settings.maxAttempts));
+  #renewEarly(): void {
+    this.#renewNotBefore = this.#clock.now() + renewAgainMs;
+    this.#requestTokenBehind(this.#settings.maxAttempts);
   }
 
-  /** Renews the token while reads go on with the old one. */
-  #renewBehind(): void {
-    this.#renewNotBefore = this.#now() + renewAgainMs;
-    this.#requestBehind(this.#settings.maxAttempts);
-  }
-
-  /** Asks whether the service speaks version 2 by now, once, while reads go on with version 1. */
+  /** Asks once whether the service speaks version 2 by now. */
   #probeV2(): void {
-    this.#probeV2At = this.#now() + probeV2Ms;
-    this.#requestBehind(1);
+    this.#probeV2At = this.#clock.now() + probeV2Ms;
+    this.#requestTokenBehind(1);
   }
 
-  #requestBehind(maxAttempts: number): void {
-    const until = this.#now() + this.#settings.deadlineMs;
-    // A failure is published by the request itself; whoever needs the token will meet the next one.
-    this.#flights.join(tokenPath, { until }, (end) => this.#request(end, maxAttempts)).catch(() => {});
+  /** Requests a token while reads go on. A failure is published; who needs the token then meets the next one. */
+  #requestTokenBehind(maxAttempts: number): void {
+    const call = { deadline: this.#clock.now() + this.#settings.deadlineMs };
+    this.#tokenRequests.run(tokenPath, call, (deadline) => this.#requestToken(deadline, maxAttempts)).catch(() => {});
   }
 
-  async #request(until: number, maxAttempts: number): Promise<Token> {
+  async #requestToken(deadline: number, maxAttempts: number): Promise<Token> {
     const events = this.#events;
     let token: Token;
     try {
-      token = await this.#attempting(() => this.#put(until), tokenPath, until, maxAttempts);
+      token = await this.#retry(() => this.#put(deadline), tokenPath, deadline, maxAttempts);
     } catch (error) {
-      if (error instanceof ImdsHopLimitError) this.#lostReply = { error, until: this.#now() + lostReplyMs };
+      if (error instanceof ImdsHopLimitError) this.#lostReply = { error, until: this.#clock.now() + lostReplyMs };
       if (isImdsError(error) && events.wanted('token'))
         events.publish('token', { action: 'failed', error: error.code });
       throw error;
@@ -221,98 +227,58 @@ export class Session {
     return token;
   }
 
-  #attempting<T>(attempt: () => Promise<T>, path: string, until: number, maxAttempts: number): Promise<T> {
-    const settings = { maxAttempts, retryDelayMs: this.#settings.retryDelayMs };
-    const { signal } = this.#closing;
-    return attempting(attempt, { settings, events: this.#events, path, until, now: this.#now, signal });
+  async #put(deadline: number): Promise<Token> {
+    const { tokenTtlSeconds, endpoint } = this.#settings;
+    const target = `PUT ${endpoint}${tokenPath}`;
+    const sentAt = this.#clock.now();
+    const response = await this.#sendPut(String(tokenTtlSeconds), deadline - sentAt);
+    if (response.statusCode !== 200) throw tokenStatusError(response.statusCode, target, this.#v1Note);
+    const granted = tokenOf(response);
+    if (!granted) throw notAToken(target);
+    const { token, ttlSeconds } = granted;
+    const lifetime = lifetimeOf(sentAt, ttlSeconds);
+    if (this.#clock.now() >= lifetime.endsAt) throw tokenTooLate(target);
+    if (this.#events.wanted('token')) this.#events.publish('token', { action: 'obtained', ttlSeconds });
+    return { token, lifetime, isRefused: false };
   }
 
-  async #put(until: number): Promise<Token> {
-    const { tokenTtlSeconds, requestTimeoutMs, endpoint } = this.#settings;
-    const sentAt = this.#now();
-    const timeoutMs = Math.min(requestTimeoutMs, until - sentAt);
-    let answer: Answer;
+  async #sendPut(ttlSeconds: string, leftMs: number): Promise<Response> {
+    const { requestTimeoutMs } = this.#settings;
+    const timeoutMs = Math.min(requestTimeoutMs, leftMs);
     try {
-      answer = await this.#transport.request({
-        method: 'PUT',
-        path: tokenPath,
-        headers: { [ttlHeader]: String(tokenTtlSeconds) },
-        version: 2,
-        timeoutMs,
-      });
+      const headers = { [ttlHeader]: ttlSeconds };
+      return await this.#transport.request({ method: 'PUT', path: tokenPath, headers, version: 2, timeoutMs });
     } catch (error) {
       if (!(error instanceof ImdsTimeoutError)) throw error;
-      throw lateReply(error, timeoutMs > 0.9 * requestTimeoutMs, this.#v1Note());
+      // Lost, if nothing came in nearly all the time of one attempt. A reply after less may still be on its way.
+      const isLost = error.phase === 'response' && timeoutMs > 0.9 * requestTimeoutMs;
+      throw tokenTimeout(error, isLost, this.#v1Note);
     }
-    if (answer.statusCode !== 200) throw refusal(answer, `PUT ${endpoint}${tokenPath}`, this.#v1Note());
-    const token = answer.body.toString('latin1').trim();
-    const seconds = lifetime(answer);
-    // Opaque, but it has to go into a header: an error page served with 200 must not be taken for a token.
-    if (!/^[\x21-\x7e]{1,4096}$/.test(token) || !seconds)
-      throw new ImdsTokenError(
-        `PUT ${endpoint}${tokenPath} was answered 200, but not with a session token and its TTL`,
-        {
-          statusCode: 200,
-          hint: 'Something other than IMDS answers at this address. Check the endpoint and what intercepts it.',
-        },
-      );
-    const times = schedule(sentAt, seconds);
-    if (this.#now() >= times.endsAt)
-      throw new ImdsTimeoutError(`PUT ${endpoint}${tokenPath} was answered after the token's end`, { phase: 'token' });
-    if (this.#events.wanted('token')) this.#events.publish('token', { action: 'obtained', ttlSeconds: seconds });
-    return { token, ...times, isRefused: false };
   }
 
-  /** Which setting keeps version 1 from curing a failure that it might cure. */
-  #v1Note(): string {
+  /** Which setting kept version 1 from being tried; empty if none did. */
+  get #v1Note(): string {
     const { v1ForbiddenBy } = this.#settings;
     return v1ForbiddenBy ? `IMDSv1 was not tried: ${v1ForbiddenBy}.` : '';
   }
-}
 
-/** Seconds that the answer says its token lives, counted down to 0; undefined if it does not say. */
-function lifetime(answer: Answer): number | undefined {
-  const text = answer.header(ttlHeader);
-  if (text === undefined || !/^\d{1,9}$/.test(text)) return undefined;
-  return Math.min(Number(text), longestTtlSeconds);
-}
-
-function schedule(sentAt: number, seconds: number): { endsAt: number; renewAt: number } {
-  const lifeMs = seconds * 1000;
-  const endsAt = sentAt + lifeMs - Math.min(marginMs, lifeMs / 10);
-  return { endsAt, renewAt: endsAt - Math.min(renewEarlyMs, lifeMs / 5) };
+  #retry<T>(attempt: () => Promise<T>, path: string, deadline: number, maxAttempts: number): Promise<T> {
+    const { retryDelayMs } = this.#settings;
+    const { signal } = this.#closing;
+    return retry(attempt, {
+      maxAttempts,
+      retryDelayMs,
+      path,
+      deadline,
+      clock: this.#clock,
+      events: this.#events,
+      signal,
+    });
+  }
 }
 
 /** The documented rule of the AWS SDKs, and their practice for replies that never come. */
-const curedByV1 = (error: ImdsError): boolean =>
+const isCuredByV1 = (error: ImdsError): boolean =>
   error.code === 'ERR_IMDS_HOP_LIMIT' ||
   error.code === 'ERR_IMDS_FORBIDDEN' ||
   (error instanceof ImdsTokenError && (error.statusCode === 404 || error.statusCode === 405));
-
-/** The reply counts as lost when nothing of it came in, at least nearly, all the time that one attempt may take. */
-function lateReply(error: ImdsTimeoutError, waitedInFull: boolean, v1Note: string): ImdsTimeoutError {
-  const { message, cause } = error;
-  if (error.phase !== 'response' || !waitedInFull) return new ImdsTimeoutError(message, { phase: 'token', cause });
-  return new ImdsHopLimitError(`${message}, though the connection was made: the session token got lost`, {
-    cause,
-    hint:
-      'The reply that carries the token travels HttpPutResponseHopLimit hops (default 1) and no further: from a ' +
-      'container it takes 2 or more. Raise it: aws ec2 modify-instance-metadata-options ' +
-      `--instance-id ${platform().instanceId ?? '<id>'} --http-put-response-hop-limit 2 --http-endpoint enabled${v1Note && `. ${v1Note}`}`,
-  });
-}
-
-function refusal(answer: Answer, target: string, v1Note: string): ImdsError {
-  const { statusCode } = answer;
-  const refused = `${target} was answered ${statusCode}`;
-  if (statusCode === 400)
-    return new ImdsTokenError(`${refused}: the service took the token request for malformed`, { statusCode });
-  if (statusCode === 401 || statusCode === 404 || statusCode === 405) {
-    const note = statusCode === 401 ? '' : v1Note;
-    return new ImdsTokenError(`${refused}: no session token is given there`, {
-      statusCode,
-      hint: `What answers does not speak IMDSv2: an old interceptor such as kube2iam, or another service. ${note}`.trim(),
-    });
-  }
-  return statusError(answer, target, v1Note);
-}

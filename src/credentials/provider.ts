@@ -1,7 +1,9 @@
+import { systemClock } from '../client/clock.js';
 import type { CredentialsEvent, Events } from '../client/events.js';
-import { type CallOptions, checkCallOptions } from '../client/settings.js';
-import { type Call, Flights } from '../client/single-flight.js';
+import { checkCallOptions } from '../client/settings.js';
+import { type Call, SingleFlight } from '../client/single-flight.js';
 import { ImdsCredentialsError, ImdsDecodeError, type ImdsError, isImdsError, isNotFound } from '../errors.js';
+import type { CallOptions } from '../metadata/accessor.js';
 import { type IamInfo, iamInfo, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
 
 /**
@@ -113,8 +115,8 @@ export class CredentialsSource {
   readonly #settings: () => CredentialsSettings;
   readonly #events: Events;
   readonly #circumstances: Circumstances;
-  readonly #refreshes: Flights<Held>;
-  readonly #accounts: Flights<string>;
+  readonly #refreshes: SingleFlight<Held>;
+  readonly #accounts: SingleFlight<string>;
   /** Where the service's clock stood, and where the clocks of this machine. */
   #clock: Pick<Served, 'servedAt' | 'now' | 'wall'> | undefined;
   #held: Held | undefined;
@@ -140,8 +142,8 @@ export class CredentialsSource {
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       ...circumstances,
     };
-    this.#refreshes = new Flights(this.#circumstances.now);
-    this.#accounts = new Flights(this.#circumstances.now);
+    this.#refreshes = new SingleFlight({ ...systemClock, now: this.#circumstances.now });
+    this.#accounts = new SingleFlight({ ...systemClock, now: this.#circumstances.now });
   }
 
   /**
@@ -174,7 +176,7 @@ export class CredentialsSource {
     options.signal?.throwIfAborted();
     if (this.#closedBy) throw this.#closedBy;
     const { deadlineMs = this.#settings().deadlineMs, signal, fresh } = options;
-    const call = { until: this.#circumstances.now() + deadlineMs, signal };
+    const call = { deadline: this.#circumstances.now() + deadlineMs, signal };
     const held = await this.#current(call, fresh);
     const accountId = held.set.AccountId ?? this.#accountId;
     return { held, accountId: accountId ?? (isWanted ? await this.#askAccountId(call, held) : undefined) };
@@ -184,9 +186,9 @@ export class CredentialsSource {
     const held = this.#notDue(fresh);
     if (held) return held;
     if (!fresh && this.#held && this.#held.endsAt - this.#time() > lastMs) {
-      const until = this.#circumstances.now() + this.#settings().deadlineMs;
+      const deadline = this.#circumstances.now() + this.#settings().deadlineMs;
       // Behind the callers: a failure is published as an event, and the set at hand stays in use.
-      this.#renew({ until }).catch(() => {});
+      this.#renew({ deadline }).catch(() => {});
       return this.#held;
     }
     try {
@@ -199,7 +201,7 @@ export class CredentialsSource {
 
   /** Refreshes, or joins the refresh under way. */
   #renew(call: Call, fresh = false): Promise<Held> {
-    return this.#refreshes.join(
+    return this.#refreshes.run(
       rolesPath,
       call,
       // Work that ended with another caller's patience is begun anew by the next; by then it may be needless.
@@ -358,7 +360,7 @@ export class CredentialsSource {
     if (this.#time() < this.#accountIdNotBefore) return undefined;
     const { now } = this.#circumstances;
     try {
-      this.#accountId = await this.#accounts.join('account ID', call, (until) =>
+      this.#accountId = await this.#accounts.run('account ID', call, (until) =>
         this.#reader.accountId({ deadlineMs: Math.max(1, until - now()) }),
       );
     } catch (error) {

@@ -1,9 +1,10 @@
 import { createSocket } from 'node:dgram';
 import { isIP, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { systemClock } from '../client/clock.js';
 import type { Events } from '../client/events.js';
 import type { Settings } from '../client/settings.js';
-import { type Answer, Transport } from '../client/transport.js';
+import { type Response as Answer, Transport } from '../client/transport.js';
 import {
   codeOf,
   ImdsError,
@@ -182,7 +183,7 @@ export async function diagnose(patient: Patient, options: DiagnoseOptions = {}):
     const withheldBy =
       options.v1Probe === false
         ? 'the caller'
-        : settings.origins['v1ForbiddenBy'] === 'default'
+        : settings.origins.v1ForbiddenBy === 'default'
           ? undefined
           : settings.v1ForbiddenBy;
     const wouldTell = exchange.outcome === 'lost' && read.outcome === 'silent' && outcomes.distance !== 'near';
@@ -264,9 +265,10 @@ function noteSettings(settings: Settings, note: Note): void {
     note('settings', 'fail', `${settings.disabledBy} is true; the AWS SDKs do not ask IMDS either`);
     return;
   }
+  const origins: Readonly<Record<string, string>> = settings.origins;
   const given = Object.entries(settingNames)
-    .filter(([name]) => (settings.origins[name] ?? 'default') !== 'default')
-    .map(([name, read]) => `${name} ${String(read(settings))} (${settings.origins[name]})`);
+    .filter(([name]) => (origins[name] ?? 'default') !== 'default')
+    .map(([name, read]) => `${name} ${String(read(settings))} (${origins[name]})`);
   // Where the option itself forbids it, the option has been told of.
   const { v1ForbiddenBy, allowV1 } = settings.origins;
   const v1 = v1ForbiddenBy === allowV1 ? [] : [`no IMDSv1 (${settings.v1ForbiddenBy})`];
@@ -417,7 +419,7 @@ class Wire {
   ): Promise<Asked> {
     this.#signal?.throwIfAborted();
     const { settings, events } = this.#patient;
-    const transport = new Transport({ ...settings, connectTimeoutMs: patience.totalMs }, events);
+    const transport = new Transport({ ...settings, connectTimeoutMs: patience.totalMs }, events, systemClock);
     this.#open.add(transport);
     const start = performance.now();
     const timers: NodeJS.Timeout[] = [];

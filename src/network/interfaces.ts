@@ -1,7 +1,6 @@
 import { atMost } from '../client/limit.js';
-import type { CallOptions } from '../client/settings.js';
 import { isEmptyAnswer, isNotFound } from '../errors.js';
-import type { Accessor } from '../metadata/accessor.js';
+import type { Accessor, CallOptions } from '../metadata/accessor.js';
 import type { Categories } from '../metadata/categories.js';
 
 /** What may be absent of any interface. */

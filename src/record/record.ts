@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { atMost } from '../client/limit.js';
-import type { CallOptions } from '../client/settings.js';
 import { type ImdsError, ImdsResponseError, isEmptyAnswer, isImdsError, isNotFound } from '../errors.js';
+import type { CallOptions } from '../metadata/accessor.js';
 import { categoryOf, isDirectory } from '../metadata/lookup.js';
 import {
   hasMore,

@@ -1,5 +1,5 @@
-import { Aborts } from '../client/aborts.js';
 import type { Logger, WatchEvent } from '../client/events.js';
+import { AbortListeners } from '../client/single-flight.js';
 import { isImdsError } from '../errors.js';
 import { type Found, type Snapshot, update } from './changes.js';
 import { iterate, type NoticeIterator, Subscription } from './iterator.js';
@@ -50,7 +50,7 @@ export class Poller {
   readonly #report: Report;
   readonly #clock: Circumstances;
   readonly #feeds = new Map<NoticeKind, Feed>();
-  readonly #aborts = new Aborts();
+  readonly #aborts = new AbortListeners();
   #timer: Timer | undefined;
   #closedBy: { readonly error: unknown } | undefined;
 

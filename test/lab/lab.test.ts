@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'mocha';
-import type { EndpointMode } from '../../src/client/settings.js';
+import type { EndpointMode } from '../../src/client/options.js';
 import type { Platform } from '../../src/platform.js';
 import { createWorld, installTools, obstacle, type Place, places, type World } from './world.js';
 

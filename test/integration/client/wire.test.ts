@@ -5,7 +5,7 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { describe, it } from 'mocha';
-import type { ImdsOptions } from '../../../src/client/settings.js';
+import type { ImdsOptions } from '../../../src/client/options.js';
 import { isImdsError } from '../../../src/errors.js';
 import { Imds } from '../../../src/imds.js';
 import { guardedEnv } from '../../support/guard.mjs';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { WatchEvent } from '../../../src/client/events.js';
-import type { ImdsOptions } from '../../../src/client/settings.js';
+import type { ImdsOptions } from '../../../src/client/options.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
 import type { NoticeIterator } from '../../../src/watch/iterator.js';

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
+import { systemClock } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
-import { attempting } from '../../../src/client/retry.js';
+import { retry } from '../../../src/client/retry.js';
 import { Session } from '../../../src/client/session.js';
 import { resolveSettings } from '../../../src/client/settings.js';
-import type { Answer, Exchange } from '../../../src/client/transport.js';
+import type { Request, Response } from '../../../src/client/transport.js';
 import { ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../../../src/errors.js';
 
 const deadlineMs = 5000;
@@ -72,15 +73,15 @@ const story = fc.record({
 type Story = typeof story extends fc.Arbitrary<infer T> ? T : never;
 
 interface UnderWay {
-  readonly exchange: Exchange;
+  readonly exchange: Request;
   readonly sentAt: number;
   /** What the service says when it is let, decided when the request arrived. */
-  readonly says: (saysMs: number) => Answer;
-  readonly resolve: (answer: Answer) => void;
+  readonly says: (saysMs: number) => Response;
+  readonly resolve: (answer: Response) => void;
   readonly reject: (error: Error) => void;
 }
 
-const answer = (statusCode: number, body: string, ttlMs?: number): Answer => ({
+const answer = (statusCode: number, body: string, ttlMs?: number): Response => ({
   statusCode,
   body: Buffer.from(body),
   header: (name) => (name === ttlHeader && ttlMs !== undefined ? String(Math.floor(ttlMs / 1000)) : undefined),
@@ -90,7 +91,7 @@ const answer = (statusCode: number, body: string, ttlMs?: number): Answer => ({
 class Service {
   time = 0;
   readonly underWay: UnderWay[] = [];
-  readonly sent: Exchange[] = [];
+  readonly sent: Request[] = [];
   readonly #lives: readonly number[];
   /** Until when the service itself knows each token. */
   readonly #known = new Map<string, number>();
@@ -111,7 +112,7 @@ class Service {
     if (!is) this.missed.push(`${what} (at ${this.time} ms, request ${this.sent.length})`);
   }
 
-  readonly request = (exchange: Exchange): Promise<Answer> => {
+  readonly request = (exchange: Request): Promise<Response> => {
     this.sent.push(exchange);
     this.#must(exchange.timeoutMs > 0, 'a request is given time');
     const says = exchange.method === 'PUT' ? this.#grant() : this.#judge(exchange);
@@ -133,7 +134,7 @@ class Service {
     };
   }
 
-  #judge({ headers, version }: Exchange): UnderWay['says'] {
+  #judge({ headers, version }: Request): UnderWay['says'] {
     const token = headers[tokenHeader];
     const { time } = this;
     if (token === undefined) {
@@ -191,7 +192,7 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
     service,
     settings(),
     new Events(undefined),
-    () => service.time,
+    { ...systemClock, now: () => service.time },
     () => {},
   );
   const endings: Ending[] = [];
@@ -221,7 +222,7 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
     }
     if (each.kind === 'token wanted') {
       const controller = new AbortController();
-      begin(session.token({ until: service.time + deadlineMs, signal: controller.signal }));
+      begin(session.token({ deadline: service.time + deadlineMs, signal: controller.signal }));
       if (each.aborted) controller.abort('aborted');
     }
     await turn();
@@ -239,10 +240,10 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
 describe('the session, in any order of events', () => {
   // p-retry is loaded by the first attempt there is, which takes time that the model knows nothing of.
   before(async () => {
-    const settings = { maxAttempts: 1, retryDelayMs: 0 };
     const { signal } = new AbortController();
-    const attempts = { settings, events: new Events(undefined), path: '/', until: 1, now: () => 0, signal };
-    await attempting(async () => {}, attempts);
+    const clock = { ...systemClock, now: () => 0 };
+    const limits = { maxAttempts: 1, retryDelayMs: 0, deadline: 1 };
+    await retry(async () => {}, { ...limits, events: new Events(undefined), path: '/', clock, signal });
   });
 
   it('never sends a token past its end or after its refusal, nor two token requests at a time, nor lets a call hang', async () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
+import { systemClock } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
 import { resolveSettings } from '../../../src/client/settings.js';
 import { Transport } from '../../../src/client/transport.js';
@@ -121,7 +122,7 @@ describe('the path rule, whatever it is given', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const { settings } = resolveSettings({ endpoint: `http://127.0.0.1:${port}` });
-    const transport = new Transport(settings(), new Events(undefined));
+    const transport = new Transport(settings(), new Events(undefined), systemClock);
     try {
       await fc.assert(
         fc.asyncProperty(acceptedPath, async (path) => {

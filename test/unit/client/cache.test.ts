@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict';
-import { Cache, type Entry, type Keep } from '../../../src/client/cache.js';
+import { Cache, type Keep } from '../../../src/client/cache.js';
+import { systemClock } from '../../../src/client/clock.js';
+
+interface Entry {
+  readonly body: Buffer | undefined;
+}
 
 const entry = (text = 'value'): Entry => ({ body: Buffer.from(text) });
-const forLife: Keep = { forMs: Number.POSITIVE_INFINITY, overStop: false };
-const untilStop: Keep = { forMs: Number.POSITIVE_INFINITY, overStop: true };
-const brief: Keep = { forMs: 1000, overStop: true };
-const not: Keep = { forMs: 0, overStop: true };
+const forLife: Keep = { forMs: Number.POSITIVE_INFINITY, survivesStop: true };
+const untilStop: Keep = { forMs: Number.POSITIVE_INFINITY, survivesStop: false };
+const brief: Keep = { forMs: 1000, survivesStop: false };
+const not: Keep = { forMs: 0, survivesStop: false };
 
 describe('the cache', () => {
   let time: number;
-  let cache: Cache;
+  let cache: Cache<Entry>;
   beforeEach(async () => {
     time = 0;
-    cache = new Cache(10, () => time);
+    cache = new Cache(10, { ...systemClock, now: () => time });
     await cache.open();
   });
 
@@ -20,19 +25,19 @@ describe('the cache', () => {
 
   it('gives the very entry that was set', () => {
     const value = entry();
-    cache.set('/a', value, brief, cache.lives);
+    cache.set('/a', value, brief, cache.epoch);
     assert.equal(cache.get('/a'), value);
     assert.equal(cache.get('/b'), undefined);
   });
 
   it('keeps an absence like a value', () => {
-    cache.set('/a', { body: undefined }, brief, cache.lives);
+    cache.set('/a', { body: undefined }, brief, cache.epoch);
     assert.deepEqual(cache.get('/a'), { body: undefined });
   });
 
   it('gives an entry up to its maximum age and not at it', () => {
     time = 500;
-    cache.set('/a', entry(), brief, cache.lives);
+    cache.set('/a', entry(), brief, cache.epoch);
     time = 1499;
     assert.ok(cache.get('/a'));
     time = 1500;
@@ -42,75 +47,75 @@ describe('the cache', () => {
   });
 
   it('gives an entry without a maximum age for ever', () => {
-    cache.set('/a', entry(), forLife, cache.lives);
+    cache.set('/a', entry(), forLife, cache.epoch);
     time = Number.MAX_SAFE_INTEGER;
     assert.ok(cache.get('/a'));
   });
 
   it('counts the age anew when a value is replaced', () => {
-    cache.set('/a', entry('old'), brief, cache.lives);
+    cache.set('/a', entry('old'), brief, cache.epoch);
     time = 900;
-    cache.set('/a', entry('new'), brief, cache.lives);
+    cache.set('/a', entry('new'), brief, cache.epoch);
     time = 1800;
     assert.equal(cache.get('/a')?.body?.toString(), 'new');
   });
 
   it('forgets the earlier value when a later one is not to be kept', () => {
-    cache.set('/a', entry('old'), forLife, cache.lives);
-    cache.set('/a', entry('new'), not, cache.lives);
+    cache.set('/a', entry('old'), forLife, cache.epoch);
+    cache.set('/a', entry('new'), not, cache.epoch);
     assert.equal(cache.get('/a'), undefined);
   });
 
   it('forgets after a stop and start what may then be another, and keeps the rest', () => {
-    cache.set('/immutable', entry(), forLife, cache.lives);
-    cache.set('/stop-start', entry(), untilStop, cache.lives);
-    cache.set('/live', entry(), brief, cache.lives);
-    cache.forgetStopStart();
+    cache.set('/immutable', entry(), forLife, cache.epoch);
+    cache.set('/stop-start', entry(), untilStop, cache.epoch);
+    cache.set('/live', entry(), brief, cache.epoch);
+    cache.startEpoch();
     assert.deepEqual(
       ['/immutable', '/stop-start', '/live'].map((path) => cache.get(path) !== undefined),
       [true, false, false],
     );
   });
 
-  it('does not keep what was read in an earlier life of the instance, unless it cannot change', () => {
-    const before = cache.lives;
+  it('does not keep what was read before a stop and start, unless it cannot change', () => {
+    const before = cache.epoch;
     cache.set('/stop-start', entry('old'), untilStop, before);
-    cache.forgetStopStart();
-    assert.notEqual(cache.lives, before);
+    cache.startEpoch();
+    assert.notEqual(cache.epoch, before);
     cache.set('/stop-start', entry('late'), untilStop, before);
     cache.set('/immutable', entry('late'), forLife, before);
     assert.equal(cache.get('/stop-start'), undefined);
     assert.equal(cache.get('/immutable')?.body?.toString(), 'late');
-    cache.set('/stop-start', entry('new'), untilStop, cache.lives);
+    cache.set('/stop-start', entry('new'), untilStop, cache.epoch);
     assert.equal(cache.get('/stop-start')?.body?.toString(), 'new');
   });
 
   it('drops the entry used the longest time ago when there are too many', () => {
-    for (let index = 0; index < 10; index++) cache.set(`/${index}`, entry(), forLife, cache.lives);
+    for (let index = 0; index < 10; index++) cache.set(`/${index}`, entry(), forLife, cache.epoch);
     cache.get('/0');
-    cache.set('/10', entry(), forLife, cache.lives);
+    cache.set('/10', entry(), forLife, cache.epoch);
     assert.ok(cache.get('/0'));
     assert.equal(cache.get('/1'), undefined);
     assert.ok(cache.get('/10'));
   });
 
   it('holds no more than 16 MiB together, whatever the number of entries', async () => {
-    cache = new Cache(1000, () => time);
+    cache = new Cache(1000, { ...systemClock, now: () => time });
     await cache.open();
     const large = { body: Buffer.alloc(1024 * 1024) };
-    for (let index = 0; index < 40; index++) cache.set(`/${index}`, large, forLife, cache.lives);
+    for (let index = 0; index < 40; index++) cache.set(`/${index}`, large, forLife, cache.epoch);
     const kept = Array.from({ length: 40 }, (_, index) => cache.get(`/${index}`)).filter((each) => each !== undefined);
     assert.ok(kept.length >= 14 && kept.length <= 16, `${kept.length} are kept`);
     assert.ok(cache.get('/39'));
   });
 
   it('can hold an empty body', () => {
-    cache.set('/a', entry(''), brief, cache.lives);
+    cache.set('/a', entry(''), brief, cache.epoch);
     assert.equal(cache.get('/a')?.body?.length, 0);
   });
 
   it('forgets everything when it is cleared', () => {
-    cache.set('/a', entry(), forLife, cache.lives);
+    cache.set('/a', entry(), forLife, cache.epoch);
     cache.clear();
     assert.equal(cache.get('/a'), undefined);
   });

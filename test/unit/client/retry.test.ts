@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mock } from 'node:test';
+import { systemClock } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
-import { type Attempts, attempting, final, mayHeal } from '../../../src/client/retry.js';
+import { abortRetry, isRetryable, type RetryOptions, retry } from '../../../src/client/retry.js';
 import {
   ImdsDecodeError,
   ImdsForbiddenError,
@@ -51,13 +52,13 @@ describe('whether another attempt may succeed', () => {
     ['no error at all', undefined, false],
   ];
   for (const [what, error, heals] of cases) {
-    it(`is ${heals ? 'hoped' : 'not hoped'} after ${what}`, () => assert.equal(mayHeal(error), heals));
+    it(`is ${heals ? 'hoped' : 'not hoped'} after ${what}`, () => assert.equal(isRetryable(error), heals));
   }
 });
 
 describe('a series of attempts', () => {
   /** What each attempt throws; the next one succeeds. */
-  function series(failures: readonly unknown[], change: Partial<Attempts> = {}) {
+  function series(failures: readonly unknown[], change: Partial<RetryOptions> = {}) {
     const state = { made: 0 };
     const attempt = async (): Promise<string> => {
       const failure = failures[state.made];
@@ -65,12 +66,13 @@ describe('a series of attempts', () => {
       if (failure !== undefined) throw failure;
       return `value ${state.made}`;
     };
-    const result = attempting(attempt, {
-      settings: { maxAttempts: 3, retryDelayMs: 0 },
+    const result = retry(attempt, {
+      maxAttempts: 3,
+      retryDelayMs: 0,
       events: new Events(undefined),
       path: '/latest/x',
-      until: performance.now() + 5000,
-      now: () => performance.now(),
+      deadline: performance.now() + 5000,
+      clock: systemClock,
       signal: new AbortController().signal,
       ...change,
     });
@@ -91,7 +93,7 @@ describe('a series of attempts', () => {
   it('ends with the failure of the last attempt that the setting allows', async () => {
     for (const maxAttempts of [1, 2, 3, 7]) {
       const failures = Array.from({ length: 10 }, (_, index) => status(500 + index));
-      const { result, state } = series(failures, { settings: { maxAttempts, retryDelayMs: 0 } });
+      const { result, state } = series(failures, { maxAttempts, retryDelayMs: 0 });
       await assert.rejects(result, (error) => error === failures[maxAttempts - 1]);
       assert.equal(state.made, maxAttempts);
     }
@@ -110,7 +112,7 @@ describe('a series of attempts', () => {
 
   it('ends at once with a failure that is final, given as it is', async () => {
     const failure = status(503);
-    const { result, state } = series([final(failure)]);
+    const { result, state } = series([abortRetry(failure)]);
     await assert.rejects(result, (error) => error === failure);
     assert.equal(state.made, 1);
   });
@@ -129,7 +131,7 @@ describe('a series of attempts', () => {
       });
       const chance = mock.method(Math, 'random', () => random);
       const settings = { maxAttempts: 5, retryDelayMs: 100 };
-      const { result } = series([status(503), status(503), status(503), status(503)], { settings });
+      const { result } = series([status(503), status(503), status(503), status(503)], settings);
       await result.finally(() => {
         timer.mock.restore();
         chance.mock.restore();
@@ -142,10 +144,13 @@ describe('a series of attempts', () => {
     let time = 0;
     const failure = status(503);
     const { result, state } = series([failure], {
-      until: 50,
-      now: () => {
-        time += 30;
-        return time;
+      deadline: 50,
+      clock: {
+        ...systemClock,
+        now: () => {
+          time += 30;
+          return time;
+        },
       },
     });
     await assert.rejects(result, (error) => error === failure);
@@ -161,8 +166,9 @@ describe('a series of attempts', () => {
     };
     const settings = { maxAttempts: 3, retryDelayMs: 10 };
     const { signal } = new AbortController();
-    const attempts = { settings, events: new Events(undefined), path: '/x', until: 100, now: () => time, signal };
-    await assert.rejects(attempting(attempt, attempts), { statusCode: 503 });
+    const clock = { ...systemClock, now: () => time };
+    const attempts = { ...settings, events: new Events(undefined), path: '/x', deadline: 100, clock, signal };
+    await assert.rejects(retry(attempt, attempts), { statusCode: 503 });
     const waits = delays.mock.callCount();
     delays.mock.restore();
     assert.equal(waits, 0);
@@ -171,7 +177,7 @@ describe('a series of attempts', () => {
   it('makes no attempt after a delay that outlasted the time', async () => {
     const failure = status(503);
     const settings = { maxAttempts: 3, retryDelayMs: 60_000 };
-    const { result, state } = series([failure], { settings, until: performance.now() + 20 });
+    const { result, state } = series([failure], { ...settings, deadline: performance.now() + 20 });
     await assert.rejects(result, (error) => error === failure);
     assert.equal(state.made, 1);
   });
@@ -190,7 +196,8 @@ describe('a series of attempts', () => {
       const settings = { maxAttempts: 3, retryDelayMs: 0 };
       const { signal } = new AbortController();
       const events = new Events(undefined);
-      return await attempting(attempt, { settings, events, path: '/x', until: 100, now: () => time, signal }).catch(
+      const clock = { ...systemClock, now: () => time };
+      return await retry(attempt, { ...settings, events, path: '/x', deadline: 100, clock, signal }).catch(
         (error: unknown) => error,
       );
     }
@@ -213,14 +220,14 @@ describe('a series of attempts', () => {
 
   it('gives the first failure when there is no earlier one', async () => {
     const failure = timeout('response');
-    const { result } = series([failure], { until: performance.now() });
+    const { result } = series([failure], { deadline: performance.now() });
     await assert.rejects(result, (error) => error === failure);
   });
 
   it('ends a delay with the reason of its signal', async () => {
     const controller = new AbortController();
     const settings = { maxAttempts: 3, retryDelayMs: 2000 };
-    const { result, state } = series([status(503)], { settings, signal: controller.signal });
+    const { result, state } = series([status(503)], { ...settings, signal: controller.signal });
     const reason = new Error('closed');
     setTimeout(() => controller.abort(reason), 5);
     const start = performance.now();

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
+import { systemClock } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
+import type { ImdsOptions } from '../../../src/client/options.js';
 import { Session } from '../../../src/client/session.js';
-import { type ImdsOptions, resolveSettings } from '../../../src/client/settings.js';
-import type { Answer, Exchange } from '../../../src/client/transport.js';
+import { resolveSettings } from '../../../src/client/settings.js';
+import type { Request, Response } from '../../../src/client/transport.js';
 import {
   type ImdsError,
   type ImdsErrorCode,
@@ -20,31 +22,31 @@ const path = '/latest/meta-data/instance-id';
 const tokenPath = '/latest/api/token';
 const ttlHeader = 'x-aws-ec2-metadata-token-ttl-seconds';
 
-function answer(statusCode: number, body = '', headers: Readonly<Record<string, string>> = {}): Answer {
+function answer(statusCode: number, body = '', headers: Readonly<Record<string, string>> = {}): Response {
   return { statusCode, body: Buffer.from(body), header: (name) => headers[name] };
 }
-const granted = (token: string, ttlSeconds: number | string = 21600): Answer =>
+const granted = (token: string, ttlSeconds: number | string = 21600): Response =>
   answer(200, token, { [ttlHeader]: `${ttlSeconds}` });
-const value = (secondsLeft?: number | string): Answer =>
+const value = (secondsLeft?: number | string): Response =>
   answer(200, 'value', secondsLeft === undefined ? {} : { [ttlHeader]: `${secondsLeft}` });
 
 const timedOut = (phase: TimeoutPhase): ImdsTimeoutError => new ImdsTimeoutError('PUT was not answered', { phase });
 const unreachable = new ImdsUnreachableError('no connection');
 const reset = new ImdsResponseError('the connection was closed', { fault: 'reset' });
-const status = (statusCode: number): Answer => answer(statusCode, '<html>SECRET</html>');
+const status = (statusCode: number): Response => answer(statusCode, '<html>SECRET</html>');
 
-type Reply = Answer | Error | Promise<Answer>;
+type Reply = Response | Error | Promise<Response>;
 
 /** A service without sockets, whose clock the test moves. */
 class Service {
   time = 0;
-  readonly asked: Exchange[] = [];
+  readonly asked: Request[] = [];
   /** What token requests are answered, by their number from 1; `TOKEN-1`, `TOKEN-2` and so on if not said. */
   put: (nth: number) => Reply = (nth) => granted(`TOKEN-${nth}`);
   /** What reads are answered, by the token they carry. */
   get: (token: string | undefined, nth: number) => Reply = () => value();
 
-  readonly request = async (exchange: Exchange): Promise<Answer> => {
+  readonly request = async (exchange: Request): Promise<Response> => {
     this.asked.push(exchange);
     const nth = this.asked.filter(({ method }) => method === exchange.method).length;
     const reply =
@@ -86,13 +88,13 @@ describe('the session', () => {
       service,
       settings(),
       new Events(options.logger),
-      () => service.time,
+      { ...systemClock, now: () => service.time },
       () => {
         refused += 1;
       },
     );
   }
-  const read = (session: Session, patience = 5000): Promise<Answer> => session.read(path, service.time + patience);
+  const read = (session: Session, patience = 5000): Promise<Response> => session.read(path, service.time + patience);
 
   describe('fetches a session token', () => {
     it('with the first read, as long-lived as the setting says, and sends it along', async () => {
@@ -158,7 +160,7 @@ describe('the session', () => {
       });
 
       it(`but not a millisecond less, with a TTL of ${ttlSeconds}`, async () => {
-        const renewal = pending<Answer>();
+        const renewal = pending<Response>();
         service.put = (nth) => (nth === 1 ? granted('TOKEN-1', ttlSeconds) : renewal.promise);
         const session = start();
         await read(session);
@@ -202,6 +204,19 @@ describe('the session', () => {
     });
   });
 
+  it('sends no token that ended while a read waited for its turn', async () => {
+    const slow = pending<Response>();
+    service.put = (nth) => granted(`TOKEN-${nth}`, 10);
+    service.get = (_, nth) => (nth <= 8 ? slow.promise : value());
+    const session = start({ deadlineMs: 60_000 });
+    const reads = Array.from({ length: 9 }, (_, index) => session.read(`${path}/${index}`, 60_000));
+    while (service.asked.length < 9) await settled();
+    service.time = 9000;
+    slow.fulfil(value());
+    await Promise.all(reads);
+    assert.deepEqual(service.seen.slice(-2), ['PUT', 'GET TOKEN-2']);
+  });
+
   describe('renews a token early', () => {
     const early: readonly [number, number][] = [
       [21600, 21_479_000],
@@ -211,7 +226,7 @@ describe('the session', () => {
     ];
     for (const [ttlSeconds, renewalMs] of early) {
       it(`behind the reads, which go on with the old one until the new one is there (TTL ${ttlSeconds})`, async () => {
-        const renewal = pending<Answer>();
+        const renewal = pending<Response>();
         service.put = (nth) => (nth === 1 ? granted('TOKEN-1', ttlSeconds) : renewal.promise);
         const session = start();
         await read(session);
@@ -274,7 +289,7 @@ describe('the session', () => {
     });
 
     it('and has reads wait for the renewal under way once the old one has ended', async () => {
-      const renewal = pending<Answer>();
+      const renewal = pending<Response>();
       service.put = (nth) => (nth === 1 ? granted('TOKEN-1', 900) : renewal.promise);
       const session = start();
       await read(session);
@@ -341,7 +356,7 @@ describe('the session', () => {
     }
 
     it('nothing about a new token from a late answer to a read with the old one', async () => {
-      const late = pending<Answer>();
+      const late = pending<Response>();
       service.put = (nth) => granted(`TOKEN-${nth}`, 60);
       service.get = (_, nth) => (nth === 2 ? late.promise : value());
       const session = start();
@@ -383,7 +398,7 @@ describe('the session', () => {
     });
 
     it('fetches none for a read that is refused when a new one is already there', async () => {
-      const late = pending<Answer>();
+      const late = pending<Response>();
       service.get = (token, nth) => (nth === 1 ? late.promise : onlyKnows('TOKEN-2')(token));
       const session = start();
       const slow = read(session);
@@ -396,7 +411,7 @@ describe('the session', () => {
     });
 
     it('shares the renewal under way with a read that is refused later', async () => {
-      const [late, renewal] = [pending<Answer>(), pending<Answer>()];
+      const [late, renewal] = [pending<Response>(), pending<Response>()];
       service.put = (nth) => (nth === 1 ? granted('TOKEN-1') : renewal.promise);
       service.get = (token, nth) => (nth === 1 ? late.promise : onlyKnows('TOKEN-2')(token));
       const session = start();
@@ -413,7 +428,7 @@ describe('the session', () => {
     });
 
     it('tells of the refusal also when an early renewal has just replaced the token', async () => {
-      const late = pending<Answer>();
+      const late = pending<Response>();
       service.put = (nth) => granted(`TOKEN-${nth}`, 900);
       service.get = (_, nth) => (nth === 2 ? late.promise : value());
       const session = start();
@@ -595,7 +610,7 @@ describe('the session', () => {
       assert.equal(service.asked.length, 2);
       service.time = 4999;
       assert.equal(await failureOf(read(session)), failure);
-      assert.equal(await failureOf(session.token({ until: service.time + 1000 })), failure);
+      assert.equal(await failureOf(session.token({ deadline: service.time + 1000 })), failure);
       assert.equal(service.asked.length, 2);
       service.time = 5000;
       service.put = () => granted('TOKEN');
@@ -627,7 +642,7 @@ describe('the session', () => {
     });
 
     it('is not taken for such because a caller was in a hurry', async () => {
-      const reply = pending<Answer>();
+      const reply = pending<Response>();
       service.put = () => reply.promise;
       const session = start();
       await assert.rejects(read(session, 10), { code: 'ERR_IMDS_TIMEOUT', phase: 'deadline' });
@@ -678,7 +693,7 @@ describe('the session', () => {
     });
 
     it('asks each minute, behind a read, whether the service speaks version 2 by now', async () => {
-      const probe = pending<Answer>();
+      const probe = pending<Response>();
       service.put = (nth) => (nth === 1 ? status(404) : nth === 2 ? probe.promise : granted('TOKEN-3'));
       service.get = withoutToken;
       const session = start({ allowV1: true });
@@ -747,27 +762,27 @@ describe('the session', () => {
       service.put = () => status(405);
       const session = start({ allowV1: true });
       await read(session);
-      await assert.rejects(session.token({ until: 5000 }), { code: 'ERR_IMDS_TOKEN', statusCode: 405 });
+      await assert.rejects(session.token({ deadline: 5000 }), { code: 'ERR_IMDS_TOKEN', statusCode: 405 });
     });
   });
 
   describe('gives its token to another program', () => {
     it('the one it uses itself, or a new one', async () => {
       const session = start();
-      assert.equal(await session.token({ until: 5000 }), 'TOKEN-1');
+      assert.equal(await session.token({ deadline: 5000 }), 'TOKEN-1');
       await read(session);
-      assert.equal(await session.token({ until: 5000 }), 'TOKEN-1');
+      assert.equal(await session.token({ deadline: 5000 }), 'TOKEN-1');
       assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1']);
       service.time = 21_599_000;
-      assert.equal(await session.token({ until: service.time + 5000 }), 'TOKEN-2');
+      assert.equal(await session.token({ deadline: service.time + 5000 }), 'TOKEN-2');
     });
 
     it('and ends the wait for it alone when that is aborted', async () => {
-      const reply = pending<Answer>();
+      const reply = pending<Response>();
       service.put = () => reply.promise;
       const session = start();
       const controller = new AbortController();
-      const token = session.token({ until: 5000, signal: controller.signal });
+      const token = session.token({ deadline: 5000, signal: controller.signal });
       const reading = read(session);
       controller.abort('enough');
       await assert.rejects(token, (error) => error === 'enough');

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkCallOptions, type ImdsOptions, resolveSettings, type Settings } from '../../../src/client/settings.js';
+import type { ImdsOptions } from '../../../src/client/options.js';
+import { checkCallOptions, resolveSettings, type Settings } from '../../../src/client/settings.js';
 import { ImdsSettingsError } from '../../../src/errors.js';
 
 const names = [

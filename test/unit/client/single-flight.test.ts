@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import { getEventListeners, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Call, Flights } from '../../../src/client/single-flight.js';
+import { systemClock } from '../../../src/client/clock.js';
+import { type Call, SingleFlight } from '../../../src/client/single-flight.js';
 
 const now = (): number => performance.now();
-const patient = (ms = 5000): Call => ({ until: now() + ms });
+const clock = (time: () => number) => ({ ...systemClock, now: time });
+const patient = (ms = 5000): Call => ({ deadline: now() + ms });
 
 /** Work that ends when the test says so. */
 class Work {
   readonly begun: number[] = [];
   readonly #ends: { resolve: (value: string) => void; reject: (error: unknown) => void }[] = [];
 
-  readonly begin = (until: number): Promise<string> => {
-    this.begun.push(until);
+  readonly begin = (deadline: number): Promise<string> => {
+    this.begun.push(deadline);
     return new Promise((resolve, reject) => {
       this.#ends.push({ resolve, reject });
     });
@@ -30,22 +32,20 @@ class Work {
 
 const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
-describe('flights', () => {
-  let flights: Flights<string>;
+describe('a single flight', () => {
+  let flights: SingleFlight<string>;
   let work: Work;
   beforeEach(() => {
-    flights = new Flights(now);
+    flights = new SingleFlight(systemClock);
     work = new Work();
   });
-  const join = (call: Call = patient(), key = 'a'): Promise<string> => flights.join(key, call, work.begin);
+  const join = (call: Call = patient(), key = 'a'): Promise<string> => flights.run(key, call, work.begin);
 
-  it('do one piece of work for all who ask meanwhile, and say whether one is under way', async () => {
+  it('do one piece of work for all who ask meanwhile', async () => {
     const callers = Array.from({ length: 100 }, () => join());
-    assert.equal(flights.has('a'), true);
     work.succeed('value');
     assert.deepEqual(new Set(await Promise.all(callers)), new Set(['value']));
     assert.equal(work.begun.length, 1);
-    assert.equal(flights.has('a'), false);
   });
 
   it('keep the work of each key apart', async () => {
@@ -165,21 +165,24 @@ describe('flights', () => {
     it('give the work the time of the caller who begins it', async () => {
       const call = patient(1234);
       const caller = join(call);
-      assert.deepEqual(work.begun, [call.until]);
+      assert.deepEqual(work.begun, [call.deadline]);
       work.succeed('value');
       await caller;
     });
 
     it('give the work a least time, though a caller in a hurry does not wait for it', async () => {
       let time = 0;
-      flights = new Flights(() => time, 1000);
-      await assert.rejects(join({ until: 20 }), { phase: 'deadline' });
+      flights = new SingleFlight(
+        clock(() => time),
+        1000,
+      );
+      await assert.rejects(join({ deadline: 20 }), { phase: 'deadline' });
       assert.deepEqual(work.begun, [1000]);
-      const joining = join({ until: 900 });
+      const joining = join({ deadline: 900 });
       time = 500;
       work.succeed('value');
       assert.equal(await joining, 'value');
-      const later = join({ until: 3000 });
+      const later = join({ deadline: 3000 });
       assert.deepEqual(work.begun, [1000, 3000]);
       work.succeed('value', 2);
       await later;
@@ -187,9 +190,9 @@ describe('flights', () => {
 
     it('begin anew, once, for those who have more patience than the work that ended for lack of time', async () => {
       let time = 0;
-      flights = new Flights(() => time);
-      const hasty = join({ until: 100 });
-      const patientCallers = [join({ until: 5000 }), join({ until: 4000 }), join({ until: 3000 })];
+      flights = new SingleFlight(clock(() => time));
+      const hasty = join({ deadline: 100 });
+      const patientCallers = [join({ deadline: 5000 }), join({ deadline: 4000 }), join({ deadline: 3000 })];
       time = 100;
       work.fail(new Error('out of time'));
       await assert.rejects(hasty, { message: 'out of time' });
@@ -200,8 +203,8 @@ describe('flights', () => {
 
     it('do not begin anew for the little time that callers of one moment differ by', async () => {
       let time = 0;
-      flights = new Flights(() => time);
-      const callers = Array.from({ length: 50 }, (_, index) => join({ until: 100 + index }));
+      flights = new SingleFlight(clock(() => time));
+      const callers = Array.from({ length: 50 }, (_, index) => join({ deadline: 100 + index }));
       time = 100;
       work.fail(new Error('out of time'));
       for (const caller of callers) await assert.rejects(caller, { message: 'out of time' });
@@ -210,10 +213,10 @@ describe('flights', () => {
 
     it('do not begin anew for a caller who aborts in that moment', async () => {
       let time = 0;
-      flights = new Flights(() => time);
+      flights = new SingleFlight(clock(() => time));
       const { signal, abort } = withAbort();
-      const hasty = join({ until: 100 });
-      const caller = join({ until: 5000, signal });
+      const hasty = join({ deadline: 100 });
+      const caller = join({ deadline: 5000, signal });
       time = 100;
       work.fail(new Error('out of time'));
       await hasty.catch(() => abort('enough'));

@@ -2,22 +2,23 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import nock from 'nock';
+import { systemClock } from '../../../src/client/clock.js';
 import { Events, type RequestEvent } from '../../../src/client/events.js';
 import { resolveSettings } from '../../../src/client/settings.js';
-import { type Exchange, statusError, Transport } from '../../../src/client/transport.js';
-import { ImdsError, ImdsForbiddenError, ImdsResponseError, isImdsError } from '../../../src/errors.js';
+import { type Request, Transport } from '../../../src/client/transport.js';
+import { ImdsError, isImdsError } from '../../../src/errors.js';
 
 const endpoint = 'http://127.0.0.1:1338';
 const token = 'AQAEAveryverysecret==';
 const path = '/latest/meta-data/instance-id';
-const get: Exchange = {
+const get: Request = {
   method: 'GET',
   path,
   headers: { 'x-aws-ec2-metadata-token': token },
   version: 2,
   timeoutMs: 1000,
 };
-const put: Exchange = {
+const put: Request = {
   method: 'PUT',
   path: '/latest/api/token',
   headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '21600' },
@@ -26,7 +27,7 @@ const put: Exchange = {
 };
 
 const transportTo = (url = endpoint): Transport =>
-  new Transport(resolveSettings({ endpoint: url }).settings(), new Events(undefined));
+  new Transport(resolveSettings({ endpoint: url }).settings(), new Events(undefined), systemClock);
 
 describe('the transport', () => {
   it('gives the answer with its status, headers by their lower-case names, and bytes', async () => {
@@ -191,34 +192,5 @@ describe('the transport', () => {
       assert.deepEqual([error.cause.name, error.cause.message], ['SystemError', 'from below']);
       assert.doesNotMatch(inspect(error, { showHidden: true, depth: 10 }), /secret|RequestError|rawPacket/);
     }
-  });
-});
-
-describe('what a status stands for', () => {
-  const answer = (statusCode: number) => ({ statusCode, header: () => undefined, body: Buffer.from('secret') });
-  const cases: readonly [number, (error: ImdsError) => void][] = [
-    [
-      403,
-      (error) => {
-        assert.ok(error instanceof ImdsForbiddenError);
-        assert.match(error.hint ?? '', /HttpEndpoint=disabled.*--http-endpoint enabled.*X-Forwarded-For/);
-      },
-    ],
-    [301, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'redirect')],
-    [503, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'status')],
-    [200, (error) => assert.ok(error instanceof ImdsResponseError && error.statusCode === 200)],
-  ];
-  for (const [statusCode, check] of cases) {
-    it(`${statusCode} is named with what was tried, and nothing of the body`, () => {
-      const error = statusError(answer(statusCode), `GET ${endpoint}/x`);
-      assert.ok(error.message.startsWith(`GET ${endpoint}/x was answered `));
-      assert.match(error.message, new RegExp(String(statusCode)));
-      assert.doesNotMatch(inspect(error, { showHidden: true, depth: 10 }), /secret/);
-      check(error);
-    });
-  }
-
-  it('403 is given a note of its caller as the end of its hint', () => {
-    assert.match(statusError(answer(403), 'PUT x', 'IMDSv1 was not tried.').hint ?? '', /\. IMDSv1 was not tried\.$/);
   });
 });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import type { CallOptions } from '../../../src/client/settings.js';
 import { ImdsNotFoundError } from '../../../src/errors.js';
-import type { Accessor } from '../../../src/metadata/accessor.js';
+import type { Accessor, CallOptions } from '../../../src/metadata/accessor.js';
 import { categories } from '../../../src/metadata/categories.js';
 import type { Category } from '../../../src/metadata/category.js';
 import { type NetworkReader, networkInterfaces } from '../../../src/network/interfaces.js';

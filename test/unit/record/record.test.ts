@@ -466,7 +466,8 @@ describe('record', () => {
           ...(path.endsWith('meta-data/') ? ['ami-id', 'spot/'] : []),
         ],
         async getBuffer(path) {
-          if (path.endsWith('/mac')) throw new ImdsDecodeError(`Expected a value from ${path}, got an empty answer`);
+          if (path.endsWith('/mac'))
+            throw new ImdsDecodeError(`Expected a value from ${path}, got an empty answer`, { fault: 'empty' });
           return await reader.getBuffer(path);
         },
       },

@@ -1,0 +1,171 @@
+import {
+  ImdsDisabledError,
+  ImdsError,
+  ImdsForbiddenError,
+  ImdsHopLimitError,
+  ImdsNotFoundError,
+  ImdsResponseError,
+  ImdsTimeoutError,
+  ImdsTokenError,
+  ImdsUnreachableError,
+  type ResponseFault,
+} from '../errors.js';
+import type { Category } from '../metadata/category.js';
+import { platform } from '../platform.js';
+
+// Everything that goes wrong with a request is put into words here: what a status means, which error stands for it, and
+// what usually helps.
+
+/** The hint of every reply that IMDS would not send. */
+export const foreignHint =
+  'Something other than IMDS answers at this address. Check the endpoint and what intercepts it.';
+
+/** How a reply broke, so that it cannot be read. */
+export type BrokenReply = Extract<ResponseFault, 'cut' | 'reset' | 'not-http'>;
+
+/** Why such a reply is of no use, after the words for the request: `GET http://… was not answered in HTTP`. */
+export const faultMeanings: Readonly<Record<BrokenReply, string>> = {
+  cut: 'was answered with a body shorter than announced, or cut off',
+  reset: 'was not answered: the connection was closed',
+  'not-http': 'was not answered in HTTP',
+};
+
+/** The error of a status that a read or a token request cannot use: any but 200, 401 and 404 of a read. */
+export function statusError(statusCode: number, target: string, note = ''): ImdsError {
+  const message = `${target} was answered ${statusCode}`;
+  if (statusCode === 403)
+    return new ImdsForbiddenError(message, {
+      hint:
+        'Either the endpoint is switched off (HttpEndpoint=disabled; `aws ec2 modify-instance-metadata-options ' +
+        '--instance-id <id> --http-endpoint enabled` switches it on), or a proxy in the way adds X-Forwarded-For, ' +
+        `with which IMDS refuses the token request.${note && ` ${note}`}`,
+    });
+  if (statusCode >= 300 && statusCode < 400)
+    return new ImdsResponseError(`${target} was answered with a redirect (${statusCode}), which is never followed`, {
+      fault: 'redirect',
+      statusCode,
+      hint: foreignHint,
+    });
+  return new ImdsResponseError(message, { fault: 'status', statusCode });
+}
+
+/** The error of a token request that was answered with a status other than 200. */
+export function tokenStatusError(statusCode: number, target: string, note: string): ImdsError {
+  const message = `${target} was answered ${statusCode}`;
+  if (statusCode === 400)
+    return new ImdsTokenError(`${message}: the service took the token request for malformed`, { statusCode });
+  if (statusCode !== 401 && statusCode !== 404 && statusCode !== 405) return statusError(statusCode, target, note);
+  const hint = 'What answers does not speak IMDSv2: an old interceptor such as kube2iam, or another service.';
+  return new ImdsTokenError(`${message}: no session token is given there`, {
+    statusCode,
+    // Version 1 would not help after a 401: it is what a service that demands tokens says.
+    hint: note && statusCode !== 401 ? `${hint} ${note}` : hint,
+  });
+}
+
+/** A fresh token was refused as well. */
+export const refusedAgain = (target: string): ImdsTokenError =>
+  new ImdsTokenError(`${target} was answered 401, with a fresh session token too`, { statusCode: 401 });
+
+/** A token request was answered 200 with something else. */
+export const notAToken = (target: string): ImdsTokenError =>
+  new ImdsTokenError(`${target} was answered 200, but not with a session token and its TTL`, {
+    statusCode: 200,
+    hint: foreignHint,
+  });
+
+/** The token had ended when it came. */
+export const tokenTooLate = (target: string): ImdsTimeoutError =>
+  new ImdsTimeoutError(`${target} was answered after the token's end`, { phase: 'token' });
+
+/**
+ * The error of a token request whose reply did not come in time.
+ *
+ * @param isLost nothing of the reply came in all the time that one attempt may take
+ */
+export function tokenTimeout({ message, cause }: ImdsTimeoutError, isLost: boolean, note: string): ImdsTimeoutError {
+  if (!isLost) return new ImdsTimeoutError(message, { phase: 'token', cause });
+  return new ImdsHopLimitError(`${message}, though the connection was made: the session token got lost`, {
+    cause,
+    hint:
+      'The reply that carries the token travels HttpPutResponseHopLimit hops (default 1) and no further: from a ' +
+      'container it takes 2 or more. Raise it: aws ec2 modify-instance-metadata-options ' +
+      `--instance-id ${platform().instanceId ?? '<id>'} --http-put-response-hop-limit 2 --http-endpoint enabled${note && `. ${note}`}`,
+  });
+}
+
+/** The time of the call is over. */
+export const outOfTime = (path: string): ImdsTimeoutError =>
+  new ImdsTimeoutError(`no answer for ${path} in the time given to the call`, { phase: 'deadline' });
+
+/** No connection was made. @param why a code such as `ECONNREFUSED`, or words */
+export const unreachable = (target: string, why: string, cause: Error): ImdsUnreachableError =>
+  new ImdsUnreachableError(`${target} could not be sent: ${why}`, {
+    cause,
+    hint: /http:\/\/(169\.254\.169\.254|\[fd00:ec2::254\])\//.test(target)
+      ? 'Is this an EC2 instance? If so, look at the route to this address, at firewall rules, and for IPv6 at ' +
+        'HttpProtocolIpv6. Elsewhere, `imds emulate` serves the same and AWS_EC2_METADATA_SERVICE_ENDPOINT points to it.'
+      : 'Nothing answers at this endpoint. Check that it is right and that what should listen there is running.',
+  });
+
+/** The reply did not come in time, or not all of it. */
+export const timedOut = (target: string, timeoutMs: number, phase: 'response' | 'body', cause: Error) =>
+  new ImdsTimeoutError(
+    `${target} was not answered ${phase === 'body' ? 'in full ' : ''}within ${Math.round(timeoutMs)} ms`,
+    { phase, cause },
+  );
+
+/** The connection was made, and then broke, or brought something else than HTTP. */
+export const broken = (
+  target: string,
+  fault: BrokenReply,
+  { code, statusCode, cause }: { code: string; statusCode: number | undefined; cause: Error },
+) =>
+  new ImdsResponseError(`${target} ${faultMeanings[fault]} (${code})`, {
+    fault,
+    statusCode,
+    cause,
+    hint: fault === 'not-http' ? foreignHint : undefined,
+  });
+
+/** The reply was larger than anything that IMDS serves. */
+export const tooLarge = (target: string, largest: number): ImdsResponseError =>
+  new ImdsResponseError(`${target} was answered with more than ${largest} bytes`, {
+    fault: 'too-large',
+    hint: foreignHint,
+  });
+
+/** A setting forbids every request. */
+export const disabled = (setting: string): ImdsDisabledError =>
+  new ImdsDisabledError(`Instance metadata is switched off: ${setting} is true`, {
+    hint: `Unset ${setting} where this process may ask the instance metadata service.`,
+  });
+
+/** The client was closed. */
+export const closed = (): ImdsError => new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
+
+/** Answered 404 where a value was wanted. */
+export const notFound = (path: string, category: Category<unknown> | undefined): ImdsNotFoundError =>
+  new ImdsNotFoundError(`there is nothing at ${path} (404)`, {
+    path,
+    hint: category?.optional ? absenceHint(path) : undefined,
+  });
+
+/** What has to be the case for an optional category to be there. */
+const absenceHints: readonly (readonly [RegExp, string])[] = [
+  [
+    /\/tags\//,
+    'There is no such tag, or tags are not served. They are while InstanceMetadataTags is enabled: aws ec2 modify-instance-metadata-options --instance-id <id> --instance-metadata-tags enabled',
+  ],
+  [/\/iam\//, 'There is no such role, or no instance profile is attached to the instance.'],
+  [/\/spot\//, 'Present only while an interruption of a Spot Instance is announced.'],
+  [/\/events\/recommendations/, 'Present only while a rebalance recommendation is given to a Spot Instance.'],
+  [/\/autoscaling\//, 'Present only on instances of an Auto Scaling group.'],
+  [/\/user-data$/, 'The instance was launched without user data.'],
+  [/\/public-(ipv4|hostname)/, 'The instance has no public IPv4 address, or its VPC gives no DNS names.'],
+];
+
+function absenceHint(path: string): string {
+  const known = absenceHints.find(([pattern]) => pattern.test(path));
+  return known ? known[1] : 'This category is absent on many instances.';
+}

@@ -1,0 +1,221 @@
+import { emptyAnswer, type ImdsError } from '../errors.js';
+import type { CallOptions } from '../metadata/accessor.js';
+import type { Category } from '../metadata/category.js';
+import { lines, textOrEmpty, utf8 } from '../metadata/decode.js';
+import { categoryOf } from '../metadata/lookup.js';
+import { absolutePath } from '../metadata/path.js';
+import { Cache, type Keep } from './cache.js';
+import type { Clock } from './clock.js';
+import type { Events } from './events.js';
+import { disabled, notFound } from './failures.js';
+import { Session } from './session.js';
+import { type CacheSettings, checkCallOptions, type Settings } from './settings.js';
+import { type Call, SingleFlight } from './single-flight.js';
+import { type Response, Transport } from './transport.js';
+
+/** What a path held when it was read. */
+interface Entry {
+  /** The bytes served; undefined after a 404. */
+  readonly body: Buffer | undefined;
+  /** The value of the path's category, once it was decoded. A promise, so that a kept value is given at once. */
+  value?: Promise<unknown>;
+}
+
+interface Connection {
+  readonly settings: Settings;
+  readonly transport: Transport;
+  readonly session: Session;
+}
+
+// New credentials appear at least five minutes before the old ones end ("IAM roles for Amazon EC2", EC2 User Guide).
+const rotationMs = 5 * 60_000;
+
+/** Reads values: those at hand from the cache, those under way together with whoever asked first, others by the session. */
+export class Reader {
+  readonly #settings: () => Settings;
+  readonly #events: Events;
+  readonly #clock: Clock;
+  readonly #cache: Cache<Entry> | undefined;
+  readonly #liveMaxAgeMs: number;
+  readonly #reads: SingleFlight<Entry>;
+  #connection: Connection | undefined;
+  #closedBy: ImdsError | undefined;
+
+  constructor(settings: () => Settings, cache: CacheSettings | undefined, events: Events, clock: Clock) {
+    this.#settings = settings;
+    this.#events = events;
+    this.#clock = clock;
+    this.#cache = cache && new Cache(cache.maxEntries, clock);
+    this.#liveMaxAgeMs = cache?.liveMaxAgeMs ?? 0;
+    this.#reads = new SingleFlight(clock);
+  }
+
+  /** Reads a category. A value at hand costs no more than a resolved promise. */
+  read<T>(category: Category<T>, options?: CallOptions): Promise<T> {
+    const kept = options === undefined ? this.#cache?.get(category.path) : undefined;
+    if (kept === undefined) return this.#readNow(category, options ?? {});
+    if (this.#events.wanted('cache')) this.#events.publish('cache', { action: 'hit', path: category.path });
+    return valueIn(kept, category);
+  }
+
+  /** Reads any path as text, a single value without its final newline. */
+  async text(path: string, options: CallOptions): Promise<string> {
+    const absolute = absolutePath(path);
+    const category = categoryOf(absolute);
+    const body = await this.#present(absolute, category, options);
+    // Proxies add a newline to values. User data, documents and listings are given as served.
+    const isSingle = category ? category.kind === 'scalar' : /^\/[^/]+\/meta-data\/.*[^/]$/.test(absolute);
+    return isSingle ? textOrEmpty(body, absolute) : utf8(body, absolute);
+  }
+
+  /** Reads any path as bytes. The caller gets a copy. */
+  async bytes(path: string, options: CallOptions): Promise<Buffer> {
+    return Buffer.from(await this.#present(absolutePath(path), undefined, options));
+  }
+
+  /** Lists a directory, with or without its final slash. */
+  async list(path: string, options: CallOptions): Promise<readonly string[]> {
+    const absolute = absolutePath(path).replace(/\/?$/, '/');
+    return lines(await this.#present(absolute, undefined, options), absolute);
+  }
+
+  /** Asks the service for the text at a path, past the cache, and says when it was served. */
+  async ask(path: string, options: CallOptions): Promise<{ text: string; servedAt: number }> {
+    const absolute = absolutePath(path);
+    const { deadline } = this.#call(options);
+    const response = await this.#connect().session.read(absolute, deadline);
+    if (response.statusCode === 404) throw notFound(absolute, categoryOf(absolute));
+    return { text: utf8(response.body, absolute), servedAt: this.#servedAt(response) };
+  }
+
+  async token(options: CallOptions): Promise<string> {
+    return await this.#connect().session.token(this.#call(options));
+  }
+
+  /** Options for each of several reads that together have the time of one call, which starts now. */
+  sharing(options: CallOptions = {}): () => CallOptions {
+    const { deadline } = this.#call(options);
+    return () => ({ ...options, deadlineMs: Math.max(1, deadline - this.#clock.now()) });
+  }
+
+  /** The error of every call since {@link close}. */
+  get closedBy(): ImdsError | undefined {
+    return this.#closedBy;
+  }
+
+  /** The endpoint, once something was asked of it. */
+  get endpoint(): string | undefined {
+    return this.#connection?.settings.endpoint;
+  }
+
+  /** Ends the reads under way with an error, forgets everything, and fails later calls with the same. */
+  close(reason: ImdsError): void {
+    this.#closedBy ??= reason;
+    this.#connection?.transport.close(this.#closedBy);
+    this.#connection?.session.close(this.#closedBy);
+    this.#cache?.clear();
+  }
+
+  async #readNow<T>(category: Category<T>, options: CallOptions): Promise<T> {
+    return valueIn(await this.#entry(category.path, category, options), category);
+  }
+
+  /** The bytes at a path where there must be some. */
+  async #present(path: string, category: Category<unknown> | undefined, options: CallOptions): Promise<Buffer> {
+    const { body } = await this.#entry(path, category, options);
+    if (body === undefined) throw notFound(path, category ?? categoryOf(path));
+    // Where a value is promised, nothing means an interceptor, or a value that has not arrived yet.
+    if (body.length === 0 && (category ?? categoryOf(path))?.optional === false) throw emptyAnswer('a value', path);
+    return body;
+  }
+
+  /** What a path holds: from the cache, from a read under way, or from the service. */
+  async #entry(path: string, category: Category<unknown> | undefined, options: CallOptions): Promise<Entry> {
+    const call = this.#call(options);
+    const kept = options.fresh ? undefined : this.#cache?.get(path);
+    if (this.#events.wanted('cache')) this.#events.publish('cache', { action: kept ? 'hit' : 'miss', path });
+    return kept ?? (await this.#reads.run(path, call, (deadline) => this.#fetch(path, category, deadline)));
+  }
+
+  async #fetch(path: string, category: Category<unknown> | undefined, deadline: number): Promise<Entry> {
+    const { session } = this.#connect();
+    const epoch = this.#cache?.epoch ?? 0;
+    const [response] = await Promise.all([session.read(path, deadline), this.#cache?.open()]);
+    const entry: Entry = { body: response.statusCode === 404 ? undefined : response.body };
+    if (this.#cache) {
+      const keep = ageOf(entry, category ?? categoryOf(path), this.#liveMaxAgeMs, this.#servedAt(response));
+      this.#cache.set(path, entry, keep, epoch);
+    }
+    return entry;
+  }
+
+  /** When a reply was sent, in milliseconds since 1970, by the service's clock if it says so. */
+  #servedAt(response: Response): number {
+    return Date.parse(response.header('date') ?? '') || this.#clock.wallClock();
+  }
+
+  /** Checks the options of a call, whose time starts now. */
+  #call(options: CallOptions): Call {
+    if (this.#closedBy) throw this.#closedBy;
+    checkCallOptions(options);
+    options.signal?.throwIfAborted();
+    const { deadlineMs = this.#connect().settings.deadlineMs, signal } = options;
+    return { deadline: this.#clock.now() + deadlineMs, signal };
+  }
+
+  #connect(): Connection {
+    if (this.#closedBy) throw this.#closedBy;
+    if (this.#connection) return this.#connection;
+    const settings = this.#settings();
+    if (settings.disabledBy) throw disabled(settings.disabledBy);
+    const transport = new Transport(settings, this.#events, this.#clock);
+    const session = new Session(transport, settings, this.#events, this.#clock, () => {
+      this.#cache?.startEpoch();
+      if (this.#events.wanted('cache')) this.#events.publish('cache', { action: 'forget', path: '*' });
+    });
+    this.#connection = { settings, transport, session };
+    return this.#connection;
+  }
+}
+
+/** The value of an entry, decoded once and given to all who ask. */
+function valueIn<T>(entry: Entry, category: Category<T>): Promise<T> {
+  try {
+    entry.value ??= Promise.resolve(decoded(entry.body, category));
+    // A path has one category, so this is a value of it.
+    return entry.value as Promise<T>;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function decoded<T>(body: Buffer | undefined, category: Category<T>): T {
+  if (body !== undefined) return category.decode(body);
+  // The type of an optional category includes undefined.
+  if (category.optional) return undefined as T;
+  throw notFound(category.path, category);
+}
+
+/** How long an entry may be reused, by how its category can change. Decodes it, as what cannot be decoded is not kept. */
+function ageOf(entry: Entry, category: Category<unknown> | undefined, liveMs: number, servedAt: number): Keep {
+  const { body } = entry;
+  const live = { forMs: liveMs, survivesStop: false };
+  const never = { forMs: 0, survivesStop: false };
+  if (category === undefined) return body === undefined ? never : live;
+  // Where a category is optional, nothing is an answer too, though only for the moment.
+  if (body === undefined || body.length === 0) return category.optional ? live : never;
+  let value: unknown;
+  try {
+    value = category.decode(body);
+  } catch {
+    return never;
+  }
+  entry.value = Promise.resolve(value);
+  const expiresAt = category.expiresAt?.(value);
+  if (expiresAt !== undefined) {
+    const validMs = expiresAt - servedAt;
+    return { forMs: Math.max(validMs - rotationMs, Math.min(validMs, liveMs)), survivesStop: false };
+  }
+  if (category.mutability === 'live' || category.isSettled?.(value) === false) return live;
+  return { forMs: Number.POSITIVE_INFINITY, survivesStop: category.mutability === 'immutable' };
+}

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { statusError } from '../../../src/client/failures.js';
+import { type ImdsError, ImdsForbiddenError, ImdsResponseError } from '../../../src/errors.js';
+
+describe('what a status stands for', () => {
+  const target = 'GET http://127.0.0.1:1338/x';
+  const cases: readonly [number, (error: ImdsError) => void][] = [
+    [
+      403,
+      (error) => {
+        assert.ok(error instanceof ImdsForbiddenError);
+        assert.match(error.hint ?? '', /HttpEndpoint=disabled.*--http-endpoint enabled.*X-Forwarded-For/);
+      },
+    ],
+    [301, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'redirect')],
+    [503, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'status')],
+    [200, (error) => assert.ok(error instanceof ImdsResponseError && error.statusCode === 200)],
+  ];
+  for (const [statusCode, check] of cases) {
+    it(`${statusCode} is named with what was tried`, () => {
+      const error = statusError(statusCode, target);
+      assert.ok(error.message.startsWith(`${target} was answered `));
+      assert.match(error.message, new RegExp(String(statusCode)));
+      check(error);
+    });
+  }
+
+  it('403 is given a note of its caller as the end of its hint', () => {
+    assert.match(statusError(403, 'PUT x', 'IMDSv1 was not tried.').hint ?? '', /\. IMDSv1 was not tried\.$/);
+  });
+});
