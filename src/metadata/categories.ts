@@ -362,8 +362,8 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
        */
       instanceAction: bind(optional(json(spotInstanceAction)('spot/instance-action', 'live'))),
       /**
-       * When the instance will be terminated, such as `2015-01-05T18:02:00Z`: the older form of the notice, not given for
-       * stops and hibernation. May be in the past; `undefined` without a notice.
+       * Termination time, such as `2015-01-05T18:02:00Z`: the older form of the notice, not given for stops and
+       * hibernation. May be in the past; `undefined` without a notice.
        */
       terminationTime: bind(optional(row('scalar', instantIfAny)('spot/termination-time', 'live'))),
     }),

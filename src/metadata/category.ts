@@ -4,7 +4,7 @@ import { fill, type Parameter } from './path.js';
 /** The form of a value: one text, one entry a line, a JSON document, the names below a path, or bytes. */
 export type Kind = 'scalar' | 'list' | 'json' | 'directory' | 'binary';
 
-/** When a value can change: never for this instance, only over a stop and start, or while the instance runs. */
+/** A value changes never for this instance, only over a stop and start, or while the instance runs. */
 export type Mutability = 'immutable' | 'stop-start' | 'live';
 
 /** One value of the metadata service: its path, its form, and how long it may be kept. */
@@ -23,7 +23,7 @@ export interface Category<T> {
   decode(body: Buffer): T;
   /** False for a value that may be a placeholder, such as a device number of 0, and should be read again soon. */
   isSettled?(value: T): boolean;
-  /** When a value expires, in milliseconds since the epoch; `undefined` if it does not say. */
+  /** Expiry of a value in milliseconds since the epoch; `undefined` if it states none. */
   expiresAt?(value: T): number | undefined;
 }
 

@@ -17,6 +17,11 @@ const optional =
     value === undefined || test(value);
 const nullable = (test: Test): Test => optional((value) => value === null || test(value));
 
+/** The same test for several fields. */
+const all = <Name extends string>(test: Test, ...names: readonly Name[]): Readonly<Record<Name, Test>> =>
+  // The entries are the names given.
+  Object.fromEntries(names.map((name) => [name, test])) as Record<Name, Test>;
+
 function object<T>(tests: Readonly<Record<keyof T & string, Test>>): Shape<T> {
   const fields = Object.entries<Test>(tests);
   const required = fields.filter(([, test]) => !test(undefined)).map(([name]) => name);
@@ -33,7 +38,7 @@ function object<T>(tests: Readonly<Record<keyof T & string, Test>>): Shape<T> {
 export interface MaintenanceEvent {
   /** Such as `instance-event-0d59937288b749b32`. */
   readonly EventId: string;
-  /** What will be done, such as `system-reboot`. */
+  /** The action, such as `system-reboot`. */
   readonly Code: Word<
     'instance-reboot' | 'instance-retirement' | 'instance-stop' | 'system-maintenance' | 'system-reboot'
   >;
@@ -44,7 +49,7 @@ export interface MaintenanceEvent {
   readonly NotBefore: string;
   /** Latest end, when there is one. */
   readonly NotAfter?: string;
-  /** Until when the start may be moved, when it may. */
+  /** Deadline for moving the start, when it can be moved. */
   readonly NotBeforeDeadline?: string;
 }
 
@@ -60,13 +65,9 @@ function eventInstant(value: unknown): string | undefined {
 }
 
 const maintenanceEvent = object<MaintenanceEvent>({
-  EventId: isString,
-  Code: isString,
-  State: isString,
-  Description: isString,
+  ...all(isString, 'EventId', 'Code', 'State', 'Description'),
   NotBefore: (value) => eventInstant(value) !== undefined,
-  NotAfter: optional(isString),
-  NotBeforeDeadline: optional(isString),
+  ...all(optional(isString), 'NotAfter', 'NotBeforeDeadline'),
 });
 
 const eventsAsServed = json<readonly MaintenanceEvent[]>({
@@ -92,7 +93,7 @@ export const maintenanceEvents: Decoder<readonly MaintenanceEvent[]> = (body, pa
 
 /** A rebalance recommendation: this Spot Instance is at elevated risk of interruption. */
 export interface RebalanceRecommendation {
-  /** When it was emitted, such as `2020-11-05T08:22:00Z`. */
+  /** Instant of emission, such as `2020-11-05T08:22:00Z`. */
   readonly noticeTime: string;
 }
 
@@ -117,17 +118,14 @@ export interface IamInfo {
   readonly InstanceProfileArn?: string;
   /** Such as `AIPA5BOGHHXZELSK34VU4`. */
   readonly InstanceProfileId?: string;
-  /** What is wrong; also present with `Success` when the profile holds no role. */
+  /** The problem; also present with `Success` when the profile holds no role. */
   readonly Message?: string;
 }
 
 export const iamInfo = json(
   object<IamInfo>({
     Code: isString,
-    LastUpdated: optional(isString),
-    InstanceProfileArn: optional(isString),
-    InstanceProfileId: optional(isString),
-    Message: optional(isString),
+    ...all(optional(isString), 'LastUpdated', 'InstanceProfileArn', 'InstanceProfileId', 'Message'),
   }),
 );
 
@@ -137,16 +135,16 @@ export interface RoleCredentials {
   readonly AccessKeyId: string;
   readonly SecretAccessKey: string;
   readonly Token: string;
-  /** When they expire, such as `2026-11-23T15:05:00Z`. */
+  /** Instant of expiry, such as `2026-11-23T15:05:00Z`. */
   readonly Expiration: string;
-  /** When they were issued. */
+  /** Instant of issue. */
   readonly LastUpdated?: string;
   readonly Type?: Word<'AWS-HMAC'>;
   /** Only in documents of `security-credentials-extended`. */
   readonly AccountId?: string;
 }
 
-/** Why there are no credentials. The service answers 200 with this in their place. */
+/** Served, with status 200, in place of credentials that could not be obtained. */
 export interface RoleCredentialsFailure {
   /** Such as `AssumeRoleUnauthorizedAccess`. */
   readonly Code: string;
@@ -160,19 +158,14 @@ export type RoleCredentialsDocument = RoleCredentials | RoleCredentialsFailure;
 
 const credentials = object<RoleCredentials>({
   Code: (value) => value === 'Success',
-  AccessKeyId: isString,
-  SecretAccessKey: isString,
-  Token: isString,
+  ...all(isString, 'AccessKeyId', 'SecretAccessKey', 'Token'),
   Expiration: isInstant,
-  LastUpdated: optional(isString),
-  Type: optional(isString),
-  AccountId: optional(isString),
+  ...all(optional(isString), 'LastUpdated', 'Type', 'AccountId'),
 });
 
 const credentialsFailure = object<RoleCredentialsFailure>({
   Code: (value) => isString(value) && value !== 'Success',
-  Message: optional(isString),
-  LastUpdated: optional(isString),
+  ...all(optional(isString), 'Message', 'LastUpdated'),
   AccessKeyId: (value) => value === undefined,
 });
 
@@ -195,9 +188,7 @@ export interface IdentityCredentialsInfo {
 export const identityCredentialsInfo = json(
   object<IdentityCredentialsInfo>({
     Code: isString,
-    LastUpdated: optional(isString),
-    AccountId: optional(isString),
-    Message: optional(isString),
+    ...all(optional(isString), 'LastUpdated', 'AccountId', 'Message'),
   }),
 );
 
@@ -214,7 +205,7 @@ export interface InstanceIdentityDocument {
   readonly imageId: string;
   readonly instanceId: string;
   readonly instanceType: string;
-  /** When the instance was launched, such as `2026-02-16T00:38:27Z`. */
+  /** Launch time, such as `2026-02-16T00:38:27Z`. */
   readonly pendingTime: string;
   readonly region: string;
   /** Format of the document, such as `2017-09-30`. */
@@ -230,21 +221,11 @@ export interface InstanceIdentityDocument {
 
 export const instanceIdentityDocument = json(
   object<InstanceIdentityDocument>({
-    accountId: isString,
-    architecture: isString,
-    availabilityZone: isString,
-    imageId: isString,
-    instanceId: isString,
-    instanceType: isString,
+    ...all(isString, 'accountId', 'architecture', 'availabilityZone', 'imageId', 'instanceId', 'instanceType'),
     pendingTime: isInstant,
-    region: isString,
-    version: isString,
-    privateIp: nullable(isString),
-    billingProducts: nullable(isStrings),
-    marketplaceProductCodes: nullable(isStrings),
-    devpayProductCodes: nullable(isStrings),
-    kernelId: nullable(isString),
-    ramdiskId: nullable(isString),
+    ...all(isString, 'region', 'version'),
+    ...all(nullable(isString), 'privateIp', 'kernelId', 'ramdiskId'),
+    ...all(nullable(isStrings), 'billingProducts', 'marketplaceProductCodes', 'devpayProductCodes'),
   }),
 );
 
@@ -259,8 +240,7 @@ export interface ElasticInferenceAccelerator {
 }
 
 const accelerator = object<ElasticInferenceAccelerator['version_2018_04_12']>({
-  'elastic-inference-accelerator-id': isString,
-  'elastic-inference-accelerator-type': isString,
+  ...all(isString, 'elastic-inference-accelerator-id', 'elastic-inference-accelerator-type'),
 });
 
 export const elasticInferenceAccelerator = json(

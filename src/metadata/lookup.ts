@@ -5,9 +5,9 @@ import { type Parameter, patternOf } from './path.js';
 
 /** One row of the table. */
 export interface Row {
-  /** How it is read, such as `blockDeviceMapping.ebs(1)`. */
+  /** The call that reads it, such as `blockDeviceMapping.ebs(1)`. */
   readonly call: string;
-  /** The category read, with example parameters. */
+  /** The category, with example parameters. */
   readonly category: Category<unknown>;
 }
 

@@ -4,7 +4,7 @@ import { ImdsPathError } from '../errors.js';
  * The path rule, the same everywhere: a leading `/` makes a path absolute; otherwise one that begins with `meta-data`,
  * `dynamic` or `user-data` is taken under `/latest/`, and anything else under `/latest/meta-data/`.
  *
- * @throws {@link ImdsPathError} for a path that would reach the service changed, or be read by it as another.
+ * @throws {@link ImdsPathError} for a path that would not reach the service as it is given.
  */
 export function absolutePath(path: string): string {
   const flaw = typeof path === 'string' ? flawOf(path) : `is of type ${typeof path}`;
@@ -16,28 +16,25 @@ export function absolutePath(path: string): string {
   return /^(meta-data|dynamic|user-data)(\/|$)/.test(path) ? `/latest/${path}` : `/latest/meta-data/${path}`;
 }
 
-/** Why a path cannot be sent as it is. */
-function flawOf(path: string): string | undefined {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return 'is a URL: expected a path alone';
-  if (path === '') return 'is empty';
-  if (path.startsWith('//')) return 'begins with a second slash';
+// Each is what a URL parser or a proxy would change on the way, or the service would read as another path.
+const flaws: readonly (readonly [pattern: RegExp, flaw: string])[] = [
+  [/^[a-z][a-z0-9+.-]*:\/\//i, 'is a URL: expected a path alone'],
+  [/^$/, 'is empty'],
+  [/^\/\//, 'begins with a second slash'],
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\x00-\x1f\x7f]/.test(path)) return 'holds a control character';
-  if (path.includes(' ')) return 'holds a space';
-  if (/[?#]/.test(path)) return 'holds a query or fragment (? or #)';
-  if (path.includes('\\')) return 'holds a backslash';
-  // RFC 3986, section 3.3. URL parsers encode some of the other characters and leave some as they are.
-  if (/[^\w.~!$&'()*+,;=:@%/-]/.test(path))
-    return 'holds a character that is not one of a URL path: expected it percent-encoded';
-  if (/%(?![0-9a-f]{2})/i.test(path)) return 'holds a % that encodes nothing';
+  [/[\x00-\x1f\x7f]/, 'holds a control character'],
+  [/ /, 'holds a space'],
+  [/[?#]/, 'holds a query or fragment (? or #)'],
+  [/\\/, 'holds a backslash'],
+  // RFC 3986, section 3.3.
+  [/[^\w.~!$&'()*+,;=:@%/-]/, 'holds a character that is not one of a URL path: expected it percent-encoded'],
+  [/%(?![0-9a-f]{2})/i, 'holds a % that encodes nothing'],
   // URL parsers read %2e as a dot, and a proxy may read %2f and %5c as slashes.
-  const segments = path
-    .replace(/%2e/gi, '.')
-    .replace(/%(2f|5c)/gi, '/')
-    .split('/');
-  if (segments.includes('..') || segments.includes('.')) return 'holds a . or .. segment';
-  return /%(0[0-9a-f]|1[0-9a-f]|7f)/i.test(path) ? 'holds an encoded control character' : undefined;
-}
+  [/(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|%2f|%5c)/i, 'holds a . or .. segment'],
+  [/%(?:0[0-9a-f]|1[0-9a-f]|7f)/i, 'holds an encoded control character'],
+];
+
+const flawOf = (path: string): string | undefined => flaws.find(([pattern]) => pattern.test(path))?.[1];
 
 /** The value of a placeholder in a template: a name or an address, or a number for `{n}`. */
 export type Parameter = string | number;
