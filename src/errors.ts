@@ -15,9 +15,9 @@ export type ImdsErrorCode =
   | 'ERR_IMDS_CREDENTIALS'
   | 'ERR_IMDS_IDENTITY';
 
-/** What an error carries beside its message. */
+/** The parts of an error beside its message. */
 export interface ImdsErrorOptions {
-  /** The usual remedy, one sentence or two; printed by the command line below the message. */
+  /** The usual remedy, in a sentence or two; the command line prints it below the message. */
   readonly hint?: string | undefined;
   /** The system error beneath. Never an error of the HTTP library: those carry the request's headers, token included. */
   readonly cause?: unknown;
@@ -70,14 +70,14 @@ export class ImdsUnreachableError extends ImdsError {
 }
 
 /**
- * What a call was waiting for when its time was up: a session token (`token`), the first byte of an answer
- * (`response`), its rest (`body`), or, the time given to the whole call being over, whatever came next (`deadline`).
+ * What was missing when the time was up: a session token (`token`), the first byte of a reply (`response`), or its rest
+ * (`body`). `deadline`: the time of the whole call was over.
  */
 export type TimeoutPhase = 'token' | 'response' | 'body' | 'deadline';
 
-/** Connected, but no complete answer in time. */
+/** Connected, but no complete reply in time. */
 export class ImdsTimeoutError extends ImdsError {
-  /** What it was waiting for. */
+  /** What was missing. */
   readonly phase: TimeoutPhase;
 
   constructor(
@@ -99,16 +99,16 @@ export class ImdsHopLimitError extends ImdsTimeoutError {
   }
 }
 
-/** Answered 403: the endpoint is off (`HttpEndpoint`), or a forwarder added `X-Forwarded-For`. */
+/** Answered 403: the endpoint is off (`HttpEndpoint`), or a proxy added `X-Forwarded-For`. */
 export class ImdsForbiddenError extends ImdsError {
   constructor(message: string, options?: ImdsErrorOptions) {
     super('ERR_IMDS_FORBIDDEN', message, options);
   }
 }
 
-/** No usable session token: the token request was refused, or a fresh token was refused in its turn. */
+/** No usable session token: the token request was refused, or a fresh token was. */
 export class ImdsTokenError extends ImdsError {
-  /** Status of the answer, such as 400, 401 or 404. */
+  /** Status of the reply, such as 400, 401 or 404. */
   readonly statusCode: number;
 
   constructor(message: string, options: ImdsErrorOptions & { readonly statusCode: number }) {
@@ -119,7 +119,7 @@ export class ImdsTokenError extends ImdsError {
 
 /** Answered 404 where a value was promised. */
 export class ImdsNotFoundError extends ImdsError {
-  /** The absolute path that was asked for, such as `/latest/meta-data/instance-id`. */
+  /** The absolute path asked for, such as `/latest/meta-data/instance-id`. */
   readonly path: string;
 
   constructor(message: string, options: ImdsErrorOptions & { readonly path: string }) {
@@ -128,14 +128,13 @@ export class ImdsNotFoundError extends ImdsError {
   }
 }
 
-/** Why an answer could not be used. */
+/** Why a reply could not be used. */
 export type ResponseFault = 'status' | 'redirect' | 'too-large' | 'cut' | 'reset' | 'not-http';
 
-/** The answer cannot be used: an unexpected status, a redirect, a cut or oversized body, a reset, no HTTP at all. */
+/** The reply cannot be used: an unexpected status, a redirect, a cut or oversized body, a reset, no HTTP at all. */
 export class ImdsResponseError extends ImdsError {
-  /** Which of these it was. */
   readonly fault: ResponseFault;
-  /** Status of the answer, when one arrived. */
+  /** Status of the reply, when one arrived. */
   readonly statusCode: number | undefined;
 
   constructor(
@@ -160,10 +159,10 @@ export class ImdsDecodeError extends ImdsError {
 }
 
 /**
- * Why an instance identity document was not accepted: it or its signature is not what such things look like
- * (`malformed`); no trusted key made the signature (`signature`); no key is known for its region (`unknown-region`);
- * it says something else than expected (`mismatch`); it is older than allowed (`too-old`), or from later than this
- * machine's clock shows (`clock`); this build of Node refuses the algorithm (`unsupported`).
+ * Why an instance identity document was not accepted: the document or its signature cannot be read (`malformed`), no
+ * trusted key made the signature (`signature`), no key is known for the region (`unknown-region`), it differs from what
+ * was expected (`mismatch`), it is older than allowed (`too-old`) or newer than this machine's clock (`clock`), or this
+ * build of Node refuses the algorithm (`unsupported`).
  */
 export type IdentityFault =
   | 'malformed'
@@ -176,7 +175,6 @@ export type IdentityFault =
 
 /** An instance identity document was not accepted. */
 export class ImdsIdentityError extends ImdsError {
-  /** Why. */
   readonly reason: IdentityFault;
 
   constructor(message: string, options: ImdsErrorOptions & { readonly reason: IdentityFault }) {
@@ -186,14 +184,13 @@ export class ImdsIdentityError extends ImdsError {
 }
 
 /**
- * Why there are no role credentials: no role is attached to the instance (`no-role`), EC2 could not get any for it
- * (`not-success`), or the service had only credentials that were past their end (`expired`).
+ * Why there are no role credentials: the instance has no role (`no-role`), EC2 could not get any for it (`not-success`), or
+ * the service had only some that had ended (`expired`).
  */
 export type CredentialsFault = 'no-role' | 'not-success' | 'expired';
 
-/** The instance has no role, or the service no usable credentials of it. */
+/** The instance has no role, or the service no usable credentials for it. */
 export class ImdsCredentialsError extends ImdsError {
-  /** Why. */
   readonly reason: CredentialsFault;
   /** AWS's own word for it, such as `AssumeRoleUnauthorizedAccess`, where the service gave one. */
   readonly serviceCode: string | undefined;
@@ -209,7 +206,7 @@ export class ImdsCredentialsError extends ImdsError {
 }
 
 /**
- * True for every failure of this package, also for one thrown by another installed copy of it.
+ * True for every failure of this package, also from another installed copy of it.
  *
  * @example
  * try { await imds.instanceId(); } catch (error) { if (isImdsError(error)) console.error(error.code, error.hint); }

@@ -160,8 +160,8 @@ export class Imds extends Accessors {
   }
 
   /**
-   * The account that the instance belongs to, such as `123456789012`: from `identity-credentials/ec2/info`, or where
-   * that is missing from the identity document.
+   * The account of the instance, such as `123456789012`: from `identity-credentials/ec2/info`, or where that is missing
+   * from the identity document.
    *
    * @throws as {@link get}
    */
@@ -170,7 +170,7 @@ export class Imds extends Accessors {
   }
 
   /**
-   * Temporary credentials of the instance's IAM role, renewed early and behind the callers; the same for all until then.
+   * Temporary credentials of the instance's IAM role, renewed early while the old ones are in use.
    *
    * @returns such as `{ accessKeyId: 'ASIA…', secretAccessKey: …, sessionToken: …, expiration: Date }`.
    * @throws ImdsCredentialsError when no role is attached or EC2 got no credentials for it, and as {@link get}.
@@ -181,7 +181,7 @@ export class Imds extends Accessors {
   }
 
   /**
-   * What AWS's SDK for JavaScript takes as `credentials`: a function that gives the role's credentials when called.
+   * A function that gives the role's credentials, for the option `credentials` of AWS's SDK for JavaScript.
    *
    * @example
    * new S3Client({ credentials: imds.credentialProvider() });
@@ -191,8 +191,8 @@ export class Imds extends Accessors {
   }
 
   /**
-   * The network interfaces: the primary one first, then by network card and device number. One that was attached moments
-   * ago, of which the service does not know everything yet, is marked `isSettling`.
+   * The network interfaces, primary first, then by network card and device number. `isSettling` marks one that was attached
+   * moments ago and that the service does not know in full yet.
    *
    * @throws as {@link get}
    */
@@ -212,28 +212,27 @@ export class Imds extends Accessors {
   }
 
   /**
-   * Notices as they come: what is there when the watch begins, and then each change, once. Whatever the number of
-   * iterations, the service is asked once, every 5 seconds for Spot, less often for the rest (docs/watching.md). Failures
-   * never end an iteration: they are published on `imds:watch` and told to the logger, and the watch goes on.
+   * Notices as they come: what is there at the start, then each change, once. However many iterations there are, the
+   * service is polled once, every 5 seconds for Spot, less often for the rest (docs/watching.md). A failed poll is
+   * published on `imds:watch` and logged, and the watch goes on.
    *
    * @example
    * for await (const notice of imds.watch({ kinds: ['spot-interruption'], signal })) await drain(notice.deadline);
-   * @throws ImdsSettingsError at once when an option cannot be used; in the course of the iteration, an `AbortError` when
-   *   the signal is aborted, and `ERR_IMDS_DISABLED` or `ERR_IMDS_CLOSED` when there is nothing to hope for.
+   * @throws ImdsSettingsError at once when an option cannot be used. The iteration throws an `AbortError` when the signal
+   *   aborts, and `ERR_IMDS_DISABLED` or `ERR_IMDS_CLOSED` when no poll can succeed.
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options?: WatchOptions<Kind>): NoticeIterator<NoticeOf<Kind>> {
     return this.#watch.watch(options);
   }
 
   /**
-   * Calls a handler when an interruption of this Spot Instance is announced, once for each, also for one that is announced
-   * already. The handler has until its signal is aborted, at the deadline: two minutes as a rule, none before a
-   * hibernation. What it throws is published on `imds:watch` and told to the logger. The hook does not keep the process
-   * alive.
+   * Calls a handler once for each interruption of this Spot Instance that is announced, also if it was announced before.
+   * The handler's signal aborts at the deadline: usually after two minutes, at once before a hibernation. Whatever it
+   * throws is published on `imds:watch` and logged. The hook does not keep the process alive.
    *
    * @example
    * using hook = imds.onInterruption(async (notice, { signal }) => { await queue.drain({ signal }); });
-   * @returns what takes the hook away, also with `using`.
+   * @returns a function that removes the hook, also with `using`.
    * @throws ImdsSettingsError when an option cannot be used, and `ERR_IMDS_CLOSED` when the client was closed.
    */
   onInterruption(handler: InterruptionHandler, options: InterruptionOptions = {}): InterruptionHook {
@@ -242,8 +241,8 @@ export class Imds extends Accessors {
   }
 
   /**
-   * Finds out whether IMDSv2 works for this process, and if not why, and what helps: what `imds doctor` prints, as data.
-   * Takes well below a second where all is well, at most three. Never rejects because of what it finds, and gives no secret.
+   * Checks that IMDSv2 works for this process, and if not, why not and what helps: the findings of `imds doctor`, as data.
+   * Takes well below a second where all is well, at most three. Holds no secret, and does not reject for what it finds.
    *
    * @throws ImdsSettingsError when the shared config file holds something unusable, and the signal's reason.
    */
@@ -252,15 +251,12 @@ export class Imds extends Accessors {
     return await diagnose({ settings: this.#settings(), events: this.#events, env: environment() }, options);
   }
 
-  /**
-   * Where this process runs, as far as firmware, kernel and container runtime tell: without a request, within a
-   * millisecond or so, and only once.
-   */
+  /** Where this process runs, by firmware, kernel and container runtime: no request, about a millisecond, and only once. */
   platform(): Platform {
     return platformOnce(environment());
   }
 
-  /** Whether this machine is an EC2 instance, told without a request. A container may hide it; see {@link platform}. */
+  /** True on an EC2 instance, without a request. A container may hide it; see {@link platform}. */
   isEC2(): boolean {
     return this.platform().onEc2;
   }
@@ -290,7 +286,7 @@ export class Imds extends Accessors {
     this.close();
   }
 
-  /** What `console.log` shows: the endpoint, and nothing that was read. */
+  /** Shown by `console.log`: the endpoint, and nothing that was read. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     const { endpoint } = this.#reader;
     return endpoint === undefined ? 'Imds {}' : `Imds { endpoint: '${endpoint}' }`;

@@ -1,14 +1,4 @@
-export type {
-  CacheEvent,
-  CredentialsEvent,
-  FallbackEvent,
-  ImdsEvents,
-  Logger,
-  RequestEvent,
-  RetryEvent,
-  TokenEvent,
-  WatchEvent,
-} from './client/events.js';
+export type { ImdsEvents, Logger } from './client/events.js';
 export type { CacheOptions, EndpointMode, ImdsOptions } from './client/options.js';
 export type {
   CredentialProviderOptions,
@@ -25,7 +15,6 @@ export {
   ImdsDisabledError,
   ImdsError,
   type ImdsErrorCode,
-  type ImdsErrorOptions,
   ImdsForbiddenError,
   ImdsHopLimitError,
   ImdsIdentityError,
@@ -50,48 +39,35 @@ export {
 } from './identity/verify.js';
 export { type Categories, Imds } from './imds.js';
 export type { Accessor, CallOptions, ParameterAccessor, ParameterGroup } from './metadata/accessor.js';
-export type { Category, Kind, Mutability } from './metadata/category.js';
+export type { Category } from './metadata/category.js';
 export type { PublicKey } from './metadata/decode.js';
 export type {
-  ElasticGpuAssociation,
-  ElasticInferenceAccelerator,
   IamInfo,
   IdentityCredentialsInfo,
   InstanceIdentityDocument,
   MaintenanceEvent,
   RebalanceRecommendation,
-  RoleCredentials,
   RoleCredentialsDocument,
-  RoleCredentialsFailure,
   SpotInstanceAction,
-  Word,
 } from './metadata/documents.js';
-export type { Parameter } from './metadata/path.js';
-export type { NetworkInterface, SettledNetworkInterface, SettlingNetworkInterface } from './network/interfaces.js';
-export type { ContainerKind, Platform } from './platform.js';
+export type { NetworkInterface, SettledNetworkInterface } from './network/interfaces.js';
+export type { Platform } from './platform.js';
 export { decodeUserData, type UserData, type UserDataKind, type UserDataPart } from './user-data/decode.js';
 export type { InterruptionHandler, InterruptionHook, InterruptionOptions } from './watch/interruption.js';
 export type { NoticeIterator } from './watch/iterator.js';
 export {
-  type Addresses,
   type AddressesNotice,
   type Change,
   type CredentialsNotice,
-  type CredentialsState,
   defaultNoticeKinds,
-  type Maintenance,
   type MaintenanceNotice,
   type Notice,
   type NoticeKind,
   type NoticeOf,
   noticeKinds,
-  type Rebalance,
   type RebalanceNotice,
-  type SpotInterruption,
   type SpotInterruptionNotice,
-  type Tags,
   type TagsNotice,
-  type TargetLifecycleState,
   type TargetLifecycleStateNotice,
 } from './watch/notices.js';
 export type { DefaultNoticeKind, WatchOptions } from './watch/options.js';

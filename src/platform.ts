@@ -1,32 +1,28 @@
-/**
- * What kind of container a process is in: `kubernetes` for a pod, `ecs` and `fargate` for a task, `container` where no
- * more is known, `none` on the machine itself.
- */
+/** `kubernetes` for a pod, `ecs` and `fargate` for a task, `container` for an unknown kind, `none` on the machine itself. */
 export type ContainerKind = 'none' | 'kubernetes' | 'ecs' | 'fargate' | 'docker' | 'podman' | 'container';
 
-/** Where this process runs, as far as can be told without a request. */
+/** Where this process runs, as far as can be known without a request. */
 export interface Platform {
-  /** Whether this machine is an EC2 instance. */
+  /** True on an EC2 instance. */
   readonly onEc2: boolean;
-  /** What tells, in words, such as `board_asset_tag is an instance ID`. */
+  /** The evidence in words, such as `board_asset_tag is an instance ID`. */
   readonly why: string;
-  /** Whether the firmware names another maker, so that it is not EC2; false where it says nothing. */
+  /** True when the firmware names another maker, so this is not EC2; false when it says nothing. */
   readonly isElsewhere: boolean;
-  /** The instance ID, where the firmware tells it (Nitro). */
+  /** The instance ID, where the firmware has it (Nitro). */
   readonly instanceId?: string;
-  /** The kind of container. */
   readonly container: ContainerKind;
-  /** Whether the process shares the machine's network: always outside a container, inside with host networking. */
+  /** True when the process uses the machine's network: always outside a container, inside with host networking. */
   readonly hasHostNetwork: boolean;
-  /** Whether this is the inside of a Nitro Enclave, which has no network. */
+  /** True inside a Nitro Enclave, which has no network. */
   readonly isEnclave: boolean;
-  /** Whether this is the Windows Subsystem for Linux. */
+  /** True in the Windows Subsystem for Linux. */
   readonly isWsl: boolean;
 }
 
-/** What platform is told from. */
+/** The sources of a {@link Platform}. */
 export interface Facts {
-  /** The text of a small file; undefined when it is not there or not readable. */
+  /** The text of a small file; undefined when it is missing or not readable. */
   readonly read: (path: string) => string | undefined;
   readonly exists: (path: string) => boolean;
   /** Names of the network interfaces. */
@@ -52,10 +48,10 @@ export const machineFacts = (env: Facts['env'] = {}): Facts => ({
 const dmi = '/sys/devices/virtual/dmi/id';
 
 /**
- * Tells where this process runs from what the hypervisor, the kernel and the container runtime show of themselves,
- * without a request and within a millisecond or so.
+ * Finds out where this process runs by the traces of hypervisor, kernel and container runtime: no request, about a
+ * millisecond.
  *
- * @param facts what to go by; default the files of this machine, without its environment
+ * @param facts default: the files of this machine, without its environment
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
  */
 export function platform(facts: Facts = machineFacts()): Platform {
@@ -91,7 +87,7 @@ function containerKind({ read, exists, env }: Facts): ContainerKind {
   if (env['KUBERNETES_SERVICE_HOST'] || exists('/var/run/secrets/kubernetes.io')) return 'kubernetes';
   if (exists('/run/.containerenv')) return 'podman';
   if (exists('/.dockerenv')) return 'docker';
-  // With version 2 of control groups a container sees `0::/` alone; what is mounted still names its runtime.
+  // With version 2 of control groups a container sees `0::/` alone; its mounts still name its runtime.
   const traces = `${read('/proc/self/cgroup') ?? ''}\n${read('/proc/self/mountinfo') ?? ''}`;
   if (/\/kubepods|\/kubelet\/pods\//.test(traces)) return 'kubernetes';
   if (/\/libpod-/.test(traces)) return 'podman';
@@ -106,7 +102,7 @@ const hasHardware = ({ read, interfaces }: Facts): boolean =>
 
 let known: Platform | undefined;
 
-/** As {@link platform}, found out once for the process, which does not move. */
+/** As {@link platform}, once per process: it does not move. */
 export function platformOnce(env: Facts['env']): Platform {
   known ??= Object.freeze(platform(machineFacts(env)));
   return known;

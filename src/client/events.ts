@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { ImdsErrorCode } from '../errors.js';
 
-/** What receives log lines: `console`, an AWS SDK logger, or any object with some of these. */
+/** Receives log lines: `console`, an AWS SDK logger, or any object with some of these. */
 export interface Logger {
   debug?(message: string, fields?: object): void;
   info?(message: string, fields?: object): void;
@@ -9,20 +9,20 @@ export interface Logger {
   error?(message: string, fields?: object): void;
 }
 
-/** One request on the wire, published on `imds:request` when it has ended. */
+/** One request, published on `imds:request` when it has ended. */
 export interface RequestEvent {
   readonly method: 'GET' | 'PUT';
   readonly path: string;
   /** IMDS version spoken: 2 for a token request or a read that bears a token, else 1. */
   readonly version: 1 | 2;
   readonly durationMs: number;
-  /** Absent when no answer came. */
+  /** Absent when no reply came. */
   readonly statusCode?: number;
-  /** Code of the failure when no usable answer came. */
+  /** Code of the failure when no usable reply came. */
   readonly error?: ImdsErrorCode;
 }
 
-/** A step in the life of the session token, published on `imds:token`. The token itself is never in it. */
+/** What became of a session token, published on `imds:token`. Never holds the token. */
 export interface TokenEvent {
   readonly action: 'obtained' | 'rejected' | 'failed';
   /** Seconds granted, when obtained. */
@@ -31,10 +31,10 @@ export interface TokenEvent {
   readonly error?: ImdsErrorCode;
 }
 
-/** What the cache did, published on `imds:cache`. */
+/** A look-up in the cache, published on `imds:cache`. */
 export interface CacheEvent {
   readonly action: 'hit' | 'miss' | 'forget';
-  /** The path; `*` when everything that may change over a stop and start was forgotten. */
+  /** The path; `*` when everything that a stop and start may change was forgotten. */
   readonly path: string;
 }
 
@@ -45,7 +45,7 @@ export interface FallbackEvent {
   readonly reason?: ImdsErrorCode;
 }
 
-/** A failed attempt that will be made again, published on `imds:retry`. */
+/** A failed attempt that another follows, published on `imds:retry`. */
 export interface RetryEvent {
   readonly path: string;
   /** Number of the attempt that failed, from 1. */
@@ -53,11 +53,11 @@ export interface RetryEvent {
   readonly error: ImdsErrorCode | undefined;
 }
 
-/** What became of asking for role credentials, published on `imds:credentials`. No credential is ever in it. */
+/** The result of a refresh of role credentials, published on `imds:credentials`. Never holds a credential. */
 export interface CredentialsEvent {
   /**
-   * `obtained`: a new set is in use. `kept`: the service had none or did not answer, the set at hand stays in use.
-   * `ended`: neither is a new set to be had nor may the one at hand be used any longer.
+   * `obtained`: a new set is in use. `kept`: the service had none or did not answer, and the old set stays in use.
+   * `ended`: there is no new set, and the old one may not be used any longer.
    */
   readonly action: 'obtained' | 'kept' | 'ended';
   /** Seconds until the set ends; negative when it is used past its end. */
@@ -68,22 +68,22 @@ export interface CredentialsEvent {
   readonly error?: ImdsErrorCode;
 }
 
-/** What befell a watch, published on `imds:watch`. */
+/** A failure of a watch, or its end, published on `imds:watch`. */
 export interface WatchEvent {
   /**
-   * `failed`: a look was in vain, and will be repeated. `recovered`: the first to succeed after that. `handler-failed`:
-   * the handler of an interruption threw. `ended`: nothing can be watched, so that the handler will not be called.
+   * `failed`: a poll failed, and will be repeated. `recovered`: the first to succeed after that. `handler-failed`: the
+   * handler of an interruption threw. `ended`: nothing can be watched, so the handler will not be called.
    */
   readonly action: 'failed' | 'recovered' | 'handler-failed' | 'ended';
   /** Kind of notice, such as `spot-interruption`. */
   readonly kind: string;
-  /** How many looks failed in a row. */
+  /** Failed polls in a row. */
   readonly failures?: number;
-  /** Seconds until the next look. */
+  /** Seconds until the next poll. */
   readonly nextInSeconds?: number;
-  /** Code of the failure, where it was this package's. */
+  /** Code of the failure, if it was of this package. */
   readonly error?: ImdsErrorCode;
-  /** What the handler threw, what ended the watch, or why a look was in vain if that was no error of this package. */
+  /** Thrown by the handler, by whatever ended the watch, or by a poll if it was no error of this package. */
   readonly thrown?: unknown;
 }
 
@@ -98,6 +98,17 @@ export interface ImdsEvents {
   readonly watch: WatchEvent;
 }
 
+/** The level of each kind's log lines, unless the event says otherwise. */
+const levels = {
+  request: 'debug',
+  token: 'debug',
+  cache: 'debug',
+  fallback: 'warn',
+  retry: 'info',
+  credentials: 'debug',
+  watch: 'warn',
+} as const satisfies Record<keyof ImdsEvents, keyof Logger>;
+
 const channels = {
   request: channel('imds:request'),
   token: channel('imds:token'),
@@ -108,17 +119,7 @@ const channels = {
   watch: channel('imds:watch'),
 };
 
-const levels = {
-  request: 'debug',
-  token: 'debug',
-  cache: 'debug',
-  fallback: 'warn',
-  retry: 'info',
-  credentials: 'debug',
-  watch: 'warn',
-} as const;
-
-/** Publishes what happens to `node:diagnostics_channel` and to the client's logger; costs nothing when neither listens. */
+/** Publishes events to `node:diagnostics_channel` and to the client's logger. Costs nothing while neither listens. */
 export class Events {
   readonly #logger: Logger | undefined;
 
@@ -126,18 +127,17 @@ export class Events {
     this.#logger = logger;
   }
 
-  /** Whether anybody would receive an event of this kind. */
+  /** True when somebody would receive an event of this kind. */
   wanted(kind: keyof ImdsEvents): boolean {
     return this.#logger !== undefined || channels[kind].hasSubscribers;
   }
 
-  /** @param level of the log line, where one event of a kind matters more than others */
   publish<K extends keyof ImdsEvents>(kind: K, event: ImdsEvents[K], level: keyof Logger = levels[kind]): void {
     if (channels[kind].hasSubscribers) channels[kind].publish(event);
     try {
       this.#logger?.[level]?.(`imds ${kind}`, event);
     } catch {
-      // What a logger throws is its own affair: nothing that is read or watched may fail of it.
+      // A logger that throws must not fail a read or a watch.
     }
   }
 }
