@@ -63,14 +63,21 @@ const lazyPackages = {
   '@zone-eu/mailsplit': 'mailsplit',
   'fastest-levenshtein': 'levenshtein',
 };
-const packageChunks = [...Object.values(lazyPackages), 'commonjs'];
+// What the rooms above the client share has a file of its own, so that no two files require each other.
+const core = /^(errors|platform|version)\.js$|^(metadata|client)\b/;
+const namedChunks = [...Object.values(lazyPackages), 'commonjs', 'client'];
 
 /** @param {string} id */
-const chunkOf = (id) => (id.includes('commonjsHelpers') ? 'commonjs' : lazyPackages[packageOf(id)]);
+function chunkOf(id) {
+  if (id.includes('commonjsHelpers')) return 'commonjs';
+  return core.test(relative(modules, id)) ? 'client' : lazyPackages[packageOf(id)];
+}
 
 /** By room and file. @param {import('rollup').PreRenderedChunk} chunk */
 function chunkName({ name, moduleIds }) {
-  const own = packageChunks.includes(name) ? undefined : moduleIds.findLast((id) => id.startsWith(modules));
+  const own = namedChunks.includes(name)
+    ? undefined
+    : moduleIds.findLast((id) => id.startsWith(modules) && id !== `${library.index}.js`);
   return `lib/${own ? relative(modules, own).replaceAll(sep, '-').replace(/\.js$/, '') : name}.cjs`;
 }
 

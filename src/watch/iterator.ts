@@ -3,7 +3,7 @@ import { defaultNoticeKinds, type Notice, type NoticeKind, noticeKinds } from '.
 import type { WatchOptions } from './options.js';
 
 /** Notices as they come. The watch begins with the first `next()` and ends with `return()`, which `break` calls. */
-export interface NoticeIterator<N extends Notice = Notice> extends AsyncIterableIterator<N, undefined> {
+export interface NoticeIterator<N extends Notice = Notice> extends AsyncIterableIterator<N> {
   next(): Promise<IteratorResult<N, undefined>>;
   return(): Promise<IteratorReturnResult<undefined>>;
   [Symbol.asyncIterator](): NoticeIterator<N>;

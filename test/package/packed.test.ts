@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join } from 'node:path';
+import commonjsPlugin from '@rollup/plugin-commonjs';
+import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { build } from 'esbuild';
 import { after, before, describe, it } from 'mocha';
+import { rollup } from 'rollup';
+import { exported } from '../support/exported.js';
 import { guardedEnv } from '../support/guard.mjs';
+import { Installation, program } from '../support/packed.js';
 
+// Its declarations say that the default export is the module.
+const commonjs = commonjsPlugin as unknown as typeof commonjsPlugin.default;
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 
 /** Every file that is published, by pattern. */
@@ -24,142 +30,15 @@ const published = [
   /^dist\/sbom\.cdx\.json$/,
 ];
 
-/** Every name that users may import: values exactly, and the types that must not go. */
-const exported: Record<string, { values: string[]; types: string[] }> = {
-  imds: {
-    values: [
-      'Imds',
-      'ImdsCredentialsError',
-      'ImdsDecodeError',
-      'ImdsDisabledError',
-      'ImdsError',
-      'ImdsForbiddenError',
-      'ImdsHopLimitError',
-      'ImdsIdentityError',
-      'ImdsNotFoundError',
-      'ImdsPathError',
-      'ImdsResponseError',
-      'ImdsSettingsError',
-      'ImdsTimeoutError',
-      'ImdsTokenError',
-      'ImdsUnreachableError',
-      'decodeUserData',
-      'defaultNoticeKinds',
-      'isImdsError',
-      'noticeKinds',
-      'verifyIdentityDocument',
-    ],
-    types: [
-      'Accessor',
-      'AddressesNotice',
-      'CacheOptions',
-      'CallOptions',
-      'Categories',
-      'Category',
-      'Change',
-      'CredentialProviderOptions',
-      'CredentialsFault',
-      'CredentialsNotice',
-      'CredentialsOptions',
-      'DefaultNoticeKind',
-      'EndpointMode',
-      'IamInfo',
-      'IdentityCertificate',
-      'IdentityCredentialsInfo',
-      'IdentityFault',
-      'IdentityProof',
-      'IdentitySignatureKind',
-      'ImdsCredentialProvider',
-      'ImdsCredentials',
-      'ImdsErrorCode',
-      'ImdsEvents',
-      'ImdsOptions',
-      'InstanceIdentityDocument',
-      'InterruptionHandler',
-      'InterruptionHook',
-      'InterruptionOptions',
-      'Logger',
-      'MaintenanceEvent',
-      'MaintenanceNotice',
-      'NetworkInterface',
-      'Notice',
-      'NoticeIterator',
-      'NoticeKind',
-      'NoticeOf',
-      'PublicKey',
-      'RebalanceNotice',
-      'RebalanceRecommendation',
-      'ResponseFault',
-      'RoleCredentialsDocument',
-      'SettledNetworkInterface',
-      'SpotInstanceAction',
-      'SpotInterruptionNotice',
-      'TagsNotice',
-      'TargetLifecycleStateNotice',
-      'TimeoutPhase',
-      'UserData',
-      'UserDataKind',
-      'UserDataPart',
-      'VerifiedIdentity',
-      'VerifyIdentityOptions',
-      'WatchOptions',
-    ],
-  },
-  'imds/emulator': {
-    values: ['EmulatorOptionError', 'createEmulator', 'parseScenario', 'scenarios'],
-    types: [
-      'Duration',
-      'Emulator',
-      'EmulatorOptions',
-      'Fault',
-      'FaultHandle',
-      'InstanceOptions',
-      'InstanceSettings',
-      'JsonTree',
-      'Scenario',
-      'ScenarioName',
-      'SeenEvent',
-      'SeenRequest',
-      'TimelineEntry',
-      'TimelineEvent',
-      'Tree',
-      'Value',
-    ],
-  },
-};
-
 describe('the packed package, installed into an empty folder', () => {
-  let folder = '';
-  let installed = '';
-  let files: { path: string }[] = [];
-
-  function run(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): string {
-    const defaults = { cwd: folder, env: guardedEnv(), timeout: 100_000, encoding: 'utf8' } as const;
-    const { status, stdout, stderr, error } = spawnSync(command, args, { ...defaults, ...options });
-    assert.equal(status, 0, `${command} ${args.join(' ')}\n${error ?? ''}${stdout}${stderr}`);
-    return stdout.trim();
-  }
-
-  /** Runs an ECMAScript module in the folder and gives what it prints. */
-  const evaluate = (code: string): string => run(process.execPath, ['--input-type=module', '--eval', code]);
-
+  let packed: Installation;
   before(() => {
-    assert.ok(existsSync('dist/cli/imds.cjs'), 'there is no build to pack; `npm run build` makes one');
-    folder = mkdtempSync(join(tmpdir(), 'imds-package-'));
-    const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
-    const [packed] = JSON.parse(run('npm', pack, { cwd: process.cwd(), env: process.env }));
-    files = packed.files;
-    console.log(`  ${files.length} files, ${packed.size} bytes packed, ${packed.unpackedSize} bytes unpacked`);
-
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-    const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, packed.filename)];
-    run('npm', install, { env: process.env });
-    installed = join(folder, 'node_modules', 'imds');
+    packed = new Installation();
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => packed?.remove());
 
   it('holds what users need and nothing else', () => {
-    const paths = files.map(({ path }) => path);
+    const paths = packed.files.map(({ path }) => path);
     const unexpected = paths.filter((path) => !published.some((pattern) => pattern.test(path)));
     const missing = published.filter((pattern) => !paths.some((path) => pattern.test(path)));
     assert.deepEqual({ unexpected, missing }, { unexpected: [], missing: [] });
@@ -169,51 +48,59 @@ describe('the packed package, installed into an empty folder', () => {
     it(`exports from ${entry} what it promises, by import and by require`, () => {
       const names = 'console.log(Object.keys(module).sort().join())';
       const expected = values.toSorted().join();
-      assert.equal(evaluate(`import * as module from '${entry}'; ${names}`), expected);
-      assert.equal(run(process.execPath, ['--eval', `{ const module = require('${entry}'); ${names} }`]), expected);
+      assert.equal(packed.evaluate(`import * as module from '${entry}'; ${names}`), expected);
+      assert.equal(
+        packed.run(process.execPath, ['--eval', `{ const module = require('${entry}'); ${names} }`]),
+        expected,
+      );
     });
   }
 
-  it('is typed for ECMAScript modules, CommonJS and bundlers, every declaration included', () => {
-    const consumer = Object.entries(exported).map(([entry, { values, types }]) => {
-      const names = [...values, ...types.map((name) => `type ${name}`)];
-      return `export { ${names.join(', ')} } from '${entry}';\n`;
-    });
-    for (const name of ['consumer.mts', 'consumer.cts']) writeFileSync(join(folder, name), consumer.join(''));
-    for (const mode of [
-      { module: 'nodenext', files: ['consumer.mts', 'consumer.cts'] },
-      { module: 'preserve', files: ['consumer.mts'] },
-    ]) {
-      const typeRoots = [resolve('node_modules/@types')];
-      const compilerOptions = {
-        module: mode.module,
-        target: 'es2022',
-        strict: true,
-        noEmit: true,
-        types: ['node'],
-        typeRoots,
-      };
-      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: mode.files }));
-      run(process.execPath, [resolve('node_modules/typescript/bin/tsc'), '--project', folder]);
+  describe('can be bundled', () => {
+    for (const format of ['esm', 'cjs'] as const) {
+      const name = `bundle.${format === 'esm' ? 'mjs' : 'cjs'}`;
+
+      it(`by esbuild into ${format}`, async () => {
+        packed.write('app.js', program.import);
+        const outfile = join(packed.folder, 'esbuild', name);
+        const entryPoints = [join(packed.folder, 'app.js')];
+        await build({ entryPoints, outfile, bundle: true, platform: 'node', format, logLevel: 'silent' });
+        assert.equal(packed.run(process.execPath, [outfile]), program.prints);
+      });
+
+      it(`by rollup into ${format}`, async () => {
+        packed.write('app.js', program.import);
+        const warnings: string[] = [];
+        const bundle = await rollup({
+          input: join(packed.folder, 'app.js'),
+          external: isBuiltin,
+          plugins: [nodeResolve(), commonjs()],
+          onwarn: ({ message }) => warnings.push(message),
+        });
+        const dir = join(packed.folder, 'rollup');
+        await bundle.write({ dir, format, entryFileNames: name, chunkFileNames: `[name].${name.slice(-3)}` });
+        assert.equal(packed.run(process.execPath, [join(dir, name)]), program.prints);
+        assert.deepEqual(warnings, []);
+      });
     }
   });
 
   it('comes alone: without a package beside it, and without an install script', () => {
-    const { packages } = JSON.parse(readFileSync(join(folder, 'node_modules/.package-lock.json'), 'utf8'));
+    const { packages } = JSON.parse(readFileSync(join(packed.folder, 'node_modules/.package-lock.json'), 'utf8'));
     assert.deepEqual(Object.keys(packages), ['node_modules/imds']);
     assert.equal(packages['node_modules/imds'].hasInstallScript, undefined);
   });
 
   it('takes at most 1.6 MB', () => {
-    const sizes = files.map(({ path }) => statSync(join(installed, path)).size);
+    const sizes = packed.files.map(({ path }) => statSync(join(packed.installed, path)).size);
     const size = sizes.reduce((sum, each) => sum + each, 0);
     assert.ok(size <= 1_600_000, `${size} bytes`);
   });
 
   it('imports its own files and Node, nothing else', async () => {
     const { metafile } = await build({
-      absWorkingDir: installed,
-      entryPoints: files
+      absWorkingDir: packed.installed,
+      entryPoints: packed.files
         .filter(({ path }) => /\.c?js$/.test(path))
         .map(({ path }) => ({ in: path, out: path.replaceAll('.', '-') })),
       outdir: 'unwritten',
@@ -233,7 +120,7 @@ describe('the packed package, installed into an empty folder', () => {
   });
 
   it('names every package in it with its licence, for people and as a bill of materials', () => {
-    const bill = JSON.parse(readFileSync(join(installed, 'dist/sbom.cdx.json'), 'utf8'));
+    const bill = JSON.parse(readFileSync(join(packed.installed, 'dist/sbom.cdx.json'), 'utf8'));
     assert.equal(bill.bomFormat, 'CycloneDX');
     assert.equal(bill.metadata.component.version, manifest.version);
     const names = bill.components.map(({ name }: { name: string }) => name);
@@ -242,7 +129,7 @@ describe('the packed package, installed into an empty folder', () => {
       direct.filter((name) => !names.includes(name)),
       [],
     );
-    const licences = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    const licences = readFileSync(join(packed.installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
     for (const { name, version, licenses } of bill.components) {
       assert.ok(licences.includes(`\n${name} ${version} (`), name);
       assert.equal(licenses.length, 1, name);
@@ -250,7 +137,7 @@ describe('the packed package, installed into an empty folder', () => {
   });
 
   it('gives the same classes to import and require', () => {
-    const printed = evaluate(`
+    const printed = packed.evaluate(`
       import { createRequire } from 'node:module';
       import * as imported from 'imds';
       import * as emulator from 'imds/emulator';
@@ -277,11 +164,7 @@ describe('the packed package, installed into an empty folder', () => {
   ] as const) {
     it(`prints little for an error that nobody catches: ${what}`, () => {
       const args = ['--input-type=module', '--eval', code];
-      const { stderr, status } = spawnSync(process.execPath, args, {
-        cwd: folder,
-        env: guardedEnv(),
-        encoding: 'utf8',
-      });
+      const { stderr, status } = packed.spawn(process.execPath, args);
       assert.equal(status, 1);
       assert.match(stderr, shown);
       assert.match(stderr, /\n {4}at .*imds/);
@@ -290,9 +173,9 @@ describe('the packed package, installed into an empty folder', () => {
   }
 
   it('is readable: no line holds a file', () => {
-    const code = files.filter(({ path }) => /\.(c?js|ts|cts)$/.test(path));
+    const code = packed.files.filter(({ path }) => /\.(c?js|ts|cts)$/.test(path));
     const long = code.filter(({ path }) =>
-      readFileSync(join(installed, path), 'utf8')
+      readFileSync(join(packed.installed, path), 'utf8')
         .split('\n')
         .some((line) => line.length > 1500),
     );
@@ -300,22 +183,22 @@ describe('the packed package, installed into an empty folder', () => {
   });
 
   it('has no broken link in its documents', () => {
-    const broken = files.flatMap(({ path }) => {
+    const broken = packed.files.flatMap(({ path }) => {
       if (!path.endsWith('.md')) return [];
-      const links = readFileSync(join(installed, path), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g);
+      const links = readFileSync(join(packed.installed, path), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g);
       const targets = [...links].map(([, target = '']) => target);
       return targets
-        .filter((target) => !existsSync(join(installed, dirname(path), target)))
+        .filter((target) => !existsSync(join(packed.installed, dirname(path), target)))
         .map((target) => `${path}: ${target}`);
     });
     assert.deepEqual(broken, []);
   });
 
   it('neither loads got nor reads a file nor starts a timer nor keeps the process alive until it is asked for a value', () => {
-    const wire = join(installed, 'dist/lib/wire.cjs');
+    const wire = join(packed.installed, 'dist/lib/wire.cjs');
     renameSync(wire, `${wire}-away`);
     try {
-      const printed = evaluate(`
+      const printed = packed.evaluate(`
         import fs from 'node:fs';
         import { syncBuiltinESMExports } from 'node:module';
         import timers from 'node:timers';
@@ -340,6 +223,6 @@ describe('the packed package, installed into an empty folder', () => {
 
   it('has a command that says its version', () => {
     const env = guardedEnv({ npm_config_update_notifier: 'false' });
-    assert.equal(run('npx', ['imds', '--version'], { env }), manifest.version);
+    assert.equal(packed.run('npx', ['imds', '--version'], { env }), manifest.version);
   });
 });
