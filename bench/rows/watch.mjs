@@ -15,7 +15,7 @@ const kinds = ['spot-interruption', 'rebalance', 'maintenance', 'target-lifecycl
 class VirtualTime {
   #now = 0;
   #timer;
-  circumstances = {
+  clock = {
     now: () => this.#now,
     wallClock: () => this.#now,
     random: () => 0.5,
@@ -71,7 +71,7 @@ function watching(reader, watchers) {
       autoscaling: { targetLifecycleState: counted(autoscaling.targetLifecycleState) },
     },
     () => {},
-    time.circumstances,
+    time.clock,
   );
   const consume = async (notices) => {
     for await (const _ of notices);

@@ -1,9 +1,10 @@
-import { ImdsSettingsError, isImdsError } from '../errors.js';
+import { checkOptions, refuse } from '../client/check.js';
+import { type Clock, systemClock, type Timer } from '../client/clock.js';
+import { isImdsError } from '../errors.js';
 import type { NoticeIterator } from './iterator.js';
 import type { SpotInterruptionNotice } from './notices.js';
-import { checkWatchOptions, type WatchOptions } from './options.js';
+import { hookChecks, type WatchOptions } from './options.js';
 import type { Report } from './poller.js';
-import { type Circumstances, ownCircumstances, type Timer } from './time.js';
 
 /** What to do before a Spot interruption. The signal is aborted at the deadline. */
 export type InterruptionHandler = (
@@ -40,82 +41,68 @@ export function onInterruption(
   handler: InterruptionHandler,
   options: InterruptionOptions,
   report: Report,
-  { setTimer }: Pick<Circumstances, 'setTimer'> = ownCircumstances,
+  { setTimer }: Pick<Clock, 'setTimer'> = systemClock,
 ): InterruptionHook {
-  if (typeof handler !== 'function')
-    throw new ImdsSettingsError(`the handler of an interruption is ${typeof handler}: expected a function`);
-  checkWatchOptions(options, ['signal', 'persistent']);
+  if (typeof handler !== 'function') refuse('the handler of an interruption', handler, 'a function');
+  checkOptions(options, 'watch option ', hookChecks);
   const { signal, persistent = false } = options;
   const stopping = new AbortController();
   const ended = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal;
-  const failed = (action: 'handler-failed' | 'ended', thrown: unknown): void =>
-    report({ action, kind, ...(isImdsError(thrown) && { error: thrown.code }), thrown }, 'error');
   const notices = source.watch({ kinds: [kind], signal: ended, persistent });
+  const reportError = (action: 'handler-failed' | 'ended', thrown: unknown): void =>
+    report({ action, kind, ...(isImdsError(thrown) && { error: thrown.code }), thrown }, 'error');
+
+  const run = async (notice: SpotInterruptionNotice, deadline: Deadline): Promise<void> => {
+    try {
+      await handler(notice, { signal: deadline.signal });
+    } catch (error) {
+      reportError('handler-failed', error);
+    }
+    deadline.end();
+  };
   const follow = async (): Promise<void> => {
     let deadline: Deadline | undefined;
-    try {
-      for await (const notice of notices) {
-        if (notice.change === 'withdrawn') deadline?.set(undefined);
-        else if (deadline && isPostponed(notice)) deadline.set(notice.millisecondsLeft);
-        else {
-          deadline = new Deadline(setTimer, persistent);
-          deadline.set(notice.millisecondsLeft);
-          void run(handler, notice, deadline).catch((error: unknown) => failed('handler-failed', error));
-        }
+    for await (const notice of notices) {
+      if (notice.change === 'withdrawn') deadline?.move(undefined);
+      else if (deadline && isPostponed(notice)) deadline.move(notice.millisecondsLeft);
+      else {
+        deadline = deadlineOf(setTimer, persistent);
+        deadline.move(notice.millisecondsLeft);
+        void run(notice, deadline);
       }
-    } catch (error) {
-      // Whoever removed the hook or closed the client knows.
-      if (!ended.aborted && !(isImdsError(error) && error.code === 'ERR_IMDS_CLOSED')) failed('ended', error);
     }
   };
-  void follow();
+  follow().catch((error: unknown) => {
+    // Whoever removed the hook or closed the client knows.
+    if (!ended.aborted && !(isImdsError(error) && error.code === 'ERR_IMDS_CLOSED')) reportError('ended', error);
+  });
   const stop = (): void => stopping.abort();
   return Object.assign(stop, { [Symbol.dispose]: stop });
 }
 
-async function run(handler: InterruptionHandler, notice: SpotInterruptionNotice, deadline: Deadline): Promise<void> {
-  try {
-    await handler(notice, { signal: deadline.signal });
-  } finally {
-    deadline.end();
-  }
-}
+type Deadline = ReturnType<typeof deadlineOf>;
 
-/** Aborts a signal at a time that may move. */
-class Deadline {
-  readonly #controller = new AbortController();
-  readonly #setTimer: Circumstances['setTimer'];
-  readonly #isPersistent: boolean;
-  #timer: Timer | undefined;
-  #isOver = false;
-
-  constructor(setTimer: Circumstances['setTimer'], isPersistent: boolean) {
-    this.#setTimer = setTimer;
-    this.#isPersistent = isPersistent;
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
+/** A signal that aborts at a time that may move. */
+function deadlineOf(setTimer: Clock['setTimer'], isPersistent: boolean) {
+  const controller = new AbortController();
+  const pass = (): void =>
+    controller.abort(new DOMException('The deadline of the Spot interruption has passed', 'TimeoutError'));
+  let timer: Timer | undefined;
+  let isOver = false;
   /** @param millisecondsLeft undefined when there is no deadline any more */
-  set(millisecondsLeft: number | undefined): void {
-    this.#timer?.cancel();
-    if (this.#isOver || millisecondsLeft === undefined) return;
-    const passed = (): void =>
-      this.#controller.abort(new DOMException('The deadline of the Spot interruption has passed', 'TimeoutError'));
+  const move = (millisecondsLeft: number | undefined): void => {
+    timer?.cancel();
+    if (isOver || millisecondsLeft === undefined) return;
     // A hibernation begins with its notice.
-    if (millisecondsLeft === 0) passed();
-    else {
-      this.#timer = this.#setTimer(passed, millisecondsLeft);
-      if (!this.#isPersistent) this.#timer.unref();
-    }
-  }
-
-  end(): void {
-    this.#isOver = true;
-    this.#timer?.cancel();
-  }
+    if (millisecondsLeft === 0) pass();
+    else timer = setTimer(pass, millisecondsLeft);
+    if (!isPersistent) timer?.unref();
+  };
+  const end = (): void => {
+    isOver = true;
+    timer?.cancel();
+  };
+  return { signal: controller.signal, move, end };
 }
 
 /** The same interruption at another time; one announced after the old time has passed is a new one. */

@@ -1,4 +1,4 @@
-import { ImdsSettingsError } from '../errors.js';
+import { abortSignal, type Check, oneOf, refuse, trueOrFalse } from '../client/check.js';
 import { type defaultNoticeKinds, type NoticeKind, noticeKinds } from './notices.js';
 
 /** The kinds watched when none are named. */
@@ -17,36 +17,13 @@ export interface WatchOptions<Kind extends NoticeKind = NoticeKind> {
   readonly persistent?: boolean | undefined;
 }
 
-/**
- * Checks the options of a watch, or of what is built on one.
- *
- * @param known the names of its options
- * @throws ImdsSettingsError
- */
-export function checkWatchOptions(options: WatchOptions, known: readonly (keyof WatchOptions)[]): void {
-  const refuse = (name: string, value: unknown, expected: string): never => {
-    throw new ImdsSettingsError(`watch option ${name} is ${shown(value)}: expected ${expected}`);
-  };
-  if (typeof options !== 'object' || options === null)
-    throw new ImdsSettingsError(`the options of a watch are ${shown(options)}: expected an object`);
-  for (const name of Object.keys(options))
-    if (!known.some((each) => each === name))
-      throw new ImdsSettingsError(`unknown watch option ${name}: expected ${oneOf(known)}`);
-  const { kinds, signal, persistent } = options;
-  const areKinds = Array.isArray(kinds) && kinds.length > 0 && kinds.every((kind) => noticeKinds.includes(kind));
-  if (kinds !== undefined && !areKinds) refuse('kinds', kinds, `an array of ${oneOf(noticeKinds)}`);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) refuse('signal', signal, 'an AbortSignal');
-  if (persistent !== undefined && typeof persistent !== 'boolean') refuse('persistent', persistent, 'true or false');
-}
+const kinds: Check<unknown> = (value, name) => {
+  if (!Array.isArray(value) || value.length === 0) return refuse(name, value, `an array of ${oneOf(noticeKinds)}`);
+  for (const [index, kind] of value.entries())
+    if (!noticeKinds.includes(kind)) refuse(`${name}[${index}]`, kind, oneOf(noticeKinds));
+};
 
-/** As JSON, or the type of what JSON has no word for. */
-function shown(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? typeof value;
-  } catch {
-    return typeof value;
-  }
-}
+/** The checks of the options that a watch shares with the drain hook. */
+export const hookChecks = { signal: abortSignal, persistent: trueOrFalse };
 
-/** `a, b or c`. */
-const oneOf = (words: readonly string[]): string => words.join(', ').replace(/, (?=[^,]*$)/, ' or ');
+export const watchChecks = { kinds, ...hookChecks };

@@ -1,12 +1,13 @@
+import { checkOptions } from '../client/check.js';
+import type { Clock, Timer } from '../client/clock.js';
 import type { Logger, WatchEvent } from '../client/events.js';
 import { AbortListeners } from '../client/single-flight.js';
 import { isImdsError } from '../errors.js';
 import { type Found, type Snapshot, update } from './changes.js';
 import { iterate, type NoticeIterator, Subscription } from './iterator.js';
 import type { Notice, NoticeKind, NoticeOf } from './notices.js';
-import { checkWatchOptions, type DefaultNoticeKind, type WatchOptions } from './options.js';
+import { type DefaultNoticeKind, type WatchOptions, watchChecks } from './options.js';
 import { type NoticeReader, sources } from './sources.js';
-import type { Circumstances, Timer } from './time.js';
 
 /** Publishes an event of a watch. */
 export type Report = (event: WatchEvent, level: keyof Logger) => void;
@@ -48,13 +49,13 @@ class Feed {
 export class Poller {
   readonly #reader: NoticeReader;
   readonly #report: Report;
-  readonly #clock: Circumstances;
+  readonly #clock: Clock;
   readonly #feeds = new Map<NoticeKind, Feed>();
   readonly #aborts = new AbortListeners();
   #timer: Timer | undefined;
   #closedBy: { readonly error: unknown } | undefined;
 
-  constructor(reader: NoticeReader, report: Report, clock: Circumstances) {
+  constructor(reader: NoticeReader, report: Report, clock: Clock) {
     this.#reader = reader;
     this.#report = report;
     this.#clock = clock;
@@ -66,7 +67,7 @@ export class Poller {
    * @throws ImdsSettingsError when an option is unknown or cannot be used
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options: WatchOptions<Kind> = {}): NoticeIterator<NoticeOf<Kind>> {
-    checkWatchOptions(options, ['kinds', 'signal', 'persistent']);
+    checkOptions(options, 'watch option ', watchChecks);
     const subscription = new Subscription(options, {
       subscribe: (each) => this.#subscribe(each),
       unsubscribe: (each) => this.#unsubscribe(each),

@@ -15,7 +15,7 @@ type Stand = Awaited<ReturnType<typeof stand>>;
 
 /** Installs a hook on the virtual time of a stand. */
 function hook(s: Stand, handler: InterruptionHandler, options: InterruptionOptions = {}) {
-  return onInterruption(s.poller, handler, options, (event) => s.events.push(event), s.time.circumstances);
+  return onInterruption(s.poller, handler, options, (event) => s.events.push(event), s.time.clock);
 }
 
 /** A handler that writes down what it is given and goes on until it is told to finish. */
@@ -251,9 +251,9 @@ describe('imds.onInterruption', () => {
   });
 
   for (const [title, args, message] of [
-    ['a handler that is no function', ['drain'], /handler of an interruption is string: expected a function/],
+    ['a handler that is no function', ['drain'], /handler of an interruption is "drain": expected a function/],
     ['an unknown option', [() => {}, { kinds: ['tags'] }], /unknown watch option kinds: expected signal or persistent/],
-    ['null for its options', [() => {}, null], /options of a watch are null: expected an object/],
+    ['null for its options', [() => {}, null], /watch options are null: expected an object/],
     ['a signal that is none', [() => {}, { signal: 'SIGTERM' }], /signal is "SIGTERM": expected an AbortSignal/],
   ] as const)
     it(`refuses ${title}`, () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import type { Clock, Timer } from '../../../src/client/clock.js';
 import type { WatchEvent } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
@@ -8,7 +9,6 @@ import type { NoticeIterator } from '../../../src/watch/iterator.js';
 import type { Notice } from '../../../src/watch/notices.js';
 import { Poller } from '../../../src/watch/poller.js';
 import type { NoticeReader } from '../../../src/watch/sources.js';
-import type { Circumstances, Timer } from '../../../src/watch/time.js';
 
 /** Turns of the event loop in which everything that needs no more I/O comes to rest. */
 async function rest(): Promise<void> {
@@ -36,7 +36,7 @@ export class VirtualTime {
     this.#follow = follow;
   }
 
-  readonly circumstances: Circumstances = {
+  readonly clock: Clock = {
     now: () => this.#passed,
     wallClock: () => this.#start + this.#passed,
     random: () => 0.5,
@@ -44,6 +44,9 @@ export class VirtualTime {
       const due: Due = { at: this.#passed + ms, act, isRef: true };
       this.#timers.add(due);
       return {
+        ref: () => {
+          due.isRef = true;
+        },
         unref: () => {
           due.isRef = false;
         },
@@ -152,7 +155,7 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
     () => traffic.settled(),
     () => emulator.advance(0),
   );
-  const { now, wallClock } = time.circumstances;
+  const { now, wallClock } = time.clock;
   const emulator: Emulator = await createEmulator({
     httpTokens: 'required',
     now: wallClock,
@@ -163,7 +166,7 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
   const imds = new Imds({ endpoint: service.url, maxAttempts: 1, now, ...clientOptions });
   const events: WatchEvent[] = [];
   const reader: NoticeReader = traffic.through(imds);
-  const poller = new Poller(reader, (event) => events.push(event), time.circumstances);
+  const poller = new Poller(reader, (event) => events.push(event), time.clock);
   return {
     emulator,
     imds,

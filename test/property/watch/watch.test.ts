@@ -88,7 +88,7 @@ describe('a watch', () => {
       fc.asyncProperty(steps, async (story) => {
         const service = new Service();
         const time = new VirtualTime();
-        const poller = new Poller(service.reader, () => {}, time.circumstances);
+        const poller = new Poller(service.reader, () => {}, time.clock);
         const fast = [collect(poller.watch({ kinds }))];
         const slow = poller.watch({ kinds });
         const waiting: Promise<IteratorResult<Told, undefined>>[] = [];
@@ -144,12 +144,12 @@ describe('a watch', () => {
           const service = new Service();
           const time = new VirtualTime();
           const random = () => chance.next().value;
-          const poller = new Poller(service.reader, () => {}, { ...time.circumstances, random });
+          const poller = new Poller(service.reader, () => {}, { ...time.clock, random });
           for (const pause of pauses) {
             collect(poller.watch({ kinds: ['target-lifecycle-state'] }));
             await time.pass(pause);
           }
-          const passed = time.circumstances.now();
+          const passed = time.clock.now();
           // Every 10 seconds, a tenth earlier at the most, and once at the start.
           assert.ok(service.reads <= 1 + passed / 9000, `${service.reads} in ${passed} ms`);
           assert.ok(service.reads >= Math.floor(passed / 11_000), `${service.reads} in ${passed} ms`);

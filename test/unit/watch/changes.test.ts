@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { mock } from 'node:test';
-import { afterEach, beforeEach, describe, it } from 'mocha';
+import { describe, it } from 'mocha';
 import { difference, type Item, notice, type Snapshot, update } from '../../../src/watch/changes.js';
 import type { Notice } from '../../../src/watch/notices.js';
-import { ownCircumstances } from '../../../src/watch/time.js';
 
 const seenAt = Date.parse('2026-11-23T09:28:00.123Z');
 const item = (name: string): Item => ({ facts: { role: name }, identity: name, seenAt });
@@ -87,31 +85,5 @@ describe('a notice', () => {
     const late = of(undefined, spot('2026-11-23T09:00:00Z'));
     assert.ok('millisecondsLeft' in late);
     assert.equal(late.millisecondsLeft, 0);
-  });
-});
-
-describe("the process's own timer", () => {
-  // The longest that setTimeout takes; what is longer it does at once.
-  const longestMs = 2 ** 31 - 1;
-  beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
-  afterEach(() => mock.timers.reset());
-
-  it('takes more milliseconds than setTimeout does, and waits for all of them', () => {
-    const acted: string[] = [];
-    ownCircumstances.setTimer(() => acted.push('late'), 2 * longestMs + 500);
-    ownCircumstances.setTimer(() => acted.push('at the limit'), longestMs);
-    ownCircumstances.setTimer(() => acted.push('soon'), 10);
-    const steps = [10, longestMs - 10, longestMs, 499, 1].map((ms) => {
-      mock.timers.tick(ms);
-      return acted.splice(0);
-    });
-    assert.deepEqual(steps, [['soon'], ['at the limit'], [], [], ['late']]);
-  });
-
-  it('can be called off at any time', () => {
-    const timer = ownCircumstances.setTimer(() => assert.fail(), 2 * longestMs);
-    mock.timers.tick(longestMs + 1);
-    timer.cancel();
-    mock.timers.tick(longestMs);
   });
 });
