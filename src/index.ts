@@ -6,7 +6,7 @@ export type {
   ImdsCredentialProvider,
   ImdsCredentials,
 } from './credentials/provider.js';
-export type { DiagnoseOptions, Diagnosis, Finding, Fix, Station, Verdict } from './doctor/diagnose.js';
+export type { DiagnoseOptions, Diagnosis, Finding, Fix, Hop, Verdict } from './doctor/diagnose.js';
 export {
   type CredentialsFault,
   type IdentityFault,

@@ -16,8 +16,6 @@ export interface Platform {
   readonly hasHostNetwork: boolean;
   /** True inside a Nitro Enclave, which has no network. */
   readonly isEnclave: boolean;
-  /** True in the Windows Subsystem for Linux. */
-  readonly isWsl: boolean;
 }
 
 /** The sources of a {@link Platform}. */
@@ -62,7 +60,6 @@ export function platform(facts: Facts = machineFacts()): Platform {
     hasHostNetwork: container === 'none' || hasHardware(facts),
     // The parent instance has /dev/nitro_enclaves instead.
     isEnclave: facts.exists('/dev/nsm'),
-    isWsl: /microsoft/i.test(facts.read('/proc/sys/kernel/osrelease') ?? ''),
   };
 }
 

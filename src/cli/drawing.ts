@@ -1,4 +1,4 @@
-import type { Diagnosis, Finding, Fix, Station, Verdict } from '../doctor/diagnose.js';
+import type { Diagnosis, Finding, Fix, Hop, Verdict } from '../doctor/diagnose.js';
 import type { Io } from './io.js';
 import type { Paint } from './paint.js';
 import { printable } from './text.js';
@@ -50,7 +50,7 @@ function picture(
 ): string {
   const [line, broken] = utf8 ? ['──', '──╳──'] : ['--', '--X--'];
   const names = path.map(({ name }) => printable(name));
-  const breakAt = path.findIndex(({ brokenAfter }: Station) => brokenAfter);
+  const breakAt = path.findIndex(({ brokenAfter }: Hop) => brokenAfter);
   const pieces = names.map((name, index) => {
     if (index === names.length - 1) return bold(name);
     return `${bold(name)} ${index === breakAt ? red(broken) : line} `;

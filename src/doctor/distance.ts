@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A service beside IMDS that answers datagrams, and so tells how far away both are. */
+/** A service beside IMDS that answers datagrams, and so shows how far away both are. */
 export interface Beacon {
   readonly speaks: 'NTP' | 'DNS';
   readonly address: string;
   readonly port: number;
 }
 
-/** How far away the services of the link-local addresses are. */
+/** How far away the services at the link-local addresses are. */
 export interface Distance {
   /** The smallest TTL with which a datagram arrived: 1 on the instance itself, one more behind each router. */
   readonly hops: number;
@@ -30,10 +30,11 @@ export const beacons: Readonly<Record<'IPv4' | 'IPv6', readonly Beacon[]>> = {
 };
 
 const ttls = [1, 2, 3, 4, 5];
-// What is not answered is sent again, for a lost datagram looks like one that died on the way.
-// Not more often than this: each that dies makes a router send a notice, of which Linux sends six in a row to one host
-// and then one a second, and one of those is how a firewall rejects a connection.
+// A datagram is repeated, since a lost one looks like one that died on the way. Not more often than this: each that dies
+// makes a router send a notice, of which Linux sends six in a row to one host and then one a second, and one of those is
+// how a firewall rejects a connection.
 const sendAtMs = [0, 90, 180, 270];
+const lastSendMs = Math.max(...sendAtMs);
 const fullTimeMs = 800;
 // How long the first beacon may be silent before the next is asked too.
 const silenceMs = 300;
@@ -51,62 +52,68 @@ export async function measureDistance(among: readonly Beacon[], signal?: AbortSi
   if (first === undefined) return undefined;
   const end = new AbortController();
   const any = AbortSignal.any([end.signal, ...(signal ? [signal] : [])]);
-  const survey = new Survey(first, any);
+  let isSilent = true;
+  const found = survey(first, any, () => {
+    isSilent = false;
+  });
   try {
-    // An abort ends the wait; what it means is looked at below.
-    await Promise.race([survey.done, delay(silenceMs, undefined, { signal: any, ref: false }).catch(() => {})]);
-    if (survey.isSilent && !any.aborted) {
-      const next = measureDistance(rest, any);
-      // A late answer of the first is as good as an answer of the next.
-      return (
-        (await Promise.race([
-          survey.done.then((found) => found ?? next),
-          next.then((found) => found ?? survey.done),
-        ])) ?? undefined
-      );
-    }
-    return await survey.done;
+    // An abort ends the wait, and is looked at below.
+    await Promise.race([found, delay(silenceMs, undefined, { signal: any, ref: false }).catch(() => {})]);
+    if (!isSilent || any.aborted) return await found;
+    const next = measureDistance(rest, any);
+    // A late answer of the first is as good as an answer of the next.
+    return await Promise.race([found.then((late) => late ?? next), next.then((late) => late ?? found)]);
   } finally {
     end.abort();
   }
 }
 
-/** The questions put to one beacon. */
-class Survey {
-  readonly done: Promise<Distance | undefined>;
-  readonly #beacon: Beacon;
-  readonly #sockets = new Map<number, Socket>();
-  readonly #timers: NodeJS.Timeout[] = [];
-  readonly #started = performance.now();
-  #smallest: number | undefined;
-  #settle: (found: Distance | undefined) => void = () => {};
+/** Asks one beacon with all TTLs at once. @param heard called at each answer */
+async function survey(beacon: Beacon, signal: AbortSignal, heard: () => void): Promise<Distance | undefined> {
+  const start = performance.now();
+  const trials = ttls.map((ttl) => ({ ttl, stop: new AbortController() }));
+  const stop = (from = 0): void => {
+    for (const { ttl, stop } of trials) if (ttl >= from) stop.abort();
+  };
+  const stopAll = (): void => stop();
+  const timers = [setTimeout(stopAll, fullTimeMs)];
+  signal.addEventListener('abort', stopAll, { once: true });
+  if (signal.aborted) stop();
+  const answered = await Promise.all(
+    trials.map(async (trial) => {
+      if (!(await isAnswered(beacon, trial.ttl, trial.stop.signal))) return [];
+      heard();
+      stop(trial.ttl);
+      // Every smaller TTL gets the time in which an answer to its last datagram would come.
+      const tookMs = performance.now() - start;
+      timers.push(setTimeout(stopAll, Math.max(0, lastSendMs - tookMs) + 1.5 * tookMs + 40));
+      return [trial.ttl];
+    }),
+  );
+  for (const timer of timers) clearTimeout(timer);
+  signal.removeEventListener('abort', stopAll);
+  const [hops] = answered.flat();
+  return hops === undefined ? undefined : { hops, by: beacon };
+}
 
-  constructor(beacon: Beacon, signal: AbortSignal) {
-    this.#beacon = beacon;
-    this.done = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
-    const stop = (): void => this.#end();
-    signal.addEventListener('abort', stop, { once: true });
-    this.done.then(() => signal.removeEventListener('abort', stop));
-    for (const ttl of ttls) this.#ask(ttl);
-    this.#after(fullTimeMs, stop);
-    if (signal.aborted) stop();
-  }
-
-  get isSilent(): boolean {
-    return this.#smallest === undefined;
-  }
-
-  #ask(ttl: number): void {
-    const { speaks, address, port } = this.#beacon;
+/** Sends datagrams with a TTL until one is answered or the signal is aborted. */
+const isAnswered = ({ speaks, address, port }: Beacon, ttl: number, signal: AbortSignal): Promise<boolean> =>
+  new Promise((resolve) => {
     const question = questions[speaks]();
     const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
-    this.#sockets.set(ttl, socket);
-    const giveUp = (): void => this.#drop(ttl);
-    socket.on('error', giveUp);
+    let timers: NodeJS.Timeout[] = [];
+    const end = (isAnswered: boolean): void => {
+      signal.removeEventListener('abort', giveUp);
+      for (const timer of timers) clearTimeout(timer);
+      socket.close();
+      resolve(isAnswered);
+    };
+    const giveUp = (): void => end(false);
+    signal.addEventListener('abort', giveUp);
+    if (signal.aborted) return giveUp();
+    socket.once('error', giveUp);
     socket.on('message', (answer) => {
-      if (question.isAnsweredBy(answer)) this.#answered(ttl);
+      if (question.isAnsweredBy(answer)) end(true);
     });
     // A connected socket gets the answers of this address alone.
     socket.once('connect', () => {
@@ -114,45 +121,13 @@ class Survey {
         // On an IPv6 socket this is the hop limit.
         socket.setTTL(ttl);
       } catch {
-        giveUp();
-        return;
+        return giveUp();
       }
-      for (const at of sendAtMs)
-        this.#after(at, () => {
-          if (this.#sockets.get(ttl) === socket) socket.send(question.bytes, () => {});
-        });
+      timers = sendAtMs.map((at) => setTimeout(() => socket.send(question.bytes, () => {}), at));
     });
     // Without a callback, which would get the error, too.
     socket.connect(port, address);
-  }
-
-  #answered(ttl: number): void {
-    if (this.#smallest === undefined) {
-      // Every smaller TTL gets the time in which an answer to its last datagram would come.
-      const tookMs = performance.now() - this.#started;
-      this.#after(Math.max(0, (sendAtMs.at(-1) ?? 0) - tookMs) + 1.5 * tookMs + 40, () => this.#end());
-    }
-    this.#smallest = Math.min(ttl, this.#smallest ?? ttl);
-    for (const open of [...this.#sockets.keys()]) if (open >= ttl) this.#drop(open);
-  }
-
-  #drop(ttl: number): void {
-    this.#sockets.get(ttl)?.close();
-    this.#sockets.delete(ttl);
-    if (this.#sockets.size === 0) this.#end();
-  }
-
-  #end(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    for (const socket of this.#sockets.values()) socket.close();
-    this.#sockets.clear();
-    this.#settle(this.#smallest === undefined ? undefined : { hops: this.#smallest, by: this.#beacon });
-  }
-
-  #after(ms: number, act: () => void): void {
-    this.#timers.push(setTimeout(act, ms));
-  }
-}
+  });
 
 interface Question {
   readonly bytes: Buffer;

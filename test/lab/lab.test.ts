@@ -20,7 +20,6 @@ const platformOf = (place: Place | 'alone', given: Partial<Platform> = {}): Plat
   container: place === 'pod' ? 'docker' : place === 'nested' ? 'kubernetes' : 'none',
   hasHostNetwork: place === 'host' || place === 'alone',
   isEnclave: false,
-  isWsl: false,
   ...given,
 });
 

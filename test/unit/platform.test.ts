@@ -92,11 +92,6 @@ describe('platform', () => {
       tells: { container: 'container' },
     },
     { what: 'an enclave', facts: machine({ '/dev/nsm': '' }), tells: { isEnclave: true } },
-    {
-      what: 'the Windows Subsystem for Linux',
-      facts: machine({ '/proc/sys/kernel/osrelease': '5.15.167.4-microsoft-standard-WSL2' }),
-      tells: { isWsl: true, container: 'none' },
-    },
   ];
 
   for (const { what, facts, tells } of machines)

@@ -7,8 +7,9 @@ import { afterEach, describe, it } from 'mocha';
 import { Events } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { resolveSettings } from '../../../src/client/settings.js';
-import { type DiagnoseOptions, type Diagnosis, diagnose, type Patient } from '../../../src/doctor/diagnose.js';
+import { type DiagnoseOptions, type Diagnosis, diagnose } from '../../../src/doctor/diagnose.js';
 import type { Beacon } from '../../../src/doctor/distance.js';
+import type { Input } from '../../../src/doctor/facts.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import type { Platform } from '../../../src/platform.js';
 import { listen, nobody, type Stand, serve } from '../cli/harness.js';
@@ -21,7 +22,6 @@ const nitro: Platform = {
   container: 'docker',
   hasHostNetwork: false,
   isEnclave: false,
-  isWsl: false,
 };
 
 const ended: (() => Promise<void> | void)[] = [];
@@ -59,11 +59,11 @@ async function timeService(hops: number | undefined): Promise<Beacon> {
 
 function examine(
   endpoint: string,
-  given: Partial<Patient> & { client?: ImdsOptions; how?: DiagnoseOptions } = {},
+  given: Partial<Input> & { client?: ImdsOptions; how?: DiagnoseOptions } = {},
 ): Promise<Diagnosis> {
-  const { client, how, ...patient } = given;
+  const { client, how, ...input } = given;
   const settings = resolveSettings({ endpoint, ...client }).settings();
-  return diagnose({ settings, events: new Events(undefined), env: {}, platform: nitro, ...patient }, how);
+  return diagnose({ settings, events: new Events(undefined), env: {}, platform: nitro, ...input }, how);
 }
 
 const finding = ({ findings }: Diagnosis, id: string) => findings.find((one) => one.id === id);
@@ -277,7 +277,7 @@ describe('the doctor', () => {
   });
 
   describe('in a service that works', () => {
-    const complaints: readonly { what: string; document: string; says: RegExp }[] = [
+    const problems: readonly { what: string; document: string; says: RegExp }[] = [
       {
         what: 'a role that may not be assumed',
         document: '{"Code":"AssumeRoleUnauthorizedAccess","Message":"no","LastUpdated":"2026-11-23T09:00:00Z"}',
@@ -285,11 +285,19 @@ describe('the doctor', () => {
       },
       {
         what: 'credentials past their end',
-        document: '{"Code":"Success","Expiration":"2020-01-01T00:00:00Z","SecretAccessKey":"hush","Token":"hush"}',
-        says: /ended at 2020-01-01/,
+        document: JSON.stringify({
+          Code: 'Success',
+          LastUpdated: '2019-12-31T18:00:00Z',
+          Type: 'AWS-HMAC',
+          AccessKeyId: 'hush',
+          SecretAccessKey: 'hush',
+          Token: 'hush',
+          Expiration: '2020-01-01T00:00:00Z',
+        }),
+        says: /expired at 2020-01-01/,
       },
     ];
-    for (const { what, document, says } of complaints)
+    for (const { what, document, says } of problems)
       it(`finds ${what}, and gives no secret`, async () => {
         const { url } = await emulator({
           tree: { 'iam/security-credentials/example-role': null, 'iam/security-credentials/broken': document },

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import {
-  type Case,
-  fixesOf,
-  type Outcomes,
-  pathOf,
-  summaryOf,
-  type Verdict,
-  verdictOf,
-} from '../../../src/doctor/verdict.js';
+import { fixesOf, type Judgement, summaryOf } from '../../../src/doctor/advice.js';
+import { pathOf } from '../../../src/doctor/path.js';
+import { type Outcomes, type Verdict, verdictOf } from '../../../src/doctor/verdict.js';
 import type { Platform } from '../../../src/platform.js';
 
 const nothing: Outcomes = {
@@ -30,10 +24,9 @@ const host: Platform = {
   container: 'none',
   hasHostNetwork: true,
   isEnclave: false,
-  isWsl: false,
 };
 
-const plain: Case = {
+const plain: Judgement = {
   verdict: 'healthy',
   outcomes: nothing,
   endpoint: 'http://169.254.169.254',
@@ -45,7 +38,7 @@ const plain: Case = {
   otherCredentials: undefined,
   connectionDetail: 'there is no such socket (ENOENT)',
   tokenDetail: 'answered 400',
-  complaints: [],
+  problems: [],
   v1Withheld: false,
 };
 
@@ -105,7 +98,7 @@ describe('the verdict', () => {
   for (const verdict of verdicts) {
     it(`has a summary for ${verdict}, and a fix unless all is well`, () => {
       const outcomes: Outcomes = { ...nothing, ...rows.find(([its]) => its === verdict)?.[1] };
-      const found: Case = { ...plain, verdict, outcomes, disabledBy: 'AWS_EC2_METADATA_DISABLED' };
+      const found: Judgement = { ...plain, verdict, outcomes, disabledBy: 'AWS_EC2_METADATA_DISABLED' };
       assert.match(summaryOf(found), /^[A-Z].*\.$/);
       assert.equal(fixesOf(found).length > 0, verdict !== 'healthy');
     });
@@ -113,7 +106,7 @@ describe('the verdict', () => {
 });
 
 describe('the remedy for a hop limit that is too low', () => {
-  const lost: Case = {
+  const lost: Judgement = {
     ...plain,
     verdict: 'hop-limit',
     outcomes: { ...nothing, token: 'lost', distance: 'far' },
@@ -172,7 +165,7 @@ describe('the summary', () => {
 
   it('says what is wrong with a service that works', () => {
     assert.match(
-      summaryOf({ ...plain, complaints: ['role: web: AssumeRoleUnauthorizedAccess'] }),
+      summaryOf({ ...plain, problems: ['role: web: AssumeRoleUnauthorizedAccess'] }),
       /works.*AssumeRoleUnauthorizedAccess/,
     );
   });
@@ -180,7 +173,7 @@ describe('the summary', () => {
 
 describe('with a Unix socket for an endpoint', () => {
   const verdicts = [...new Set(rows.map(([verdict]) => verdict))];
-  const through = (verdict: Verdict, isEnclave = false): Case => ({
+  const through = (verdict: Verdict, isEnclave = false): Judgement => ({
     ...plain,
     verdict,
     outcomes: { ...nothing, ...rows.find(([its]) => its === verdict)?.[1], endpoint: 'custom', distance: 'unknown' },

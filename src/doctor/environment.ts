@@ -1,0 +1,90 @@
+import { networkInterfaces } from 'node:os';
+import { givenSettings } from '../client/settings.js';
+import type { ContainerKind } from '../platform.js';
+import { hostOf, socketOf } from './endpoint.js';
+import type { Facts, Result } from './facts.js';
+
+function settings({ settings }: Facts): Result {
+  if (settings.disabledBy) return ['fail', `${settings.disabledBy} is true; the AWS SDKs do not ask IMDS either`];
+  const given = givenSettings(settings);
+  // An option that forbids version 1 is among them.
+  const { v1ForbiddenBy, allowV1 } = settings.origins;
+  const all = v1ForbiddenBy === allowV1 ? given : [...given, `no IMDSv1 (${settings.v1ForbiddenBy})`];
+  return ['ok', all.length === 0 ? `all by default: ${settings.endpoint}` : all.join(', ')];
+}
+
+/** `imds` never uses a proxy; other tools send metadata requests to one unless told not to. */
+function proxy({ env, settings: { endpoint } }: Facts): Result {
+  const proxies = ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'].filter((name) => env[name]);
+  const exempt = `${env['NO_PROXY'] ?? ''},${env['no_proxy'] ?? ''}`.split(/[\s,]+/).filter(Boolean);
+  const host = hostOf(endpoint);
+  if (proxies.length === 0) return ['ok', 'none in the environment'];
+  const set = `${proxies.join(', ')} set`;
+  if (socketOf(endpoint)) return ['ok', `${set}, which a Unix socket does not heed`];
+  if (exempt.includes('*') || exempt.includes(host)) return ['ok', `${set}, NO_PROXY exempts ${host}`];
+  return ['warn', `${set} and NO_PROXY lacks ${host}: not used by imds, but other tools may send it there`];
+}
+
+function machine({ platform: { onEc2, isElsewhere, why, instanceId }, family }: Facts): Result {
+  const status = onEc2 ? 'ok' : isElsewhere && family ? 'warn' : 'skip';
+  return [status, `${onEc2 ? 'EC2' : 'not known as EC2'}: ${why}${instanceId ? ` (${instanceId})` : ''}`];
+}
+
+const containers: Readonly<Record<ContainerKind, string>> = {
+  none: 'no container',
+  kubernetes: 'a Kubernetes pod',
+  ecs: 'an ECS task',
+  fargate: 'a Fargate task, which has no IMDS',
+  docker: 'a Docker container',
+  podman: 'a Podman container',
+  container: 'a container',
+};
+
+function container({ platform: { container, hasHostNetwork, isEnclave } }: Facts): Result {
+  const network = hasHostNetwork ? ', on the network of its host' : ', with a network of its own';
+  return [
+    container === 'fargate' || isEnclave ? 'warn' : 'ok',
+    containers[container] + (container === 'none' ? '' : network) + (isEnclave ? '; a Nitro Enclave' : ''),
+  ];
+}
+
+/** The source of credentials that needs no IMDS, such as `EKS Pod Identity`. */
+export function otherCredentials(env: Facts['env']): string | undefined {
+  const uri = env['AWS_CONTAINER_CREDENTIALS_FULL_URI'];
+  if (env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI']) return 'the role of the ECS task';
+  if (uri && /169\.254\.170\.23|fd00:ec2::23/.test(uri)) return 'EKS Pod Identity';
+  if (uri) return 'AWS_CONTAINER_CREDENTIALS_FULL_URI';
+  if (env['AWS_WEB_IDENTITY_TOKEN_FILE'] && env['AWS_ROLE_ARN']) return 'a role for the service account (IRSA)';
+  if (env['AWS_ACCESS_KEY_ID'] && env['AWS_SECRET_ACCESS_KEY']) return 'keys in the environment';
+  return undefined;
+}
+
+function credentials({ env }: Facts): Result {
+  const source = otherCredentials(env);
+  if (source) return ['ok', `the environment offers ${source}: SDKs need no IMDS for them`];
+  return ['ok', 'none in the environment, so SDKs turn to IMDS'];
+}
+
+function route({ answers, family }: Facts): Result | undefined {
+  if (!answers?.routes) return undefined;
+  const words = answers.routes.map(({ address, from, code }) =>
+    from ? `${address} from ${from}${deviceOf(from)}` : `${address} no route (${code})`,
+  );
+  const isThere = answers.routes.some((route) => route.family === family && route.from);
+  return [isThere ? 'ok' : 'fail', words.join('; ')];
+}
+
+function deviceOf(address: string): string {
+  const found = Object.entries(networkInterfaces()).find(([, all]) => all?.some((one) => one.address === address));
+  return found ? ` (${found[0]})` : '';
+}
+
+/** The checks that need no request, in the order of the report. */
+export const environmentChecks: Readonly<Record<string, (facts: Facts) => Result | undefined>> = {
+  settings,
+  proxy,
+  machine,
+  container,
+  credentials,
+  route,
+};

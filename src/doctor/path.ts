@@ -1,0 +1,56 @@
+import type { ContainerKind } from '../platform.js';
+import { type Judgement, neededLimit } from './advice.js';
+import { socketOf } from './endpoint.js';
+import type { Verdict } from './verdict.js';
+
+/** A place on the way from this process to IMDS. */
+export interface Hop {
+  readonly name: string;
+  /** The way breaks between this place and the next: a reply dies there, or for want of a connection a request. */
+  readonly brokenAfter: boolean;
+}
+
+const bridges: Readonly<Record<ContainerKind, string>> = {
+  none: 'router',
+  kubernetes: 'pod network',
+  ecs: 'container bridge',
+  fargate: 'container bridge',
+  docker: 'Docker bridge',
+  podman: 'Podman bridge',
+  container: 'container bridge',
+};
+
+/** Where the way breaks: at its start, just before the instance, or between the instance and IMDS. */
+const breaks: Readonly<Partial<Record<Verdict, 'start' | 'bridge' | 'instance'>>> = {
+  // With one router in between the place is known; with more, it may be one of the next, too.
+  'hop-limit': 'bridge',
+  unreachable: 'start',
+  'not-ec2': 'start',
+  enclave: 'start',
+  'disabled-by-setting': 'start',
+  'endpoint-disabled': 'instance',
+  refused: 'instance',
+  throttled: 'instance',
+  'foreign-responder': 'instance',
+  'v1-only': 'instance',
+};
+
+/** The way from this process to IMDS, and where it breaks. */
+export function pathOf(found: Judgement): readonly Hop[] {
+  const { verdict, outcomes, platform, endpoint } = found;
+  const isSocket = socketOf(endpoint) !== undefined;
+  // Off EC2 there is no instance on the way, and at another endpoint nothing is known of it.
+  const isDirect = outcomes.endpoint === 'custom' || verdict === 'not-ec2';
+  const routers = isDirect ? 0 : (neededLimit(found) ?? 1) - 1;
+  // The router next to the instance is its own bridge; those before it are not known by name.
+  const inner = Array.from({ length: routers }, (_, index) =>
+    index === routers - 1 ? bridges[platform.container] : 'router',
+  );
+  const target =
+    outcomes.endpoint === 'custom' && !isSocket ? endpoint : verdict === 'foreign-responder' ? 'not IMDS' : 'IMDS';
+  const names = ['this process', ...(isSocket ? ['Unix socket'] : inner), ...(isDirect ? [] : ['instance']), target];
+  const instance = names.length - 2;
+  const places = { start: 0, bridge: isSocket ? instance : Math.max(0, instance - 1), instance };
+  const place = breaks[verdict];
+  return names.map((name, index) => ({ name, brokenAfter: place !== undefined && index === places[place] }));
+}

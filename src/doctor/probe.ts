@@ -1,0 +1,179 @@
+import { createSocket } from 'node:dgram';
+import { systemClock } from '../client/clock.js';
+import type { EndpointMode } from '../client/options.js';
+import { tokenHeader, tokenOf, tokenPath, ttlHeader } from '../client/token.js';
+import { Transport } from '../client/transport.js';
+import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
+import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
+import { linkLocalAllowance } from './allowance.js';
+import { measureDistance, beacons as wellKnownBeacons } from './distance.js';
+import { familyOf, wellKnown } from './endpoint.js';
+import type { Answers, Details, Input, Reply, Route } from './facts.js';
+
+/** Options of a diagnosis, all optional. */
+export interface DiagnoseOptions {
+  /**
+   * Allows one request without a token where nothing else tells: operators alarm on such requests (`MetadataNoToken`).
+   * It is never made where a setting forbids IMDSv1. Default true.
+   */
+  readonly v1Probe?: boolean | undefined;
+  /** Ends the diagnosis: the promise rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with a line of text before a request without a token is made. */
+  readonly announce?: ((message: string) => void) | undefined;
+}
+
+interface Patience {
+  /** When the request is sent, and sent again while nothing came back. */
+  readonly startAtMs: readonly number[];
+  readonly totalMs: number;
+}
+
+interface Question {
+  readonly method: 'GET' | 'PUT';
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const metadata = '/latest/meta-data/';
+// A lost packet must not pass for a lost reply: a request without a reply is repeated. All together takes less than three
+// seconds.
+const tokenPatience: Patience = { startAtMs: [0, 400, 800], totalMs: 1300 };
+const readPatience: Patience = { startAtMs: [0, 300], totalMs: 650 };
+const v1Patience: Patience = { startAtMs: [0], totalMs: 400 };
+
+/**
+ * Asks everything there is to ask, in less than three seconds.
+ *
+ * @throws the signal's reason
+ */
+export async function probe(input: Input, options: DiagnoseOptions): Promise<Answers> {
+  const { signal } = options;
+  const family = familyOf(input.settings.endpoint);
+  const beacons = input.beacons ?? (family ? wellKnownBeacons[family] : []);
+  const [distance, token, allowance, routes] = await Promise.all([
+    measureDistance(beacons, signal),
+    // A minute is enough for what follows.
+    ask(input, { method: 'PUT', path: tokenPath, headers: { [ttlHeader]: '60' } }, tokenPatience, signal),
+    family && linkLocalAllowance(input.counters, signal),
+    family && Promise.all([route('IPv4'), route('IPv6')]),
+  ]);
+  const get = (path: string, headers: Question['headers'], patience = readPatience): Promise<Reply> =>
+    ask(input, { method: 'GET', path: metadata + path, headers }, patience, signal);
+  const granted = grantedToken(token);
+  // IMDS answers a token that it never gave 401, whatever `HttpTokens` is: proof that it is there and that its replies
+  // arrive. Such a request does not count as one without a token.
+  const read =
+    token.error instanceof ImdsUnreachableError
+      ? undefined
+      : await get('instance-id', { [tokenHeader]: granted?.token ?? 'none' });
+  const wouldTell =
+    token.error instanceof ImdsTimeoutError && read?.error && isSilence(read.error) && distance?.hops !== 1;
+  const v1 = wouldTell ? await probeV1(input, options, () => get('instance-id', {}, v1Patience)) : undefined;
+  const works = granted !== undefined && instanceIdOf(read) !== undefined;
+  const details = works ? await readDetails((path) => get(path, { [tokenHeader]: granted.token })) : undefined;
+  signal?.throwIfAborted();
+  return { routes, allowance, isMeasurable: beacons.length > 0, distance, token, read, v1, details };
+}
+
+/** Asks without a token, unless that is forbidden. */
+async function probeV1(input: Input, options: DiagnoseOptions, get: () => Promise<Reply>): Promise<Answers['v1']> {
+  const { origins, v1ForbiddenBy } = input.settings;
+  // The default forbids version 1 for the client's reads, not for this.
+  const withheldBy =
+    options.v1Probe === false ? 'the caller' : origins.v1ForbiddenBy === 'default' ? undefined : v1ForbiddenBy;
+  if (withheldBy !== undefined) return { withheldBy };
+  options.signal?.throwIfAborted();
+  options.announce?.(`nothing else tells, so ${metadata}instance-id is read once without a token`);
+  return await get();
+}
+
+/** Region, role and tags. */
+async function readDetails(get: (path: string) => Promise<Reply>): Promise<Details> {
+  const textOf = ({ response }: Reply): string | undefined =>
+    response?.statusCode === 200 ? response.body.toString('utf8').trim() : undefined;
+  const roles = 'iam/security-credentials/';
+  const [region, listed, tags] = await Promise.all([get('placement/region'), get(roles), get('tags/instance/')]);
+  const name = textOf(listed)?.split('\n')[0];
+  const document = name ? documentOf(await get(roles + encodeURIComponent(name))) : undefined;
+  return {
+    region: /^[a-z0-9-]{1,40}$/.exec(textOf(region) ?? '')?.[0],
+    role: name ? { name, document } : listed.response ? 'none' : 'unreadable',
+    hasTags: textOf(tags) !== undefined,
+  };
+}
+
+function documentOf({ response }: Reply): RoleCredentialsDocument | undefined {
+  try {
+    return response?.statusCode === 200 ? roleCredentials(response.body, '') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sends a request, and again while nothing comes back; the earlier ones go on. */
+async function ask(
+  { settings, events }: Input,
+  question: Question,
+  { startAtMs, totalMs }: Patience,
+  signal: AbortSignal | undefined,
+): Promise<Reply> {
+  signal?.throwIfAborted();
+  const transport = new Transport({ ...settings, connectTimeoutMs: totalMs }, events, systemClock);
+  const version = Object.keys(question.headers).length === 0 ? 1 : 2;
+  const start = performance.now();
+  const timers: NodeJS.Timeout[] = [];
+  const failures: ImdsError[] = [];
+  let attempts = 0;
+  const end = (): void => transport.close(new ImdsError('ERR_IMDS_CLOSED', 'the diagnosis is over'));
+  signal?.addEventListener('abort', end, { once: true });
+  try {
+    const result = await new Promise<Pick<Reply, 'response' | 'error'>>((resolve, reject) => {
+      const attempt = async (timeoutMs: number): Promise<void> => {
+        attempts += 1;
+        try {
+          resolve({ response: await transport.request({ ...question, version, timeoutMs }) });
+        } catch (error) {
+          if (!isImdsError(error)) return reject(error);
+          failures.push(error);
+          // An immediate failure would only be repeated; silence may be a lost packet.
+          if (!isSilence(error) || failures.length === startAtMs.length)
+            resolve({ error: failures.find((failure) => failure instanceof ImdsTimeoutError) ?? error });
+        }
+      };
+      for (const at of startAtMs) timers.push(setTimeout(() => void attempt(totalMs - at), at));
+    });
+    return { ...result, tookMs: performance.now() - start, attempts };
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
+    end();
+  }
+}
+
+/** Nothing came back: neither a connection nor, where there was one, a reply. */
+export const isSilence = (error: ImdsError): boolean =>
+  error instanceof ImdsTimeoutError || (error instanceof ImdsUnreachableError && codeOf(error.cause) === 'ETIMEDOUT');
+
+/** The session token in a reply, if there is one. */
+export const grantedToken = ({ response }: Reply) => (response?.statusCode === 200 ? tokenOf(response) : undefined);
+
+/** The instance ID in a reply, if there is one. */
+export function instanceIdOf(reply: Reply | undefined): string | undefined {
+  if (reply?.response?.statusCode !== 200) return undefined;
+  return /^i-[0-9a-f]{8,17}$/.exec(reply.response.body.toString('latin1').trim())?.[0];
+}
+
+/** Connecting a datagram socket sends nothing, but finds the address that packets would come from. */
+const route = (family: EndpointMode): Promise<Route> =>
+  new Promise((resolve) => {
+    const address = wellKnown[family];
+    const socket = createSocket(family === 'IPv6' ? 'udp6' : 'udp4');
+    const end = (found: Pick<Route, 'from' | 'code'>): void => {
+      socket.close();
+      resolve({ family, address, ...found });
+    };
+    socket.once('error', (error) => end({ code: codeOf(error) ?? error.message }));
+    socket.once('connect', () => end({ from: socket.address().address }));
+    socket.connect(80, address);
+  });

@@ -1,0 +1,176 @@
+import { isIP } from 'node:net';
+import { codeOf, ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError } from '../errors.js';
+import type { Answers, Facts, Result } from './facts.js';
+import { grantedToken, instanceIdOf, isSilence } from './probe.js';
+import type { Outcomes } from './verdict.js';
+
+/** The result of a check that bears on the verdict, and its outcome in one word. */
+type Judged<Check extends keyof Outcomes> = readonly [status: Result[0], detail: string, outcome: Outcomes[Check]];
+
+const slowMs = 500;
+// Signatures are refused at a difference of five minutes ("Troubleshoot SigV4 requests", IAM User Guide).
+const clockFailsMs = 5 * 60_000;
+const clockWarnsMs = 60_000;
+
+const took = (tookMs: number): string => `${Math.round(tookMs)} ms`;
+
+const socketFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
+  ENOTSOCK: 'that is no socket',
+  EACCES: 'this user may not open it',
+};
+// The kernel's own firewall gives these for a rejection; without any route there is no source address either.
+const noRoute = /^(ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EINVAL)$/;
+
+export function connection({ token: { error, tookMs } }: Answers): Judged<'connection'> {
+  if (!(error instanceof ImdsUnreachableError)) return ['ok', 'made', 'made'];
+  const code = codeOf(error.cause) ?? 'unknown';
+  if (code === 'ETIMEDOUT') return ['fail', `none within ${took(tookMs)}: packets are dropped`, 'silent'];
+  if (noRoute.test(code)) return ['fail', `no way there (${code})`, 'no-route'];
+  return ['fail', `${socketFaults[code] ?? 'refused'} (${code})`, 'refused'];
+}
+
+/** The meaning of a status other than 200 of a token request. */
+const tokenStatuses: Readonly<Record<number, readonly [words: string, outcome: Outcomes['token']]>> = {
+  400: ['taken for malformed', 'malformed'],
+  401: ['refused', 'forbidden'],
+  403: ['refused', 'forbidden'],
+  404: ['no session token is given there', 'unsupported'],
+  405: ['no session token is given there', 'unsupported'],
+  429: ['too many requests', 'throttled'],
+  501: ['no session token is given there', 'unsupported'],
+  502: ['no session token is given there', 'unsupported'],
+  503: ['too many requests', 'throttled'],
+};
+
+export function token(answers: Answers): Judged<'token'> {
+  const { response, error, tookMs, attempts } = answers.token;
+  if (error instanceof ImdsUnreachableError) return ['skip', 'not asked for', 'skipped'];
+  if (error instanceof ImdsTimeoutError)
+    return ['fail', `asked for ${attempts} times in ${took(tookMs)}: connected, and no reply came`, 'lost'];
+  if (!response) return ['fail', error?.message ?? '', 'unusable'];
+  const granted = grantedToken(answers.token);
+  if (granted) {
+    const words = `granted in ${took(tookMs)} for ${granted.ttlSeconds} s`;
+    if (attempts > 1) return ['warn', `${words}, on attempt ${attempts}: packets get lost`, 'granted'];
+    return [tookMs > slowMs ? 'warn' : 'ok', words, 'granted'];
+  }
+  const { statusCode } = response;
+  const otherwise = statusCode === 200 ? 'but that is no session token' : 'which is no answer of IMDS';
+  const [words, outcome] = tokenStatuses[statusCode] ?? [otherwise, 'unusable'];
+  return ['fail', `the request was answered ${statusCode}: ${words}`, outcome];
+}
+
+export function read({ read, token }: Answers): Judged<'read'> {
+  if (!read) return ['skip', 'no connection', 'skipped'];
+  const { response, error } = read;
+  if (error && isSilence(error)) return ['fail', 'not answered', 'silent'];
+  if (!response) return ['fail', error?.message ?? '', 'unusable'];
+  const { statusCode } = response;
+  const isGranted = grantedToken(token) !== undefined;
+  if (statusCode === 401)
+    return isGranted
+      ? ['fail', 'the fresh token is refused (401)', 'token-demanded']
+      : ['ok', 'reads are answered: a valid token is demanded (401)', 'token-demanded'];
+  if (statusCode === 403) return ['fail', 'refused (403)', 'forbidden'];
+  if (statusCode === 429 || statusCode === 503) return ['fail', `too many requests (${statusCode})`, 'throttled'];
+  if (statusCode !== 200) return ['fail', `no answer of IMDS (${statusCode})`, 'unusable'];
+  if (!instanceIdOf(read)) return ['fail', 'answered, but not with an instance ID (200)', 'unusable'];
+  if (!isGranted) return ['warn', 'answered without regard to the token (200)', 'token-ignored'];
+  return ['ok', 'answered (200)', 'answered'];
+}
+
+export function responder({ token, read }: Answers): Judged<'responder'> {
+  const isHttp = !(token.error instanceof ImdsResponseError && token.error.fault === 'not-http');
+  const responses = [token.response, read?.response].filter((response) => isHttp && response !== undefined);
+  if (isHttp && responses.length === 0) return ['skip', 'nothing answered', 'unknown'];
+  const names = responses.map((response) => response?.header('server'));
+  if (names.includes('EC2ws')) return ['ok', 'calls itself EC2ws, as IMDS does', 'ec2'];
+  const name = names.find(Boolean);
+  const words = name ? `calls itself ${name.slice(0, 40)}` : 'gives no name';
+  return ['warn', `${words}, IMDS calls itself EC2ws: an emulator, an interceptor or another cloud`, 'other'];
+}
+
+export function v1({ v1 }: Answers): Judged<'v1'> {
+  if (v1 === undefined) return ['skip', 'not asked without a token: it would tell nothing more', 'skipped'];
+  if ('withheldBy' in v1) return ['skip', `not asked without a token: forbidden by ${v1.withheldBy}`, 'skipped'];
+  const statusCode = v1.response?.statusCode;
+  const words = `asked once without a token: ${statusCode ? `answered ${statusCode}` : 'not answered'}`;
+  return statusCode === 200 || statusCode === 401 ? ['ok', words, 'answered'] : ['fail', words, 'silent'];
+}
+
+function distance(answers: Answers): Result {
+  const { distance, isMeasurable } = answers;
+  if (!isMeasurable) return ['skip', 'not measured: the endpoint is not the well-known one'];
+  const [, , outcome] = token(answers);
+  const isLost = outcome === 'lost';
+  if (!distance)
+    return [isLost ? 'warn' : 'ok', 'not measured: neither the time service nor the DNS beside IMDS answers'];
+  const { hops, by } = distance;
+  const service = by.speaks === 'NTP' ? 'the time service' : 'the DNS';
+  const words = `${hops} ${hops === 1 ? 'hop' : 'hops'}, measured by ${service}${isIP(by.address) ? ` at ${by.address}` : ''}`;
+  return [isLost && hops > 1 ? 'fail' : 'ok', `${words}: the hop limit has to be ${hops}`];
+}
+
+function allowance({ allowance }: Answers): Result | undefined {
+  if (!allowance) return undefined;
+  if ('why' in allowance) return ['skip', `dropped packets are not counted: ${allowance.why}`];
+  const { device, dropped } = allowance;
+  if (dropped === 0) return ['ok', `${device} has dropped none of the packets to IMDS`];
+  const why = 'more than 1024 a second went to IMDS, DNS and time service (linklocal_allowance_exceeded)';
+  return ['warn', `${device} has dropped ${dropped} packets since it came up: ${why}`];
+}
+
+function identity({ details, read }: Answers, { platform: { instanceId } }: Facts): Result | undefined {
+  const served = details && instanceIdOf(read);
+  if (served === undefined || instanceId === undefined) return undefined;
+  if (served === instanceId) return ['ok', `${served}, as the firmware says`];
+  return ['warn', `${served} is served, but the firmware says ${instanceId}: this is the metadata of another instance`];
+}
+
+function role({ details }: Answers): Result | undefined {
+  if (!details) return undefined;
+  const { role } = details;
+  if (role === 'none') return ['warn', 'no role: no instance profile is attached, so there are no credentials'];
+  if (role === 'unreadable') return ['warn', 'could not be read'];
+  const { name, document } = role;
+  if (!document) return ['fail', `${name}: its credentials could not be read`];
+  if (document.AccessKeyId === undefined)
+    return ['fail', `${name}: ${document.Code.slice(0, 80)}; see the role's trust policy`];
+  if (Date.parse(document.Expiration) <= Date.now())
+    return ['fail', `${name}: its credentials expired at ${document.Expiration}`];
+  return ['ok', `${name}: its credentials are valid`];
+}
+
+const tags = ({ details }: Answers): Result | undefined =>
+  details && ['ok', details.hasTags ? 'served' : 'not served: InstanceMetadataTags is off, or there are none'];
+
+function clock({ token, read }: Answers): Result {
+  const served = Date.parse((token.response ?? read?.response)?.header('date') ?? '');
+  if (Number.isNaN(served)) return ['skip', 'nothing to compare it with'];
+  const aheadMs = Date.now() - served;
+  const offMs = Math.abs(aheadMs);
+  // The header has whole seconds.
+  if (offMs < 2000) return ['ok', 'agrees with the service'];
+  const words = `${Math.round(offMs / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the service`;
+  if (offMs > clockFailsMs) return ['fail', `${words}: signed requests to AWS are refused`];
+  return [offMs > clockWarnsMs ? 'warn' : 'ok', words];
+}
+
+/** The checks of what came back, in the order of the report. */
+export const serviceChecks: Readonly<Record<string, (answers: Answers, facts: Facts) => Result | undefined>> = {
+  connection: (answers, { settings }) => {
+    const [status, words] = connection(answers);
+    return [status, `to ${settings.endpoint}: ${words}`];
+  },
+  token,
+  responder,
+  distance,
+  allowance,
+  read,
+  v1,
+  identity,
+  role,
+  tags,
+  clock,
+};
