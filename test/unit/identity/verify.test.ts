@@ -55,7 +55,7 @@ const settingsError = (message: RegExp) => (error: ImdsError) => {
 };
 
 describe('verifyIdentityDocument', () => {
-  it('gives the document that was signed, whose key it was, and its age', async () => {
+  it('returns the signed document, its region, its age and the kind of signature', async () => {
     const verified = await verifyIdentityDocument(proof(), { ...trusted, now: () => pendingTime + 5000 });
     assert.deepEqual(verified, {
       document: JSON.parse(document),
@@ -65,7 +65,7 @@ describe('verifyIdentityDocument', () => {
     });
   });
 
-  it('keeps fields that it does not know, and freezes everything', async () => {
+  it('keeps unknown fields and freezes everything', async () => {
     const signature = proof({ chassis: { slot: [1] } });
     const verified = await verifyIdentityDocument(signature, trusted);
     assert.deepEqual(Reflect.get(verified.document, 'chassis'), { slot: [1] });
@@ -97,15 +97,15 @@ describe('verifyIdentityDocument', () => {
     const readable: Readonly<Record<string, IdentityProof['signature']>> = {
       'in lines of 76 characters': lines(der),
       'with a newline at its end': `${lines(der)}\n`,
-      'in lines that end in a carriage return': lines(der).replaceAll('\n', '\r\n'),
+      'in lines with carriage returns': lines(der).replaceAll('\n', '\r\n'),
       'in one line': base64,
       'between spaces': `  ${base64}\t\n`,
       'in PEM armour': pem('PKCS7', der),
       'in armour without a final newline': armoured('PKCS7', 'PKCS7'),
       'in armour without a newline before its end': `-----BEGIN PKCS7-----\n${base64}-----END PKCS7-----`,
-      'in armour of the newer name': pem('CMS', der),
+      'in armour labelled CMS': pem('CMS', der),
       'as bytes of base64': Buffer.from(lines(der)),
-      'as bytes of another view': new Uint8Array(new Uint8Array(Buffer.from(`....${base64}`)).buffer, 4),
+      'as a view of other bytes': new Uint8Array(new Uint8Array(Buffer.from(`....${base64}`)).buffer, 4),
       'as decoded bytes': der,
     };
     for (const [title, signature] of Object.entries(readable)) {
@@ -115,7 +115,7 @@ describe('verifyIdentityDocument', () => {
       });
     }
 
-    it('but no text outside ASCII, which bytes may be', async () => {
+    it('but not a string outside ASCII', async () => {
       const signature = der.toString('latin1');
       await assert.rejects(
         verifyIdentityDocument({ signature }, trusted),
@@ -123,7 +123,7 @@ describe('verifyIdentityDocument', () => {
       );
     });
 
-    it('as it was when called, even if the bytes are changed meanwhile', async () => {
+    it('as it was when called, even if the bytes change meanwhile', async () => {
       const signature = Buffer.from(der);
       const given = Buffer.from(document);
       const verifying = verifyIdentityDocument({ signature, document: given }, trusted);
@@ -132,7 +132,7 @@ describe('verifyIdentityDocument', () => {
       await verifying;
     });
 
-    it('without minding certificates and revocation lists inside', async () => {
+    it('ignoring certificates and revocation lists inside', async () => {
       const lists = [tlv(0xa0, signer('rsa2048', 'another').certificate, signer('dsa').certificate), tlv(0xa1)];
       for (const each of [lists, lists.slice(0, 1), lists.slice(1)]) {
         const signature = assemble({ ...signedPieces(document, form), lists: each });
@@ -153,9 +153,9 @@ describe('verifyIdentityDocument', () => {
       nothing: undefined,
       null: null,
       'an array of numbers': [48, 128],
-      'words of two octets': new Uint16Array(4),
-      'more than any instance sends': 'A'.repeat(65_537),
-      'more bytes than any instance sends': Buffer.alloc(65_537, 0x80),
+      'a Uint16Array': new Uint16Array(4),
+      'a string above the limit': 'A'.repeat(65_537),
+      'bytes above the limit': Buffer.alloc(65_537, 0x80),
     };
     for (const [title, signature] of Object.entries(unreadable)) {
       it(`but not ${title}`, async () => {
@@ -201,12 +201,12 @@ describe('verifyIdentityDocument', () => {
       });
     }
 
-    it('account and instance only once the signature holds', async () => {
+    it('account and instance only after the signature', async () => {
       const options = { ...trusted, accountId: '999999999999' };
       await assert.rejects(verifyIdentityDocument(proof({}, 'another'), options), identityError('signature'));
     });
 
-    it('no key but that of the expected region', async () => {
+    it('the signature with the key of the expected region only', async () => {
       const certificates = [own('rsa2048'), own('rsa2048', 'another', 'eu-west-1')];
       const options = { builtInKeys: false, certificates, region: 'eu-west-1' };
       await verifyIdentityDocument(proof({ region: 'eu-west-1' }, 'another'), options);
@@ -214,7 +214,7 @@ describe('verifyIdentityDocument', () => {
       await assert.rejects(verifyIdentityDocument(proof(), options), identityError('mismatch'));
     });
 
-    it('without repeating what nobody vouches for', async () => {
+    it('without printing unverified control characters', async () => {
       const region = 'nowhere\u001b[2J\nfine';
       const options = { ...trusted, region: 'us-east-1' };
       await assert.rejects(verifyIdentityDocument(proof({ region }), options), identityError('mismatch', /^[ -~]*$/));
@@ -225,16 +225,16 @@ describe('verifyIdentityDocument', () => {
     });
   });
 
-  describe('judges the age', () => {
+  describe('checks the age', () => {
     const minute = 60_000;
     const ages: readonly [string, number, number, ImdsIdentityError['reason'] | undefined][] = [
-      ['accepts what is younger', 9 * minute, 10 * minute, undefined],
-      ['accepts the very last millisecond', 10 * minute, 10 * minute, undefined],
+      ['accepts a younger document', 9 * minute, 10 * minute, undefined],
+      ['accepts the last millisecond', 10 * minute, 10 * minute, undefined],
       ['refuses a millisecond more', 10 * minute + 1, 10 * minute, 'too-old'],
-      ['accepts only this millisecond when nothing is allowed', 0, 0, undefined],
-      ['accepts what a clock that is a little behind takes for the future', -5 * minute, minute, undefined],
-      ['refuses to judge by a clock that is far behind', -5 * minute - 1, minute, 'clock'],
-      ['refuses to judge by a clock that does not work', Number.NaN, minute, 'too-old'],
+      ['accepts age 0 when maxAgeMs is 0', 0, 0, undefined],
+      ['accepts a clock that is five minutes behind', -5 * minute, minute, undefined],
+      ['refuses a clock that is further behind', -5 * minute - 1, minute, 'clock'],
+      ['refuses a clock that returns NaN', Number.NaN, minute, 'too-old'],
     ];
     for (const [title, ageMs, maxAgeMs, reason] of ages) {
       it(title, async () => {
@@ -244,11 +244,11 @@ describe('verifyIdentityDocument', () => {
       });
     }
 
-    it('not at all unless asked to', async () => {
+    it('only with maxAgeMs', async () => {
       assert.equal((await verifyIdentityDocument(proof(), { ...trusted, now: () => 0 })).ageMs, -pendingTime);
     });
 
-    it('by the clock of the machine', async () => {
+    it('by Date.now by default', async () => {
       const before = Date.now();
       const { ageMs } = await verifyIdentityDocument(proof(), trusted);
       assert.ok(ageMs >= before - pendingTime && ageMs <= Date.now() - pendingTime);
@@ -257,10 +257,9 @@ describe('verifyIdentityDocument', () => {
 
   describe('trusts', () => {
     const given: Readonly<Record<string, () => IdentityCertificate['certificate']>> = {
-      'a certificate in PEM, though it has run out': () => pem('CERTIFICATE', signer('rsa2048').certificate),
+      'an expired certificate in PEM': () => pem('CERTIFICATE', signer('rsa2048').certificate),
       'a certificate in PEM as bytes': () => Buffer.from(pem('CERTIFICATE', signer('rsa2048').certificate)),
-      'a certificate in PEM with a text before it': () =>
-        `us-east-1:\n${pem('CERTIFICATE', signer('rsa2048').certificate)}`,
+      'a certificate in PEM after other text': () => `us-east-1:\n${pem('CERTIFICATE', signer('rsa2048').certificate)}`,
       'a certificate in DER': () => new Uint8Array(signer('rsa2048').certificate),
       'a public key in PEM': () => signer('rsa2048').publicKey.export({ type: 'spki', format: 'pem' }),
       'a public key in DER': () => signer('rsa2048').publicKey.export({ type: 'spki', format: 'der' }),
@@ -277,7 +276,7 @@ describe('verifyIdentityDocument', () => {
       });
     }
 
-    it('a certificate for a region that is new', async () => {
+    it('a certificate for a new region', async () => {
       const input = proof({ region: 'us-east-9' });
       await assert.rejects(verifyIdentityDocument(input), identityError('unknown-region', /us-east-9/));
       await verifyIdentityDocument(input, { certificates: [own('rsa2048', 'aws', 'us-east-9')] });
@@ -288,22 +287,22 @@ describe('verifyIdentityDocument', () => {
       for (const name of ['aws', 'another']) await verifyIdentityDocument(proof({}, name), { certificates });
     });
 
-    it('a certificate for its region and its kind alone', async () => {
+    it('a certificate for its region and kind only', async () => {
       const elsewhere = [own('rsa2048', 'aws', 'eu-west-1'), { ...own('rsa2048'), kind: 'signature' } as const];
       await assert.rejects(verifyIdentityDocument(proof(), { certificates: elsewhere }), identityError('signature'));
       const options = { certificates: elsewhere, builtInKeys: false };
       await assert.rejects(verifyIdentityDocument(proof(), options), identityError('unknown-region'));
     });
 
-    it('the keys of AWS and no others unless told', async () => {
+    it('only the keys of AWS by default', async () => {
       await assert.rejects(verifyIdentityDocument(proof()), identityError('signature'));
     });
 
-    it('nobody when nothing is left', async () => {
+    it('no key when builtInKeys is false and no certificate is given', async () => {
       await assert.rejects(verifyIdentityDocument(proof(), { builtInKeys: false }), identityError('unknown-region'));
     });
 
-    it('no key for pkcs7 where AWS published none, and says what helps', async () => {
+    it('no key for pkcs7 where AWS published none, with a hint', async () => {
       const pkcs7 = forms.find(({ key }) => key === 'dsa');
       assert.ok(pkcs7);
       const signature = signedMessage(identityDocument({ region: 'ap-east-2' }), pkcs7);
@@ -315,7 +314,7 @@ describe('verifyIdentityDocument', () => {
     });
   });
 
-  describe('refuses settings', () => {
+  describe('refuses options', () => {
     const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 });
     const certificate = rsa.publicKey;
     const unusable = /option certificates\[0\] certificate cannot be read/;
@@ -323,35 +322,55 @@ describe('verifyIdentityDocument', () => {
       certificates: [{ kind: 'rsa2048', region: 'us-east-1', certificate, ...change }],
     });
     const refused: readonly [string, unknown, RegExp][] = [
-      ['null', null, /^option: expected an object/],
-      [
-        'an option of another name',
-        { regoin: 'us-east-1' },
-        /^unknown option regoin: expected one of region, accountId/,
-      ],
-      ['an option with the name of a method', { toString: 1 }, /^unknown option toString/],
+      ['null', null, /^options are null: expected an object$/],
+      ['a misspelt option', { regoin: 'us-east-1' }, /^unknown option regoin: expected region, accountId/],
+      ['an option named like a method', { toString: 1 }, /^unknown option toString/],
       ['an empty region', { region: '' }, /^option region is "": expected a region such as us-east-1/],
-      ['a zone with a newline', { region: 'us-east-1\n' }, /^option region is "us-east-1\\n"/],
+      ['a region with a newline', { region: 'us-east-1\n' }, /^option region is "us-east-1\\n"/],
       [
         'an account as a number',
         { accountId: 123456789012 },
         /^option accountId is 123456789012: expected twelve digits/,
       ],
       ['an account of eleven digits', { accountId: '12345678901' }, /^option accountId/],
-      ['an account from a variable that is not set', { accountId: undefined }, /^option accountId is undefined/],
-      ['an instance that is none', { instanceId: 'web-1' }, /^option instanceId is "web-1": expected an instance ID/],
+      [
+        'an account that is undefined, from an unset variable',
+        { accountId: undefined },
+        /^option accountId is undefined/,
+      ],
+      [
+        'an instance ID of the wrong form',
+        { instanceId: 'web-1' },
+        /^option instanceId is "web-1": expected an instance ID/,
+      ],
       ['a negative age', { maxAgeMs: -1 }, /^option maxAgeMs is -1: expected milliseconds from 0/],
-      ['an age that is no number', { maxAgeMs: Number.NaN }, /^option maxAgeMs/],
-      ['an endless age', { maxAgeMs: Number.POSITIVE_INFINITY }, /^option maxAgeMs/],
-      ['an age as text', { maxAgeMs: '1000' }, /^option maxAgeMs is "1000"/],
-      ['a clock that is a time', { now: 0 }, /^option now is 0: expected a function/],
-      ['a word for false', { builtInKeys: 'no' }, /^option builtInKeys is "no": expected true or false/],
-      ['one certificate alone', { certificates: own('rsa2048') }, /^option certificates is object: expected an array/],
-      ['a certificate alone', { certificates: ['-----BEGIN'] }, /^unknown option certificates\[0\] 0/],
-      ['no certificate', { certificates: [null] }, /^option certificates\[0\] kind is undefined/],
-      ['a certificate of no kind', only({ kind: 'dsa' }), /^option certificates\[0\] kind is "dsa": expected rsa2048/],
+      ['an age that is NaN', { maxAgeMs: Number.NaN }, /^option maxAgeMs/],
+      ['an infinite age', { maxAgeMs: Number.POSITIVE_INFINITY }, /^option maxAgeMs/],
+      ['an age as a string', { maxAgeMs: '1000' }, /^option maxAgeMs is "1000"/],
+      ['a clock that is a number', { now: 0 }, /^option now is 0: expected a function/],
+      ['a string for false', { builtInKeys: 'no' }, /^option builtInKeys is "no": expected true or false/],
+      [
+        'one certificate without an array',
+        { certificates: own('rsa2048') },
+        /^option certificates is object: expected an array/,
+      ],
+      [
+        'a certificate without kind and region',
+        { certificates: ['-----BEGIN'] },
+        /^option certificates\[0\]: expected { kind, region, certificate }$/,
+      ],
+      [
+        'a certificate that is null',
+        { certificates: [null] },
+        /^option certificates\[0\]: expected { kind, region, certificate }$/,
+      ],
+      [
+        'a certificate of an unknown kind',
+        only({ kind: 'dsa' }),
+        /^option certificates\[0\] kind is "dsa": expected rsa2048/,
+      ],
       ['a certificate for every region', only({ region: '*' }), /^option certificates\[0\] region is "\*"/],
-      ['a certificate with a word too many', only({ bits: 2048 }), /^unknown option certificates\[0\] bits/],
+      ['a certificate with an unknown property', only({ bits: 2048 }), /^unknown option certificates\[0\] bits/],
       [
         'a certificate that is missing',
         only({ certificate: undefined }),
@@ -363,7 +382,7 @@ describe('verifyIdentityDocument', () => {
         /certificate is object: expected a certificate or public/,
       ],
       ['an empty certificate', only({ certificate: '' }), unusable],
-      ['a certificate that is a text', only({ certificate: 'ec2.amazonaws.com' }), unusable],
+      ['a certificate that is other text', only({ certificate: 'ec2.amazonaws.com' }), unusable],
       ['a broken certificate', only({ certificate: pem('CERTIFICATE', Buffer.from('broken')) }), unusable],
       ['bytes that are no certificate', only({ certificate: Buffer.from('3003020101', 'hex') }), unusable],
       [
@@ -395,18 +414,14 @@ describe('verifyIdentityDocument', () => {
     }
 
     const inputs: readonly [string, unknown, RegExp][] = [
-      ['nothing to verify', undefined, /^input: expected an object/],
-      ['a kind that is none', { signature: 'AAAA', kind: 'dsa2048' }, /^input kind is "dsa2048": expected rsa2048/],
-      [
-        'a misspelt document',
-        { signature: 'AAAA', documnet: '{}' },
-        /^unknown input documnet: expected one of signature/,
-      ],
+      ['an input that is undefined', undefined, /^input: expected an object with a signature$/],
+      ['an unknown kind', { signature: 'AAAA', kind: 'dsa2048' }, /^input kind is "dsa2048": expected rsa2048/],
+      ['a misspelt document', { signature: 'AAAA', documnet: '{}' }, /^unknown input documnet: expected signature/],
     ];
     for (const [title, input, message] of inputs)
       it(title, () => assert.rejects(verifyIdentityDocument(input as IdentityProof, trusted), settingsError(message)));
 
-    it('a certificate that is of no use yet, before the signature is looked at', async () => {
+    it('an unusable certificate for another region, before it reads the signature', async () => {
       const broken = { kind: 'pkcs7', region: 'eu-north-9', certificate: '-----BEGIN' } as const;
       const options = { builtInKeys: false, certificates: [own('rsa2048'), broken] };
       for (const input of [proof(), { signature: Buffer.of(0x30, 0x80) }])
@@ -416,7 +431,7 @@ describe('verifyIdentityDocument', () => {
         );
     });
 
-    it('and never shows what could be a key', async () => {
+    it('without showing a key', async () => {
       const certificate = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
       const options = only({ certificate }) as VerifyIdentityOptions;
       await assert.rejects(verifyIdentityDocument(proof(), options), (error: ImdsError) => {
@@ -426,7 +441,7 @@ describe('verifyIdentityDocument', () => {
     });
   });
 
-  it('says when the cryptography of this machine refuses to check', async () => {
+  it('reports that the cryptography of this machine refuses to check', async () => {
     const input = proof();
     await verifyIdentityDocument(input, trusted);
     // With FIPS demanded and no module for it, OpenSSL has no algorithms left.
@@ -442,21 +457,27 @@ describe('verifyIdentityDocument', () => {
     await verifyIdentityDocument(input, trusted);
   });
 
-  it('loads nothing heavy before there is something to verify', () => {
+  it('imports node:crypto and the keys only when called', () => {
     const source = readFileSync(new URL('../../../src/identity/verify.ts', import.meta.url), 'utf8');
     const imported = Array.from(source.matchAll(/^import (?!type).* from '(.*)';$/gm), ([, name]) => name);
-    assert.deepEqual(imported, ['node:buffer', 'node:util/types', '../errors.js', '../metadata/documents.js']);
+    assert.deepEqual(imported, [
+      'node:buffer',
+      'node:util/types',
+      '../client/check.js',
+      '../errors.js',
+      '../metadata/documents.js',
+    ]);
   });
 });
 
-describe('messages made for these tests', () => {
+describe('signed messages made for these tests', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'imds-identity-'));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** Writes the files, runs openssl with their names, and gives what it wrote. */
+  /** Writes the files and runs openssl beside them. */
   function openssl(files: Readonly<Record<string, string | Uint8Array>>, ...args: readonly string[]) {
     for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
     return spawnSync('openssl', args, { cwd: folder });
@@ -484,7 +505,7 @@ describe('messages made for these tests', () => {
         ],
       );
 
-    judged(`are what openssl takes for signed: ${each.title}${note}`, () => {
+    judged(`are accepted by openssl: ${each.title}${note}`, () => {
       const { status, stdout, stderr } = verify(signedMessage(document, each));
       assert.equal(status, 0, String(stderr));
       assert.equal(String(stdout), document);
@@ -501,7 +522,7 @@ describe('messages made for these tests', () => {
     });
   }
 
-  judged(`are what openssl takes for signed: a signature beside its document${note}`, () => {
+  judged(`are accepted by openssl: a signature beside its document${note}`, () => {
     const files = {
       document,
       signature: detachedSignature(document),
