@@ -197,7 +197,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async networkInterfaces(options?: CallOptions): Promise<readonly NetworkInterface[]> {
-    return await networkInterfaces(this, this.#reader.sharing(options)());
+    return await networkInterfaces(this, this.#reader.sharing(options));
   }
 
   /**
