@@ -12,12 +12,12 @@ const role = `${roles}/example-role`;
 const token = '/latest/api/token';
 const below = (path: string): string => `/latest/meta-data/${path}`;
 
-describe('role credentials of an instance', () => {
+describe('imds.credentials()', () => {
   /** The time on the instance, and in the client's own clock. */
   let time = launch;
   let emulator: Emulator;
   let imds: Imds;
-  /** How many requests `takePaths` has given. */
+  /** Number of requests that `takePaths` has returned. */
   let taken = 0;
   beforeEach(async () => {
     time = launch;
@@ -33,7 +33,7 @@ describe('role credentials of an instance', () => {
   const client = (options: ImdsOptions = {}): Imds =>
     new Imds({ endpoint: emulator.url, now: () => time - launch, ...options });
 
-  /** The paths asked for since the last time. */
+  /** The paths asked for since the last call. */
   function takePaths(): string[] {
     const paths = emulator.requests.slice(taken).map(({ path }) => path);
     taken = emulator.requests.length;
@@ -42,7 +42,7 @@ describe('role credentials of an instance', () => {
 
   const key = async (): Promise<string> => (await imds.credentials()).accessKeyId;
 
-  it('take a token, a listing and a document', async () => {
+  it('requests a token, a listing and a document', async () => {
     const { accessKeyId, secretAccessKey, sessionToken, expiration, ...rest } = await imds.credentials();
     assert.match(accessKeyId, /^ASIA/);
     assert.match(secretAccessKey, /^wJalr/);
@@ -52,7 +52,7 @@ describe('role credentials of an instance', () => {
     assert.deepEqual(takePaths(), [token, below(`${roles}/`), below(role)]);
   });
 
-  it('take no more for a thousand who ask at once, and nothing afterwards', async () => {
+  it('requests no more for a thousand concurrent calls, and nothing afterwards', async () => {
     const provide = imds.credentialProvider();
     const asking = Array.from({ length: 1000 }, (_, index) => (index % 2 ? imds.credentials() : provide()));
     const keys = (await Promise.all(asking)).map(({ accessKeyId }) => accessKeyId);
@@ -63,39 +63,40 @@ describe('role credentials of an instance', () => {
     assert.deepEqual(takePaths(), []);
   });
 
-  it('take one request less when the role is named, and one more with the account ID', async () => {
+  it('takes one request less with roleName, and one more with accountId', async () => {
     const named = client({ roleName: 'example-role' });
-    assert.equal((await named.credentials({ accountId: true })).accountId, '123456789012');
+    const all = await Promise.all([1, 2, 3].map(() => named.credentials({ accountId: true })));
+    for (const { accountId } of all) assert.equal(accountId, '123456789012');
     assert.deepEqual(takePaths(), [token, below(role), below('identity-credentials/ec2/info')]);
     await named.credentials({ accountId: true });
     assert.deepEqual(takePaths(), []);
     named.close();
   });
 
-  it('have the account ID of the identity document where there is no other', async () => {
+  it('takes the account ID from the identity document if there is no other', async () => {
     emulator.remove('identity-credentials');
     assert.equal((await imds.credentials({ accountId: true })).accountId, '123456789012');
   });
 
-  it('are renewed behind the callers, with one request', async () => {
+  it('renews them in the background, with one request', async () => {
     const first = await key();
     time = launch + 6 * hour - 5 * minute;
     takePaths();
     assert.equal(await key(), first);
     while ((await key()) === first) await sleep(1);
-    // The emulator's tokens live by the same clock, and this one has seconds left.
+    // The emulator's tokens use the same clock; this one has seconds left.
     assert.deepEqual(takePaths(), [below(role)]);
     assert.equal((await imds.credentials()).expiration.getTime(), time + 6 * hour);
   });
 
-  it('are renewed before the caller when they have ended, as after a hibernation', async () => {
+  it('waits for new ones when they have ended, as after a hibernation', async () => {
     const first = await key();
     time = launch + 12 * hour;
     assert.notEqual(await key(), first);
     assert.ok((await imds.credentials()).expiration.getTime() > time);
   });
 
-  it('are those set anew, as soon as a caller asks for fresh ones', async () => {
+  it('reads newer ones with fresh', async () => {
     await key();
     emulator.set(role, document('ASIANEW', launch + hour));
     assert.notEqual(await key(), 'ASIANEW');
@@ -103,7 +104,7 @@ describe('role credentials of an instance', () => {
     assert.equal(await key(), 'ASIANEW');
   });
 
-  it('are there as soon as a profile is attached, be it while the first caller waits', async () => {
+  it('finds a profile that is attached while the first call waits', async () => {
     emulator.remove('iam');
     const waiting = key();
     while (emulator.requests.length < 3) await sleep(5);
@@ -111,7 +112,7 @@ describe('role credentials of an instance', () => {
     assert.equal(await waiting, 'ASIALATE');
   });
 
-  it('are missing without a profile, in seconds at first and at once from then on', async () => {
+  it('fails without a profile, at first after a wait and then at once', async () => {
     emulator.remove('iam');
     const missing = { name: 'ImdsCredentialsError', code: 'ERR_IMDS_CREDENTIALS', reason: 'no-role' };
     await assert.rejects(key(), missing);
@@ -122,7 +123,7 @@ describe('role credentials of an instance', () => {
     assert.equal(await key(), 'ASIALATE');
   });
 
-  it("fail with AWS's own words when EC2 may not assume the role", async () => {
+  it("fails with AWS's own message when EC2 may not assume the role", async () => {
     const said = { Code: 'AssumeRoleUnauthorizedAccess', Message: 'EC2 cannot assume the role example-role.' };
     emulator.set(role, JSON.stringify(said));
     await assert.rejects(key(), {
@@ -133,7 +134,7 @@ describe('role credentials of an instance', () => {
     });
   });
 
-  it('last to their end when the role is taken away, and no longer', async () => {
+  it('uses them until their end after the role is detached, and no longer', async () => {
     const first = await key();
     emulator.remove('iam');
     const missing = { code: 'ERR_IMDS_CREDENTIALS', reason: 'no-role' };
@@ -144,7 +145,7 @@ describe('role credentials of an instance', () => {
     await assert.rejects(key(), missing);
   });
 
-  it('are used past their end while the service has the same, unless that is switched off', async () => {
+  it('uses them past their end while the service has no newer ones, unless staticStability is false', async () => {
     const strict = client({ staticStability: false });
     emulator.set(role, document('ASIAOLD', launch + hour));
     assert.equal(await key(), 'ASIAOLD');
@@ -157,20 +158,20 @@ describe('role credentials of an instance', () => {
     strict.close();
   });
 
-  it('are as good on an instance whose clock is years off, which the Date header tells', async () => {
+  it('works with a clock that is years off, by the Date header', async () => {
     const strict = client({ staticStability: false });
     time = Date.UTC(2031, 0, 1);
     emulator.set(role, document('ASIA2031', time + hour));
     const { accessKeyId, expiration } = await strict.credentials();
     assert.equal(accessKeyId, 'ASIA2031');
     assert.equal(expiration.getTime(), time + hour);
-    // For clients of the SDK, which compare it with the clock of the machine.
+    // SDK clients compare it with the clock of the machine.
     const provided = (await strict.credentialProvider()()).expiration.getTime();
     assert.ok(provided > Date.now() + 40 * minute && provided <= Date.now() + hour);
     strict.close();
   });
 
-  it('leave no trace in what is logged or shown', async () => {
+  it('logs and prints no secret', async () => {
     const log: unknown[] = [];
     const record = (...entry: unknown[]): void => {
       log.push(entry);
@@ -185,7 +186,7 @@ describe('role credentials of an instance', () => {
     talkative.close();
   });
 
-  it('are not given by a client that was closed', async () => {
+  it('fails after close()', async () => {
     const provide = imds.credentialProvider();
     await provide();
     imds.close();

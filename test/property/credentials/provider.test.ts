@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { Clock } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
 import { CredentialsSource } from '../../../src/credentials/provider.js';
 import { ImdsResponseError, ImdsTimeoutError } from '../../../src/errors.js';
@@ -10,13 +11,13 @@ const hour = 60 * minute;
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
 const deadlineMs = 5 * second;
 
-/** One set after another; each comes `leadMs` before the end of the one before, and lives `lifeMs`. */
+/** New credentials, `leadMs` before the end of the ones before, valid for `lifeMs`. */
 interface Rotation {
   readonly leadMs: number;
   readonly lifeMs: number;
 }
 
-/** A time in which reads fail, with an answer or by silence. */
+/** A span in which reads fail, with an answer or by silence. */
 interface Outage {
   readonly afterMs: number;
   readonly forMs: number;
@@ -26,13 +27,13 @@ interface Outage {
 interface Story {
   readonly rotations: readonly Rotation[];
   readonly outages: readonly Outage[];
-  /** How long each read takes, in turn. */
+  /** Milliseconds each read takes, in turn. */
   readonly latencies: readonly number[];
-  /** When the callers come: so long after the one before, or before the end of the newest set if that is ahead. */
+  /** When callers come: after the one before, or before the end of the newest credentials. */
   readonly visits: readonly { readonly ms: number; readonly beforeEnd: boolean }[];
-  /** What chance says, in turn. */
+  /** Random numbers, in turn. */
   readonly chances: readonly number[];
-  /** This machine's clock: how far it is off, and what happens to it a while after the start. */
+  /** This machine's clock: how far it is off, and an event some time after the start. */
   readonly clock: {
     readonly skewMs: number;
     readonly event: 'none' | 'hibernation' | 'set back';
@@ -40,28 +41,33 @@ interface Story {
   };
 }
 
-/** One set of credentials: its number, and its life. */
+/** Credentials by number, and their validity. */
 interface Set {
   readonly number: number;
   readonly from: number;
   readonly to: number;
 }
 
-/** What happened to one caller. */
+/** One call and its result. */
 interface Call {
   readonly at: number;
   readonly endedAt: number | undefined;
-  /** The number of the set that was given; undefined after a failure. */
+  /** Number of the credentials returned; undefined after a failure. */
   readonly given: number | undefined;
 }
 
-/** Virtual time: nothing happens but what is due next. */
+/** Virtual time: runs what is due, in order. */
 class Timeline {
   now = launch;
-  readonly #due: { readonly at: number; readonly happen: () => void }[] = [];
+  readonly #due: { readonly at: number; happen: () => void }[] = [];
 
-  after(ms: number, happen: () => void): void {
-    this.#due.push({ at: this.now + ms, happen });
+  setTimer(happen: () => void, ms: number): ReturnType<Clock['setTimer']> {
+    const entry = { at: this.now + ms, happen };
+    this.#due.push(entry);
+    const cancel = () => {
+      entry.happen = () => {};
+    };
+    return { ref() {}, unref() {}, cancel };
   }
 
   async advance(ms: number): Promise<void> {
@@ -79,7 +85,7 @@ class Timeline {
   }
 }
 
-/** Lets everything that is not waiting for time to pass come to its end. */
+/** Runs everything that does not wait for time to pass. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const inTurn = <T>(items: readonly T[], fallback: T): (() => T) => {
@@ -89,7 +95,7 @@ const inTurn = <T>(items: readonly T[], fallback: T): (() => T) => {
 
 const instant = (time: number): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
 
-/** Plays a story: what was read, and what each caller got. */
+/** Plays a story; returns what was read and what each caller got. */
 async function play({ rotations, outages, latencies, visits, chances, clock }: Story) {
   const timeline = new Timeline();
   const sets: Set[] = [];
@@ -114,12 +120,15 @@ async function play({ rotations, outages, latencies, visits, chances, clock }: S
           const failed = silent !== undefined || ms > options.deadlineMs;
           const read = { from: timeline.now, to: Number.POSITIVE_INFINITY, failed };
           reads.push(read);
-          timeline.after(Math.min(ms, options.deadlineMs), () => {
-            read.to = timeline.now;
-            if (ms > options.deadlineMs) reject(new ImdsTimeoutError('silence', { phase: 'deadline' }));
-            else if (failed) reject(new ImdsResponseError('busy', { fault: 'status', statusCode: 503 }));
-            else resolve({ text: text(newest()), servedAt: timeline.now });
-          });
+          timeline.setTimer(
+            () => {
+              read.to = timeline.now;
+              if (ms > options.deadlineMs) reject(new ImdsTimeoutError('silence', { phase: 'deadline' }));
+              else if (failed) reject(new ImdsResponseError('busy', { fault: 'status', statusCode: 503 }));
+              else resolve({ text: text(newest()), servedAt: timeline.now });
+            },
+            Math.min(ms, options.deadlineMs),
+          );
         }),
       accountId: () => Promise.reject(new Error('nobody wants it')),
     },
@@ -130,6 +139,7 @@ async function play({ rotations, outages, latencies, visits, chances, clock }: S
         elapsed() - (clock.event === 'hibernation' && isAfter() ? Math.min(elapsed() - clock.afterMs, hour) : 0),
       wallClock: () => timeline.now + clock.skewMs - (clock.event === 'set back' && isAfter() ? 3 * hour : 0),
       random: inTurn(chances, 0),
+      setTimer: (act, ms) => timeline.setTimer(act, ms),
     },
   );
 
@@ -191,7 +201,7 @@ const rotationsWith = (least: number, most: number) =>
   });
 const quick = fc.array(fc.integer({ min: 0, max: 4 * second }), { minLength: 1, maxLength: 5 });
 
-/** The service as AWS promises it: new credentials at least five minutes ahead, and every read answered. */
+/** The service as AWS promises it: new credentials at least five minutes early, and every read answered. */
 const onTime: fc.Arbitrary<Story> = fc.record({
   rotations: rotationsWith(5, 15),
   outages: fc.constant([]),
@@ -218,7 +228,7 @@ const unreliable: fc.Arbitrary<Story> = fc.record({
   clock,
 });
 
-describe('role credentials, whoever asks whenever', function () {
+describe('CredentialsSource with random callers and outages', function () {
   this.timeout(60_000);
   const seed = Number(process.env['FAST_CHECK_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
   const check = (story: fc.Arbitrary<Story>, judge: (played: Awaited<ReturnType<typeof play>>) => void) =>
@@ -228,23 +238,23 @@ describe('role credentials, whoever asks whenever', function () {
     );
   before(() => console.log(`    FAST_CHECK_SEED=${seed}`));
 
-  it('are never handed out past their end by a service that is on time', async () => {
+  it('never returns ended credentials when the service is on time', async () => {
     await check(onTime, ({ sets, calls }) => {
       for (const { at, endedAt, given } of calls) {
         assert.ok(given !== undefined && endedAt !== undefined, `the call at ${at} failed`);
-        assert.ok(endedAt < (sets[given]?.to ?? 0), `set ${given} was handed out past its end`);
+        assert.ok(endedAt < (sets[given]?.to ?? 0), `set ${given} was returned past its end`);
       }
     });
   });
 
-  it('are asked for by one read at a time', async () => {
+  it('makes one read at a time', async () => {
     await check(fc.oneof(onTime, unreliable), ({ reads }) => {
       for (const [index, { from }] of reads.entries())
         assert.ok(index === 0 || (reads[index - 1]?.to ?? 0) <= from, 'two reads at once');
     });
   });
 
-  it('are never waited for while those at hand have more than a minute left', async () => {
+  it('never waits while the current credentials have more than a minute left', async () => {
     await check(fc.oneof(onTime, unreliable), ({ sets, reads, calls }) => {
       for (const { at, endedAt } of calls) {
         const obtained = reads.filter(({ to, failed }) => !failed && to <= at).at(-1);
@@ -255,14 +265,14 @@ describe('role credentials, whoever asks whenever', function () {
     });
   });
 
-  it('are always had once they were, from a service that is late, slow, busy or silent', async () => {
+  it('always returns credentials after the first success, when the service is late, slow, busy or silent', async () => {
     await check(unreliable, ({ calls }) => {
       const first = calls.findIndex(({ given }) => given !== undefined);
       for (const { given } of first < 0 ? [] : calls.slice(first)) assert.ok(given !== undefined);
     });
   });
 
-  it('are asked for sparingly: every ten seconds at most, and past their end every five minutes', async () => {
+  it('reads every ten seconds at most, and past the end every five minutes', async () => {
     await check(fc.oneof(onTime, unreliable), ({ sets, reads }) => {
       const setOf = ({ to }: { readonly to: number }) => sets.findLast(({ from }) => from <= to);
       let atHand: Set | undefined;

@@ -41,13 +41,13 @@ const document = (accessKeyId: string, endsAt: number, fields: object = {}): str
 
 type Answer = string | Error | Promise<string>;
 
-/** A metadata service and the clocks around it, all under the control of a test. */
+/** A metadata service and the clocks around it, controlled by the test. */
 class World {
-  /** Of the service. */
+  /** The service's clock. */
   time = launch;
-  /** Of this machine, in milliseconds apart from the service's. */
+  /** Milliseconds that this machine's wall clock is ahead. */
   skew = 0;
-  /** How much of the time the monotonic clock slept through. */
+  /** Milliseconds for which the monotonic clock stood still. */
   asleep = 0;
   random = 0;
   deadlineMs = 5000;
@@ -80,7 +80,14 @@ class World {
         now: () => this.time - launch - this.asleep,
         wallClock: () => this.time + this.skew,
         random: () => this.random,
-        sleep: async (ms) => this.pass(ms),
+        // The next turn of the event loop: time passes only when nothing else is left to do.
+        setTimer: (act, ms) => {
+          const turn = setImmediate(() => {
+            this.pass(ms);
+            act();
+          });
+          return { ref() {}, unref() {}, cancel: () => clearImmediate(turn) };
+        },
       },
     );
   }
@@ -105,7 +112,7 @@ class World {
     this.time = time;
   }
 
-  /** What was asked for since the last time. */
+  /** The paths asked for since the last call. */
   takeAsked(): string[] {
     return this.asked.splice(0);
   }
@@ -122,7 +129,7 @@ class World {
 const end = launch + 6 * hour;
 const silence = new ImdsTimeoutError('no answer', { phase: 'response' });
 
-/** An answer that comes when the test says so. */
+/** An answer that the test gives later. */
 function later() {
   let resolve: (text: string) => void = () => {};
   let reject: (error: Error) => void = () => {};
@@ -133,12 +140,12 @@ function later() {
   return { promise, resolve, reject };
 }
 
-/** Lets whatever runs behind the callers come to its end. */
+/** Lets a background refresh end. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('role credentials', () => {
-  describe('when they are first asked for', () => {
-    it('are those of the role that the service lists', async () => {
+describe('CredentialsSource', () => {
+  describe('on first use', () => {
+    it('reads the credentials of the role that the service lists', async () => {
       const world = World.withRole();
       assert.deepEqual(await world.source.credentials(), {
         accessKeyId: 'ASIA1',
@@ -149,7 +156,7 @@ describe('role credentials', () => {
       assert.deepEqual(world.takeAsked(), [roles, `${roles}web-role`]);
     });
 
-    it('are asked for once by however many callers, and never again while they last', async () => {
+    it('reads them once for a thousand callers, and not again until they are due', async () => {
       const world = World.withRole();
       const all = await Promise.all(Array.from({ length: 1000 }, () => world.key()));
       assert.deepEqual(new Set(all), new Set(['ASIA1']));
@@ -165,26 +172,26 @@ describe('role credentials', () => {
       'before others': 'web-role\r\nother-role\n',
     };
     for (const [title, listing] of Object.entries(listings)) {
-      it(`take the name of the role ${title}`, async () => {
+      it(`reads the name of the role ${title}`, async () => {
         const world = World.withRole();
         world.answers[roles] = listing;
         assert.equal(await world.key(), 'ASIA1');
       });
     }
 
-    it('are those of the role that the settings name, without listing', async () => {
+    it('reads those of the role in the option roleName, without listing', async () => {
       const world = World.withRole({ roleName: 'web-role' });
       assert.equal(await world.key(), 'ASIA1');
       assert.deepEqual(world.takeAsked(), [`${roles}web-role`]);
     });
 
-    /** What a profile lacks when it was just attached. */
+    /** Paths missing after a profile was attached. */
     const lacking: Readonly<Record<string, string>> = {
       'is not listed yet': roles,
       'is listed, but has no document yet': `${roles}web-role`,
     };
     for (const [title, path] of Object.entries(lacking)) {
-      it(`wait some seconds for a role that ${title}`, async () => {
+      it(`waits up to 1.75 s for a role that ${title}`, async () => {
         const world = World.withRole();
         const answer = world.answers[path] ?? '';
         delete world.answers[path];
@@ -198,7 +205,7 @@ describe('role credentials', () => {
       });
     }
 
-    it('wait so once, and no longer than the call may take', async () => {
+    it('waits only once, and no longer than the deadline', async () => {
       const world = new World();
       world.deadlineMs = 700;
       await assert.rejects(world.key(), { code: 'ERR_IMDS_CREDENTIALS' });
@@ -215,7 +222,7 @@ describe('role credentials', () => {
     });
   });
 
-  describe('that cannot be had', () => {
+  describe('without credentials', () => {
     interface Failure {
       readonly title: string;
       readonly answers?: Readonly<Record<string, Answer>>;
@@ -229,33 +236,33 @@ describe('role credentials', () => {
     const noRole = { code: 'ERR_IMDS_CREDENTIALS', reason: 'no-role' };
     const failures: readonly Failure[] = [
       {
-        title: 'because no profile is attached, name the command that attaches one',
+        title: 'no profile is attached: names the command that attaches one',
         expected: noRole,
         message: /^no IAM role is attached to this instance$/,
         hint: /aws ec2 associate-iam-instance-profile --instance-id/,
       },
       {
-        title: 'because the listing is empty, say the same',
+        title: 'the listing is empty: the same',
         answers: { [roles]: '' },
         expected: noRole,
         message: /^no IAM role is attached to this instance$/,
       },
       {
-        title: 'because the profile holds no role, repeat what AWS says about it',
+        title: "the profile has no role: repeats AWS's message",
         answers: { 'iam/info': JSON.stringify({ ...profile, Message: 'Instance Profile contains no role.' }) },
         expected: noRole,
         message: /^the instance profile gives no role: Instance Profile contains no role\.$/,
         hint: /aws iam add-role-to-instance-profile/,
       },
       {
-        title: 'though the profile is there and AWS says nothing, name the command that adds a role',
+        title: 'the profile has no role and no message: names the command that adds a role',
         answers: { 'iam/info': JSON.stringify(profile) },
         expected: noRole,
         message: /^the instance profile gives no role$/,
         hint: /aws iam add-role-to-instance-profile/,
       },
       {
-        title: 'because the profile was deleted, repeat the code of AWS and say how to replace it',
+        title: "the profile was deleted: repeats AWS's code and says how to replace it",
         answers: {
           'iam/info': JSON.stringify({ Code: 'InstanceProfileNotFound', Message: 'Instance Profile with id …' }),
         },
@@ -265,7 +272,7 @@ describe('role credentials', () => {
         hint: /replace-iam-instance-profile-association/,
       },
       {
-        title: 'because EC2 may not assume the role, point to its trust policy',
+        title: 'EC2 may not assume the role: points to the trust policy',
         answers: {
           [role]: JSON.stringify({
             Code: 'AssumeRoleUnauthorizedAccess',
@@ -279,64 +286,64 @@ describe('role credentials', () => {
         hint: /trust policy .* ec2\.amazonaws\.com .* sts:AssumeRole/,
       },
       {
-        title: 'for a reason of which AWS says only the code, repeat that',
+        title: 'AWS gives only a code: repeats it',
         answers: { [role]: '{"Code":"InternalError"}' },
         expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success', serviceCode: 'InternalError' },
         message: /^there are no credentials for the role web-role: InternalError$/,
         hint: /Troubleshoot IAM and Amazon EC2/,
       },
       {
-        title: 'for the role in the settings, name the one that there is',
+        title: 'another role than roleName is attached: names it',
         settings: { roleName: 'other-role' },
         expected: noRole,
         message: /^the instance has the role web-role, not other-role$/,
         hint: /roleName/,
       },
       {
-        title: 'for the role in the settings, which is listed without a document, say that there is none',
+        title: 'the role in roleName is listed, but has no document: says that there is no role',
         settings: { roleName: 'web-role' },
         answers: { [role]: new ImdsNotFoundError('nothing', { path: role }) },
         expected: noRole,
         message: /^no IAM role is attached to this instance$/,
       },
       {
-        title: 'for a reason that takes AWS many words, are told in few',
+        title: "AWS's message is very long: shortens it",
         answers: { [role]: JSON.stringify({ Code: 'Failed', Message: `so many ${'words '.repeat(1000)}` }) },
         expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success' },
         message: /^there are no credentials for the role web-role: Failed: so many [words ]{200,300}$/,
       },
       ...['AccessKeyId', 'SecretAccessKey', 'Token', 'Expiration'].map((name) => ({
-        title: `because the document has no ${name}, say what was expected`,
+        title: `the document has no ${name}: says what was expected`,
         answers: { [role]: document('ASIA1', end, { [name]: undefined }) },
         expected: { code: 'ERR_IMDS_DECODE' },
         message: new RegExp(`^Expected a JSON object with .*${name}`),
       })),
       ...['AccessKeyId', 'SecretAccessKey', 'Token'].map((name) => ({
-        title: `because the ${name} is empty, say so`,
+        title: `the ${name} is empty: says so`,
         answers: { [role]: document('ASIA1', end, { [name]: '' }) },
         expected: { code: 'ERR_IMDS_DECODE' },
         message: new RegExp(`got an empty ${name}$`),
       })),
       ...['soon', '', '2026-02-30T00:00:00Z'].map((expiration) => ({
-        title: `because they end at '${expiration}', which is no instant, say what was expected`,
+        title: `the expiration is '${expiration}', which is no instant: says what was expected`,
         answers: { [role]: document('ASIA1', end, { Expiration: expiration }) },
         expected: { code: 'ERR_IMDS_DECODE' },
         message: /^Expected a JSON object/,
       })),
       {
-        title: 'because a page came in place of the document, do not quote it',
+        title: 'a web page instead of the document: does not quote it',
         answers: { [role]: '<html>secret</html>' },
         expected: { code: 'ERR_IMDS_DECODE' },
         message: /^Expected (?!.*secret).*$/,
       },
       {
-        title: 'because a page came in place of the listing, do not ask for a role of its first line',
+        title: 'a web page instead of the listing: does not quote it',
         answers: { [roles]: '<html>secret</html>' },
         expected: { code: 'ERR_IMDS_DECODE' },
         message: /^Expected the name of a role (?!.*secret).*$/,
       },
       {
-        title: 'because the service is silent, are the failure of the request',
+        title: 'the service is silent: throws the error of the request',
         answers: { [roles]: silence },
         expected: { code: 'ERR_IMDS_TIMEOUT' },
         message: /^no answer$/,
@@ -362,7 +369,7 @@ describe('role credentials', () => {
     const pick = (from: object, names: readonly string[]): object =>
       Object.fromEntries(names.map((name) => [name, Reflect.get(from, name)]));
 
-    it('are asked for again by the next call: no failure is kept', async () => {
+    it('asks again in the next call after a failure', async () => {
       const world = World.withRole();
       world.answers[roles] = silence;
       await assert.rejects(world.key(), { code: 'ERR_IMDS_TIMEOUT' });
@@ -371,15 +378,15 @@ describe('role credentials', () => {
     });
   });
 
-  describe('before they end', () => {
-    /** Random numbers, and how long before the end a refresh begins. */
+  describe('before the end of the credentials', () => {
+    /** Random numbers, and how early a refresh begins with them. */
     const beginnings: readonly (readonly [number, number])[] = [
       [0, 5 * minute],
       [0.25, 7.5 * minute],
       [0.999, 14.99 * minute],
     ];
     for (const [random, early] of beginnings) {
-      it(`are renewed ${early / minute} minutes early when chance says ${random}`, async () => {
+      it(`renews them ${early / minute} minutes early when the random number is ${random}`, async () => {
         const world = World.withRole();
         world.random = random;
         await world.key();
@@ -397,7 +404,7 @@ describe('role credentials', () => {
       });
     }
 
-    it('are handed out at once while one refresh is under way, however long it takes', async () => {
+    it('returns them at once during a refresh, however long it takes', async () => {
       const world = World.withRole();
       await world.key();
       world.takeAsked();
@@ -412,7 +419,7 @@ describe('role credentials', () => {
       assert.deepEqual(world.takeAsked(), []);
     });
 
-    it('are asked for again after a part of what is left while the service has no newer ones', async () => {
+    it('asks again after part of the time left when the service has no newer ones', async () => {
       const world = World.withRole();
       world.random = 0.5;
       await world.key();
@@ -425,7 +432,7 @@ describe('role credentials', () => {
       }
       assert.deepEqual(asked, [10, 5, 2.5, 1.25]);
       const levels = world.takeLogged().map(({ level, event }) => [level, event.action]);
-      // Until AWS's promise of five minutes falls due, that is as it should be.
+      // AWS promises new ones five minutes before the end, so earlier it is no reason to warn.
       assert.deepEqual(levels, [
         ['debug', 'obtained'],
         ['debug', 'kept'],
@@ -435,7 +442,7 @@ describe('role credentials', () => {
       ]);
     });
 
-    it('are asked for again every ten seconds at most, and once more when they end', async () => {
+    it('asks again every ten seconds at most, and once more at the end', async () => {
       const world = World.withRole();
       await world.key();
       const asked: number[] = [];
@@ -447,7 +454,7 @@ describe('role credentials', () => {
       assert.deepEqual(asked, [60, 45, 33, 23, 13, 3, 0]);
     });
 
-    it('are kept with a warning when the service fails, however early', async () => {
+    it('keeps them with a warning when the service fails, however early', async () => {
       const world = World.withRole();
       await world.key();
       world.answers[`${roles}web-role`] = silence;
@@ -460,7 +467,7 @@ describe('role credentials', () => {
       });
     });
 
-    it('are waited for in their last minute', async () => {
+    it('waits for new ones in the last minute', async () => {
       const world = World.withRole();
       await world.key();
       world.serve('ASIA2', end + 6 * hour);
@@ -468,7 +475,7 @@ describe('role credentials', () => {
       assert.equal(await world.key(), 'ASIA2');
     });
 
-    it('are handed out in their last minute when there are no newer ones', async () => {
+    it('returns them in the last minute when there are no newer ones', async () => {
       const world = World.withRole();
       await world.key();
       for (const answer of [document('ASIA1', end), silence, new ImdsError('ERR_IMDS_RESPONSE', 'busy')]) {
@@ -479,7 +486,7 @@ describe('role credentials', () => {
       }
     });
 
-    it('are replaced by others that end at the same time', async () => {
+    it('replaces them by others that end at the same time', async () => {
       const world = World.withRole();
       await world.key();
       world.serve('ASIA2', end);
@@ -489,7 +496,7 @@ describe('role credentials', () => {
       assert.equal(world.takeLogged().at(-1)?.event.action, 'obtained');
     });
 
-    it('stay in use when the one that came has ended already', async () => {
+    it('keeps them when the new ones have already ended', async () => {
       const world = World.withRole();
       await world.key();
       world.serve('ASIA0', end - hour);
@@ -498,7 +505,7 @@ describe('role credentials', () => {
       assert.equal(world.takeLogged().at(-1)?.event.action, 'kept');
     });
 
-    it('are replaced by those of another role when theirs is gone', async () => {
+    it('finds another role when the first is gone', async () => {
       const world = World.withRole();
       await world.key();
       delete world.answers[`${roles}web-role`];
@@ -515,8 +522,8 @@ describe('role credentials', () => {
     });
   });
 
-  describe('past their end', () => {
-    /** What the service has then; each is nothing newer. */
+  describe('past the end of the credentials', () => {
+    /** Answers without newer credentials. */
     const answers: Readonly<Record<string, Answer>> = {
       'has the same ones': document('ASIA1', end),
       'has others that have ended': document('ASIA1', end, { Expiration: instant(end - minute) }),
@@ -525,7 +532,7 @@ describe('role credentials', () => {
       'answers with something else': '<html></html>',
     };
     for (const [title, answer] of Object.entries(answers)) {
-      it(`are used on while the service ${title}, which is asked again 5 to 15 minutes later`, async () => {
+      it(`uses them while the service ${title}, and asks again 5 to 15 minutes later`, async () => {
         for (const random of [0, 0.5, 0.999]) {
           const world = World.withRole();
           await world.key();
@@ -555,7 +562,7 @@ describe('role credentials', () => {
         }
       });
 
-      it(`are not used when that is switched off and the service ${title}`, async () => {
+      it(`throws without staticStability when the service ${title}`, async () => {
         const world = World.withRole({ staticStability: false });
         await world.key();
         world.answers[`${roles}web-role`] = answer;
@@ -574,7 +581,7 @@ describe('role credentials', () => {
     const codeOf = (answer: Answer): string | undefined =>
       answer instanceof ImdsError ? answer.code : answer === '<html></html>' ? 'ERR_IMDS_DECODE' : undefined;
 
-    it('are taken even at first, for that is all there is', async () => {
+    it('returns them even on first use', async () => {
       const world = World.withRole();
       world.serve('ASIA1', launch - minute);
       const { accessKeyId, expiration } = await world.source.credentials();
@@ -586,7 +593,7 @@ describe('role credentials', () => {
       );
     });
 
-    it('are an error at first when their further use is switched off', async () => {
+    it('throws on first use without staticStability', async () => {
       const world = World.withRole({ staticStability: false });
       world.serve('ASIA1', launch - minute);
       await assert.rejects(world.key(), (error: unknown) => {
@@ -608,7 +615,7 @@ describe('role credentials', () => {
       },
     };
     for (const [title, change] of Object.entries(certainties)) {
-      it(`are not used when ${title}, but are until then`, async () => {
+      it(`uses them until the end, but not past it, when ${title}`, async () => {
         const world = World.withRole();
         await world.key();
         change(world);
@@ -621,7 +628,7 @@ describe('role credentials', () => {
       });
     }
 
-    it('are not asked for again by those who waited for a refresh that another gave up', async () => {
+    it("does not ask again after another caller's refresh ran out of time", async () => {
       const world = World.withRole();
       await world.key();
       const late = later();
@@ -636,7 +643,7 @@ describe('role credentials', () => {
       assert.equal(world.takeAsked().length, 1);
     });
 
-    it('are not used by a hasty caller either when that is switched off', async () => {
+    it('throws for a caller with a short deadline without staticStability', async () => {
       const world = World.withRole({ staticStability: false });
       await world.key();
       const late = later();
@@ -648,7 +655,7 @@ describe('role credentials', () => {
       assert.equal(await patient, 'ASIA2');
     });
 
-    it('are used on by a caller whose patience is shorter than the refresh', async () => {
+    it('uses them for a caller whose deadline is shorter than the refresh', async () => {
       const world = World.withRole();
       await world.key();
       const late = later();
@@ -661,9 +668,9 @@ describe('role credentials', () => {
     });
   });
 
-  describe('on machines whose clock is wrong', () => {
+  describe('with a wrong clock', () => {
     for (const [title, skew] of Object.entries({ slow: -24 * hour, fast: 24 * hour })) {
-      it(`last as long as by a clock that is right when it is ${title}`, async () => {
+      it(`uses them as long as with a right one (${title})`, async () => {
         const world = World.withRole({ staticStability: false });
         world.skew = skew;
         const { expiration } = await world.source.credentials();
@@ -677,7 +684,7 @@ describe('role credentials', () => {
         assert.equal(await world.key(), 'ASIA2');
       });
 
-      it(`come from a provider with an expiration of that clock when it is ${title}`, async () => {
+      it(`gives SDK clients an expiration by that clock (${title})`, async () => {
         const world = World.withRole();
         world.skew = skew;
         const { expiration } = await world.source.provider()();
@@ -685,7 +692,7 @@ describe('role credentials', () => {
       });
     }
 
-    it('are renewed after a hibernation, through which the monotonic clock slept', async () => {
+    it('renews them after a hibernation, in which the monotonic clock stood still', async () => {
       const world = World.withRole();
       await world.key();
       world.at(end + hour);
@@ -694,7 +701,7 @@ describe('role credentials', () => {
       assert.equal(await world.key(), 'ASIA2');
     });
 
-    it('are renewed though the clock was set back meanwhile', async () => {
+    it('renews them after the wall clock was set back', async () => {
       const world = World.withRole();
       await world.key();
       world.at(end);
@@ -704,11 +711,11 @@ describe('role credentials', () => {
     });
   });
 
-  describe('from a provider', () => {
-    /** When a client of AWS's SDK, which takes what ends within five minutes for expired, calls its provider again. */
+  describe('provider()', () => {
+    /** When an SDK client calls its provider again: five minutes before the expiration. */
     const returnsAt = ({ expiration }: ImdsCredentials): number => expiration.getTime() - 5 * minute;
 
-    it('have an expiration that brings clients back when the refresh is due', async () => {
+    it('gives an expiration with which clients come back when the refresh is due', async () => {
       for (const random of [0, 0.4, 0.999]) {
         const world = World.withRole();
         world.random = random;
@@ -725,7 +732,7 @@ describe('role credentials', () => {
       }
     });
 
-    it('bring clients back for the next try when the service had nothing newer', async () => {
+    it('gives an expiration with which clients come back for the next attempt', async () => {
       const world = World.withRole();
       const provide = world.source.provider();
       await provide();
@@ -736,7 +743,7 @@ describe('role credentials', () => {
       assert.equal(back, end + 8 * minute);
     });
 
-    it('are asked for anew by force', async () => {
+    it('asks for newer ones with forceRefresh', async () => {
       const world = World.withRole();
       const provide = world.source.provider();
       await provide();
@@ -745,8 +752,8 @@ describe('role credentials', () => {
     });
   });
 
-  describe('for one caller', () => {
-    it('are an object of its own, which it may write to', async () => {
+  describe('for each caller', () => {
+    it('returns an object that it may change', async () => {
       const world = World.withRole();
       const provide = world.source.provider();
       for (const get of [() => world.source.credentials(), () => provide()]) {
@@ -760,7 +767,7 @@ describe('role credentials', () => {
       }
     });
 
-    it('show no secret when printed', async () => {
+    it('prints no secret', async () => {
       const world = World.withRole();
       const credentials = await world.source.credentials();
       for (const printed of [inspect(credentials), inspect({ deep: [credentials] }, { showHidden: true, depth: 9 })]) {
@@ -772,7 +779,7 @@ describe('role credentials', () => {
       assert.ok(!inspect(world.source, { depth: 9, showHidden: true }).includes(secret));
     });
 
-    it('are asked for anew when it says so, and its failure is told', async () => {
+    it('asks for newer ones with fresh, and throws when that fails', async () => {
       const world = World.withRole();
       await world.key();
       world.serve('ASIA2', end + hour);
@@ -782,7 +789,7 @@ describe('role credentials', () => {
       assert.equal(await world.key(), 'ASIA2');
     });
 
-    it('end with its signal, while others go on waiting', async () => {
+    it('ends its wait with its signal, while others go on waiting', async () => {
       const world = World.withRole();
       const late = later();
       world.answers[roles] = late.promise;
@@ -796,7 +803,7 @@ describe('role credentials', () => {
       assert.equal(await other, 'ASIA1');
     });
 
-    it('are not given to it once it has aborted, though they are at hand', async () => {
+    it('throws after an abort, even if credentials are at hand', async () => {
       const world = World.withRole();
       await world.key();
       const reason = new Error('enough');
@@ -811,7 +818,7 @@ describe('role credentials', () => {
       await assert.rejects(waiting, reason);
     });
 
-    it('are refused with options that there are not', async () => {
+    it('refuses wrong options', async () => {
       const world = World.withRole();
       await world.key();
       const wrong: object[] = [{ force: true }, { deadlineMs: -1 }, { fresh: 'yes' }];
@@ -819,7 +826,7 @@ describe('role credentials', () => {
         await assert.rejects(world.source.credentials(options), (error: unknown) => error instanceof ImdsSettingsError);
     });
 
-    it('are an error once the client is closed', async () => {
+    it('throws once the client is closed', async () => {
       const world = World.withRole();
       const late = later();
       await world.key();
@@ -835,8 +842,8 @@ describe('role credentials', () => {
     });
   });
 
-  describe('with the account ID', () => {
-    it('have that of the document, where it has one', async () => {
+  describe('the account ID', () => {
+    it("is the document's, if it has one", async () => {
       const world = World.withRole();
       world.serve('ASIA1', end, { AccountId: '210987654321' });
       assert.equal((await world.source.credentials({ accountId: true })).accountId, '210987654321');
@@ -844,7 +851,7 @@ describe('role credentials', () => {
       assert.ok(!world.takeAsked().includes('account'));
     });
 
-    it('ask for it once, when it is wanted, and have it from then on', async () => {
+    it('is read when wanted, and kept from then on', async () => {
       const world = World.withRole();
       assert.ok(!('accountId' in (await world.source.credentials())));
       assert.ok(!world.takeAsked().includes('account'));
@@ -854,14 +861,16 @@ describe('role credentials', () => {
         all.map(({ accountId }) => accountId),
         Array(3).fill('123456789012'),
       );
-      assert.deepEqual(world.takeAsked(), ['account']);
+      assert.deepEqual(world.takeAsked(), ['account', 'account', 'account']);
+      await provide();
+      assert.deepEqual(world.takeAsked(), []);
       world.serve('ASIA2', end + 6 * hour);
       world.at(end);
       const { accessKeyId, accountId } = await world.source.credentials();
       assert.deepEqual([accessKeyId, accountId], ['ASIA2', '123456789012']);
     });
 
-    it('are given without it when it cannot be read, and ask again with the next ones', async () => {
+    it('is left out when it cannot be read, and read again after the next refresh', async () => {
       const world = World.withRole();
       world.account = new ImdsDecodeError('no account');
       const provide = world.source.provider({ accountId: true });
@@ -873,11 +882,13 @@ describe('role credentials', () => {
       assert.equal((await provide()).accountId, '123456789012');
     });
 
-    it('end with the signal of the caller who waits for it', async () => {
+    it('is waited for until the signal of the caller is aborted', async () => {
       const world = World.withRole();
       await world.key();
-      world.account = new Promise(() => {});
       const controller = new AbortController();
+      world.account = new Promise((_, reject) => {
+        controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
+      });
       const pending = world.source.credentials({ accountId: true, signal: controller.signal });
       await settle();
       controller.abort(new Error('enough'));
