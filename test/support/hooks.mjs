@@ -35,7 +35,7 @@ export const mochaHooks = {
 
 /** Ends a run that something keeps alive after the last test, and says what. */
 export function mochaGlobalTeardown() {
-  const patienceMs = 2000;
+  const patienceMs = 5000;
   setTimeout(() => {
     console.error(
       `The tests are over, but this keeps the process alive: ${process.getActiveResourcesInfo().join(', ')}`,
