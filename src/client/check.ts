@@ -92,13 +92,20 @@ export const endpointUrl: Check<string> = (value, name) => {
  * `undefined` count as not given.
  *
  * @param prefix what messages say before the name of one, such as `call option `
+ * @returns the values as their checks gave them
  */
-export function checkOptions(options: unknown, prefix: string, checks: Readonly<Record<string, Check<unknown>>>): void {
+export function checkOptions(
+  options: unknown,
+  prefix: string,
+  checks: Readonly<Record<string, Check<unknown>>>,
+): Readonly<Record<string, unknown>> {
   if (typeof options !== 'object' || options === null)
     throw new ImdsSettingsError(`${prefix.trim()}s are ${quoted(options)}: expected an object`);
+  const checked: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (!check) throw new ImdsSettingsError(`unknown ${prefix}${name}: expected ${oneOf(Object.keys(checks))}`);
-    if (value !== undefined) check(value, prefix + name);
+    if (value !== undefined) checked[name] = check(value, prefix + name);
   }
+  return checked;
 }

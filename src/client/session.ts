@@ -130,11 +130,17 @@ export class Session {
     const now = this.#clock.now();
     const token = this.#token;
     if (token && now < token.lifetime.endsAt) {
-      if (now >= token.lifetime.renewAt && now >= this.#renewNotBefore) this.#renewEarly();
+      if (now >= token.lifetime.renewAt && now >= this.#renewNotBefore) {
+        this.#renewNotBefore = now + renewAgainMs;
+        this.#requestTokenBehind(this.#settings.maxAttempts);
+      }
       return token;
     }
     if (this.#probeV2At !== undefined) {
-      if (now >= this.#probeV2At) this.#probeV2();
+      if (now >= this.#probeV2At) {
+        this.#probeV2At = now + probeV2Ms;
+        this.#requestTokenBehind(1);
+      }
       return version1;
     }
     try {
@@ -189,17 +195,6 @@ export class Session {
     if (this.#lostReply && this.#clock.now() < this.#lostReply.until) throw this.#lostReply.error;
     const { maxAttempts } = this.#settings;
     return await this.#tokenRequests.run(tokenPath, call, (deadline) => this.#requestToken(deadline, maxAttempts));
-  }
-
-  #renewEarly(): void {
-    this.#renewNotBefore = this.#clock.now() + renewAgainMs;
-    this.#requestTokenBehind(this.#settings.maxAttempts);
-  }
-
-  /** Asks once whether the service speaks version 2 by now. */
-  #probeV2(): void {
-    this.#probeV2At = this.#clock.now() + probeV2Ms;
-    this.#requestTokenBehind(1);
   }
 
   /** Requests a token while reads go on. A failure is published; who needs the token then meets the next one. */
@@ -264,16 +259,8 @@ export class Session {
 
   #retry<T>(attempt: () => Promise<T>, path: string, deadline: number, maxAttempts: number): Promise<T> {
     const { retryDelayMs } = this.#settings;
-    const { signal } = this.#closing;
-    return retry(attempt, {
-      maxAttempts,
-      retryDelayMs,
-      path,
-      deadline,
-      clock: this.#clock,
-      events: this.#events,
-      signal,
-    });
+    const bounds = { maxAttempts, retryDelayMs, path, deadline, signal: this.#closing.signal };
+    return retry(attempt, { ...bounds, clock: this.#clock, events: this.#events });
   }
 }
 

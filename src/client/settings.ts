@@ -63,9 +63,7 @@ const cacheSettings: Check<CacheSettings | undefined> = (value, name) => {
   if (value === true) return defaultCache;
   if (typeof value !== 'object' || value === null)
     return refuse(name, value, 'true, false or { maxEntries, liveMaxAgeMs }');
-  checkOptions(value, `${name}.`, cacheChecks);
-  const { maxEntries = defaultCache.maxEntries, liveMaxAgeMs = defaultCache.liveMaxAgeMs }: CacheOptions = value;
-  return { maxEntries, liveMaxAgeMs };
+  return { ...defaultCache, ...checkOptions(value, `${name}.`, cacheChecks) };
 };
 
 const logger: Check<Logger | undefined> = (value, name) =>
@@ -165,17 +163,6 @@ const each = <F>(find: (name: Name) => Found<unknown> | undefined): F =>
   // What is found for a name is what its row checks or defaults to.
   Object.fromEntries(names.map((name) => [name, find(name)])) as F;
 
-/** What an option or the environment says of a setting. */
-function early(name: Name, options: Readonly<Record<string, unknown>>): Found<unknown> | undefined {
-  const { check, variable, parse = check }: Row<unknown> = table[name];
-  if (check && options[name] !== undefined) {
-    const origin = `option ${name}`;
-    return { value: check(options[name], origin), rank: rank.option, origin };
-  }
-  const text = variable && process.env[variable];
-  return text && parse ? { value: parse(text, variable), rank: rank.environment, origin: variable } : undefined;
-}
-
 /**
  * Checks options and environment at once and resolves the settings on demand: the first call of `settings` reads the shared
  * config file, and only for what neither an option nor the environment decides.
@@ -186,8 +173,10 @@ export function resolveSettings(options: ImdsOptions): {
   readonly settings: () => Settings;
   readonly cache: CacheSettings | undefined;
 } {
-  checkOptions(options, 'option ', optionChecks);
-  const found: Partial<All> = each((name) => early(name, { ...options }));
+  const given = checkOptions(options, 'option ', optionChecks);
+  const found: Partial<All> = each((name) =>
+    name in given ? { value: given[name], rank: rank.option, origin: `option ${name}` } : fromEnvironment(table[name]),
+  );
   const { endpoint, endpointMode, profile } = found;
   if (endpoint?.rank === rank.option && endpointMode?.rank === rank.option)
     throw new ImdsSettingsError('options endpoint and endpointMode are both given: expected one of them');
@@ -202,9 +191,13 @@ export function resolveSettings(options: ImdsOptions): {
   };
 }
 
-/** What the profile says of a setting, or else its default. */
-function fromFile(name: Name, file: ConfigFile): Found<unknown> {
-  const { key, check, parse = check, fallback }: Row<unknown> = table[name];
+function fromEnvironment({ check, variable, parse = check }: Row<unknown>): Found<unknown> | undefined {
+  const text = variable && process.env[variable];
+  return text && parse ? { value: parse(text, variable), rank: rank.environment, origin: variable } : undefined;
+}
+
+/** The value of the profile, or else the default. */
+function fromFile({ key, check, parse = check, fallback }: Row<unknown>, file: ConfigFile): Found<unknown> {
   const line = key === undefined ? undefined : file(key);
   if (!line || !parse) return { value: fallback, rank: rank.default, origin: 'default' };
   const origin = `${key} in ${line.where}`;
@@ -212,7 +205,7 @@ function fromFile(name: Name, file: ConfigFile): Found<unknown> {
 }
 
 function settle(found: Partial<All>, file: ConfigFile): Settings {
-  const late = <N extends Name>(name: N): All[N] => (found[name] ?? fromFile(name, file)) as All[N];
+  const late = <N extends Name>(name: N): All[N] => (found[name] ?? fromFile(table[name], file)) as All[N];
   const address = addressOf(found, late);
   const all: All = each((name) => (name === 'endpoint' || name === 'endpointMode' ? address : late(name)));
   const { disabled, requestTimeoutMs, maxAttempts, deadlineMs } = all;
@@ -274,4 +267,6 @@ export const environment = (): Readonly<Record<string, string | undefined>> => p
 const callChecks = { signal: abortSignal, fresh: trueOrFalse, deadlineMs: milliseconds(1) };
 
 /** Checks the options of a single call. @throws ImdsSettingsError */
-export const checkCallOptions = (options: CallOptions): void => checkOptions(options, 'call option ', callChecks);
+export function checkCallOptions(options: CallOptions): void {
+  checkOptions(options, 'call option ', callChecks);
+}

@@ -12,7 +12,7 @@ const untilStop: Keep = { forMs: Number.POSITIVE_INFINITY, survivesStop: false }
 const brief: Keep = { forMs: 1000, survivesStop: false };
 const not: Keep = { forMs: 0, survivesStop: false };
 
-describe('the cache', () => {
+describe('Cache', () => {
   let time: number;
   let cache: Cache<Entry>;
   beforeEach(async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { statusError } from '../../../src/client/failures.js';
 import { type ImdsError, ImdsForbiddenError, ImdsResponseError } from '../../../src/errors.js';
 
-describe('what a status stands for', () => {
+describe('statusError()', () => {
   const target = 'GET http://127.0.0.1:1338/x';
   const cases: readonly [number, (error: ImdsError) => void][] = [
     [

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { systemClock } from '../../../src/client/clock.js';
 import { Limit } from '../../../src/client/limit.js';
 
-describe('the limit on simultaneous work', () => {
+describe('Limit', () => {
   /** Starts pieces of work that end when the test says so. */
   function start(limit: Limit, count: number, waitMs = 60_000) {
     const begun: number[] = [];

@@ -22,7 +22,7 @@ const status = (statusCode: number): ImdsResponseError =>
 const fault = (what: ResponseFault): ImdsResponseError => new ImdsResponseError(what, { fault: what });
 const timeout = (phase: TimeoutPhase): ImdsTimeoutError => new ImdsTimeoutError('no answer in time', { phase });
 
-describe('whether another attempt may succeed', () => {
+describe('isRetryable()', () => {
   const cases: readonly [string, unknown, boolean][] = [
     ['429', status(429), true],
     ['500', status(500), true],
@@ -52,11 +52,12 @@ describe('whether another attempt may succeed', () => {
     ['no error at all', undefined, false],
   ];
   for (const [what, error, heals] of cases) {
-    it(`is ${heals ? 'hoped' : 'not hoped'} after ${what}`, () => assert.equal(isRetryable(error), heals));
+    it(`${heals ? 'allows another attempt' : 'allows no other attempt'} after ${what}`, () =>
+      assert.equal(isRetryable(error), heals));
   }
 });
 
-describe('a series of attempts', () => {
+describe('retry()', () => {
   /** What each attempt throws; the next one succeeds. */
   function series(failures: readonly unknown[], change: Partial<RetryOptions> = {}) {
     const state = { made: 0 };
@@ -79,13 +80,13 @@ describe('a series of attempts', () => {
     return { result, state };
   }
 
-  it('is one attempt when that succeeds', async () => {
+  it('makes one attempt when that succeeds', async () => {
     const { result, state } = series([]);
     assert.equal(await result, 'value 1');
     assert.equal(state.made, 1);
   });
 
-  it('goes on after what may heal', async () => {
+  it('goes on after a retryable failure', async () => {
     const { result } = series([status(503), fault('reset')]);
     assert.equal(await result, 'value 3');
   });
@@ -100,7 +101,7 @@ describe('a series of attempts', () => {
   });
 
   for (const [what, failure] of [
-    ['cannot heal', new ImdsForbiddenError('403')],
+    ['is not retryable', new ImdsForbiddenError('403')],
     ['is a bug', new TypeError('x is not a function')],
   ] as const) {
     it(`ends at once with a failure that ${what}`, async () => {
@@ -110,7 +111,7 @@ describe('a series of attempts', () => {
     });
   }
 
-  it('ends at once with a failure that is final, given as it is', async () => {
+  it('ends at once with a failure in abortRetry(), given as it is', async () => {
     const failure = status(503);
     const { result, state } = series([abortRetry(failure)]);
     await assert.rejects(result, (error) => error === failure);
@@ -182,7 +183,7 @@ describe('a series of attempts', () => {
     assert.equal(state.made, 1);
   });
 
-  describe('whose last attempt fails when the time is over', () => {
+  describe('with a last attempt that fails when the time is over', () => {
     const busy = status(503);
 
     /** How a series ends in which the first attempt is answered 503, and the second fails like this. */

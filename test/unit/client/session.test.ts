@@ -74,7 +74,7 @@ function pending<T>(): { promise: Promise<T>; fulfil: (value: T) => void } {
 
 const settled = (): Promise<void> => sleep(0);
 
-describe('the session', () => {
+describe('Session', () => {
   let service: Service;
   let refused: number;
   beforeEach(() => {
@@ -94,7 +94,7 @@ describe('the session', () => {
       },
     );
   }
-  const read = (session: Session, patience = 5000): Promise<Response> => session.read(path, service.time + patience);
+  const read = (session: Session, leftMs = 5000): Promise<Response> => session.read(path, service.time + leftMs);
 
   describe('fetches a session token', () => {
     it('with the first read, as long-lived as the setting says, and sends it along', async () => {
@@ -123,7 +123,7 @@ describe('the session', () => {
       assert.deepEqual(service.seen, ['PUT', 'GET TOKEN']);
     });
 
-    it('again after what may heal, up to the attempts of the setting, which those of the read do not multiply', async () => {
+    it('again after a retryable failure, up to maxAttempts, which the attempts of the read do not multiply', async () => {
       service.put = () => status(503);
       await assert.rejects(read(start({ maxAttempts: 4 })), { code: 'ERR_IMDS_RESPONSE', statusCode: 503 });
       assert.deepEqual(service.seen, ['PUT', 'PUT', 'PUT', 'PUT']);

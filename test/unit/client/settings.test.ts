@@ -18,7 +18,7 @@ const names = [
 ] as const;
 type Environment = Partial<Record<(typeof names)[number], string>>;
 
-describe('settings', () => {
+describe('resolveSettings()', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'imds-settings-'));

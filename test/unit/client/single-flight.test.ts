@@ -6,7 +6,7 @@ import { type Call, SingleFlight } from '../../../src/client/single-flight.js';
 
 const now = (): number => performance.now();
 const clock = (time: () => number) => ({ ...systemClock, now: time });
-const patient = (ms = 5000): Call => ({ deadline: now() + ms });
+const within = (ms = 5000): Call => ({ deadline: now() + ms });
 
 /** Work that ends when the test says so. */
 class Work {
@@ -32,30 +32,30 @@ class Work {
 
 const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
-describe('a single flight', () => {
+describe('SingleFlight', () => {
   let flights: SingleFlight<string>;
   let work: Work;
   beforeEach(() => {
     flights = new SingleFlight(systemClock);
     work = new Work();
   });
-  const join = (call: Call = patient(), key = 'a'): Promise<string> => flights.run(key, call, work.begin);
+  const join = (call: Call = within(), key = 'a'): Promise<string> => flights.run(key, call, work.begin);
 
-  it('do one piece of work for all who ask meanwhile', async () => {
+  it('does one piece of work for all who ask meanwhile', async () => {
     const callers = Array.from({ length: 100 }, () => join());
     work.succeed('value');
     assert.deepEqual(new Set(await Promise.all(callers)), new Set(['value']));
     assert.equal(work.begun.length, 1);
   });
 
-  it('keep the work of each key apart', async () => {
-    const callers = [join(patient(), 'a'), join(patient(), 'b')];
+  it('keeps the work of each key apart', async () => {
+    const callers = [join(within(), 'a'), join(within(), 'b')];
     work.succeed('of b', 2);
     work.succeed('of a', 1);
     assert.deepEqual(await Promise.all(callers), ['of a', 'of b']);
   });
 
-  it('begin anew once the work has ended, well or not', async () => {
+  it('begins anew once the work has ended, well or not', async () => {
     const first = join();
     work.fail(new Error('failed'));
     await assert.rejects(first, { message: 'failed' });
@@ -67,8 +67,8 @@ describe('a single flight', () => {
     assert.equal(await third, 'third');
   });
 
-  it('give all who wait the same failure, and do not repeat work that failed before its time was up', async () => {
-    const callers = [join(patient(1000)), join(patient(60_000))];
+  it('gives all who wait the same failure, and does not repeat work that failed before its time was up', async () => {
+    const callers = [join(within(1000)), join(within(60_000))];
     const failure = new Error('failed');
     work.fail(failure);
     for (const caller of callers) await assert.rejects(caller, (error) => error === failure);
@@ -82,30 +82,30 @@ describe('a single flight', () => {
       ['null', null],
       ['a frozen object', Object.freeze({})],
     ] as const) {
-      it(`reject the caller who aborts with the reason itself: ${what}`, async () => {
+      it(`rejects the caller who aborts with the reason itself: ${what}`, async () => {
         const controller = new AbortController();
-        const caller = join({ ...patient(), signal: controller.signal });
+        const caller = join({ ...within(), signal: controller.signal });
         controller.abort(reason);
         await assert.rejects(caller, (error) => error === reason);
       });
     }
 
-    it('reject with the AbortError of a signal aborted without a reason', async () => {
+    it('rejects with the AbortError of a signal aborted without a reason', async () => {
       const controller = new AbortController();
-      const caller = join({ ...patient(), signal: controller.signal });
+      const caller = join({ ...within(), signal: controller.signal });
       controller.abort();
       await assert.rejects(caller, { name: 'AbortError' });
     });
 
-    it('begin nothing for a signal that is aborted already', async () => {
-      await assert.rejects(join({ ...patient(), signal: AbortSignal.abort('early') }), (error) => error === 'early');
+    it('begins nothing for a signal that is aborted already', async () => {
+      await assert.rejects(join({ ...within(), signal: AbortSignal.abort('early') }), (error) => error === 'early');
       assert.equal(work.begun.length, 0);
     });
 
-    it('let the work go on for the others when the caller who began it aborts', async () => {
+    it('lets the work go on for the others when the caller who began it aborts', async () => {
       const controller = new AbortController();
-      const first = join({ ...patient(), signal: controller.signal });
-      const others = [join(), join({ ...patient(), signal: new AbortController().signal })];
+      const first = join({ ...within(), signal: controller.signal });
+      const others = [join(), join({ ...within(), signal: new AbortController().signal })];
       controller.abort('mine');
       await assert.rejects(first, (error) => error === 'mine');
       work.succeed('value');
@@ -113,9 +113,9 @@ describe('a single flight', () => {
       assert.equal(work.begun.length, 1);
     });
 
-    it('reject all callers of one signal, and nobody else', async () => {
+    it('rejects all callers of one signal, and nobody else', async () => {
       const { signal, ...controller } = withAbort();
-      const callers = [join({ ...patient(), signal }), join({ ...patient(), signal }, 'b')];
+      const callers = [join({ ...within(), signal }), join({ ...within(), signal }, 'b')];
       const other = join();
       controller.abort('all');
       for (const caller of callers) await assert.rejects(caller, (error) => error === 'all');
@@ -123,13 +123,13 @@ describe('a single flight', () => {
       assert.equal(await other, 'value');
     });
 
-    it('listen once for a thousand callers, and no more when they have their answer', async () => {
+    it('listens once for a thousand callers, and no more when they have their answer', async () => {
       const warnings: Error[] = [];
       const warned = (warning: Error): void => void warnings.push(warning);
       process.on('warning', warned);
       const { signal } = withAbort();
       const callers = Array.from({ length: 1000 }, (_, index) =>
-        join({ ...patient(1000 + index), signal }, `${index % 2}`),
+        join({ ...within(1000 + index), signal }, `${index % 2}`),
       );
       assert.equal(getEventListeners(signal, 'abort').length, 1);
       work.succeed('even', 1);
@@ -141,9 +141,9 @@ describe('a single flight', () => {
       assert.deepEqual(warnings, []);
     });
 
-    it('leave no listener behind after an abort', async () => {
+    it('leaves no listener behind after an abort', async () => {
       const { signal, abort } = withAbort();
-      const caller = join({ ...patient(), signal });
+      const caller = join({ ...within(), signal });
       abort('enough');
       await assert.rejects(caller, (error) => error === 'enough');
       assert.equal(getEventListeners(signal, 'abort').length, 0);
@@ -151,26 +151,26 @@ describe('a single flight', () => {
   });
 
   describe('with a deadline', () => {
-    it('end the wait of a caller with less patience than the work has, naming what it waited for', async () => {
-      const patientCaller = join(patient(5000), '/latest/a');
-      await assert.rejects(join(patient(20), '/latest/a'), {
+    it('ends the wait of a caller with less time than the work has, naming what it waited for', async () => {
+      const longer = join(within(5000), '/latest/a');
+      await assert.rejects(join(within(20), '/latest/a'), {
         code: 'ERR_IMDS_TIMEOUT',
         phase: 'deadline',
         message: 'no answer for /latest/a in the time given to the call',
       });
       work.succeed('value');
-      assert.equal(await patientCaller, 'value');
+      assert.equal(await longer, 'value');
     });
 
-    it('give the work the time of the caller who begins it', async () => {
-      const call = patient(1234);
+    it('gives the work the time of the caller who begins it', async () => {
+      const call = within(1234);
       const caller = join(call);
       assert.deepEqual(work.begun, [call.deadline]);
       work.succeed('value');
       await caller;
     });
 
-    it('give the work a least time, though a caller in a hurry does not wait for it', async () => {
+    it('gives the work a least time, though a caller in a hurry does not wait for it', async () => {
       let time = 0;
       flights = new SingleFlight(
         clock(() => time),
@@ -188,20 +188,20 @@ describe('a single flight', () => {
       await later;
     });
 
-    it('begin anew, once, for those who have more patience than the work that ended for lack of time', async () => {
+    it('begins anew, once, for those who have more time than the work that ended for lack of time', async () => {
       let time = 0;
       flights = new SingleFlight(clock(() => time));
       const hasty = join({ deadline: 100 });
-      const patientCallers = [join({ deadline: 5000 }), join({ deadline: 4000 }), join({ deadline: 3000 })];
+      const othersWaiting = [join({ deadline: 5000 }), join({ deadline: 4000 }), join({ deadline: 3000 })];
       time = 100;
       work.fail(new Error('out of time'));
       await assert.rejects(hasty, { message: 'out of time' });
       work.succeed('value', 2);
-      assert.deepEqual(await Promise.all(patientCallers), ['value', 'value', 'value']);
+      assert.deepEqual(await Promise.all(othersWaiting), ['value', 'value', 'value']);
       assert.deepEqual(work.begun, [100, 5000]);
     });
 
-    it('do not begin anew for the little time that callers of one moment differ by', async () => {
+    it('does not begin anew for the little time that callers of one moment differ by', async () => {
       let time = 0;
       flights = new SingleFlight(clock(() => time));
       const callers = Array.from({ length: 50 }, (_, index) => join({ deadline: 100 + index }));
@@ -211,7 +211,7 @@ describe('a single flight', () => {
       assert.equal(work.begun.length, 1);
     });
 
-    it('do not begin anew for a caller who aborts in that moment', async () => {
+    it('does not begin anew for a caller who aborts in that moment', async () => {
       let time = 0;
       flights = new SingleFlight(clock(() => time));
       const { signal, abort } = withAbort();
@@ -223,12 +223,12 @@ describe('a single flight', () => {
       await assert.rejects(caller, (error) => error === 'enough');
     });
 
-    it('leave no timer behind', async () => {
+    it('leaves no timer behind', async () => {
       await sleep(0); // mocha sets its own timer when a test has given a promise
       const before = timers();
-      const first = join(patient(60_000));
+      const first = join(within(60_000));
       const { signal, abort } = withAbort();
-      const callers = [join(patient(50_000)), join({ ...patient(50_000), signal })];
+      const callers = [join(within(50_000)), join({ ...within(50_000), signal })];
       abort('enough');
       work.succeed('value');
       await Promise.allSettled([first, ...callers]);
@@ -236,9 +236,9 @@ describe('a single flight', () => {
     });
   });
 
-  it('make no unhandled rejection of a failure that nobody waits for any more', async () => {
+  it('makes no unhandled rejection of a failure that nobody waits for any more', async () => {
     const { signal, abort } = withAbort();
-    const caller = join({ ...patient(), signal });
+    const caller = join({ ...within(), signal });
     abort('enough');
     await assert.rejects(caller, (error) => error === 'enough');
     const unhandled = once(process, 'unhandledRejection', { signal: AbortSignal.timeout(20) });

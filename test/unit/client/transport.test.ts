@@ -29,7 +29,7 @@ const put: Request = {
 const transportTo = (url = endpoint): Transport =>
   new Transport(resolveSettings({ endpoint: url }).settings(), new Events(undefined), systemClock);
 
-describe('the transport', () => {
+describe('Transport', () => {
   it('gives the answer with its status, headers by their lower-case names, and bytes', async () => {
     const bytes = Buffer.from([0, 0xff, 10, 13]);
     nock(endpoint).get(path).reply(200, bytes, { Date: 'Sun, 13 Feb 2022 13:37:57 GMT', 'X-Thing': 'a' });
