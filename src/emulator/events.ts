@@ -1,9 +1,11 @@
 import { type Duration, duration, later, milliseconds } from './clock.js';
-import { document, instant } from './documents.js';
+import { instant } from './documents.js';
 import { faultShape } from './faults.js';
-import { attachedRole, furtherInterface, identityTree } from './instance.js';
+import { identityTree } from './identity.js';
+import { furtherInterface } from './instance.js';
 import { instanceSettings, withSettings } from './instance-options.js';
 import { archive, maintenanceCode, maintenanceEvent, schedule } from './maintenance.js';
+import { attachedRole, credentialsFrom, eachRole, untrusted } from './roles.js';
 import {
   type Fields,
   type ObjectOf,
@@ -16,8 +18,7 @@ import {
   wholeNumber,
 } from './shape.js';
 import type { State } from './state.js';
-import type { MetadataTree, Value } from './tree.js';
-import { credentialsFrom, nodeShape, pathShape, toNode } from './values.js';
+import { nodeShape, pathShape, toNode } from './values.js';
 
 /** What happened, in words, and what follows from it. */
 export type Outcome = string | { readonly detail: string; readonly cancels?: string; readonly next?: Step };
@@ -29,12 +30,13 @@ export interface Step {
   readonly run: (at: Date) => string;
 }
 
-interface Declaration<F extends Fields> {
-  readonly fields: F;
-  run(fields: ObjectOf<F>, state: State, at: Date): Outcome;
-}
+type Run<F extends Fields> = (fields: ObjectOf<F>, state: State, at: Date) => Outcome;
 
-const event = <F extends Fields>(fields: F, run: Declaration<F>['run']): Declaration<F> => ({ fields, run });
+/** The declaration of an event. Its type has the fields alone, because it becomes part of the published types. */
+function event<F extends Fields>(fields: F, run: Run<F>): { readonly fields: F } {
+  const declaration = { fields, run };
+  return declaration;
+}
 
 const lifecycleState = oneOf(
   ...(['Detached', 'InService', 'Standby', 'Terminated'] as const),
@@ -252,22 +254,6 @@ export function eventShape<T extends TimelineEvent>(common: Fields): Shape<T> {
 
 /** Makes an event happen. */
 export function run(happening: TimelineEvent, state: State, at: Date): Outcome {
-  const declaration: Declaration<Fields> = events[happening.event];
+  const declaration = events[happening.event] as { readonly fields: Fields; readonly run: Run<Fields> };
   return declaration.run(happening, state, at);
-}
-
-/** Replaces the document of each role's credentials; false if there is no role. */
-function eachRole(tree: MetadataTree, at: Date, document: (role: string) => Value): boolean {
-  const roles = tree.text('meta-data/iam/security-credentials', at)?.split('\n') ?? [];
-  for (const role of roles) tree.set(`iam/security-credentials/${role}`, document(role), at);
-  return roles.length > 0;
-}
-
-function untrusted(role: string, at: Date): string {
-  const page = 'https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html';
-  return document({
-    Code: 'AssumeRoleUnauthorizedAccess',
-    Message: `EC2 cannot assume the role ${role}. Please see documentation at ${page}#troubleshoot_iam-ec2_errors-info-doc.`,
-    LastUpdated: instant(at),
-  });
 }

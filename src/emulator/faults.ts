@@ -77,12 +77,16 @@ interface Effect<F extends Fields> {
   meter?(fault: ObjectOf<F>, since: number): (now: number) => boolean;
 }
 
-const effect = <F extends Fields>(
+/** The declaration of a kind. Its type has the fields alone, because it becomes part of the published types. */
+function effect<F extends Fields>(
   rank: number,
   fields: F,
   apply: Effect<F>['apply'],
   conditions: Pick<Effect<F>, 'only' | 'meter'> = {},
-): Effect<F> => ({ rank, fields, apply, ...conditions });
+): { readonly fields: F } {
+  const declaration: Effect<F> = { rank, fields, apply, ...conditions };
+  return declaration;
+}
 
 const statuses = oneOf(400, 401, 403, 404, 405, 429, 500, 502, 503);
 const headerText = text('printable ASCII', /^[\x20-\x7e]+$/);
@@ -186,8 +190,7 @@ function failure(now: Date, status: number): Answer {
   return status === 401 || status === 403 || status === 405 ? empty(now, status) : page(now, status);
 }
 
-/** The declaration of a fault's effect; only what it declares is passed to it. */
-export const effectOf = ({ kind }: Match['fault']): Effect<Fields> => effects[kind];
+export const effectOf = ({ kind }: Match['fault']) => effects[kind] as Effect<Fields>;
 
 /** A fault that applies to a request. */
 export interface Match {

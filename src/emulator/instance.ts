@@ -1,18 +1,13 @@
-import { base64Lines, document, documents, type Field, filler, instant, signedData } from './documents.js';
+import { later } from './clock.js';
+import { base64Lines, documents, type Field, filler, instant } from './documents.js';
+import { identityTree } from './identity.js';
 import { ended, maintenanceEvent } from './maintenance.js';
-import type { MetadataTree, Tree, Value } from './tree.js';
+import { account, attachedRole, instanceCredentials, roleCredentials, rotating } from './roles.js';
+import type { Tree } from './tree.js';
 
 // Addresses are from the ranges for documentation (RFC 5737, RFC 3849); account, access keys and secrets are the ones in
 // AWS's own examples and open nothing.
-const account = '123456789012';
-const region = 'us-east-1';
-const zone = 'us-east-1a';
 const instanceId = 'i-1234567890abcdef0';
-const instanceType = 'c6in.32xlarge';
-const imageId = 'ami-0abcdef1234567890';
-const kernelId = 'aki-5c21674b';
-const ramdiskId = 'ari-01bb5768';
-const productCode = '3iplms73etrdhxdepv72l6ywj';
 const roleName = 'example-role';
 const primaryMac = '0e:49:61:0f:c3:11';
 const secondaryMac = '0e:49:61:0f:c3:77';
@@ -55,51 +50,109 @@ export function furtherInterface(
   };
 }
 
-/**
- * The tree below `/latest/` of an instance with every category, retired products included, which no real one has: a Spot
- * Instance in us-east-1, about to be interrupted, with two network interfaces.
- */
-export function instanceTree(launched: Date, identity: () => Readonly<Record<string, Field>>): Tree {
-  return {
-    'meta-data': metaData(launched),
-    dynamic: {
-      'fws/instance-monitoring': 'disabled',
-      'instance-identity': identityTree(identity, launched),
-    },
-    'user-data': '#cloud-config\ntimezone: Asia/Tokyo\n',
-  };
-}
+const interfaces: Tree = {
+  [primaryMac]: {
+    ...domain,
+    'device-number': '0',
+    'interface-id': 'eni-0f95d3625f5c521cc',
+    'ipv4-associations': { [publicIp]: privateIp },
+    'ipv4-prefix': '10.0.1.16/28',
+    'ipv6-prefix': '2001:db8:8:4:a::/80',
+    ipv6s: '2001:db8:8:4::10\n2001:db8:8:4::11',
+    'local-hostname': hostname,
+    'local-ipv4s': `${privateIp}\n10.0.1.11`,
+    mac: primaryMac,
+    'network-card': '0',
+    'public-hostname': publicHostname,
+    'public-ipv4s': publicIp,
+    'security-group-ids': 'sg-0b07f8f6cb485d4df\nsg-0c18a9b7dc596e5e0',
+    'security-groups': 'web\nssh',
+    'subnet-id': 'subnet-0ac62554d1e2f3a4b',
+    'subnet-ipv4-cidr-block': '10.0.1.0/24',
+    'subnet-ipv6-cidr-blocks': '2001:db8:8:4::/64',
+  },
+  [secondaryMac]: {
+    ...domain,
+    'device-number': '1',
+    'interface-id': 'eni-0a84c2514e4b410bb',
+    ipv6s: '2001:db8:8:5::20',
+    'local-hostname': 'ip-10-0-2-20.ec2.internal',
+    'local-ipv4s': '10.0.2.20',
+    mac: secondaryMac,
+    'network-card': '1',
+    'security-group-ids': 'sg-0d29ba08ed6a7f6f1',
+    'security-groups': 'backend',
+    'subnet-id': 'subnet-0bd73665e2f3a4b5c',
+    'subnet-ipv4-cidr-block': '10.0.2.0/24',
+    'subnet-ipv6-cidr-blocks': '2001:db8:8:5::/64',
+  },
+};
 
-function metaData(launched: Date): Tree {
-  const after = (ms: number) => new Date(launched.getTime() + ms);
+/** All that does not depend on the time of the launch. */
+const metaData: Tree = {
+  'ami-id': 'ami-0abcdef1234567890',
+  'ami-launch-index': '0',
+  'ami-manifest-path': '(unknown)',
+  'ancestor-ami-ids': 'ami-0123456789abcdef0',
+  'autoscaling/target-lifecycle-state': 'InService',
+  'block-device-mapping': {
+    ami: '/dev/xvda',
+    ebs1: 'sdb',
+    ephemeral0: 'sdc',
+    root: '/dev/xvda',
+    swap: 'sdcs',
+  },
+  'elastic-gpus/associations/egpu-0123456789abcdef0':
+    '{"elastic-gpu-id":"egpu-0123456789abcdef0","elastic-gpu-type":"eg1.medium"}',
+  'elastic-inference/associations/eia-bfa21c7904f64a82a21b9f4540169ce1':
+    '{"version_2018_04_12":{"elastic-inference-accelerator-id":"eia-bfa21c7904f64a82a21b9f4540169ce1",' +
+    '"elastic-inference-accelerator-type":"eia1.medium"}}',
+  'hibernation/configured': 'false',
+  hostname,
+  'instance-action': 'none',
+  'instance-id': instanceId,
+  'instance-life-cycle': 'spot',
+  'instance-type': 'c6in.32xlarge',
+  ipv6: '2001:db8:8:4::10',
+  'kernel-id': 'aki-5c21674b',
+  'local-hostname': hostname,
+  'local-ipv4': privateIp,
+  mac: primaryMac,
+  'metrics/vhostmd': '<?xml version="1.0" encoding="UTF-8"?>',
+  'network/interfaces/macs': interfaces,
+  placement: {
+    'availability-zone': 'us-east-1a',
+    'availability-zone-id': 'use1-az4',
+    'group-name': 'example-group',
+    'host-id': 'h-0da999999f9999fb9',
+    'partition-number': '1',
+    region: 'us-east-1',
+  },
+  'product-codes': '3iplms73etrdhxdepv72l6ywj',
+  profile: 'default-hvm',
+  'public-hostname': publicHostname,
+  'public-ipv4': publicIp,
+  'public-keys/0=my-key/openssh-key': `${publicKey('my-key')}\n`,
+  'ramdisk-id': 'ari-01bb5768',
+  'reservation-id': 'r-046cb3eca3e201d2f',
+  'security-groups': 'web\nssh',
+  services: { domain: 'amazonaws.com', partition: 'aws' },
+  system: 'nitro',
+  'tags/instance': { Name: 'example', environment: 'test', 'aws:autoscaling:groupName': 'example-group' },
+};
+
+/** All that does. */
+function datedMetaData(launched: Date): Tree {
   const reboot = (eventId: string, ms: number) =>
-    maintenanceEvent('system-reboot', eventId, after(ms), after(ms + 2 * hour));
+    maintenanceEvent('system-reboot', eventId, later(launched, ms), later(launched, ms + 2 * hour));
   const terms = { launched, lifetimeMs: 6 * hour, serial: 0 };
+  const end = instant(later(launched, 2 * minute));
   return {
-    'ami-id': imageId,
-    'ami-launch-index': '0',
-    'ami-manifest-path': '(unknown)',
-    'ancestor-ami-ids': 'ami-0123456789abcdef0',
-    'autoscaling/target-lifecycle-state': 'InService',
-    'block-device-mapping': {
-      ami: '/dev/xvda',
-      ebs1: 'sdb',
-      ephemeral0: 'sdc',
-      root: '/dev/xvda',
-      swap: 'sdcs',
-    },
-    'elastic-gpus/associations/egpu-0123456789abcdef0':
-      '{"elastic-gpu-id":"egpu-0123456789abcdef0","elastic-gpu-type":"eg1.medium"}',
-    'elastic-inference/associations/eia-bfa21c7904f64a82a21b9f4540169ce1':
-      '{"version_2018_04_12":{"elastic-inference-accelerator-id":"eia-bfa21c7904f64a82a21b9f4540169ce1",' +
-      '"elastic-inference-accelerator-type":"eia1.medium"}}',
     events: {
       'maintenance/history': documents([ended(reboot('instance-event-0d59937288b749b31', -30 * day), 'completed')]),
       'maintenance/scheduled': documents([reboot('instance-event-0d59937288b749b32', 14 * day)]),
       'recommendations/rebalance': `{"noticeTime": "${instant(launched)}"}`,
     },
-    'hibernation/configured': 'false',
-    hostname,
     iam: {
       ...attachedRole(roleName, 'example-profile', terms),
       'security-credentials-extended': {
@@ -107,27 +160,12 @@ function metaData(launched: Date): Tree {
       },
     },
     'identity-credentials/ec2': {
-      info: rotating(terms, ({ issued }) => ({
-        Code: 'Success',
-        LastUpdated: instant(issued),
-        AccountId: account,
-      })),
-      'security-credentials/ec2-instance': rotating(terms, (period) =>
-        credentials(period, 'ASIAI44QH8DH', 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY'),
-      ),
+      info: rotating(terms, ({ issued }) => ({ Code: 'Success', LastUpdated: instant(issued), AccountId: account })),
+      'security-credentials/ec2-instance': rotating(terms, instanceCredentials),
     },
-    'instance-action': 'none',
-    'instance-id': instanceId,
-    'instance-life-cycle': 'spot',
-    'instance-type': instanceType,
-    ipv6: '2001:db8:8:4::10',
-    'kernel-id': kernelId,
-    'local-hostname': hostname,
-    'local-ipv4': privateIp,
-    mac: primaryMac,
     'managed-ssh-keys': {
       'active-keys/ec2-user': [
-        `#Timestamp=${Math.trunc(after(minute).getTime() / 1000)}`,
+        `#Timestamp=${Math.trunc(later(launched, minute).getTime() / 1000)}`,
         `#Instance=${instanceId}`,
         `#Caller=arn:aws:iam::${account}:role/${roleName}`,
         '#Request=1234abcd-12ab-34cd-56ef-1234567890ab',
@@ -137,166 +175,25 @@ function metaData(launched: Date): Tree {
       'signer-cert': `-----BEGIN CERTIFICATE-----\n${base64Lines(filler(600))}\n-----END CERTIFICATE-----`,
       'signer-ocsp/0123456789ABCDEF0123456789ABCDEF01234567': filler(300).toString('base64'),
     },
-    'metrics/vhostmd': '<?xml version="1.0" encoding="UTF-8"?>',
-    'network/interfaces/macs': {
-      [primaryMac]: {
-        ...domain,
-        'device-number': '0',
-        'interface-id': 'eni-0f95d3625f5c521cc',
-        'ipv4-associations': { [publicIp]: privateIp },
-        'ipv4-prefix': '10.0.1.16/28',
-        'ipv6-prefix': '2001:db8:8:4:a::/80',
-        ipv6s: '2001:db8:8:4::10\n2001:db8:8:4::11',
-        'local-hostname': hostname,
-        'local-ipv4s': `${privateIp}\n10.0.1.11`,
-        mac: primaryMac,
-        'network-card': '0',
-        'public-hostname': publicHostname,
-        'public-ipv4s': publicIp,
-        'security-group-ids': 'sg-0b07f8f6cb485d4df\nsg-0c18a9b7dc596e5e0',
-        'security-groups': 'web\nssh',
-        'subnet-id': 'subnet-0ac62554d1e2f3a4b',
-        'subnet-ipv4-cidr-block': '10.0.1.0/24',
-        'subnet-ipv6-cidr-blocks': '2001:db8:8:4::/64',
-      },
-      [secondaryMac]: {
-        ...domain,
-        'device-number': '1',
-        'interface-id': 'eni-0a84c2514e4b410bb',
-        ipv6s: '2001:db8:8:5::20',
-        'local-hostname': 'ip-10-0-2-20.ec2.internal',
-        'local-ipv4s': '10.0.2.20',
-        mac: secondaryMac,
-        'network-card': '1',
-        'security-group-ids': 'sg-0d29ba08ed6a7f6f1',
-        'security-groups': 'backend',
-        'subnet-id': 'subnet-0bd73665e2f3a4b5c',
-        'subnet-ipv4-cidr-block': '10.0.2.0/24',
-        'subnet-ipv6-cidr-blocks': '2001:db8:8:5::/64',
-      },
-    },
-    placement: {
-      'availability-zone': zone,
-      'availability-zone-id': 'use1-az4',
-      'group-name': 'example-group',
-      'host-id': 'h-0da999999f9999fb9',
-      'partition-number': '1',
-      region,
-    },
-    'product-codes': productCode,
-    profile: 'default-hvm',
-    'public-hostname': publicHostname,
-    'public-ipv4': publicIp,
-    'public-keys/0=my-key/openssh-key': `${publicKey('my-key')}\n`,
-    'ramdisk-id': ramdiskId,
-    'reservation-id': 'r-046cb3eca3e201d2f',
-    'security-groups': 'web\nssh',
-    services: { domain: 'amazonaws.com', partition: 'aws' },
     spot: {
-      'instance-action': `{"action": "terminate", "time": "${instant(after(2 * minute))}"}`,
-      'termination-time': instant(after(2 * minute)),
+      'instance-action': `{"action": "terminate", "time": "${end}"}`,
+      'termination-time': end,
     },
-    system: 'nitro',
-    'tags/instance': { Name: 'example', environment: 'test', 'aws:autoscaling:groupName': 'example-group' },
   };
 }
 
-/** The identity document of an instance with these metadata. */
-export function identityOf(tree: MetadataTree, launched: Date): Readonly<Record<string, Field>> {
-  const value = (path: string): string | null => {
-    const found = tree.read(['meta-data', ...path.split('/')], launched);
-    return found?.kind === 'value' ? Buffer.from(found.content).toString() : null;
-  };
+/**
+ * The tree below `/latest/` of an instance with every category, retired products included, which no real one has: a Spot
+ * Instance in us-east-1, about to be interrupted, with two network interfaces.
+ */
+export function instanceTree(launched: Date, identity: () => Readonly<Record<string, Field>>): Tree {
   return {
-    accountId: account,
-    architecture: 'x86_64',
-    availabilityZone: value('placement/availability-zone'),
-    billingProducts: null,
-    devpayProductCodes: null,
-    marketplaceProductCodes: value('product-codes')?.split('\n') ?? null,
-    imageId: value('ami-id'),
-    instanceId: value('instance-id'),
-    instanceType: value('instance-type'),
-    kernelId: value('kernel-id'),
-    pendingTime: instant(launched),
-    privateIp: value('local-ipv4'),
-    ramdiskId: value('ramdisk-id'),
-    region: value('placement/region'),
-    version: '2017-09-30',
-  };
-}
-
-/** An identity document and stand-ins for its signatures, made when they are read. */
-export function identityTree(fields: () => Readonly<Record<string, Field>>, signed: Date): Tree {
-  const text = () => document(fields());
-  const sha256 = { hash: 'sha256', hashId: '608648016503040201' } as const;
-  const message = (algorithms: Parameters<typeof signedData>[2]) => () =>
-    base64Lines(signedData(text(), signed, algorithms));
-  return {
-    document: text,
-    dsa2048: message({ ...sha256, signatureId: '608648016503040302', signatureLength: 70 }),
-    pkcs7: message({ hash: 'sha1', hashId: '2b0e03021a', signatureId: '2a8648ce380403', signatureLength: 46 }),
-    rsa2048: message({ ...sha256, signatureId: '2a864886f70d01010b', signatureLength: 256 }),
-    signature: base64Lines(filler(128)),
-  };
-}
-
-/** The directory `iam/` while a role is attached. */
-export function attachedRole(role: string, profile: string, terms: RotationTerms): Tree {
-  return {
-    info: rotating(terms, ({ issued }) => ({
-      Code: 'Success',
-      LastUpdated: instant(issued),
-      InstanceProfileArn: `arn:aws:iam::${account}:instance-profile/${profile}`,
-      InstanceProfileId: 'AIPAIOSFODNN7EXAMPLE',
-    })),
-    'security-credentials': { [role]: rotating(terms, roleCredentials) },
-  };
-}
-
-export interface RotationTerms {
-  readonly launched: Date;
-  /** How long each document is valid. */
-  readonly lifetimeMs: number;
-  /** Number of the first. */
-  readonly serial: number;
-}
-
-interface Period {
-  readonly issued: Date;
-  readonly expiration: Date;
-  readonly serial: number;
-}
-
-/** A document that is renewed five minutes before its credentials end. */
-export function rotating(
-  { launched, lifetimeMs, serial: first }: RotationTerms,
-  fields: (period: Period) => Readonly<Record<string, string>>,
-): Value {
-  // Shorter-lived ones are renewed at half time.
-  const spacing = Math.max(lifetimeMs - 5 * minute, lifetimeMs / 2, 1);
-  return (now) => {
-    const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
-    const issued = new Date(launched.getTime() + period * spacing);
-    const expiration = new Date(issued.getTime() + lifetimeMs);
-    return { content: document(fields({ issued, expiration, serial: first + period })), lastModified: issued };
-  };
-}
-
-/** A document of `iam/security-credentials/`. */
-export function roleCredentials(period: Period) {
-  return credentials(period, 'ASIAIOSFODNN', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY');
-}
-
-function credentials({ issued, expiration, serial }: Period, accessKey: string, secretAccessKey: string) {
-  return {
-    Code: 'Success',
-    LastUpdated: instant(issued),
-    Type: 'AWS-HMAC',
-    AccessKeyId: `${accessKey}${(7 + serial) % 10}EXAMPLE`,
-    SecretAccessKey: secretAccessKey,
-    Token: `FAKE+SESSION+TOKEN+${serial}+${issued.getTime()}+${'EXAMPLE+'.repeat(120)}==`,
-    Expiration: instant(expiration),
+    'meta-data': { ...metaData, ...datedMetaData(launched) },
+    dynamic: {
+      'fws/instance-monitoring': 'disabled',
+      'instance-identity': identityTree(identity, launched),
+    },
+    'user-data': '#cloud-config\ntimezone: Asia/Tokyo\n',
   };
 }
 

@@ -1,7 +1,8 @@
 import { duration } from './clock.js';
 import { eventShape, type TimelineEntry, type TimelineEvent } from './events.js';
 import { type Fault, faultShape } from './faults.js';
-import { identityOf, instanceTree } from './instance.js';
+import { identityOf } from './identity.js';
+import { instanceTree } from './instance.js';
 import { type InstanceSettings, instanceSettings } from './instance-options.js';
 import { EmulatorOptionError, refused } from './option-error.js';
 import { fields, list, oneOf, optional, refine, type Schema, text, wholeNumber } from './shape.js';

@@ -1,7 +1,7 @@
-import { type Duration, duration, later, milliseconds, spanSource } from './clock.js';
+import { duration, later, milliseconds, spanSource } from './clock.js';
 import { instant } from './documents.js';
-import { roleCredentials, rotating } from './instance.js';
 import { EmulatorOptionError, refused } from './option-error.js';
+import { type CredentialsTerms, credentialsFrom } from './roles.js';
 import { type Fields, fields, member, named, objectAt, optional, type Shape, simple, text } from './shape.js';
 import { longestPath, type Tree, type Value } from './tree.js';
 
@@ -17,11 +17,6 @@ export type JsonValue =
   | { readonly $template: string }
   /** Fake credentials of a role, renewed forever, five minutes before they end. */
   | { readonly $credentials: CredentialsTerms };
-
-export interface CredentialsTerms {
-  /** How long each set is valid; if less than ten minutes, the next one comes at half time. Default `6h`. */
-  readonly lifetime?: Duration;
-}
 
 /** Values and directories by name or by path; `null` removes what is there. */
 export interface JsonTree {
@@ -118,11 +113,6 @@ export function toNode(node: JsonNode, at: Date): Value | Tree {
   if ('$template' in node && node.$template !== undefined) return fill(node.$template, at);
   if ('$credentials' in node && node.$credentials !== undefined) return credentialsFrom(node.$credentials, at);
   return toTree(node, at);
-}
-
-/** A document of credentials that are renewed from `at` on. */
-export function credentialsFrom({ lifetime = '6h' }: CredentialsTerms, at: Date, serial = 0): Value {
-  return rotating({ launched: at, lifetimeMs: milliseconds(lifetime), serial }, roleCredentials);
 }
 
 function fill(template: string, at: Date): string {

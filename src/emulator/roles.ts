@@ -1,0 +1,94 @@
+import { type Duration, later, milliseconds } from './clock.js';
+import { document, instant } from './documents.js';
+import type { MetadataTree, Tree, Value } from './tree.js';
+
+export const account = '123456789012';
+const minute = 60_000;
+
+/** The directory `iam/` while a role is attached. */
+export function attachedRole(role: string, profile: string, terms: RotationTerms): Tree {
+  return {
+    info: rotating(terms, ({ issued }) => ({
+      Code: 'Success',
+      LastUpdated: instant(issued),
+      InstanceProfileArn: `arn:aws:iam::${account}:instance-profile/${profile}`,
+      InstanceProfileId: 'AIPAIOSFODNN7EXAMPLE',
+    })),
+    'security-credentials': { [role]: rotating(terms, roleCredentials) },
+  };
+}
+
+export interface CredentialsTerms {
+  /** How long each set is valid; if less than ten minutes, the next one comes at half time. Default `6h`. */
+  readonly lifetime?: Duration;
+}
+
+export interface RotationTerms {
+  readonly launched: Date;
+  /** How long each document is valid. */
+  readonly lifetimeMs: number;
+  /** Number of the first. */
+  readonly serial: number;
+}
+
+interface Period {
+  readonly issued: Date;
+  readonly expiration: Date;
+  readonly serial: number;
+}
+
+/** A document that is renewed five minutes before its credentials end. */
+export function rotating(
+  { launched, lifetimeMs, serial: first }: RotationTerms,
+  fields: (period: Period) => Readonly<Record<string, string>>,
+): Value {
+  // Shorter-lived ones are renewed at half time.
+  const spacing = Math.max(lifetimeMs - 5 * minute, lifetimeMs / 2, 1);
+  return (now) => {
+    const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
+    const issued = later(launched, period * spacing);
+    const expiration = later(issued, lifetimeMs);
+    return { content: document(fields({ issued, expiration, serial: first + period })), lastModified: issued };
+  };
+}
+
+/** A document of `iam/security-credentials/`. */
+export const roleCredentials = (period: Period) =>
+  credentials(period, 'ASIAIOSFODNN', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY');
+
+/** The document of `identity-credentials/ec2/security-credentials/`. */
+export const instanceCredentials = (period: Period) =>
+  credentials(period, 'ASIAI44QH8DH', 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY');
+
+function credentials({ issued, expiration, serial }: Period, accessKey: string, secretAccessKey: string) {
+  return {
+    Code: 'Success',
+    LastUpdated: instant(issued),
+    Type: 'AWS-HMAC',
+    AccessKeyId: `${accessKey}${(7 + serial) % 10}EXAMPLE`,
+    SecretAccessKey: secretAccessKey,
+    Token: `FAKE+SESSION+TOKEN+${serial}+${issued.getTime()}+${'EXAMPLE+'.repeat(120)}==`,
+    Expiration: instant(expiration),
+  };
+}
+
+/** A document of credentials that are renewed from `at` on. */
+export function credentialsFrom({ lifetime = '6h' }: CredentialsTerms, at: Date, serial = 0): Value {
+  return rotating({ launched: at, lifetimeMs: milliseconds(lifetime), serial }, roleCredentials);
+}
+
+/** Replaces the document of each role's credentials; false if there is no role. */
+export function eachRole(tree: MetadataTree, at: Date, document: (role: string) => Value): boolean {
+  const roles = tree.text('meta-data/iam/security-credentials', at)?.split('\n') ?? [];
+  for (const role of roles) tree.set(`iam/security-credentials/${role}`, document(role), at);
+  return roles.length > 0;
+}
+
+export function untrusted(role: string, at: Date): string {
+  const page = 'https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html';
+  return document({
+    Code: 'AssumeRoleUnauthorizedAccess',
+    Message: `EC2 cannot assume the role ${role}. Please see documentation at ${page}#troubleshoot_iam-ec2_errors-info-doc.`,
+    LastUpdated: instant(at),
+  });
+}
