@@ -116,9 +116,9 @@ const onTheWire: readonly [fault: Fault, bytes: string, ending: 'end' | 'reset',
   [{ kind: 'endpoint-off' }, bare('403 Forbidden'), 'end', 403],
 ];
 
-describe('a fault of the emulator', () => {
+describe('emulator faults', () => {
   for (const [fault, bytes, ending, status] of onTheWire) {
-    it(`of ${JSON.stringify(fault)} arrives byte for byte, once, and leaves the next answer alone`, async () => {
+    it(`sends ${JSON.stringify(fault)} byte for byte, once, and leaves the next answer intact`, async () => {
       await using emulator = await still();
       const handle = emulator.fault({ ...fault, ...(fault.kind === 'refuse' ? {} : { times: 1 }) });
       const error = ending === 'reset' ? 'ECONNRESET' : undefined;
@@ -141,7 +141,7 @@ describe('a fault of the emulator', () => {
     });
   }
 
-  it('of a reply that never comes leaves the connection open and silent until the emulator is closed', async () => {
+  it('no-reply leaves the connection open and silent until the emulator is closed', async () => {
     await using emulator = await still();
     emulator.fault({ kind: 'no-reply', times: 1 });
     const received = receive(emulator);
@@ -153,7 +153,7 @@ describe('a fault of the emulator', () => {
     assert.equal((await received).bytes, '');
   });
 
-  it('of latency delays by its delay and up to its jitter', async () => {
+  it('latency delays the answer by at least its delay', async () => {
     await using emulator = await still();
     emulator.fault({ kind: 'latency', delay: '150ms', jitter: '50ms' });
     const before = performance.now();
@@ -162,7 +162,7 @@ describe('a fault of the emulator', () => {
     assert.ok(performance.now() - before >= 149);
   });
 
-  it('of a slow body sends the headers at once', async () => {
+  it('slow-body sends the headers at once', async () => {
     await using emulator = await still();
     emulator.fault({ kind: 'slow-body', interval: '1h' });
     const socket = await connect(emulator.url);
@@ -173,7 +173,7 @@ describe('a fault of the emulator', () => {
     socket.destroy();
   });
 
-  it('lets tokens lapse early that say something else', async () => {
+  it('short-token ends tokens before their promised end', async () => {
     await using emulator = await still();
     emulator.fault({ kind: 'short-token', lifetime: '10s', times: 1 });
     const ttl = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
@@ -194,7 +194,7 @@ describe('a fault of the emulator', () => {
   });
 
   for (const status of [503, 429] as const) {
-    it(`of throttling lets so many through at once and so many a second, and answers the others by ${status}`, async () => {
+    it(`throttle answers its rate at once and each second, and ${status} to the others`, async () => {
       await using emulator = await still();
       const handle = emulator.fault({ kind: 'throttle', rate: 2, ...(status === 503 ? {} : { status }) });
       const statuses = async (count: number) => {
@@ -211,7 +211,7 @@ describe('a fault of the emulator', () => {
     });
   }
 
-  it('of refused connections begins and ends with its time, and when it is removed', async () => {
+  it('refuse begins and ends with its time, and when it is removed', async () => {
     await using emulator = await still();
     const isRefused = async () => {
       await emulator.advance(0);
@@ -240,11 +240,13 @@ describe('a fault of the emulator', () => {
     assert.equal((await ask(emulator, 'GET', region)).status, 200);
   });
 
-  it('of refused connections ends by itself while the clock runs, and keeps the process alive meanwhile', async () => {
-    await using emulator = await createEmulator();
-    emulator.fault({ kind: 'refuse', until: '500ms' });
+  it('refuse ends by itself while the clock runs, and keeps the process alive meanwhile', async () => {
+    let time = launch;
+    await using emulator = await createEmulator({ now: () => time });
+    emulator.fault({ kind: 'refuse', until: '100ms' });
     await assert.rejects(connect(emulator.url), { code: 'ECONNREFUSED' });
     assert.ok(process.getActiveResourcesInfo().includes('Timeout'));
+    time += 100;
     for (;;) {
       try {
         (await connect(emulator.url)).destroy();
@@ -256,13 +258,13 @@ describe('a fault of the emulator', () => {
     assert.equal((await ask(emulator, 'GET', region)).status, 200);
   });
 
-  it('can be closed while connections are refused', async () => {
+  it('refuse lets the emulator close', async () => {
     const emulator = await still({ scenario: { faults: [{ kind: 'refuse' }] } });
     await assert.rejects(connect(emulator.url), { code: 'ECONNREFUSED' });
     await emulator.close();
   });
 
-  const scopes: readonly [scope: object, struck: readonly string[], spared: readonly string[]][] = [
+  const scopes: readonly [scope: object, hit: readonly string[], others: readonly string[]][] = [
     [{}, ['GET /', `GET ${region}`, 'PUT /latest/api/token', 'GET /latest/user-data'], []],
     [
       { paths: 'placement/region' },
@@ -301,20 +303,20 @@ describe('a fault of the emulator', () => {
     [{ method: 'HEAD' }, [`HEAD ${region}`], [`GET ${region}`]],
     [{ paths: 'a.b+c(d)' }, ['GET /latest/meta-data/a.b+c(d)'], ['GET /latest/meta-data/aXbbc(d)']],
   ];
-  for (const [scope, struck, spared] of scopes) {
-    it(`strikes what ${JSON.stringify(scope)} says, and spares the rest`, async () => {
+  for (const [scope, hit, others] of scopes) {
+    it(`applies to the requests of ${JSON.stringify(scope)} only`, async () => {
       await using emulator = await still();
       const handle = emulator.fault({ kind: 'status', status: 502, ...scope });
-      for (const line of [...struck, ...spared]) {
+      for (const line of [...hit, ...others]) {
         const [method = '', target = ''] = line.split(' ');
         const { status } = await ask(emulator, method, target, { 'X-aws-ec2-metadata-token-ttl-seconds': '60' });
-        assert.equal(status === 502, struck.includes(line), line);
+        assert.equal(status === 502, hit.includes(line), line);
       }
-      assert.equal(handle.hits, struck.length);
+      assert.equal(handle.hits, hit.length);
     });
   }
 
-  it('strikes within its time, counted from when it was put in place', async () => {
+  it('applies within from and until, counted from when it was added', async () => {
     await using emulator = await still();
     await emulator.advance(60_000);
     emulator.fault({ kind: 'status', status: 500, from: '5s', until: '10s' });
@@ -326,7 +328,7 @@ describe('a fault of the emulator', () => {
     assert.deepEqual(statuses, [200, 200, 500, 500, 200]);
   });
 
-  it('strikes so many times and no more, or until it is removed', async () => {
+  it('applies as often as times says, or until it is removed', async () => {
     await using emulator = await still();
     const handle = emulator.fault({ kind: 'status', status: 500, times: 2, paths: 'placement/**' });
     const statuses = [];
@@ -341,26 +343,26 @@ describe('a fault of the emulator', () => {
     assert.equal(other.hits, 1);
   });
 
-  it('strikes by chance, the same requests for the same seed', async () => {
-    const struck = async (seed: number) => {
+  it('applies by probability, to the same requests for the same seed', async () => {
+    const pattern = async (seed: number) => {
       await using emulator = await still({
         scenario: { seed, faults: [{ kind: 'status', status: 503, probability: 0.5, paths: 'placement/**' }] },
       });
       const statuses = [];
       for (let count = 0; count < 40; count++) {
-        // What it does not apply to takes nothing from its luck.
+        // What it does not apply to does not use up its random numbers.
         if (count % seed === 0) await ask(emulator, 'GET', '/latest/');
         statuses.push((await ask(emulator, 'GET', region)).status === 503 ? 'x' : '.');
       }
       return statuses.join('');
     };
-    const [first, again, other] = [await struck(7), await struck(7), await struck(8)];
+    const [first, again, other] = [await pattern(7), await pattern(7), await pattern(8)];
     assert.equal(first, again);
     assert.notEqual(first, other);
-    for (const pattern of [first, other]) assert.ok(pattern.includes('x') && pattern.includes('.'), pattern);
+    for (const one of [first, other]) assert.ok(one.includes('x') && one.includes('.'), one);
   });
 
-  it('never strikes at probability 0, and always at 1', async () => {
+  it('never applies at probability 0, and always at 1', async () => {
     await using emulator = await still();
     const never = emulator.fault({ kind: 'status', status: 500, probability: 0 });
     const always = emulator.fault({ kind: 'newline', probability: 1 });
@@ -368,7 +370,7 @@ describe('a fault of the emulator', () => {
     assert.deepEqual([never.hits, always.hits], [0, 20]);
   });
 
-  it('adds to others', async () => {
+  it('adds up with other faults', async () => {
     await using emulator = await still({ scenario: { faults: [{ kind: 'newline' }, { kind: 'newline' }] } });
     emulator.fault({ kind: 'foreign-server', server: 'nginx' });
     emulator.fault({ kind: 'cut-body' });
@@ -402,7 +404,7 @@ describe('a fault of the emulator', () => {
       ],
     ];
   for (const [faults, received] of together) {
-    it(`is not undone by another: ${faults.map(({ kind }) => kind).join(' and ')}, whichever came first`, async () => {
+    it(`applies two faults whichever was added first: ${faults.map(({ kind }) => kind).join(' and ')}`, async () => {
       for (const order of [faults, faults.toReversed()]) {
         await using emulator = await still({ scenario: { faults: order } });
         assert.deepEqual(await receive(emulator), received);
@@ -411,7 +413,7 @@ describe('a fault of the emulator', () => {
     });
   }
 
-  it('stays as it was put in place, whatever becomes of the object', async () => {
+  it('copies the fault, so that later changes to the object have no effect', async () => {
     await using emulator = await still();
     const given = { kind: 'status' as const, status: 503 as const, paths: ['placement/**'] };
     const handle = emulator.fault(given);
@@ -423,7 +425,7 @@ describe('a fault of the emulator', () => {
     assert.throws(() => Object.assign(handle.fault, { kind: 'reset' }), TypeError);
   });
 
-  it('leaves an answer that dies on its way back as it is, and foreign hosts refused', async () => {
+  it('leaves answers lost to the hop limit and refusals of foreign hosts as they are', async () => {
     await using emulator = await still({ hops: 1 });
     emulator.fault({ kind: 'status', status: 500 });
     const lost = receive(emulator, 'PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
@@ -435,7 +437,7 @@ describe('a fault of the emulator', () => {
     assert.deepEqual(reasons.sort(), ['403 foreign Host', 'unanswered hop limit']);
   });
 
-  it('gives HEAD the headers of what it makes of GET', async () => {
+  it('answers HEAD with the headers of a faulty GET', async () => {
     await using emulator = await still();
     emulator.fault({ kind: 'newline' });
     assert.deepEqual(await ask(emulator, 'HEAD', region), { ...(await ask(emulator, 'GET', region)), body: '' });
@@ -468,7 +470,7 @@ describe('a fault of the emulator', () => {
     ['{"kind": "redirect", "location": "x\\r\\nY: z"}', /^fault\.location must be printable ASCII, not /],
   ];
   for (const [json, message] of refused) {
-    it(`is refused when it is ${json}`, async () => {
+    it(`refuses the fault ${json}`, async () => {
       await using emulator = await still();
       assert.throws(() => emulator.fault(JSON.parse(json)), { code: 'ERR_EMULATOR_OPTION', message });
       assert.equal((await ask(emulator, 'GET', region)).status, 200);

@@ -218,7 +218,7 @@ const promises: Readonly<Record<ScenarioName, (emulator: Emulator) => Promise<vo
       for (const { kind } of faults) outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
     }
     for (const socket of sockets) socket.resetAndDestroy();
-    // How many of 200 are struck is up to the seed alone, in whatever order they arrive.
+    // How many of 200 are hit is up to the seed alone, in whatever order they arrive.
     assert.deepEqual(Object.fromEntries(outcomes), { latency: 39, status: 24, reset: 10, 'no-reply': 4 });
   },
   async 'hot-plug'(emulator) {
@@ -280,14 +280,14 @@ const promises: Readonly<Record<ScenarioName, (emulator: Emulator) => Promise<vo
   },
 };
 
-describe('a ready scenario', () => {
-  it('is tested under each name', () => {
+describe('ready scenarios', () => {
+  it('are all tested', () => {
     assert.deepEqual(Object.keys(promises).sort(), Object.keys(scenarios).sort());
   });
 
   for (const [name, keeps] of Object.entries(promises)) {
     const scenario = Object.entries(scenarios).find(([known]) => known === name)?.[1];
-    it(`named ${name} keeps what it promises: ${scenario?.description}`, async () => {
+    it(`${name}: ${scenario?.description}`, async () => {
       await using emulator = await createEmulator({
         scenario: parseScenario(JSON.stringify(scenario)),
         now: () => launch,
@@ -297,7 +297,7 @@ describe('a ready scenario', () => {
     });
   }
 
-  it('begins calm, but for what it is about', async () => {
+  it('begin with nothing announced', async () => {
     for (const name of Object.keys(scenarios)) {
       await using emulator = await createEmulator({
         scenario: parseScenario({ ...Object.entries(scenarios).find(([known]) => known === name)?.[1], faults: [] }),
@@ -312,7 +312,7 @@ describe('a ready scenario', () => {
     }
   });
 
-  it('is asked for by name, and yields to the options given beside it', async () => {
+  it('are found by name, and the options given beside them win', async () => {
     await using emulator = await playing('v2-required-in-container', {
       httpTokens: 'optional',
       httpPutResponseHopLimit: undefined,
@@ -327,7 +327,7 @@ describe('a ready scenario', () => {
     assert.equal(await read(emulator, 'spot'), 404);
   });
 
-  it('is refused under any other name, which tells those there are', async () => {
+  it('are listed in the error for an unknown name', async () => {
     await assert.rejects(createEmulator(JSON.parse('{"scenario": "spot"}')), {
       code: 'ERR_EMULATOR_OPTION',
       message: /^there is no scenario 'spot'; the scenarios are spot-interruption, .*early-tokens$/,
@@ -335,7 +335,7 @@ describe('a ready scenario', () => {
     await assert.rejects(createEmulator(JSON.parse('{"scenario": "toString"}')), { message: /no scenario 'toString'/ });
   });
 
-  it('holds no secret that is not marked as fake', async () => {
+  it('hold only secrets that are marked as fake', async () => {
     for (const name of ['rotating-credentials', 'replaced-role', 'eks-node'] as const) {
       await using emulator = await playing(name, { httpTokens: 'optional' });
       await emulator.advance(minute);
@@ -346,8 +346,8 @@ describe('a ready scenario', () => {
   });
 });
 
-describe('a scenario of your own', () => {
-  it('lays its tree over the instance, or over nothing', async () => {
+describe('own scenario', () => {
+  it('lays its tree over the default instance, or over nothing', async () => {
     const tree: JsonTree = {
       'placement/region': 'eu-west-1',
       '/latest/user-data': { $base64: 'H4sIAA==' },
@@ -370,14 +370,14 @@ describe('a scenario of your own', () => {
     assert.equal(await read(alone, ''), 'iam/\nplacement/\ntags/');
   });
 
-  it('is read from JSON text and from what was parsed of it', () => {
+  it('is read from JSON text and from a parsed object', () => {
     const scenario = { description: 'x', seed: 3, timeline: [{ at: 5, event: 'rebalance' }] };
     assert.deepEqual(parseScenario(JSON.stringify(scenario)), scenario);
     assert.deepEqual(parseScenario(scenario), scenario);
     assert.deepEqual(parseScenario(`\uFEFF${JSON.stringify(scenario)}`), scenario);
   });
 
-  it('may hold values of many megabytes', async () => {
+  it('can hold values of many megabytes', async () => {
     const bytes = Buffer.alloc(12 * 1024 * 1024, 'x');
     const $template = `{{0s}}${' { }} '.repeat(1024 * 1024)}`;
     await using emulator = await playing(
@@ -426,7 +426,7 @@ describe('a scenario of your own', () => {
     ],
   ];
   for (const [what, scenario, message] of misplaced) {
-    it(`is refused with ${what}, though the JSON Schema cannot say so`, async () => {
+    it(`is refused with ${what}, which the JSON Schema cannot express`, async () => {
       const error = { code: 'ERR_EMULATOR_OPTION', message };
       assert.throws(() => parseScenario(scenario), error);
       await assert.rejects(Reflect.apply(createEmulator, undefined, [{ scenario }]), error);
@@ -533,7 +533,7 @@ const unsound: readonly [json: string, message: RegExp][] = [
   ],
 ];
 
-describe('the check of a scenario and its JSON Schema', () => {
+describe('scenario check and JSON Schema', () => {
   for (const source of sound) {
     it(`accept ${source}`, () => {
       assert.deepEqual(parseScenario(source), JSON.parse(source));
@@ -555,7 +555,7 @@ describe('the check of a scenario and its JSON Schema', () => {
     });
   }
 
-  it('refuse what is no JSON', () => {
+  it('refuse text that is not JSON', () => {
     assert.throws(() => parseScenario('{"tree": }'), {
       code: 'ERR_EMULATOR_OPTION',
       message: /^a scenario must be JSON: /,

@@ -15,7 +15,7 @@ const second = 1000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-/** An emulator whose clock stands still at 09:00, with a calm instance, and the events it told. */
+/** An emulator whose clock stands still at 09:00, with a calm instance, and its events. */
 async function still(timeline: readonly TimelineEntry[] = [], options: EmulatorOptions = {}) {
   const events: SeenEvent[] = [];
   const emulator = await createEmulator({
@@ -36,15 +36,15 @@ async function read(emulator: Emulator, path: string): Promise<string | number> 
 
 const json = async (emulator: Emulator, path: string) => JSON.parse(String(await read(emulator, path)));
 
-describe("the emulator's clock", () => {
-  it('is the real one unless told otherwise', async () => {
+describe('emulator clock', () => {
+  it('is the real time by default', async () => {
     await using emulator = await createEmulator();
     const before = Date.now();
     const shown = emulator.now();
     assert.ok(before <= shown && shown <= Date.now());
   });
 
-  it('runs at another speed from the start on', async () => {
+  it('runs at the given speed from the start on', async () => {
     let time = launch;
     await using emulator = await createEmulator({ now: () => time, speed: 60 });
     assert.equal(emulator.now(), launch);
@@ -52,7 +52,7 @@ describe("the emulator's clock", () => {
     assert.equal(emulator.now(), launch + 2 * minute);
   });
 
-  it('stands still at speed 0, and is moved by hand at any speed', async () => {
+  it('stops at speed 0, and advances by hand at any speed', async () => {
     let time = launch;
     for (const [speed, shown] of [
       [0, launch + minute],
@@ -83,7 +83,7 @@ describe("the emulator's clock", () => {
     assert.notEqual((await json(lab.emulator, path)).Token, first.Token);
   });
 
-  it('is not moved beyond the year 9000, however often it is tried', async () => {
+  it('does not advance beyond the year 9000', async () => {
     await using lab = await still();
     const century = 3.2e12;
     for (let count = 0; count < 68; count++) await lab.emulator.advance(century);
@@ -99,7 +99,7 @@ describe("the emulator's clock", () => {
   });
 
   for (const bad of ['-1', '1e300', '"1"', 'null']) {
-    it(`is not moved by ${bad}`, async () => {
+    it(`refuses to advance by ${bad}`, async () => {
       await using lab = await still();
       await assert.rejects(lab.emulator.advance(JSON.parse(bad)), {
         code: 'ERR_EMULATOR_OPTION',
@@ -275,9 +275,9 @@ const cases: readonly Case[] = [
   },
 ];
 
-describe("the emulator's timeline", () => {
+describe('emulator timeline', () => {
   for (const { what, event, reads } of cases) {
-    it(`${what} at its time, and neither before nor by being asked`, async () => {
+    it(`${what} at its time, and not before`, async () => {
       await using lab = await still([{ at: '+30s', ...event }]);
       for (const [afterMs, values] of reads) {
         await lab.emulator.advance(launch + 30 * second + afterMs - lab.emulator.now());
@@ -288,7 +288,7 @@ describe("the emulator's timeline", () => {
     });
   }
 
-  it('shows a maintenance event from [] to active to history, beside what was there', async () => {
+  it('moves a maintenance event from active to the history, beside other events', async () => {
     await using lab = await still(
       [
         {
@@ -329,7 +329,7 @@ describe("the emulator's timeline", () => {
     assert.equal(event.Description, '[Completed] The instance is running on degraded hardware');
   });
 
-  it('cancels a maintenance event when it would begin, and is then back to []', async () => {
+  it('cancels a maintenance event when it would begin', async () => {
     await using lab = await still([{ at: '+30s', event: 'maintenance', startsIn: '1h', outcome: 'canceled' }]);
     const { emulator } = lab;
     assert.equal(await read(emulator, 'events/maintenance/scheduled'), '[]');
@@ -339,7 +339,7 @@ describe("the emulator's timeline", () => {
     assert.deepEqual([event.State, event.Description], ['canceled', '[Canceled] scheduled reboot']);
   });
 
-  it('gives an attached role credentials that are renewed five minutes before they end', async () => {
+  it('renews the credentials of an attached role five minutes before they end', async () => {
     await using lab = await still([{ at: '+30s', event: 'attach-role', role: 'late', lifetime: '10m' }], {
       tree: { iam: null },
     });
@@ -361,7 +361,7 @@ describe("the emulator's timeline", () => {
     );
   });
 
-  it('breaks the trust in a role and mends it with new credentials, all of them fake', async () => {
+  it('breaks the trust in a role and restores it with new, fake credentials', async () => {
     await using lab = await still([
       { at: '+30s', event: 'break-trust' },
       { at: '+60s', event: 'rotate-credentials' },
@@ -403,7 +403,7 @@ describe("the emulator's timeline", () => {
     { event: 'spot-interruption', action: 'terminate', notice: '0s' },
   ];
   for (const event of away) {
-    it(`refuses connections once the instance is gone by ${JSON.stringify(event)}, until it is resumed`, async () => {
+    it(`refuses connections after ${JSON.stringify(event)} until resume`, async () => {
       await using lab = await still([
         { at: '+30s', ...event },
         { at: '+90s', event: 'resume' },
@@ -424,7 +424,7 @@ describe("the emulator's timeline", () => {
     });
   }
 
-  it('does not bring back an interface that was detached within its lag', async () => {
+  it('does not complete an interface that was detached within its lag', async () => {
     const mac = '0e:49:61:0f:c3:99';
     await using lab = await still([
       { at: '1s', event: 'attach-interface', mac, lag: '5s' },
@@ -435,7 +435,7 @@ describe("the emulator's timeline", () => {
     assert.equal(lab.events.length, 2);
   });
 
-  it('completes an interface that was detached and attached again after its own lag, and leaves others alone', async () => {
+  it('completes an interface that was attached again after the lag of the second attachment', async () => {
     const mac = '0e:49:61:0f:c3:99';
     const other = '0e:49:61:0f:c3:aa';
     await using lab = await still([
@@ -459,7 +459,7 @@ describe("the emulator's timeline", () => {
     ]);
   });
 
-  it('calls an interruption off by resuming before its end', async () => {
+  it('cancels an interruption by a resume before its end', async () => {
     await using lab = await still([
       { at: 0, event: 'spot-interruption' },
       { at: '20s', event: 'resume' },
@@ -469,7 +469,7 @@ describe("the emulator's timeline", () => {
     assert.equal(await read(lab.emulator, 'instance-id'), 'i-1234567890abcdef0');
   });
 
-  it('puts a newer interruption in the place of an earlier one, and no later one of the timeline', async () => {
+  it('replaces an earlier interruption by a newer one, but not a later one of the timeline', async () => {
     await using lab = await still([
       { at: 0, event: 'spot-interruption' },
       { at: '10s', event: 'spot-interruption', notice: '5m' },
@@ -493,7 +493,7 @@ describe("the emulator's timeline", () => {
     [{ event: 'rotate-credentials' }, 'there is no role'],
   ];
   for (const [event, detail] of inVain) {
-    it(`says that there was nothing to do for ${event.event}`, async () => {
+    it(`reports that ${event.event} had nothing to do`, async () => {
       await using lab = await still([], { tree: { iam: null } });
       lab.emulator.trigger(event);
       assert.deepEqual(lab.events, [{ at: launch, event: event.event, detail }]);
@@ -501,16 +501,16 @@ describe("the emulator's timeline", () => {
     });
   }
 
-  it('cuts off whoever is connected when the instance goes', async () => {
+  it('closes open connections when the instance goes', async () => {
     await using lab = await still([{ at: '+30s', event: 'hibernate' }]);
     const socket = await connect(lab.emulator.url);
     const [received] = await Promise.all([socket.toArray(), lab.emulator.advance(30 * second)]);
     assert.deepEqual(received, []);
   });
 
-  it('does not let a request through that comes before the closing of the socket', async () => {
+  it('answers no request that arrives between the event and the closing of the socket', async () => {
     let time = launch;
-    // A clock that tells nobody that it has moved.
+    // A clock that moves without notice.
     const timeline = [{ at: '+30s', event: 'hibernate' }] as const;
     await using lab = await still(timeline, { now: () => time, speed: 1 });
     const socket = await connect(lab.emulator.url);
@@ -533,7 +533,7 @@ describe("the emulator's timeline", () => {
     assert.equal((await ask(lab.emulator, 'GET', '/latest/', session)).status, 401);
   });
 
-  it('does everything in order and dates it as it was due, however late it is looked at', async () => {
+  it('runs events in order and dates them as they were due, however late the clock is read', async () => {
     await using lab = await still([
       { at: '+3m', event: 'set', path: 'hostname', value: 'third' },
       { at: '+1m', event: 'set', path: 'hostname', value: { $template: '{{0s}}' } },
@@ -556,7 +556,7 @@ describe("the emulator's timeline", () => {
     assert.equal(await read(lab.emulator, 'hostname'), 'third');
   });
 
-  it('follows a clock that is moved without a word, before a request is answered and before a change', async () => {
+  it('runs due events before a request is answered and before a change by hand', async () => {
     let time = launch;
     const timeline: TimelineEntry[] = [{ at: '+30s', event: 'set', path: 'hostname', value: 'by-the-timeline' }];
     await using lab = await still(timeline, { now: () => time, speed: 1 });
@@ -568,18 +568,18 @@ describe("the emulator's timeline", () => {
     assert.equal(await read(other.emulator, 'hostname'), 'by-hand');
   });
 
-  it('tells of events that nobody asks for while the clock runs', async () => {
-    const told = new Promise<SeenEvent>((resolve) => {
+  it('runs events while nobody asks', async () => {
+    const rebalanced = new Promise<SeenEvent>((resolve) => {
       void createEmulator({
         speed: 1000,
         scenario: { timeline: [{ at: '+30s', event: 'rebalance' }] },
         onEvent: resolve,
-      }).then((emulator) => void told.then(() => emulator.close()));
+      }).then((emulator) => void rebalanced.then(() => emulator.close()));
     });
-    assert.equal((await told).event, 'rebalance');
+    assert.equal((await rebalanced).event, 'rebalance');
   });
 
-  it('tells what could not be done, and goes on', async () => {
+  it('reports an event that failed, and goes on', async () => {
     await using lab = await still([
       { at: '+30s', event: 'set', path: 'instance-id/below', value: 'x' },
       { at: '+30s', event: 'rebalance' },
@@ -592,7 +592,7 @@ describe("the emulator's timeline", () => {
     assert.equal(await read(lab.emulator, 'instance-id'), 'i-1234567890abcdef0');
   });
 
-  it('waits for a trigger, each time it is pulled', async () => {
+  it('runs triggered entries at each trigger', async () => {
     await using lab = await still([
       { on: 'deploy', event: 'set', path: 'hostname', value: 'deployed' },
       { on: 'deploy', at: '5s', event: 'remove', path: 'mac' },
@@ -623,7 +623,7 @@ describe("the emulator's timeline", () => {
     });
   });
 
-  it('has an event happen now', async () => {
+  it('runs an event at once', async () => {
     await using lab = await still();
     lab.emulator.trigger({ event: 'spot-interruption', notice: '1m' });
     assert.equal(await read(lab.emulator, 'spot/termination-time'), '2026-11-23T09:01:00Z');
@@ -637,7 +637,7 @@ describe("the emulator's timeline", () => {
     });
   });
 
-  it('is one for each emulator of a process', async () => {
+  it('is separate for each emulator of a process', async () => {
     const labs = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
         still([{ at: `${index + 1}s`, event: 'set', path: 'hostname', value: `name-${index}` }]),
@@ -652,7 +652,7 @@ describe("the emulator's timeline", () => {
     await Promise.all(labs.map(({ emulator }) => emulator.close()));
   });
 
-  it('tells of each request as it is answered', async () => {
+  it('calls onRequest for each request as it is answered', async () => {
     const seen: unknown[] = [];
     await using lab = await still([], { onRequest: (request) => seen.push(request) });
     await lab.emulator.advance(minute);

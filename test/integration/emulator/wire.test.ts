@@ -35,7 +35,7 @@ async function atLaunch(options: EmulatorOptions = {}) {
   return { emulator, tick, [Symbol.asyncDispose]: () => emulator.close() };
 }
 
-describe('the emulator on the wire', () => {
+describe('emulator on the wire', () => {
   it('answers a read with a session token byte for byte', async () => {
     await using lab = await atLaunch();
     const session = await token(lab.emulator);
@@ -153,7 +153,7 @@ describe('the emulator on the wire', () => {
     });
   }
 
-  it('serves user data as bytes of no particular kind', async () => {
+  it('serves user data as application/octet-stream', async () => {
     const bytes = Buffer.from([0x1f, 0x8b, 0x00, 0xff, 0x0a]);
     await using lab = await atLaunch({ tree: { 'user-data': bytes } });
     const answer = await ask(lab.emulator, 'GET', '/latest/user-data');
@@ -222,7 +222,7 @@ describe('the emulator on the wire', () => {
     ['GET', 'http://169.254.169.254/latest/meta-data/', 400],
     ['OPTIONS', '*', 400],
   ];
-  it('knows paths, slashes, versions and methods', async () => {
+  it('answers spellings of paths, slashes, versions and methods', async () => {
     await using lab = await atLaunch();
     for (const [method, path, status] of statuses) {
       const answer = await ask(lab.emulator, method, path, method === 'PUT' ? ttl('60') : {});
@@ -248,7 +248,7 @@ describe('the emulator on the wire', () => {
     }
   });
 
-  it('refuses unknown, voided and lapsed tokens, wherever tokens are required or not', async () => {
+  it('refuses unknown, voided and expired tokens, whether tokens are required or not', async () => {
     for (const httpTokens of ['optional', 'required'] as const) {
       await using lab = await atLaunch({ httpTokens });
       const read = async (session: string) =>
@@ -278,7 +278,7 @@ describe('the emulator on the wire', () => {
     }
   });
 
-  it('counts the life of the token down on every answer to a read', async () => {
+  it('reports the remaining life of the token on every read', async () => {
     await using lab = await atLaunch();
     const session = { 'X-aws-ec2-metadata-token': await token(lab.emulator, 60) };
     const left = async (path: string) =>
@@ -290,7 +290,7 @@ describe('the emulator on the wire', () => {
     assert.equal(await left('/'), '58');
   });
 
-  it('lets a token request vanish when the caller is too far away, and nothing else', async () => {
+  it('answers nothing to a token request beyond the hop limit, and everything else', async () => {
     await using lab = await atLaunch({ hops: 1, httpTokens: 'required' });
     const { url } = lab.emulator;
     const request = (extra: string) => `PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\n${extra}\r\n`;
@@ -327,7 +327,7 @@ describe('the emulator on the wire', () => {
     assert.deepEqual(data, []);
   });
 
-  it('hears one request per connection', async () => {
+  it('answers one request per connection', async () => {
     await using lab = await atLaunch();
     const request = 'GET /latest/meta-data/placement/region HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
     const received = await exchange(lab.emulator.url, request.repeat(3));
@@ -359,13 +359,13 @@ describe('the emulator on the wire', () => {
     });
   }
 
-  it('does without a Host header in HTTP/1.0 only', async () => {
+  it('requires a Host header, except in HTTP/1.0', async () => {
     await using lab = await atLaunch();
     assert.equal(parse(await exchange(lab.emulator.url, 'GET /latest/ HTTP/1.0\r\n\r\n')).status, 200);
     assert.equal(parse(await exchange(lab.emulator.url, 'GET /latest/ HTTP/1.1\r\n\r\n')).status, 400);
   });
 
-  it('reads over a body of reasonable size and refuses a larger one', async () => {
+  it('ignores a request body up to 64 KiB and refuses a larger one', async () => {
     await using lab = await atLaunch();
     const head = 'PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n';
     const chunk = (size: number) => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`;
@@ -381,7 +381,7 @@ describe('the emulator on the wire', () => {
     }
   });
 
-  it('refuses what is not HTTP, and headers that never end', async () => {
+  it('refuses requests that are not HTTP, and endless headers', async () => {
     await using lab = await atLaunch();
     assert.equal(parse(await exchange(lab.emulator.url, 'nonsense\r\n\r\n')).status, 400);
     const endless = `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${'x'.repeat(9000)}`;
@@ -420,9 +420,9 @@ describe('the emulator on the wire', () => {
   ];
   for (const [what, request, seen, status, reason] of unusual) {
     for (const system of ['nitro', 'xen'] as const) {
-      it(`answers ${what} as ${system} instances do, by ${status}, and notes it`, async () => {
-        const told: unknown[] = [];
-        await using lab = await atLaunch({ system, onRequest: (one) => told.push(one) });
+      it(`answers ${what} as ${system} instances do, by ${status}, and records it`, async () => {
+        const calls: unknown[] = [];
+        await using lab = await atLaunch({ system, onRequest: (one) => calls.push(one) });
         const answer = parse(await exchange(lab.emulator.url, request));
         assert.equal(answer.status, status);
         assert.ok(answer.statusLine.startsWith(system === 'xen' ? 'HTTP/1.0' : 'HTTP/1.1'), answer.statusLine);
@@ -431,12 +431,12 @@ describe('the emulator on the wire', () => {
         assert.equal(header(answer, 'Content-Length'), String(answer.body.length));
         const expected = { at: launch, ...seen, status, ...(reason === undefined ? {} : { reason }) };
         assert.deepEqual(lab.emulator.requests, [expected]);
-        assert.deepEqual(told, [expected]);
+        assert.deepEqual(calls, [expected]);
       });
     }
   }
 
-  it('says nothing to what follows a request that is not answered', async () => {
+  it('ignores data after a request that is not answered', async () => {
     await using lab = await atLaunch();
     lab.emulator.fault({ kind: 'no-reply', times: 1 });
     const socket = await connect(lab.emulator.url);
@@ -449,7 +449,7 @@ describe('the emulator on the wire', () => {
     assert.equal(lab.emulator.requests.length, 2);
   });
 
-  it('closes a tunnel that it leaves without an answer with the emulator', async () => {
+  it('closes an unanswered CONNECT with the emulator', async () => {
     await using lab = await atLaunch();
     lab.emulator.fault({ kind: 'no-reply' });
     const socket = await connect(lab.emulator.url);
@@ -459,7 +459,7 @@ describe('the emulator on the wire', () => {
     assert.deepEqual(received, []);
   });
 
-  it('goes on serving while others connect and say nothing, or leave in the middle', async () => {
+  it('goes on serving beside silent and broken connections', async () => {
     await using lab = await atLaunch({ hops: 1 });
     const { url } = lab.emulator;
     const silent = await Promise.all(Array.from({ length: 200 }, () => connect(url)));
@@ -473,7 +473,7 @@ describe('the emulator on the wire', () => {
     await Promise.all(closed);
   });
 
-  it('goes on serving while a thousand connections say nothing', async () => {
+  it('goes on serving beside a thousand silent connections', async () => {
     await using lab = await atLaunch();
     const silent = [];
     for (let count = 0; count < 1000; count++) silent.push(await connect(lab.emulator.url));
@@ -483,7 +483,7 @@ describe('the emulator on the wire', () => {
     for (const socket of silent) socket.resetAndDestroy();
   });
 
-  it('keeps the latest thousand connections that say nothing, and all that have asked', async () => {
+  it('keeps the latest thousand silent connections, and all that have asked', async () => {
     await using lab = await atLaunch();
     lab.emulator.fault({ kind: 'no-reply', times: 1 });
     const asking = await connect(lab.emulator.url);
@@ -505,7 +505,7 @@ describe('the emulator on the wire', () => {
     for (const socket of [asking, ...silent]) socket.resetAndDestroy();
   });
 
-  it('cuts off who does not go on reading', async () => {
+  it('closes a connection whose caller stops reading', async () => {
     const body = Buffer.alloc(32 * 1024 * 1024);
     const delivery = intact({ status: 200, headers: [['Content-Length', String(body.length)]], body });
     const handler = { handle: () => delivery, reject: () => delivery, servesIpv6: () => true };
@@ -514,7 +514,7 @@ describe('the emulator on the wire', () => {
     socket.write('GET / HTTP/1.1\r\n\r\n');
     const [first] = await once(socket, 'data');
     socket.pause();
-    // Longer than its patience, of which nothing is to be seen from here.
+    // Longer than its timeout, of which nothing is to be seen from here.
     await delay(500);
     let received = first.length;
     socket.on('data', (chunk) => {

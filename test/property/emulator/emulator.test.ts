@@ -110,8 +110,8 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   fc.oneof(fc.constantFrom(...words, '__proto__', 'constructor'), fc.string()).map((rename) => ({ rename })),
 );
 
-describe('the check of a scenario', () => {
-  it('accepts what the JSON Schema accepts, and nothing else', () => {
+describe('scenario check', () => {
+  it('accepts exactly what the JSON Schema accepts', () => {
     assert.equal(validate(everything), true, JSON.stringify(validate.errors));
     let accepted = 0;
     const runs = 3000;
@@ -136,8 +136,8 @@ describe('the check of a scenario', () => {
   });
 });
 
-describe('a clock of the emulator', () => {
-  it('shows the time since its start times its speed, and what it was moved by', () => {
+describe('emulator clock', () => {
+  it('shows its speed times the time since the start, plus what it was advanced by', () => {
     const ms = fc.integer({ min: 0, max: 10 ** 9 });
     fc.assert(
       fc.property(fc.constantFrom(0, 0.5, 1, 60), fc.array(fc.tuple(ms, ms)), (speed, steps) => {
@@ -156,8 +156,8 @@ describe('a clock of the emulator', () => {
   });
 });
 
-describe('a timeline of the emulator', () => {
-  it('comes to the same, dated the same, in whatever steps the clock is moved', async () => {
+describe('emulator timeline', () => {
+  it('runs the same events at the same times in whatever steps the clock advances', async () => {
     const entry = fc.record({ at: fc.integer({ min: 0, max: 600 }), value: fc.integer({ min: 0, max: 99 }) });
     await fc.assert(
       fc.asyncProperty(
@@ -198,8 +198,8 @@ describe('a timeline of the emulator', () => {
   });
 });
 
-describe('the faults of the emulator', () => {
-  it('strike the same requests for the same seed, whatever else is asked meanwhile, and never too many', () => {
+describe('emulator faults', () => {
+  it('apply to the same requests for the same seed, whatever else is asked, and never too often', () => {
     const fault = fc.record({
       kind: fc.constant('newline' as const),
       paths: fc.constantFrom('a', 'b', '*'),
@@ -212,24 +212,24 @@ describe('the faults of the emulator', () => {
         const matches = (asks: readonly string[]) => {
           const faults = new Faults(seed);
           const handles = all.map((one) => faults.add(one, launch));
-          const struck = asks.map((name) =>
+          const matched = asks.map((name) =>
             faults.match('GET', `/latest/meta-data/${name}`, launch).map(({ fault: one, random }) => ({ one, random })),
           );
-          return { struck, hits: handles.map(({ hits }) => hits) };
+          return { matched, hits: handles.map(({ hits }) => hits) };
         };
-        const { struck, hits } = matches(names);
-        assert.deepEqual(matches(names), { struck, hits });
+        const { matched, hits } = matches(names);
+        assert.deepEqual(matches(names), { matched, hits });
         for (const [index, one] of all.entries()) assert.ok((hits[index] ?? 0) <= one.times);
         // Those of other paths take nothing from a fault's random numbers.
         const onlyA = names.filter((name) => name === 'a');
-        const ofA = (all: typeof struck, asks: readonly string[]) =>
+        const ofA = (all: typeof matched, asks: readonly string[]) =>
           all.filter((_, index) => asks[index] === 'a').map((hit) => hit.filter(({ one }) => one.paths === 'a'));
-        assert.deepEqual(ofA(matches(onlyA).struck, onlyA), ofA(struck, names));
+        assert.deepEqual(ofA(matches(onlyA).matched, onlyA), ofA(matched, names));
       }),
     );
   });
 
-  it('strike about as often as their probability says', () => {
+  it('apply about as often as their probability says', () => {
     for (const probability of [0.02, 0.1, 0.5, 0.9]) {
       for (let seed = 0; seed < 5; seed++) {
         const faults = new Faults(seed);
@@ -244,8 +244,8 @@ describe('the faults of the emulator', () => {
   });
 });
 
-describe('a session token of the emulator', () => {
-  it('tells both its ends, and nothing once a character of it is another', () => {
+describe('emulator session token', () => {
+  it('gives both its ends, and nothing once a character is changed', () => {
     const tokens = new SessionTokens();
     const time = fc.integer({ min: 0, max: 2 ** 48 - 1 });
     fc.assert(
