@@ -129,7 +129,7 @@ const hints: Readonly<Record<string, string>> = {
     'replace-iam-instance-profile-association --association-id <id> --iam-instance-profile Name=<profile>.',
 };
 
-/** When EC2 got no credentials from AWS STS, the service answers 200 with a `Code` other than `Success`. */
+/** The service answers 200 with a `Code` other than `Success` when EC2 got no credentials from AWS STS. */
 function notSuccess(subject: string, serviceCode: string, message = ''): ImdsCredentialsError {
   const said = [serviceCode, message].filter((text) => text !== '').map(inOneLine);
   return new ImdsCredentialsError(`there are no credentials ${subject}: ${said.join(': ')}`, {

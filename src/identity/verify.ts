@@ -24,7 +24,7 @@ export interface IdentityProof {
   readonly document?: string | Uint8Array | undefined;
 }
 
-/** What the document must say, and which keys are trusted. An option that is present must have a usable value. */
+/** Requirements on the document, and the trusted keys. An option that is present must have a usable value. */
 export interface VerifyIdentityOptions {
   /** Required region, such as `us-east-1`. Default: any whose key is known. */
   readonly region?: string;

@@ -1,4 +1,4 @@
-/** What the compiler must accept and refuse of role credentials, in the hands of AWS's SDK for JavaScript. */
+/** Role credentials with the types of AWS's SDK for JavaScript: what compiles and what does not. */
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from '@aws-sdk/types';
 import type { Imds, ImdsCredentialProvider, ImdsCredentials } from 'imds';
 

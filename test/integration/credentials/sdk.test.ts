@@ -10,12 +10,12 @@ const hour = 60 * minute;
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
 const role = 'iam/security-credentials/example-role';
 
-/** Sets live six hours, and the next comes five minutes before the end of the one before. */
+/** Credentials are valid for six hours; the next come five minutes before the end. */
 const spacing = 6 * hour - 5 * minute;
 const startOf = (serial: number): number => launch + serial * spacing;
 const accessKeyOf = (serial: number): string => `ASIAEXAMPLE${serial}`;
 
-/** What a set is, for who issued it and for who checks what it signed. */
+/** The credentials by number, as issued and as checked. */
 function issued(serial: number): KnownCredentials {
   return {
     secretAccessKey: `secret/access+key/${serial}`,
@@ -38,8 +38,8 @@ function documentAt(now: Date): string {
   });
 }
 
-describe("role credentials in the hands of AWS's own clients", function () {
-  // Their packages take a while to load.
+describe("imds.credentialProvider() with AWS's own clients", function () {
+  // The AWS packages take a while to load.
   this.timeout(20_000);
   const realNow = Date.now;
   let time = launch;
@@ -49,7 +49,7 @@ describe("role credentials in the hands of AWS's own clients", function () {
 
   beforeEach(async () => {
     time = launch;
-    // The clients read the clock of the machine: all of it moves.
+    // The clients read Date.now, so the test moves it.
     Date.now = () => time;
     const now = () => Date.now();
     emulator = await createEmulator({ now, httpTokens: 'required', tree: { [role]: documentAt } });
@@ -69,7 +69,7 @@ describe("role credentials in the hands of AWS's own clients", function () {
   const settings = () => ({ endpoint: service.url, region: 'us-east-1', maxAttempts: 1 });
   const documentsRead = () => emulator.requests.filter(({ path }) => path.endsWith(role)).length;
 
-  it('sign what S3 and STS accept, for days and across rotations', async () => {
+  it('signs requests that S3 and STS accept, for days and across rotations', async () => {
     const credentials = imds.credentialProvider();
     const s3 = new S3Client({ ...settings(), forcePathStyle: true, credentials });
     const sts = new STSClient({ ...settings(), credentials });
@@ -82,20 +82,20 @@ describe("role credentials in the hands of AWS's own clients", function () {
     assert.deepEqual(service.refused, []);
     const used = [...new Set(service.accepted)];
     assert.deepEqual(used, [0, 1, 2, 3].map(accessKeyOf));
-    // Those of a rotation, and a few that came too early for it.
+    // One per rotation, and a few that came too early for it.
     assert.ok(documentsRead() < 4 * 5, `${documentsRead()} documents were read for 4 sets`);
     s3.destroy();
     sts.destroy();
   });
 
-  it('are taken as an object too, on which clients make notes', async () => {
+  it('gives an object that clients accept and write to', async () => {
     const s3 = new S3Client({ ...settings(), forcePathStyle: true, credentials: await imds.credentials() });
     await s3.send(new PutObjectCommand({ Bucket: 'example', Key: 'a key/of ümlauts', Body: 'text' }));
     assert.deepEqual(service.accepted, [accessKeyOf(0)]);
     s3.destroy();
   });
 
-  it('are asked for once by however many clients that start together', async () => {
+  it('reads once for many clients that start together', async () => {
     const credentials = imds.credentialProvider();
     const clients = Array.from({ length: 50 }, () => new STSClient({ ...settings(), credentials }));
     const resolved = await Promise.all(clients.map((client) => client.config.credentials()));
@@ -104,14 +104,14 @@ describe("role credentials in the hands of AWS's own clients", function () {
     for (const client of clients) client.destroy();
   });
 
-  it('hand the account ID to clients when it is asked for', async () => {
+  it('gives clients the account ID when asked for it', async () => {
     const sts = new STSClient({ ...settings(), credentials: imds.credentialProvider({ accountId: true }) });
     const { accountId } = await sts.config.credentials();
     assert.equal(accountId, '123456789012');
     sts.destroy();
   });
 
-  it('come anew from a provider that a client presses', async () => {
+  it('reads newer credentials with forceRefresh', async () => {
     const sts = new STSClient({ ...settings(), credentials: imds.credentialProvider() });
     await sts.config.credentials();
     await sts.config.credentials();
@@ -127,7 +127,7 @@ describe("role credentials in the hands of AWS's own clients", function () {
     { title: 'an unknown access key', change: { accessKeyId: 'AKIAGUESSED' }, fault: 'InvalidAccessKeyId' },
   ];
   for (const { title, change, fault } of forgeries) {
-    it(`are told from a forgery with ${title} by the service of these tests`, async () => {
+    it(`the test server refuses a forgery with ${title}`, async () => {
       const credentials = { ...(await imds.credentials()), ...change };
       const sts = new STSClient({ ...settings(), credentials });
       await assert.rejects(sts.send(new GetCallerIdentityCommand({})));
@@ -136,7 +136,7 @@ describe("role credentials in the hands of AWS's own clients", function () {
     });
   }
 
-  it('are refused past their end by the service of these tests', async () => {
+  it('the test server refuses ended credentials', async () => {
     const sts = new STSClient({ ...settings(), credentials: { ...(await imds.credentials()) } });
     time += 6 * hour;
     await assert.rejects(sts.send(new GetCallerIdentityCommand({})));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What the server knows of one set of credentials. */
+/** Credentials as the server knows them. */
 export interface KnownCredentials {
   readonly secretAccessKey: string;
   readonly sessionToken: string;
@@ -11,12 +11,12 @@ export interface KnownCredentials {
   readonly endsAt: number;
 }
 
-/** A server that stands for S3 and STS: it answers what is signed as AWS Signature Version 4 asks for, and nothing else. */
+/** A server in place of S3 and STS, which answers only requests signed with AWS Signature Version 4. */
 export interface SigV4Server extends AsyncDisposable {
   readonly url: string;
-  /** The access key of each request that was accepted, in order. */
+  /** Access key of each accepted request, in order. */
   readonly accepted: readonly string[];
-  /** What was wrong with each request that was refused. */
+  /** Reason for each refused request. */
   readonly refused: readonly string[];
 }
 
@@ -39,7 +39,7 @@ export async function createSigV4Server(
     response.end(fault ? `<Error><Code>${fault}</Code></Error>` : bodyFor(request));
   };
 
-  /** What is wrong with a request, in AWS's words; undefined when it is accepted. */
+  /** Reason for refusing a request, in AWS's words; undefined when it is accepted. */
   const judge = (request: IncomingMessage, body: Buffer): string | undefined => {
     const { scope, signedHeaders = [], signature = '' } = authorization(request.headers.authorization ?? '');
     const [accessKeyId = '', ...rest] = scope ?? [];

@@ -163,7 +163,7 @@ describe('decodeUserData() with arbitrary input', () => {
     );
   });
 
-  it('takes less than 5 s for the worst 4 MiB', async () => {
+  it('takes less than 5 s of processor time for the worst 4 MiB', async () => {
     const head = 'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="B"\n\n--B\n';
     for (const [start, unit] of [
       ['', '<script>'],
@@ -179,9 +179,10 @@ describe('decodeUserData() with arbitrary input', () => {
       ['MIME-Version: 1.0\n', ' \n'],
     ] as const) {
       const content = start + unit.repeat(Math.floor((4 * mebibyte - start.length) / unit.length));
-      const started = performance.now();
+      const before = process.cpuUsage();
       await decodeUserData(gzipSync(content)).catch((error) => assert.ok(error instanceof ImdsDecodeError));
-      assert.ok(performance.now() - started < 5000, JSON.stringify([start, unit]));
+      const { user, system } = process.cpuUsage(before);
+      assert.ok(user + system < 5_000_000, JSON.stringify([start, unit]));
     }
   });
 });
