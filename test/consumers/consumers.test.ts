@@ -1,7 +1,9 @@
 /** The packed package with what its users build, test and run their programs with, all of it from npm. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { guardedEnv } from '../support/guard.mjs';
 import { Installation, program } from '../support/packed.js';
@@ -131,5 +133,26 @@ describe('the packed package', () => {
     const place = project('webpack', { 'app.js': program.import, 'build.js': script });
     assert.equal(packed.run(process.execPath, ['build.js'], place), '0 0');
     assert.equal(packed.run(process.execPath, ['out.js'], place), program.prints);
+  });
+});
+
+describe('a clone', () => {
+  it('is packed and installed as CONTRIBUTING.md says', () => {
+    const page = readFileSync('CONTRIBUTING.md', 'utf8');
+    const [, pack = ''] = page.match(/^(npm ci && npm pack)$/m) ?? [];
+    assert.ok(pack);
+    const folder = mkdtempSync(join(tmpdir(), 'imds-clone-'));
+    try {
+      const [clone, application] = [join(folder, 'clone'), join(folder, 'application')];
+      const left = new Set(['.git', 'node_modules', 'dist'].map((name) => resolve(name)));
+      cpSync('.', clone, { recursive: true, filter: (source) => !left.has(resolve(source)) });
+      mkdirSync(application);
+      writeFileSync(join(application, 'package.json'), '{ "private": true }');
+      const script = `${pack} && cd ../application && npm install ../clone/imds-*.tgz && npx imds --version`;
+      const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+      assert.ok(execSync(script, { cwd: clone, encoding: 'utf8' }).endsWith(`${version}\n`));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

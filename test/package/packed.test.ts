@@ -89,6 +89,12 @@ describe('the packed package, installed into an empty folder', () => {
     const { packages } = JSON.parse(readFileSync(join(packed.folder, 'node_modules/.package-lock.json'), 'utf8'));
     assert.deepEqual(Object.keys(packages), ['node_modules/imds']);
     assert.equal(packages['node_modules/imds'].hasInstallScript, undefined);
+    // npm warns of `prepare`, too, when it installs a tarball.
+    const scripts = Object.keys(manifest.scripts);
+    assert.deepEqual(
+      scripts.filter((name) => /^(pre|post)?(install|prepare)$/.test(name)),
+      [],
+    );
   });
 
   it('takes at most 1.6 MB', () => {
