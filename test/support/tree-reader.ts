@@ -1,5 +1,5 @@
 import { ImdsNotFoundError } from '../../src/errors.js';
-import type { RecordReader } from '../../src/record/record.js';
+import type { WalkReader } from '../../src/record/walk.js';
 
 /** Whether something in a tree is a directory: an object of things by name, and not a value in another form than text. */
 export const isDirectory = (node: unknown): boolean =>
@@ -10,7 +10,7 @@ export const isDirectory = (node: unknown): boolean =>
  *
  * @param onRead called before each read; what it throws is what the read rejects with
  */
-export function treeReader(tree: object, onRead: (path: string) => void | Promise<void> = () => {}): RecordReader {
+export function treeReader(tree: object, onRead: (path: string) => void | Promise<void> = () => {}): WalkReader {
   const find = (path: string): unknown => {
     let node: unknown = tree;
     for (const part of path

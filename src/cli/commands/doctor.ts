@@ -47,7 +47,7 @@ export const doctor: AddCommand = (program, run) => {
       run(async ({ io, paint }, { json, v1Probe }: Options) => {
         const [{ diagnose }, { resolveSettings }, { Events }] = await Promise.all([
           import('../../doctor/diagnose.js'),
-          import('../../client/settings.js'),
+          import('../../client/options.js'),
           import('../../client/events.js'),
         ]);
         const options = clientOptions(program, verboseLogger(io.stderr));
