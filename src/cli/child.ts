@@ -1,33 +1,94 @@
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
-import { codeOf, Failure } from './failure.js';
-import type { Io } from './io.js';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import os from 'node:os';
+import { codeOf, Failure } from './exit-codes.js';
+import { type Io, onSignals } from './io.js';
 
-const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM'];
-// A terminal sends these to all processes in its foreground by itself.
+// A terminal sends the first three to all processes in its foreground by itself.
 const sentByTerminals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP'];
 
+/** How a child process ended. */
+export interface Ended {
+  /** Its exit code, or as in shells 128 and the number of the signal that ended it. */
+  readonly code: number;
+  /** The first signal that came meanwhile. */
+  readonly stoppedBy: NodeJS.Signals | undefined;
+}
+
 /**
- * Runs a program on the standard streams of this process and waits for its end; signals go on to it.
+ * Runs a program on the standard streams of this process and waits for its end; signals go on to it. It is started by
+ * the time this returns.
  *
- * @param env variables beside this process's own
- * @returns its exit code, or as in shells 128 and the number of the signal that ended it
+ * @param env variables beside this process's own; `undefined` takes one away
+ * @param input written to its standard input; the program then has a process group of its own, signals go to all in the
+ *   group, and after one the program has ended when the last of the group has
  * @throws Failure when it cannot be started, with the exit code of shells: 127 if there is none of that name, else 126
  */
-export async function runProgram(program: string, args: readonly string[], env: Io['env'], io: Io): Promise<number> {
-  const child = spawn(program, args, { stdio: 'inherit', env: { ...io.env, ...env } });
-  const forwards = signals.map((name) => {
-    const alreadySent = io.stdinIsTTY && sentByTerminals.includes(name);
-    return { name, forward: () => void (alreadySent || child.kill(name)) };
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  env: Io['env'],
+  io: Io,
+  input?: string,
+): Promise<Ended> {
+  const child = started(program, args, { ...io.env, ...env }, input !== undefined);
+  let stoppedBy: NodeJS.Signals | undefined;
+  const stopListening = onSignals(io, [...sentByTerminals, 'SIGTERM'], (name) => {
+    stoppedBy ??= name;
+    if (input !== undefined) signalGroup(child, name, io);
+    else if (!io.stdinIsTTY || !sentByTerminals.includes(name)) child.kill(name);
   });
-  for (const { name, forward } of forwards) io.signals.on(name, forward);
   try {
-    return await new Promise<number>((resolve, reject) => {
-      child.once('error', (error) => reject(notStarted(program, error)));
-      child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+    const code = await new Promise<number>((resolve, reject) => {
+      const end = (code: number | null, signal: NodeJS.Signals | null): void =>
+        resolve(code ?? 128 + (signal ? os.constants.signals[signal] : 0));
+      child.once('error', (cause) => reject(notStarted(program, cause)));
+      // A signal may end a shell before the program that it waited for. What it leaves behind by itself is not waited for.
+      child.once('exit', (code, signal) => {
+        if (stoppedBy === undefined || input === undefined) end(code, signal);
+      });
+      child.once('close', end);
+      // A program that does not read its input has closed it before all was written.
+      child.stdin?.on('error', () => {}).end(input);
     });
+    return { code, stoppedBy };
   } finally {
-    for (const { name, forward } of forwards) io.signals.off(name, forward);
+    stopListening();
+    for (const stream of child.stdio) stream?.destroy();
+  }
+}
+
+function started(program: string, args: readonly string[], env: Io['env'], isGroup: boolean): ChildProcess {
+  const opened = isGroup ? [reopened(1), reopened(2)] : [];
+  try {
+    // Nothing is written to the last one: it is closed when the last process that has it ends.
+    const stdio = ['pipe', opened[0] ?? 'inherit', opened[1] ?? 'inherit', 'pipe'] as const;
+    return spawn(program, args, { stdio: isGroup ? [...stdio] : 'inherit', env: { ...env }, detached: isGroup });
+  } catch (cause) {
+    throw notStarted(program, cause);
+  } finally {
+    for (const descriptor of opened) if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+/**
+ * A pipe that this process writes to, opened once more. A child makes what it inherits block, for this process too, which
+ * would hear no signal then while a reader has stalled. Undefined for anything else, and where there is no `/dev/fd`.
+ */
+function reopened(descriptor: number): number | undefined {
+  try {
+    if (!fstatSync(descriptor).isFIFO()) return undefined;
+    return openSync(`/dev/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+}
+
+function signalGroup({ pid }: ChildProcess, name: NodeJS.Signals, io: Io): void {
+  try {
+    if (pid !== undefined) io.kill(-pid, name);
+  } catch {
+    // The last of its processes has ended a moment ago.
   }
 }
 

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import type { ImdsOptions } from '../client/options.js';
-import type { Imds } from '../imds.js';
+import type { Imds, ImdsOptions } from '../index.js';
 import type { Io } from './io.js';
-import type { Paint } from './paint.js';
+import { glossary, type Paint } from './output.js';
 
 /** What a command gets beside its own arguments. */
 export interface Context {
@@ -14,11 +13,11 @@ export interface Context {
   /** Aborted by Ctrl-C, for what waits for anything but a client. The exit code is then 130 whatever is thrown. */
   readonly signal: AbortSignal;
   /**
-   * A client as the global options ask for, closed when the command ends or is interrupted.
+   * A client with the settings of the global options, closed when the command ends or is interrupted.
    *
-   * @param options what the command itself has to say
+   * @param options of the command itself
    */
-  connect(options?: ImdsOptions): Promise<Imds>;
+  connect(options?: ImdsOptions): Imds;
 }
 
 /** Makes an action for commander of a function that gets the context and gives the exit code. */
@@ -26,12 +25,12 @@ export type Run = <Args extends unknown[]>(
   body: (context: Context, ...args: Args) => Promise<number>,
 ) => (...args: Args) => Promise<void>;
 
-/** Adds one command to the program. What it needs beyond commander, it imports when it runs: start-up time counts. */
+/**
+ * Adds one command to the program. Parts of Node and whole subjects that only it needs it imports when it runs: start-up
+ * time counts.
+ */
 export type AddCommand = (program: Command, run: Run) => void;
 
 /** A description with examples: command lines, each with what it is for. */
-export function withExamples(text: string, examples: Readonly<Record<string, string>>): string {
-  const lines = Object.keys(examples);
-  const width = Math.max(...lines.map((line) => line.length));
-  return [text, '', 'Examples:', ...lines.map((line) => `  ${line.padEnd(width)}  ${examples[line]}`)].join('\n');
-}
+export const withExamples = (text: string, examples: Readonly<Record<string, string>>): string =>
+  [text, '', 'Examples:', ...glossary(examples)].join('\n');

@@ -1,15 +1,17 @@
-import type { Diagnosis, Finding, Fix, Hop, Verdict } from '../doctor/diagnose.js';
+import type { Diagnosis } from '../index.js';
 import type { Io } from './io.js';
-import type { Paint } from './paint.js';
-import { printable } from './text.js';
+import { type Paint, printable, widthOf, wrap } from './output.js';
+
+type Fix = Diagnosis['fix'][number];
+type Finding = Diagnosis['findings'][number];
 
 interface Canvas {
   readonly io: Pick<Io, 'stdout' | 'env'>;
   readonly paint: Paint;
 }
 
-/** What happens where the way breaks. */
-const captions: Partial<Record<Verdict, string>> = {
+/** For the place where the way breaks. */
+const captions: Partial<Record<Diagnosis['verdict'], string>> = {
   'hop-limit': 'the token reply dies here',
   'endpoint-disabled': 'refused: the endpoint is switched off',
   unreachable: 'nothing gets through',
@@ -22,24 +24,22 @@ const captions: Partial<Record<Verdict, string>> = {
   enclave: 'an enclave has no network',
 };
 
-const widest = 80;
-
 /** A diagnosis for people: the way, the verdict, what helps, what was found. */
 export function drawing(diagnosis: Diagnosis, canvas: Canvas): string {
   const { io, paint } = canvas;
-  const columns = Math.max(40, Math.min(io.stdout.columns ?? widest, 100));
+  const columns = Math.max(40, widthOf(io.stdout, 80));
   const { verdict, summary, findings, fix } = diagnosis;
   const title = verdict === 'healthy' ? paint.bold : (text: string) => paint.bold(paint.red(text));
   const text = [
     picture(diagnosis, isUtf8(io.env), columns, paint),
-    [title(verdict), ...wrapped(printable(summary), columns)].join('\n'),
+    [title(verdict), ...wrap(printable(summary).split(' '), columns)].join('\n'),
     ...fix.map((each, index) => remedy(each, index === 0, columns, paint)),
     [paint.bold('Findings'), ...findings.map((finding) => row(finding, columns, paint))].join('\n'),
   ].join('\n\n');
   return `\n${text}\n`;
 }
 
-/** Whether the locale can show more than ASCII (POSIX, "Environment Variables": the first that is set counts). */
+/** True for a locale that has more than ASCII (POSIX, "Environment Variables": the first that is set counts). */
 const isUtf8 = ({ LC_ALL, LC_CTYPE, LANG }: Io['env']): boolean => /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
 
 function picture(
@@ -50,7 +50,7 @@ function picture(
 ): string {
   const [line, broken] = utf8 ? ['──', '──╳──'] : ['--', '--X--'];
   const names = path.map(({ name }) => printable(name));
-  const breakAt = path.findIndex(({ brokenAfter }: Hop) => brokenAfter);
+  const breakAt = path.findIndex(({ brokenAfter }) => brokenAfter);
   const pieces = names.map((name, index) => {
     if (index === names.length - 1) return bold(name);
     return `${bold(name)} ${index === breakAt ? red(broken) : line} `;
@@ -97,17 +97,7 @@ function row({ id, status, detail }: Finding, columns: number, { red, bold }: Pa
 
 /** Text after a label, its further lines as far in as the first. */
 function hanging(label: string, indent: number, text: string, columns: number): readonly string[] {
-  return wrapped(printable(text), columns - indent).map(
+  return wrap(printable(text).split(' '), columns - indent).map(
     (line, index) => (index === 0 ? label : ' '.repeat(indent)) + line,
   );
-}
-
-function wrapped(text: string, width: number): readonly string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const longer = `${lines.at(-1)} ${word}`;
-    if (lines.length > 0 && longer.length <= width) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines;
 }

@@ -1,6 +1,6 @@
-import type { ImdsErrorCode } from '../errors.js';
+import type { ImdsError } from '../index.js';
 
-/** What `imds` leaves with. Never renumbered: scripts depend on them. */
+/** The exit codes of `imds`. Never renumbered: scripts depend on them. */
 export const exitCodes = {
   done: 0,
   failure: 1,
@@ -14,7 +14,7 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** What each exit code says, for the help. */
+/** The meaning of each exit code, for the help. */
 export const exitCodeMeanings: Readonly<Record<(typeof exitCodes)[keyof typeof exitCodes], string>> = {
   0: 'done',
   1: 'any other failure',
@@ -28,8 +28,8 @@ export const exitCodeMeanings: Readonly<Record<(typeof exitCodes)[keyof typeof e
   130: 'interrupted (Ctrl-C)',
 };
 
-/** The exit code for each way in which the client fails. */
-export const exitCodeOf: Readonly<Record<ImdsErrorCode, number>> = {
+/** The exit code of each failure of the client. */
+export const exitCodeOf: Readonly<Record<ImdsError['code'], number>> = {
   ERR_IMDS_SETTINGS: exitCodes.usage,
   ERR_IMDS_PATH: exitCodes.usage,
   ERR_IMDS_DISABLED: exitCodes.unreachable,
@@ -45,3 +45,27 @@ export const exitCodeOf: Readonly<Record<ImdsErrorCode, number>> = {
   ERR_IMDS_IDENTITY: exitCodes.unusable,
   ERR_IMDS_CLOSED: exitCodes.failure,
 };
+
+/** A failure of the command line itself. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly exitCode: number;
+  readonly hint: string | undefined;
+
+  constructor(
+    exitCode: number,
+    message: string,
+    options: { readonly hint?: string | undefined; readonly cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.exitCode = exitCode;
+    this.hint = options.hint;
+  }
+}
+
+/** The arguments are wrong; the message names the culprit and what would be accepted. */
+export const misuse = (message: string, hint?: string): Failure => new Failure(exitCodes.usage, message, { hint });
+
+/** The code of a system error, such as `ENOENT`. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

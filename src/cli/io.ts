@@ -7,7 +7,7 @@ export interface Output {
   write(data: string | Uint8Array): Promise<void>;
 }
 
-/** The signals that a command may want to hear; as long as it does, they do not end the process. */
+/** The signals of the process; as long as one has a listener, it does not end the process. */
 export interface Signals {
   on(name: NodeJS.Signals, listener: () => void): unknown;
   off(name: NodeJS.Signals, listener: () => void): unknown;
@@ -19,7 +19,7 @@ export interface Io {
   readonly stderr: Output;
   /** Standard input; opened by the call. */
   readonly stdin: () => AsyncIterable<Uint8Array>;
-  /** Whether a person types into standard input. */
+  /** True where a person types into standard input. */
   readonly stdinIsTTY: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signals: Signals;
@@ -27,12 +27,15 @@ export interface Io {
   readonly kill: (pid: number, signal: NodeJS.Signals) => void;
 }
 
-/** Writes what was served, unchanged; at a terminal it ends its line. */
-export async function writeServed(output: Output, body: Uint8Array): Promise<void> {
-  await output.write(body);
-  if (output.isTTY && body.length > 0 && body.at(-1) !== 0x0a) await output.write('\n');
+/** Calls back for each of these signals, and keeps them from ending the process, until the returned function is called. */
+export function onSignals(
+  { signals }: Pick<Io, 'signals'>,
+  names: readonly NodeJS.Signals[],
+  heard: (name: NodeJS.Signals) => void,
+): () => void {
+  const listeners = names.map((name) => ({ name, listener: () => heard(name) }));
+  for (const { name, listener } of listeners) signals.on(name, listener);
+  return () => {
+    for (const { name, listener } of listeners) signals.off(name, listener);
+  };
 }
-
-/** True for the failure of a write whose reader has gone, as `head` does once it has its lines. */
-export const isClosedPipe = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'EPIPE';

@@ -1,61 +1,53 @@
 import { CommanderError } from 'commander';
-import { Imds } from '../imds.js';
+import { Imds } from '../index.js';
 import type { Context } from './command.js';
-import { exitCodes } from './exit-codes.js';
-import { clientOptions } from './global-options.js';
-import { type Io, isClosedPipe } from './io.js';
-import { painter } from './paint.js';
+import { codeOf, exitCodes } from './exit-codes.js';
+import type { Io } from './io.js';
+import { clientOptions } from './options.js';
+import { painter, widthOf } from './output.js';
 import { createProgram } from './program.js';
 import { reportOf } from './report.js';
-import { verboseLogger } from './verbose.js';
 
 /**
  * Runs one command line.
  *
  * @param args the arguments after the name of the program
- * @returns the exit code; whatever goes wrong has been told by then
+ * @returns the exit code; whatever went wrong has been reported by then
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   const paint = painter(io.stdout, io, args);
   const paintStderr = painter(io.stderr, io, args);
-  let exitCode: number = exitCodes.done;
-  let help = '';
-
+  const interruption = new AbortController();
+  const { signal } = interruption;
   const clients = new Set<Imds>();
   const closeClients = (): void => {
     for (const client of clients) client.close();
   };
-  const interruption = new AbortController();
-  const { signal } = interruption;
   const interrupt = (): void => {
     interruption.abort();
     // The next one ends the process, whatever it is doing.
     io.signals.off('SIGINT', interrupt);
     closeClients();
   };
-
-  const context: Context = {
-    io,
-    paint,
-    paintStderr,
-    signal,
-    async connect(options) {
-      const client = new Imds({ ...clientOptions(program, verboseLogger(io.stderr)), ...options });
-      clients.add(client);
-      if (signal.aborted) client.close();
-      return client;
-    },
+  const connect: Context['connect'] = (options) => {
+    const client = new Imds({ ...clientOptions(program, io.stderr), ...options });
+    clients.add(client);
+    if (signal.aborted) client.close();
+    return client;
   };
+
+  let exitCode: number = exitCodes.done;
+  let help = '';
   const program = createProgram(
     (body) =>
       async (...given) => {
-        exitCode = await body(context, ...given);
+        exitCode = await body({ io, paint, paintStderr, signal, connect }, ...given);
       },
     {
       write: (text) => {
         help += text;
       },
-      columns: Math.min(io.stdout.columns ?? 100, 100),
+      columns: widthOf(io.stdout),
       paint,
     },
     args[0],
@@ -63,19 +55,14 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 
   io.signals.on('SIGINT', interrupt);
   try {
-    try {
-      await program.parseAsync(args, { from: 'user' });
-    } catch (error) {
-      if (!(error instanceof CommanderError) || help === '') throw error;
-      // Help that nobody asked for stands for a command that is missing.
-      const isMisuse = error.exitCode !== exitCodes.done;
-      await (isMisuse ? io.stderr : io.stdout).write(help);
-      return isMisuse ? exitCodes.usage : exitCodes.done;
-    }
+    await program.parseAsync(args, { from: 'user' }).catch(async (error) => {
+      exitCode = await writeHelp(error, help, io);
+    });
     return exitCode;
   } catch (error) {
     if (signal.aborted) return exitCodes.interrupted;
-    if (isClosedPipe(error)) return exitCodes.done;
+    // The reader of a pipe has left, as `head` does once it has its lines.
+    if (codeOf(error) === 'EPIPE') return exitCodes.done;
     const { exitCode, message, hint } = await reportOf(error, program, args);
     const { bold, red } = paintStderr;
     const lines = [`${bold(red('imds:'))} ${message}\n`, hint ? `${bold('hint:')} ${hint}\n` : ''];
@@ -86,4 +73,12 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     io.signals.off('SIGINT', interrupt);
     closeClients();
   }
+}
+
+/** Writes the help that ended the parsing; throws what else did. Help that nobody asked for: the command is missing. */
+async function writeHelp(error: unknown, help: string, { stdout, stderr }: Io): Promise<number> {
+  if (!(error instanceof CommanderError) || help === '') throw error;
+  const isMisuse = error.exitCode !== exitCodes.done;
+  await (isMisuse ? stderr : stdout).write(help);
+  return isMisuse ? exitCodes.usage : exitCodes.done;
 }

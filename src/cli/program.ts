@@ -15,8 +15,8 @@ import { token } from './commands/token.js';
 import { userData } from './commands/user-data.js';
 import { watch } from './commands/watch.js';
 import { exitCodeMeanings } from './exit-codes.js';
-import { addGlobalOptions } from './global-options.js';
-import type { Paint } from './paint.js';
+import { addGlobalOptions } from './options.js';
+import { glossary, type Paint } from './output.js';
 
 /** All commands by their names, in the order of the help. */
 const commands: Readonly<Record<string, AddCommand>> = {
@@ -103,11 +103,5 @@ const argumentTerm = (argument: Command['registeredArguments'][number]): string 
   return argument.required ? `<${name}>` : `[${name}]`;
 };
 
-function appendix({ bold }: Paint): string {
-  const section = (title: string, items: Readonly<Record<string, string>>): string => {
-    const width = Math.max(...Object.keys(items).map((term) => term.length));
-    const lines = Object.entries(items).map(([term, text]) => `  ${term.padEnd(width)}  ${text}`);
-    return [bold(title), ...lines].join('\n');
-  };
-  return [section('Exit codes:', exitCodeMeanings), section('Environment:', environment)].join('\n\n');
-}
+const appendix = ({ bold }: Paint): string =>
+  [bold('Exit codes:'), ...glossary(exitCodeMeanings), '', bold('Environment:'), ...glossary(environment)].join('\n');

@@ -1,7 +1,6 @@
 import type { SeenEvent, SeenRequest } from '../emulator/index.js';
 import type { Output } from './io.js';
-import type { Paint } from './paint.js';
-import { printable } from './text.js';
+import { oneLine, type Paint, printable } from './output.js';
 
 /** Tells what an emulator lives through. */
 export interface RequestLog {
@@ -57,7 +56,7 @@ export function requestLog(output: Output, paint: Paint, isLive: boolean): Reque
       if (!isServed) count.refused += 1;
       const why = error === undefined ? reason && (isFault(reason) ? reason : reasons[reason]) : `failed: ${error}`;
       const asked = printable(`${method.padEnd(4)} ${status === 'unanswered' ? ' - ' : status}  ${path}`);
-      const note = why === undefined ? '' : printable(`  ${why}`.replace(/\s*\n\s*/g, ' '));
+      const note = why === undefined ? '' : `  ${oneLine(why)}`;
       line(
         `${clock(at)}  ${!isRequest ? '--' : version === 1 ? paint.bold('v1') : 'v2'}  ${asked}` +
           (why === undefined || reason === 'not there' ? note : paint.red(note)),

@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { rows } from '../metadata/lookup.js';
-import { shortPath } from './short-path.js';
+import { shortPath } from './values.js';
 
 /**
  * Paths that may have been meant by one of no category: those spelt alike, and those of that name in another place.

@@ -1,12 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { atMost } from '../client/limit.js';
-import { isNotFound } from '../errors.js';
-import type { Imds } from '../imds.js';
+import { type Imds, isImdsError } from '../index.js';
 import { categoryOf } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 
-// IMDS throttles simultaneous connections, by how many is not published.
-const parallelReads = 4;
+/** The path of a template in the form that is the shortest to type: `meta-data/placement/region` is `placement/region`. */
+export const shortPath = (template: string): string => template.replace(/^meta-data\/(?=.)/, '');
 
 /**
  * Reads several paths at once.
@@ -14,19 +12,19 @@ const parallelReads = 4;
  * @returns their values by path, `null` for what may be absent and is
  */
 export async function readJson(imds: Imds, paths: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
-  const inTurn = atMost(parallelReads);
   // All of them first: nothing is sent when one cannot be asked for.
   const targets = paths.map((path) => ({ path, absolute: absolutePath(path) }));
   const read = async (absolute: string): Promise<unknown> => {
     try {
       return jsonValue(absolute, await imds.getBuffer(absolute));
     } catch (error) {
-      if (isNotFound(error) && categoryOf(absolute)?.optional) return null;
+      if (isImdsError(error) && error.code === 'ERR_IMDS_NOT_FOUND' && categoryOf(absolute)?.optional) return null;
       throw error;
     }
   };
-  const values = await Promise.all(targets.map(({ absolute }) => inTurn(() => read(absolute))));
-  return Object.fromEntries(targets.map(({ path }, index) => [path, values[index]]));
+  return Object.fromEntries(
+    await Promise.all(targets.map(async ({ path, absolute }) => [path, await read(absolute)] as const)),
+  );
 }
 
 /**
@@ -43,6 +41,3 @@ export function jsonValue(path: string, body: Buffer): unknown {
   const text = body.toString();
   return category === undefined ? text.replace(/\r?\n$/, '') : text;
 }
-
-/** A document as it is printed. */
-export const jsonText = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;

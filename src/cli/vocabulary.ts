@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
 import { rows } from '../metadata/lookup.js';
-import { shortPath } from './short-path.js';
+import { shortPath } from './values.js';
 
 /** One option, as shells complete it. */
 export interface Flag {

@@ -1,6 +1,9 @@
-import type { Category } from '../../metadata/category.js';
+import type { Category } from '../../index.js';
+import { rows } from '../../metadata/lookup.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
+import { jsonText, table } from '../output.js';
+import { shortPath } from '../values.js';
 
 /** `imds categories` */
 export const categories: AddCommand = (program, run) => {
@@ -16,12 +19,6 @@ export const categories: AddCommand = (program, run) => {
     .option('--json', 'a JSON array of objects')
     .action(
       run(async ({ io, paint }, { json }: { readonly json?: boolean }) => {
-        const [{ rows }, { jsonText }, { table }, { shortPath }] = await Promise.all([
-          import('../../metadata/lookup.js'),
-          import('../values.js'),
-          import('../table.js'),
-          import('../short-path.js'),
-        ]);
         const all = rows().map(({ category }) => ({
           path: shortPath(category.template),
           kind: category.kind,

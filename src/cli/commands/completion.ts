@@ -2,7 +2,7 @@ import { Argument } from 'commander';
 import { type AddCommand, withExamples } from '../command.js';
 import type { Shell } from '../completions.js';
 import { exitCodes } from '../exit-codes.js';
-import { oneOf } from '../option-values.js';
+import { oneOf } from '../options.js';
 
 const shells: readonly Shell[] = ['bash', 'zsh', 'fish'];
 

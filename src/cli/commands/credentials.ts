@@ -1,8 +1,8 @@
-import { Option } from 'commander';
-import type { ImdsCredentials } from '../../credentials/provider.js';
+import type { ImdsCredentials } from '../../index.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
-import { oneOf } from '../option-values.js';
+import { choice } from '../options.js';
+import { jsonText } from '../output.js';
 
 const formats = ['json', 'process', 'env'] as const;
 
@@ -27,20 +27,16 @@ export const credentials: AddCommand = (program, run) => {
         },
       ),
     )
-    .addOption(
-      new Option('--format <format>', 'json, process or env').choices(formats).argParser(oneOf('--format', formats)),
-    )
+    .addOption(choice('--format <format>', 'json, process or env', formats))
     .option('--show-secrets', 'with json: print the secret access key and the session token too')
     .action(
       run(async ({ io, connect }, { format = 'json', showSecrets = false }: Partial<Options>) => {
-        const imds = await connect();
         // For people there is time for another request.
-        const found = await imds.credentials({ accountId: format === 'json' });
+        const found = await connect().credentials({ accountId: format === 'json' });
         if (format === 'env') {
           await io.stdout.write(forShell(found));
           return exitCodes.done;
         }
-        const { jsonText } = await import('../values.js');
         const secrets = showSecrets ? {} : { secretAccessKey: '[hidden]', sessionToken: '[hidden]' };
         await io.stdout.write(jsonText(format === 'process' ? forProcess(found) : { ...found, ...secrets }));
         return exitCodes.done;
@@ -49,7 +45,7 @@ export const credentials: AddCommand = (program, run) => {
 };
 
 /**
- * What `credential_process` has to print.
+ * The output that `credential_process` asks for.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  */
 function forProcess({ accessKeyId, secretAccessKey, sessionToken, expiration, accountId }: ImdsCredentials) {

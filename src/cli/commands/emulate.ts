@@ -1,10 +1,11 @@
-import { Option } from 'commander';
+import type { Option } from 'commander';
 import type { Emulator, EmulatorOptions, Scenario } from '../../emulator/index.js';
 import { type AddCommand, type Context, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
-import { codeOf, Failure, misuse } from '../failure.js';
-import type { Io, Output, Signals } from '../io.js';
-import { aNumber, oneOf, wholeNumber } from '../option-values.js';
+import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
+import { type Io, type Output, onSignals } from '../io.js';
+import { aNumber, choice, wholeNumber } from '../options.js';
+import { jsonText, say, table } from '../output.js';
+import { jsonLog, requestLog } from '../request-log.js';
 
 // The port of AWS's own mock.
 const usualPort = 1338;
@@ -22,9 +23,9 @@ export const emulate: AddCommand = (program, run) => {
     .summary('an instance metadata service to try things with')
     .description(
       withExamples(
-        'Runs an emulator of the instance metadata service until Ctrl-C, and tells what it is asked. Its instance has ' +
-          'every category, unless a scenario says otherwise. With a command after --, runs that command against an ' +
-          'emulator on a free port, and leaves with its exit code.',
+        'Runs an emulator of the instance metadata service until Ctrl-C, and logs every request. Its instance has every ' +
+          'category, unless a scenario says otherwise. With a command after --, runs that command against an emulator on ' +
+          'a free port, and exits with its exit code.',
         {
           'imds emulate --http-tokens required': 'IMDSv2 only, on port 1338',
           'imds emulate --scenario spot-interruption --speed 60': 'minutes in seconds',
@@ -35,20 +36,20 @@ export const emulate: AddCommand = (program, run) => {
     )
     .argument('[command...]', 'what to run, after --')
     .option(
-      '--scenario <name>',
+      '--scenario <scenario>',
       'what the instance is, and what happens to it: a name of --list, or a file; - for standard input',
     )
     .option('--list', 'lists the scenarios there are')
     .option('--speed <n>', "how fast the emulator's clock runs (1)", aNumber('--speed', 0.001, 1_000_000))
-    .option('--json', 'tells what it is asked in JSON, one object a line, on standard output')
+    .option('--json', 'logs in JSON, one object a line, on standard output')
     .option(
       '--port <n>',
       `port to listen on (${usualPort}; with a command a free one)`,
       wholeNumber('--port', 'a port', 0, 65535),
     )
     .option('--host <address>', 'address to listen on; any but loopback lets the network in (127.0.0.1)')
-    .addOption(choice('--http-tokens', 'required: reads need a session token', ['optional', 'required']))
-    .addOption(choice('--http-endpoint', 'disabled: everything is refused', ['enabled', 'disabled']))
+    .addOption(state('--http-tokens', 'required: reads need a session token', ['optional', 'required']))
+    .addOption(state('--http-endpoint', 'disabled: everything is refused', ['enabled', 'disabled']))
     .option(
       '--http-put-response-hop-limit <n>',
       'hops that the reply with a session token travels (1)',
@@ -59,8 +60,8 @@ export const emulate: AddCommand = (program, run) => {
       'routers between the callers and the instance: 1 as in a container (0)',
       wholeNumber('--hops', 'a number of routers', 0, 64),
     )
-    .addOption(choice('--http-protocol-ipv6', 'disabled: IPv6 callers are cut off', ['enabled', 'disabled']))
-    .addOption(choice('--instance-metadata-tags', 'disabled: there is no tags/', ['enabled', 'disabled']))
+    .addOption(state('--http-protocol-ipv6', 'disabled: IPv6 callers are cut off', ['enabled', 'disabled']))
+    .addOption(state('--instance-metadata-tags', 'disabled: there is no tags/', ['enabled', 'disabled']))
     .action(
       run(async (context, [name, ...args]: readonly string[], { scenario, list, json, ...given }: Given) => {
         const { io } = context;
@@ -71,7 +72,7 @@ export const emulate: AddCommand = (program, run) => {
         const emulator = await start({ port: 0, ...options });
         try {
           const { runProgram } = await import('../child.js');
-          return await runProgram(name, args, emulator.env, io);
+          return (await runProgram(name, args, emulator.env, io)).code;
         } finally {
           await emulator.close();
         }
@@ -79,14 +80,11 @@ export const emulate: AddCommand = (program, run) => {
     );
 };
 
-/** Runs until it is told to stop, or nobody reads any more what it tells. */
+/** Runs until it is told to stop, or nobody reads its log any more. */
 async function serve(options: EmulatorOptions, json: true | undefined, { io, paintStderr }: Context): Promise<number> {
-  const { jsonLog, requestLog } = await import('../request-log.js');
-  const begun = promised<void>();
-  const unread = promised<never>();
-  // It may be rejected before anybody waits for it.
-  unread.promise.catch(() => {});
-  /** What happens at once is told after where the emulator is. */
+  const begun = deferred<void>();
+  const end = deferred<number>();
+  /** What happens at once is logged after where the emulator is. */
   const later = (output: Output): Output => ({
     isTTY: output.isTTY,
     get columns() {
@@ -95,34 +93,38 @@ async function serve(options: EmulatorOptions, json: true | undefined, { io, pai
     write: (data) => begun.promise.then(() => output.write(data)),
   });
   const log = json
-    ? jsonLog((line) => void later(io.stdout).write(line).catch(unread.reject))
+    ? jsonLog((line) => void later(io.stdout).write(line).catch(end.reject))
     : requestLog(later(io.stderr), paintStderr, io.stderr.isTTY && io.env['TERM'] !== 'dumb');
   const emulator = await start({ ...options, onRequest: log.request, onEvent: log.event });
+  // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
+  const stopListening = onSignals(io, ['SIGINT', 'SIGTERM'], (name) =>
+    end.resolve(name === 'SIGINT' ? exitCodes.interrupted : exitCodes.done),
+  );
   try {
-    const stopped = stopSignal(io.signals);
     const { url, urls, env } = emulator;
     if (json) {
       await io.stdout.write(`${JSON.stringify({ type: 'started', url, urls, env, options: emulator.options })}\n`);
     } else {
       await io.stdout.write(`export AWS_EC2_METADATA_SERVICE_ENDPOINT=${env['AWS_EC2_METADATA_SERVICE_ENDPOINT']}\n`);
-      await io.stderr.write('imds: the emulator is running; the line above points AWS tools to it, Ctrl-C ends it\n');
+      say(io, 'the emulator is running; the line above points AWS tools to it, Ctrl-C ends it');
     }
     begun.resolve();
-    // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
-    const end = await Promise.race([stopped, unread.promise]);
-    return end === 'SIGINT' ? exitCodes.interrupted : exitCodes.done;
+    return await end.promise;
   } finally {
+    stopListening();
     await emulator.close();
     log.end();
   }
 }
 
-function promised<T>() {
+function deferred<T>() {
   let resolve: (value: T) => void = () => {};
   let reject: (reason: unknown) => void = () => {};
   const promise = new Promise<T>((...settle) => {
     [resolve, reject] = settle;
   });
+  // It may be rejected before anybody waits for it.
+  promise.catch(() => {});
   return { promise, resolve, reject };
 }
 
@@ -164,19 +166,13 @@ async function read(name: string, io: Io, ready: readonly string[]): Promise<str
 async function listScenarios({ io, paint }: Context, json: true | undefined): Promise<number> {
   const { scenarios } = await import('../../emulator/index.js');
   const all = Object.entries(scenarios).map(([name, { description }]) => ({ name, description }));
-  if (json) {
-    const { jsonText } = await import('../values.js');
-    await io.stdout.write(jsonText(all));
-  } else {
-    const { table } = await import('../table.js');
-    const rows = all.map(({ name, description }) => [name, description]);
-    await io.stdout.write(table(['SCENARIO', 'WHAT HAPPENS'], rows, paint));
-  }
+  const rows = all.map(({ name, description }) => [name, description]);
+  await io.stdout.write(json ? jsonText(all) : table(['SCENARIO', 'WHAT HAPPENS'], rows, paint));
   return exitCodes.done;
 }
 
-const choice = <Word extends string>(flag: string, text: string, words: readonly Word[]): Option =>
-  new Option(`${flag} <state>`, text).choices(words).argParser(oneOf(flag, words));
+const state = <Word extends string>(flag: string, text: string, words: readonly Word[]): Option =>
+  choice(`${flag} <state>`, text, words);
 
 async function start(options: EmulatorOptions): Promise<Emulator> {
   const { createEmulator } = await import('../../emulator/index.js');
@@ -192,19 +188,4 @@ async function start(options: EmulatorOptions): Promise<Emulator> {
       cause: error,
     });
   }
-}
-
-/** The first signal that asks for the end. */
-function stopSignal(signals: Signals): Promise<'SIGINT' | 'SIGTERM'> {
-  return new Promise((resolve) => {
-    const onInterrupt = (): void => end('SIGINT');
-    const onTermination = (): void => end('SIGTERM');
-    const end = (name: 'SIGINT' | 'SIGTERM'): void => {
-      signals.off('SIGINT', onInterrupt);
-      signals.off('SIGTERM', onTermination);
-      resolve(name);
-    };
-    signals.on('SIGINT', onInterrupt);
-    signals.on('SIGTERM', onTermination);
-  });
 }

@@ -1,6 +1,7 @@
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
-import { writeServed } from '../io.js';
+import { jsonText, writeServed } from '../output.js';
+import { readJson } from '../values.js';
 
 /** `imds get PATH…` */
 export const get: AddCommand = (program, run) => {
@@ -23,9 +24,8 @@ export const get: AddCommand = (program, run) => {
     .option('--json', 'a JSON object for a single path too')
     .action(
       run(async ({ io, connect }, paths: readonly [string, ...string[]], { json }: { readonly json?: boolean }) => {
-        const imds = await connect();
+        const imds = connect();
         if (json || paths.length > 1) {
-          const { jsonText, readJson } = await import('../values.js');
           await io.stdout.write(jsonText(await readJson(imds, paths)));
           return exitCodes.done;
         }

@@ -1,12 +1,14 @@
-import { readFile } from 'node:fs/promises';
-import { ImdsIdentityError } from '../../errors.js';
-import type { IdentityCertificate, IdentitySignatureKind, VerifiedIdentity } from '../../identity/verify.js';
+import {
+  type IdentityCertificate,
+  type IdentitySignatureKind,
+  ImdsIdentityError,
+  type VerifiedIdentity,
+  verifyIdentityDocument,
+} from '../../index.js';
 import { type AddCommand, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
-import { codeOf, Failure, misuse } from '../failure.js';
-import { writeServed } from '../io.js';
-import { oneOf } from '../option-values.js';
-import { printable } from '../text.js';
+import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
+import { choice } from '../options.js';
+import { jsonText, printable, writeServed } from '../output.js';
 
 interface Options {
   readonly verify?: boolean;
@@ -34,19 +36,17 @@ export const identity: AddCommand = (program, run) => {
       ),
     )
     .option('--verify', 'verify the signature, offline')
-    .option('--kind <kind>', `which signature: ${kinds.join(', ')}`, oneOf('--kind', kinds), 'rsa2048')
+    .addOption(choice('--kind <kind>', `which signature: ${kinds.join(', ')}`, kinds).default('rsa2048'))
     .option('--certificate <file>', "a certificate (PEM) to verify with, in place of AWS's key that is built in")
     .option('--json', 'a JSON object')
     .action(
       run(async ({ io, connect }, { verify, kind, certificate, json }: Options) => {
-        const imds = await connect();
-        const { jsonText } = await import('../values.js');
+        const imds = connect();
         if (!verify) {
           if (json) await io.stdout.write(jsonText(await imds.identityDocument()));
           else await writeServed(io.stdout, await imds.getBuffer(documentPath));
           return exitCodes.done;
         }
-        const { verifyIdentityDocument } = await import('../../identity/verify.js');
         const [document, signature] = await Promise.all([
           imds.getBuffer(documentPath),
           imds.getBuffer(`dynamic/instance-identity/${kind}`),
@@ -71,6 +71,7 @@ function unlessForged(error: unknown): never {
 }
 
 async function trusted(file: string, kind: IdentitySignatureKind, region: string): Promise<IdentityCertificate> {
+  const { readFile } = await import('node:fs/promises');
   try {
     return { kind, region, certificate: await readFile(file, 'utf8') };
   } catch (error) {

@@ -1,9 +1,12 @@
-import { type AddCommand, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
-import { misuse } from '../failure.js';
+import { categoryOf } from '../../metadata/lookup.js';
+import { absolutePath } from '../../metadata/path.js';
+import { type AddCommand, type Context, withExamples } from '../command.js';
+import { exitCodes, misuse } from '../exit-codes.js';
+import { jsonText, say } from '../output.js';
 
 interface Options {
   readonly recursive?: boolean;
+  readonly all?: boolean;
   readonly json?: boolean;
 }
 
@@ -15,7 +18,8 @@ export const list: AddCommand = (program, run) => {
     .description(
       withExamples(
         'Prints the names in a directory as served, one a line, those of directories with a slash at their end. With -r ' +
-          'it prints everything below with its value; credentials and user data are left out.',
+          'it prints everything below with its value. Credentials and user data are left out, and so are paths that ' +
+          'this version does not know, since they may hold secrets.',
         {
           'imds list network/interfaces/macs/': 'the MAC addresses of the interfaces',
           'imds list -r placement': 'where the instance runs',
@@ -24,28 +28,45 @@ export const list: AddCommand = (program, run) => {
     )
     .argument('[directory]', 'such as placement/, dynamic/ or /latest/ (default: the top of the instance metadata)')
     .option('-r, --recursive', 'everything below, with values')
+    .option('--all', 'with -r: also paths that this version does not know, unless named like a secret')
     .option('--json', 'a JSON array, or with -r an object of objects')
     .action(
-      run(async ({ io, connect }, path: string | undefined, { recursive, json }: Options) => {
-        const imds = await connect();
-        const [{ categoryOf }, { absolutePath }, { jsonText }] = await Promise.all([
-          import('../../metadata/lookup.js'),
-          import('../../metadata/path.js'),
-          import('../values.js'),
-        ]);
+      run(async (context, path: string | undefined, options: Options) => {
         const kind = path === undefined ? 'directory' : categoryOf(absolutePath(path))?.kind;
         if (path !== undefined && (kind === 'scalar' || kind === 'json' || kind === 'binary'))
           throw misuse(`${path} is a value, not a directory`, `imds get ${path} prints it`);
+        if (options.recursive) return await listTree(context, path, options);
 
-        if (recursive) {
-          const { readTree, treeJson, treeLines } = await import('../tree.js');
-          const tree = await readTree(imds, path ?? 'meta-data/');
-          await io.stdout.write(json ? jsonText(treeJson(tree)) : treeLines(tree, path ?? ''));
-        } else {
-          const names = await imds.list(path);
-          await io.stdout.write(json ? jsonText(names) : names.map((name) => `${name}\n`).join(''));
-        }
+        const names = await context.connect().list(path);
+        await context.io.stdout.write(options.json ? jsonText(names) : names.map((name) => `${name}\n`).join(''));
         return exitCodes.done;
       }),
     );
 };
+
+async function listTree({ io, connect, signal }: Context, path: string | undefined, { all, json }: Options) {
+  const [{ isKnown, walk }, { itemLines, treeJson }] = await Promise.all([
+    import('../../record/walk.js'),
+    import('../tree.js'),
+  ]);
+  const root = absolutePath(path ?? 'meta-data/').replace(/\/?$/, '/');
+  // Whoever names a path that is not known wants what is below it.
+  const unknown = all || !isKnown(root);
+  const items = await walk(connect(), [root], { unknown, signal });
+  const shown = items.filter((item) => unknown || !isUnknown(item.omitted));
+  const start = (path ?? '').replace(/([^/])$/, '$1/');
+  await io.stdout.write(
+    json
+      ? jsonText(treeJson(shown, root))
+      : shown.map((item) => itemLines(item, start + item.path.slice(root.length))).join(''),
+  );
+  const hidden = items.length - shown.length;
+  if (hidden > 0)
+    say(
+      io,
+      `left out ${hidden === 1 ? '1 path' : `${hidden} paths`} that this version does not know; --all prints ${hidden === 1 ? 'it' : 'them'}`,
+    );
+  return exitCodes.done;
+}
+
+const isUnknown = (omitted: string | undefined): boolean => omitted === 'unknown' || omitted === 'named like a secret';

@@ -1,8 +1,7 @@
-import type { NetworkInterface } from '../../network/interfaces.js';
+import type { NetworkInterface } from '../../index.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
-import type { Paint } from '../paint.js';
-import { printable } from '../text.js';
+import { jsonText, type Paint, printable, widthOf, wrap } from '../output.js';
 
 /** `imds network` */
 export const network: AddCommand = (program, run) => {
@@ -23,11 +22,8 @@ export const network: AddCommand = (program, run) => {
     .option('--json', 'a JSON array of objects; what an interface lacks is left out')
     .action(
       run(async ({ io, paint, connect }, { json }: { readonly json?: boolean }) => {
-        const imds = await connect();
-        const { jsonText } = await import('../values.js');
-        const interfaces = await imds.networkInterfaces();
-        const columns = Math.min(io.stdout.columns ?? 100, 100);
-        const blocks = interfaces.map((each) => block(each, columns, paint));
+        const interfaces = await connect().networkInterfaces();
+        const blocks = interfaces.map((each) => block(each, widthOf(io.stdout), paint));
         await io.stdout.write(json ? jsonText(interfaces) : blocks.join('\n'));
         return exitCodes.done;
       }),
@@ -41,9 +37,8 @@ const indent = 20;
 function block(nic: NetworkInterface, columns: number, { bold }: Paint): string {
   const lines = Object.entries(factsOf(nic)).flatMap(([label, facts]) => {
     const items = facts.flat().filter((item) => item !== undefined);
-    return wrapped(items.map(printable), columns - indent).map(
-      (line, index) => (index === 0 ? `  ${label}` : '').padEnd(indent) + line,
-    );
+    const words = items.map((item, index) => printable(item) + (index < items.length - 1 ? ',' : ''));
+    return wrap(words, columns - indent).map((line, index) => (index === 0 ? `  ${label}` : '').padEnd(indent) + line);
   });
   return [`${bold(printable(nic.interfaceId ?? nic.mac))}  ${place(nic)}`, ...lines]
     .map((line) => `${line}\n`)
@@ -59,7 +54,7 @@ function place({ isPrimary, isSettling, networkCard, deviceNumber }: NetworkInte
   ].join(', ');
 }
 
-/** What there is to say, by label. */
+/** The facts of an interface by their labels. */
 function factsOf(nic: NetworkInterface): Readonly<Record<string, readonly (string | readonly string[] | undefined)[]>> {
   const { publicIpv4s = [], ipv4Associations = {} } = nic;
   const publicAddresses = [...new Set([...publicIpv4s, ...Object.keys(ipv4Associations)])];
@@ -77,16 +72,4 @@ function factsOf(nic: NetworkInterface): Readonly<Record<string, readonly (strin
     VPC: [nic.vpcId, nic.vpcIpv4CidrBlocks ?? nic.vpcIpv4CidrBlock, nic.vpcIpv6CidrBlocks],
     owner: [nic.ownerId],
   };
-}
-
-/** Items in lines of at most so many characters; an item that is longer has a line of its own. */
-function wrapped(items: readonly string[], width: number): readonly string[] {
-  const words = items.map((item, index) => (index < items.length - 1 ? `${item},` : item));
-  const lines: string[] = [];
-  for (const word of words) {
-    const longer = [...lines.slice(-1), word].join(' ');
-    if (lines.length > 0 && longer.length <= width) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines;
 }

@@ -1,11 +1,9 @@
 import { Option } from 'commander';
 import type { Omission, Recording } from '../../record/record.js';
 import { type AddCommand, withExamples } from '../command.js';
-import { exitCodeOf, exitCodes } from '../exit-codes.js';
-import { codeOf, Failure, misuse } from '../failure.js';
+import { codeOf, exitCodeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
 import type { Output } from '../io.js';
-import { printable } from '../text.js';
-import { jsonText } from '../values.js';
+import { jsonText, printable } from '../output.js';
 
 interface Options {
   readonly out?: string;
@@ -40,14 +38,9 @@ export const record: AddCommand = (program, run) => {
       run(async ({ io, signal, connect }, { out, stdout, force, keep }: Options) => {
         const file = stdout ? undefined : (out ?? usualFile);
         if (file !== undefined) await checkPlace(file, force);
-        const imds = await connect();
-        const [{ record }, progress] = [await import('../../record/record.js'), progressOn(io.stderr)];
-        let recording: Recording;
-        try {
-          recording = await record(imds, { keep, signal, onValue: progress.show });
-        } finally {
-          await progress.end();
-        }
+        const { record } = await import('../../record/record.js');
+        const progress = progressOn(io.stderr);
+        const recording = await record(connect(), { keep, signal, onValue: progress.show }).finally(progress.end);
 
         const text = jsonText(recording.scenario);
         if (file === undefined) await io.stdout.write(text);
@@ -65,7 +58,7 @@ function exitCodeAfter({ failures: [first] }: Recording): number {
   return first.error.code === 'ERR_IMDS_PATH' ? exitCodes.unusable : exitCodeOf[first.error.code];
 }
 
-/** Shows on a terminal how far it has come. */
+/** Counts the values at a terminal. */
 function progressOn({ isTTY, write }: Output) {
   const startOfLine = '\r\x1b[K';
   let shown = Promise.resolve();
@@ -98,7 +91,7 @@ async function checkPlace(file: string, force = false): Promise<void> {
   });
 }
 
-/** Writes a file as a whole: whatever happens, there is never a part of it. Nobody but its owner can read it. */
+/** Writes a file as a whole or not at all. Nobody but its owner can read it. */
 async function writeWhole(
   file: string,
   text: string,

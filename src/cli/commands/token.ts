@@ -1,7 +1,7 @@
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
-import { writeServed } from '../io.js';
-import { wholeNumber } from '../option-values.js';
+import { wholeNumber } from '../options.js';
+import { writeServed } from '../output.js';
 
 /** `imds token` */
 export const token: AddCommand = (program, run) => {
@@ -21,7 +21,7 @@ export const token: AddCommand = (program, run) => {
     .option('--ttl <seconds>', 'how long it lives (21600, six hours)', wholeNumber('--ttl', 'seconds', 1, 21600))
     .action(
       run(async ({ io, connect }, { ttl }: { readonly ttl?: number }) => {
-        const imds = await connect({ tokenTtlSeconds: ttl });
+        const imds = connect({ tokenTtlSeconds: ttl });
         await writeServed(io.stdout, Buffer.from(await imds.token()));
         return exitCodes.done;
       }),

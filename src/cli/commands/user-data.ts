@@ -1,10 +1,8 @@
 import { Option } from 'commander';
-import type { UserData, UserDataPart } from '../../user-data/decode.js';
+import { decodeUserData, type UserData, type UserDataPart } from '../../index.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
-import type { Paint } from '../paint.js';
-import { table } from '../table.js';
-import { printable } from '../text.js';
+import { jsonText, type Paint, printable, say, table, widthOf, writeServed } from '../output.js';
 
 interface Options {
   readonly parts?: boolean;
@@ -31,25 +29,18 @@ export const userData: AddCommand = (program, run) => {
     .addOption(new Option('--json', 'a JSON object with all parts').conflicts('parts'))
     .action(
       run(async ({ io, paint, connect }, { parts, json }: Options) => {
-        const imds = await connect();
-        const raw = await imds.getBuffer('user-data');
+        const raw = await connect().getBuffer('user-data');
         if (!parts && !json) {
-          await io.stdout.write(raw);
-          if (io.stdout.isTTY && raw.length > 0 && raw.at(-1) !== 0x0a) await io.stdout.write('\n');
+          await writeServed(io.stdout, raw);
           return exitCodes.done;
         }
-        const [{ decodeUserData }, { jsonText }] = await Promise.all([
-          import('../../user-data/decode.js'),
-          import('../values.js'),
-        ]);
         const decoded = await decodeUserData(raw);
         if (json) {
           await io.stdout.write(jsonText(documentOf(decoded)));
           return exitCodes.done;
         }
-        await io.stdout.write(tableOf(decoded, Math.min(io.stdout.columns ?? 100, 100), paint));
-        if (decoded.isCut)
-          await io.stderr.write('imds: the last boundary of the MIME archive is missing; is it whole?\n');
+        await io.stdout.write(tableOf(decoded, widthOf(io.stdout), paint));
+        if (decoded.isCut) say(io, 'the last boundary of the MIME archive is missing; is it whole?');
         return exitCodes.done;
       }),
     );
@@ -71,7 +62,7 @@ function documentOf({ raw, parts, ...facts }: UserData): object {
 function tableOf({ parts }: UserData, columns: number, paint: Paint): string {
   const rows = parts.map((part) => [
     kindOf(part),
-    cut(oneLine(part.name ?? ''), 24),
+    cut(onOneLine(part.name ?? ''), 24),
     `${part.content.length}`,
     firstLine(part),
   ]);
@@ -84,9 +75,9 @@ const kindOf = ({ kind, isTemplate, persists }: UserDataPart): string =>
   [kind, ...(isTemplate ? ['template'] : []), ...(persists ? ['persists'] : [])].join(', ');
 
 const firstLine = ({ text }: UserDataPart): string =>
-  text === undefined ? '(not text)' : oneLine(/\S.*/.exec(text)?.[0] ?? '');
+  text === undefined ? '(not text)' : onOneLine(/\S.*/.exec(text)?.[0] ?? '');
 
-const oneLine = (text: string): string => printable(text.replace(/\s/g, ' '));
+const onOneLine = (text: string): string => printable(text.replace(/\s/g, ' '));
 
 function cut(text: string, length: number): string {
   const characters = [...text];

@@ -1,21 +1,29 @@
-import { constants } from 'node:os';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Argument } from 'commander';
-import type { Logger } from '../../client/events.js';
-import { defaultNoticeKinds, type NoticeKind, noticeKinds } from '../../watch/notices.js';
-import { type AddCommand, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
-import { Failure } from '../failure.js';
-import { clientOptions } from '../global-options.js';
-import type { Output } from '../io.js';
-import { jsonLine, noticeLine } from '../notice-line.js';
-import { oneOfThese, printable } from '../text.js';
-import { verboseLogger } from '../verbose.js';
+import type { ImdsEvents, Notice, NoticeKind } from '../../index.js';
+import { type AddCommand, type Context, withExamples } from '../command.js';
+import { exitCodes, Failure } from '../exit-codes.js';
+import { type Io, onSignals } from '../io.js';
+import { jsonLine, noticeEnv, noticeLine } from '../notices.js';
+import { oneOfThese, printable, say } from '../output.js';
 
 interface Options {
   readonly json?: boolean;
   readonly once?: boolean;
   readonly exec?: string;
 }
+
+/** The kinds of notices; true for those that are watched unless some are named. */
+const kinds: Readonly<Record<NoticeKind, boolean>> = {
+  'spot-interruption': true,
+  rebalance: true,
+  maintenance: true,
+  'target-lifecycle-state': true,
+  credentials: false,
+  tags: false,
+  addresses: false,
+};
+const defaultKinds = Object.entries(kinds).flatMap(([kind, isDefault]) => (isDefault ? [kind] : []));
 
 /** `imds watch [KIND…]` */
 export const watch: AddCommand = (program, run) => {
@@ -25,7 +33,7 @@ export const watch: AddCommand = (program, run) => {
     .description(
       withExamples(
         `Prints a line for each notice, until Ctrl-C: what is there, then each change. Without a kind it is ` +
-          `${defaultNoticeKinds.join(', ')}. A service that does not answer is asked again.`,
+          `${defaultKinds.join(', ')}. A service that does not answer is asked again.`,
         {
           'imds watch --once spot-interruption && ./drain': 'wait for an interruption',
           "imds watch --exec './notify $IMDS_NOTICE_KIND'": 'run a command for each notice',
@@ -33,93 +41,84 @@ export const watch: AddCommand = (program, run) => {
         },
       ),
     )
-    .addArgument(new Argument('[kind...]', `what to watch for: ${oneOfThese(noticeKinds)}`).choices(noticeKinds))
+    .addArgument(
+      new Argument('[kind...]', `what to watch for: ${oneOfThese(Object.keys(kinds))}`).choices(Object.keys(kinds)),
+    )
     .option('--json', 'a JSON object for each notice, on a line of its own')
-    .option('--once', 'leave after the first notice')
+    .option('--once', 'end after the first notice')
     .option(
       '--exec <cmd>',
       'run this by sh for each notice, one at a time, with IMDS_NOTICE_… and as JSON on its input',
     )
     .action(
-      run(async (context, given: readonly NoticeKind[], { json, once, exec }: Options) => {
-        const { io, paint } = context;
-        const say = teller(io.stderr);
-        const { logger } = clientOptions(program, verboseLogger(io.stderr));
-        const imds = await context.connect({ logger: troubleTeller(say, logger) });
+      run(async (context, given: readonly NoticeKind[], options: Options) => {
         const stopping = new AbortController();
-        // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
-        const stop = (): void => stopping.abort();
-        io.signals.on('SIGTERM', stop);
         const { signal } = stopping;
+        // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
+        const stopListening = onSignals(context.io, ['SIGTERM'], () => stopping.abort());
+        const trouble = troubleReporter(context.io);
+        subscribe('imds:watch', trouble);
         try {
           const kinds = given.length > 0 ? given : undefined;
-          for await (const notice of imds.watch<NoticeKind>({ kinds, signal })) {
-            const line = json ? jsonLine(notice) : noticeLine(notice, paint);
-            if (exec === undefined) {
-              await io.stdout.write(line);
-              if (once) return exitCodes.done;
-              continue;
-            }
-            const { runForNotice } = await import('../notice-command.js');
-            if (context.signal.aborted) return exitCodes.interrupted;
-            if (signal.aborted) return exitCodes.done;
-            const running = runForNotice(exec, notice, io);
-            // After the command has begun, and not waited for: whoever reads the lines may have left, or stalled.
-            io.stdout.write(line).catch(() => {});
-            try {
-              const { code, stoppedBy } = await running;
-              if (stoppedBy !== undefined)
-                return stoppedBy === 'SIGTERM' ? exitCodes.done : 128 + constants.signals[stoppedBy];
-              if (code !== 0) say(`the command for ${notice.kind} left with ${code}`);
-              if (once) return code;
-            } catch (error) {
-              if (once || !(error instanceof Failure)) throw error;
-              say(`the command for ${notice.kind} was not started: ${error.message}`);
-            }
+          for await (const notice of context.connect().watch<NoticeKind>({ kinds, signal })) {
+            const code = await handle(notice, options, context, signal);
+            if (code !== undefined) return code;
           }
           return exitCodes.done;
         } catch (error) {
           if (signal.aborted) return exitCodes.done;
           throw error;
         } finally {
-          io.signals.off('SIGTERM', stop);
+          unsubscribe('imds:watch', trouble);
+          stopListening();
         }
       }),
     );
 };
 
-type Say = (text: string) => void;
+/** Prints a notice and runs the command for it; gives the exit code where it was the last one. */
+async function handle(
+  notice: Notice,
+  { json, once, exec }: Options,
+  { io, paint, signal }: Context,
+  stopped: AbortSignal,
+): Promise<number | undefined> {
+  const line = json ? jsonLine(notice) : noticeLine(notice, paint);
+  if (exec === undefined) {
+    await io.stdout.write(line);
+    return once ? exitCodes.done : undefined;
+  }
+  const { runProgram } = await import('../child.js');
+  if (signal.aborted) return exitCodes.interrupted;
+  if (stopped.aborted) return exitCodes.done;
+  const running = runProgram('sh', ['-c', exec], noticeEnv(notice, io.env), io, jsonLine(notice));
+  // After the command has begun, and not waited for: the reader of the lines may have left, or stalled.
+  io.stdout.write(line).catch(() => {});
+  try {
+    const { code, stoppedBy } = await running;
+    if (stoppedBy !== undefined) return stoppedBy === 'SIGTERM' ? exitCodes.done : 128 + (await numberOf(stoppedBy));
+    if (code !== 0) say(io, `the command for ${notice.kind} exited with code ${code}`);
+    return once ? code : undefined;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const message = error.message.replace(/^there is no program sh$/, 'sh cannot be run: ENOENT');
+    if (once) throw new Failure(exitCodes.failure, message, { cause: error });
+    say(io, `the command for ${notice.kind} was not started: ${message}`);
+    return undefined;
+  }
+}
 
-/** Says something beside the notices, whoever reads it. */
-const teller =
-  (stderr: Output): Say =>
-  (text) =>
-    void stderr.write(`imds: ${text}\n`).catch(() => {});
+const numberOf = async (signal: NodeJS.Signals): Promise<number> => (await import('node:os')).constants.signals[signal];
 
-/** Says once that the service does not answer, and when it does again; passes all on to another logger. */
-function troubleTeller(say: Say, logger: Logger | undefined): Logger {
+/** Says once that the service does not answer, and when it does again. */
+function troubleReporter(io: Io): (message: unknown) => void {
   const failing = new Set<string>();
-  return {
-    debug: (message, fields) => logger?.debug?.(message, fields),
-    info(message, fields) {
-      if (
-        message === 'imds watch' &&
-        fields &&
-        'kind' in fields &&
-        failing.delete(String(fields.kind)) &&
-        !failing.size
-      )
-        say('all can be read again');
-      logger?.info?.(message, fields);
-    },
-    warn(message, fields) {
-      if (message === 'imds watch' && fields && 'kind' in fields) {
-        const why = 'error' in fields ? fields.error : 'thrown' in fields && fields.thrown;
-        if (!failing.size) say(`${fields.kind} cannot be read (${printable(String(why))}); it is tried again`);
-        failing.add(String(fields.kind));
-      }
-      logger?.warn?.(message, fields);
-    },
-    error: (message, fields) => logger?.error?.(message, fields),
+  return (message) => {
+    const { action, kind, error, thrown } = message as ImdsEvents['watch'];
+    if (action === 'recovered' && failing.delete(kind) && failing.size === 0) say(io, 'all can be read again');
+    if (action !== 'failed') return;
+    if (failing.size === 0)
+      say(io, `${kind} cannot be read (${printable(String(error ?? thrown))}); it is tried again`);
+    failing.add(kind);
   };
 }

@@ -170,7 +170,7 @@ const badServices: readonly BadService[] = [
   {
     title: 'that serves the same directory everywhere',
     open: () => serve(answer(200, 'deeper/')),
-    args: ['list', '-r'],
+    args: ['list', '-r', '--all'],
     code: 8,
     names: ['deeper than instance metadata goes'],
   },

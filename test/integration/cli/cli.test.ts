@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { exitCodeMeanings } from '../../../src/cli/exit-codes.js';
-import { shortPath } from '../../../src/cli/short-path.js';
+import { shortPath } from '../../../src/cli/values.js';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { rows } from '../../../src/metadata/lookup.js';
 import { commandNames, type Outcome, serve, Terminal } from './harness.js';
@@ -217,7 +217,7 @@ describe('the command line', () => {
 
     it('neither prints nor even reads what is secret', async () => {
       emulator.set('iam/security-credentials-of-tomorrow/example-role', 'hunter2');
-      for (const args of [[], ['--json']]) {
+      for (const args of [[], ['--json'], ['--all']]) {
         const { stdout } = await imds('list', '-r', '/latest/', ...args);
         assert.doesNotMatch(stdout.toString(), /EXAMPLEKEY|FAKE|hunter2|cloud-config/);
       }
@@ -226,15 +226,42 @@ describe('the command line', () => {
         asked().filter((request) => secrets.test(request)),
         [],
       );
-      const text = printed(await imds('list', '-r', '/latest/'));
-      const leftOut = text.match(/^\S+ \(left out: .*$/gm);
+      const { stdout } = await imds('list', '-r', '/latest/');
+      const leftOut = stdout.toString().match(/^\S+ \(left out: .*$/gm);
       assert.deepEqual(leftOut, [
         '/latest/meta-data/iam/security-credentials-extended/example-role (left out: credentials)',
-        '/latest/meta-data/iam/security-credentials-of-tomorrow/example-role (left out: perhaps credentials)',
         '/latest/meta-data/iam/security-credentials/example-role (left out: credentials)',
         '/latest/meta-data/identity-credentials/ec2/security-credentials/ec2-instance (left out: credentials)',
         '/latest/user-data (left out: user data)',
       ]);
+    });
+
+    it('prints a path of no category with --all only, and says that there are some', async () => {
+      emulator.set('tomorrow', { news: 'good', deep: { down: 'there' } });
+      emulator.set('services/tomorrow', 'good');
+      emulator.set('iam/security-credentials-of-tomorrow/example-role', 'hunter2');
+      const { code, stdout, stderr } = await imds('list', '-r');
+      assert.equal(code, 0);
+      assert.equal(stderr, 'imds: left out 3 paths that this version does not know; --all prints them\n');
+      assert.doesNotMatch(stdout.toString(), /tomorrow/);
+      assert.deepEqual(
+        asked().filter((request) => request.includes('tomorrow')),
+        [],
+      );
+      assert.ok(!('tomorrow' in JSON.parse((await imds('list', '-r', '--json')).stdout.toString())));
+
+      const all = printed(await imds('list', '-r', '--all'));
+      assert.deepEqual(all.match(/^\S*tomorrow.*$/gm), [
+        'iam/security-credentials-of-tomorrow (left out: perhaps credentials)',
+        'services/tomorrow = good',
+        'tomorrow/deep/down = there',
+        'tomorrow/news = good',
+      ]);
+      assert.deepEqual(JSON.parse(printed(await imds('list', '-r', '--all', '--json'))).tomorrow, {
+        deep: { down: 'there' },
+        news: 'good',
+      });
+      assert.equal(printed(await imds('list', '-r', 'tomorrow/deep')), 'tomorrow/deep/down = there\n');
     });
 
     it('prints objects in objects as JSON, values typed by category', async () => {
@@ -310,7 +337,7 @@ describe('the command line', () => {
           );
       });
       try {
-        const outcome = await new Terminal().run('list', '-r', '--endpoint', service.url);
+        const outcome = await new Terminal().run('list', '-r', '--all', '--endpoint', service.url);
         assert.equal(printed(outcome), names.map((name) => `${name} = /latest/meta-data/${name}\n`).join(''));
         assert.equal(most, 4);
       } finally {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
-import { shortPath } from '../../../src/cli/short-path.js';
+import { shortPath } from '../../../src/cli/values.js';
 import { rows } from '../../../src/metadata/lookup.js';
 import { commandNames, imds } from './harness.js';
 

@@ -191,7 +191,7 @@ describe('the built command', () => {
       const ended = runProgram(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {}, io);
       signals.emit('SIGINT');
       signals.emit('SIGTERM');
-      assert.equal(await ended, 128 + constants.signals.SIGTERM);
+      assert.deepEqual(await ended, { code: 128 + constants.signals.SIGTERM, stoppedBy: 'SIGINT' });
       assert.deepEqual(signals.eventNames(), []);
     });
 

@@ -202,8 +202,8 @@ describe('imds watch', () => {
       const { code, stderr } = await running;
       assert.equal(code, 0);
       assert.deepEqual(stderr.trim().split('\n').sort(), [
-        'imds: the command for rebalance left with 3',
-        'imds: the command for spot-interruption left with 3',
+        'imds: the command for rebalance exited with code 3',
+        'imds: the command for spot-interruption exited with code 3',
       ]);
       assert.match(read('log'), /^(begin [\w-]+\nend\n){3}$/);
     });
@@ -213,7 +213,7 @@ describe('imds watch', () => {
       const { code, stderr } = await at(terminal, 'spot-interruption', '--once', '--exec', 'exit 17');
       assert.deepEqual(
         { code, stderr },
-        { code: 17, stderr: 'imds: the command for spot-interruption left with 17\n' },
+        { code: 17, stderr: 'imds: the command for spot-interruption exited with code 17\n' },
       );
     });
 

@@ -1,6 +1,6 @@
-import type { MaintenanceNotice, Notice } from '../watch/notices.js';
-import type { Paint } from './paint.js';
-import { printable } from './text.js';
+import type { MaintenanceNotice, Notice } from '../index.js';
+import type { Io } from './io.js';
+import { type Paint, printable } from './output.js';
 
 /** A notice as people read it: when it was seen, what it is about, what it says. */
 export function noticeLine(notice: Notice, { bold, red }: Paint): string {
@@ -87,3 +87,23 @@ const all = ({ localIpv4s, publicIpv4s, ipv6s, ipv4Prefix, ipv6Prefix }: Address
 
 const without = (these: readonly string[], those: readonly string[], sign: string): readonly string[] =>
   these.filter((each) => !those.includes(each)).map((each) => sign + each);
+
+const prefix = 'IMDS_NOTICE_';
+// Linux takes 128 KiB for one variable, and all of them count towards what a program may be started with.
+const longestValue = 32 * 1024;
+
+/**
+ * `IMDS_NOTICE_KIND`, `IMDS_NOTICE_MILLISECONDS_LEFT`, …: the texts and numbers of a notice. A variable cannot hold a NUL,
+ * which is spelt `\x00`; a longer value is left out, and so is what an environment has of another notice.
+ */
+export function noticeEnv(notice: Notice, inherited: Io['env']): Io['env'] {
+  const others = Object.keys(inherited).filter((name) => name.startsWith(prefix));
+  const plain = Object.entries(notice)
+    .filter(([, value]) => typeof value === 'string' || typeof value === 'number')
+    .map(([name, value]) => [
+      `${prefix}${name.replace(/[A-Z]/g, '_$&').toUpperCase()}`,
+      String(value).replaceAll('\0', '\\x00'),
+    ])
+    .filter(([, value = '']) => Buffer.byteLength(value) <= longestValue);
+  return { ...Object.fromEntries(others.map((name) => [name, undefined])), ...Object.fromEntries(plain) };
+}

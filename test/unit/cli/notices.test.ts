@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { noticeEnv } from '../../../src/cli/notice-command.js';
-import { jsonLine, noticeLine } from '../../../src/cli/notice-line.js';
-import type { Notice } from '../../../src/watch/notices.js';
+import { jsonLine, noticeEnv, noticeLine } from '../../../src/cli/notices.js';
+import type { Notice } from '../../../src/index.js';
 
 describe('the line of a notice', () => {
   const at = { seenAt: '2026-11-23T09:28:00.123Z' };
@@ -145,14 +144,17 @@ describe('the line of a notice', () => {
   });
 
   it('leaves out of the environment of a command what is too long for it, and spells out what it cannot hold', () => {
-    const { IMDS_NOTICE_ROLE, ...others } = noticeEnv({
-      ...at,
-      kind: 'credentials',
-      change: 'present',
-      role: 'r\0le\0',
-      code: 'é'.repeat(16_385),
-      expiration: 'x'.repeat(32_768),
-    });
+    const { IMDS_NOTICE_ROLE, ...others } = noticeEnv(
+      {
+        ...at,
+        kind: 'credentials',
+        change: 'present',
+        role: 'r\0le\0',
+        code: 'é'.repeat(16_385),
+        expiration: 'x'.repeat(32_768),
+      },
+      {},
+    );
     assert.equal(IMDS_NOTICE_ROLE, 'r\\x00le\\x00');
     assert.deepEqual(Object.keys(others), [
       'IMDS_NOTICE_SEEN_AT',
@@ -164,8 +166,12 @@ describe('the line of a notice', () => {
 
   it('has a counterpart in the environment of a command: texts and numbers', () => {
     assert.deepEqual(
-      noticeEnv({ ...spot, change: 'changed', millisecondsLeft: 5, previous: { action: 'stop', deadline: '' } }),
+      noticeEnv(
+        { ...spot, change: 'changed', millisecondsLeft: 5, previous: { action: 'stop', deadline: '' } },
+        { IMDS_NOTICE_STATE: 'inherited', HOME: '/' },
+      ),
       {
+        IMDS_NOTICE_STATE: undefined,
         IMDS_NOTICE_KIND: 'spot-interruption',
         IMDS_NOTICE_CHANGE: 'changed',
         IMDS_NOTICE_SEEN_AT: at.seenAt,

@@ -1,0 +1,119 @@
+import { type Command, Option } from 'commander';
+import type { EndpointMode, ImdsOptions } from '../index.js';
+import { misuse } from './exit-codes.js';
+import type { Output } from './io.js';
+import { oneOfThese } from './output.js';
+
+interface GlobalOptions {
+  readonly endpoint?: string;
+  readonly endpointMode?: EndpointMode;
+  readonly timeout?: number;
+  readonly attempts?: number;
+  readonly allowV1?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Adds the options that every command takes, before or after its name. */
+export function addGlobalOptions(program: Command): void {
+  program
+    .option('--endpoint <url>', 'where the service is, such as http://127.0.0.1:1338')
+    .addOption(
+      choice('--endpoint-mode <mode>', 'IPv4 or IPv6: which of its well-known addresses', ['IPv4', 'IPv6']).conflicts(
+        'endpoint',
+      ),
+    )
+    .option(
+      '--timeout <ms>',
+      'milliseconds to wait for a connection, and for each answer (1000)',
+      wholeNumber('--timeout', 'milliseconds', 1, 2 ** 31 - 1),
+    )
+    .option(
+      '--attempts <n>',
+      'attempts for each request (3)',
+      wholeNumber('--attempts', 'a number of attempts', 1, 100),
+    )
+    .option('--allow-v1', 'use IMDSv1 where IMDSv2 is refused, or its token gets lost')
+    .option('--verbose', 'say on stderr what is requested and what comes back')
+    .option('--no-color', 'no colours, even at a terminal');
+}
+
+/** The client's options that the options given to a program stand for. */
+export function clientOptions(program: Command, stderr: Output): ImdsOptions {
+  const { endpoint, endpointMode, timeout, attempts, allowV1, verbose } = program.opts<GlobalOptions>();
+  return {
+    endpoint,
+    endpointMode,
+    connectTimeoutMs: timeout,
+    requestTimeoutMs: timeout,
+    maxAttempts: attempts,
+    allowV1,
+    logger: verbose ? verboseLogger(stderr) : undefined,
+    // A run reads each value once, and to start fast it must not build what decides how long values are kept.
+    cache: false,
+  };
+}
+
+const flags: Readonly<Record<string, string>> = {
+  endpoint: '--endpoint',
+  endpointMode: '--endpoint-mode',
+  connectTimeoutMs: '--timeout',
+  requestTimeoutMs: '--timeout',
+  maxAttempts: '--attempts',
+  allowV1: '--allow-v1',
+};
+
+/** A message of the client, options named as on the command line. */
+export const withFlags = (message: string): string =>
+  message.replace(/\boption (\w+)/g, (whole, name: string) => flags[name] ?? whole);
+
+/** How the fields of the client's events read; the others go by their names. */
+const phrases: Readonly<Record<string, (value: string) => string>> = {
+  method: (value) => value,
+  path: (value) => value,
+  action: (value) => value,
+  version: (value) => `(IMDSv${value})`,
+  to: (value) => `to IMDSv${value}`,
+  durationMs: (value) => `took ${Number(value).toFixed(1)} ms`,
+  statusCode: (value) => `and was answered ${value}`,
+  ttlSeconds: (value) => `for ${value} s`,
+};
+
+/** Writes a line for each event of the client, such as `imds token obtained for 21600 s`, but those of the cache. */
+function verboseLogger(stderr: Output): NonNullable<ImdsOptions['logger']> {
+  const log = (kind: string, fields: object = {}): void => {
+    if (kind === 'imds cache') return;
+    const words = Object.entries(fields).map(([name, value]) => phrases[name]?.(String(value)) ?? `${name} ${value}`);
+    stderr.write(`${[kind, ...words].join(' ')}\n`).catch(() => {});
+  };
+  return { debug: log, info: log, warn: log, error: log };
+}
+
+/** An option that takes one of a few words, in any case. */
+export const choice = <Word extends string>(flag: string, text: string, words: readonly Word[]): Option =>
+  new Option(flag, text).choices(words).argParser(oneOf(flag.replace(/ .*/, ''), words));
+
+/** Reads one of a few words, in any case. */
+export const oneOf =
+  <Word extends string>(flag: string, words: readonly Word[]) =>
+  (text: string): Word =>
+    words.find((word) => word.toLowerCase() === text.toLowerCase()) ?? refuse(flag, text, oneOfThese(words));
+
+/** Reads a whole number of some unit. */
+export const wholeNumber = (flag: string, unit: string, least: number, most: number) =>
+  numeric(flag, /^\d+$/, unit, least, most);
+
+/** Reads a number, written with or without a decimal point. */
+export const aNumber = (flag: string, least: number, most: number) =>
+  numeric(flag, /^\d+(\.\d+)?$/, 'a number', least, most);
+
+const numeric =
+  (flag: string, form: RegExp, unit: string, least: number, most: number) =>
+  (text: string): number => {
+    const value = form.test(text) ? Number(text) : Number.NaN;
+    return value >= least && value <= most ? value : refuse(flag, text, `${unit}, ${least} to ${most}`);
+  };
+
+function refuse(flag: string, text: string, accepted: string): never {
+  const shown = /^[!-~]+$/.test(text) ? text : JSON.stringify(text);
+  throw misuse(`${flag} ${shown}: expected ${accepted}`);
+}
