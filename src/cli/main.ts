@@ -55,6 +55,10 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 
   io.signals.on('SIGINT', interrupt);
   try {
+    if (args[0] === '__complete') {
+      const { writeCompletions } = await import('./complete.js');
+      return await writeCompletions(program, args.slice(1), io.stdout);
+    }
     await program.parseAsync(args, { from: 'user' }).catch(async (error) => {
       exitCode = await writeHelp(error, help, io);
     });

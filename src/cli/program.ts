@@ -92,8 +92,7 @@ export function createProgram(run: Run, { write, columns, paint }: HelpOutput, f
     .helpCommand('help [command]', 'print help, also for a command')
     .addHelpText('after', () => `\n${appendix(paint)}`);
   addGlobalOptions(program);
-  // `completion` tells of all the others.
-  const named = Object.hasOwn(commands, first) && first !== 'completion' ? commands[first] : undefined;
+  const named = Object.hasOwn(commands, first) ? commands[first] : undefined;
   for (const add of named ? [named] : Object.values(commands)) add(program, run);
   return program;
 }

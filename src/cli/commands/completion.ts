@@ -1,9 +1,10 @@
 import { Argument } from 'commander';
 import { type AddCommand, withExamples } from '../command.js';
-import type { Shell } from '../completions.js';
+import { scripts } from '../complete.js';
 import { exitCodes } from '../exit-codes.js';
 import { oneOf } from '../options.js';
 
+type Shell = keyof typeof scripts;
 const shells: readonly Shell[] = ['bash', 'zsh', 'fish'];
 
 /** `imds completion SHELL` */
@@ -13,8 +14,8 @@ export const completion: AddCommand = (program, run) => {
     .summary('a completion script for bash, zsh or fish')
     .description(
       withExamples(
-        'Prints a script with which a shell completes commands, options, and paths segment by segment. It asks no ' +
-          'service.',
+        'Prints a script with which a shell completes commands, options and their values, files, and paths segment by ' +
+          'segment. It asks no service.',
         {
           'source <(imds completion bash)': 'in ~/.bashrc; zsh: after compinit',
           'imds completion fish > ~/.config/fish/completions/imds.fish': 'once',
@@ -24,11 +25,7 @@ export const completion: AddCommand = (program, run) => {
     .addArgument(new Argument('<shell>', 'which shell').choices(shells).argParser(oneOf('completion', shells)))
     .action(
       run(async ({ io }, shell: Shell) => {
-        const [{ completions }, { vocabularyOf }] = await Promise.all([
-          import('../completions.js'),
-          import('../vocabulary.js'),
-        ]);
-        await io.stdout.write(completions[shell](vocabularyOf(program)));
+        await io.stdout.write(scripts[shell]);
         return exitCodes.done;
       }),
     );
