@@ -15,6 +15,7 @@ import {
 import type { DiagnoseOptions, Diagnosis } from './doctor/diagnose.js';
 import type { CallOptions } from './metadata/accessor.js';
 import { categories } from './metadata/categories.js';
+import type { Category } from './metadata/category.js';
 import type { InstanceIdentityDocument } from './metadata/documents.js';
 import { type NetworkInterface, networkInterfaces } from './network/interfaces.js';
 import { type Platform, platformOnce } from './platform.js';
@@ -33,7 +34,27 @@ import { Poller, type Report } from './watch/poller.js';
 /** The accessors of all categories. */
 export type Categories = ReturnType<typeof categories<UserData>>;
 
-/** An object with the accessors as its own properties: a class cannot declare members that another function makes. */
+const bound = <T>(category: Category<unknown>, read: (options?: CallOptions) => Promise<T>) =>
+  Object.assign(read, { category });
+
+/** The table of categories, each bound to a reader. */
+function accessorsOf(reader: Reader): Categories {
+  const accessors: Categories = categories<UserData>(
+    (category) => bound(category, (options) => reader.read(category, options)),
+    {
+      tags: (category) => bound(category, async (options) => tags(accessors.tags, reader.sharing(options))),
+      userData: (category) =>
+        bound(category, async (options) => {
+          const raw = await reader.read(category, options);
+          // Bytes can be written to, so each caller gets a copy.
+          return raw && (await decodeUserData(Buffer.from(raw)));
+        }),
+    },
+  );
+  return accessors;
+}
+
+/** Has the accessors as its own properties. A class cannot declare members that a function makes; a type can. */
 const Accessors = class {
   constructor(accessors: Categories) {
     Object.assign(this, accessors);
@@ -42,38 +63,16 @@ const Accessors = class {
   accessors: Categories,
 ) => Categories;
 
-function accessorsOf(reader: Reader): Categories {
-  const accessors: Categories = categories<UserData>(
-    (category) => Object.assign((options?: CallOptions) => reader.read(category, options), { category }),
-    {
-      tags: (category) =>
-        Object.assign(async (options?: CallOptions) => tags(accessors.tags, reader.sharing(options)), { category }),
-      userData: (category) =>
-        Object.assign(
-          async (options?: CallOptions) => {
-            const raw = await reader.read(category, options);
-            // Bytes can be written to, so each caller gets a copy.
-            return raw && (await decodeUserData(Buffer.from(raw)));
-          },
-          { category },
-        ),
-    },
-  );
-  return accessors;
-}
-
 /**
  * The instance metadata of the EC2 instance this process runs on. Fetches and renews IMDSv2 session tokens by itself,
  * keeps values as long as they cannot change, and makes no request before the first value is asked for.
  *
  * Every instance metadata category is a typed accessor, named after its path: `imds.instanceId()`,
  * `imds.placement.availabilityZone()`. A category that may be absent gives `undefined` then.
- *
  * @example
  * import { Imds } from 'imds';
  * const imds = new Imds();
  * console.log(await imds.instanceId(), await imds.placement.region());
- *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
 export class Imds extends Accessors {
@@ -86,7 +85,6 @@ export class Imds extends Accessors {
 
   /**
    * Makes no request and reads no file.
-   *
    * @throws ImdsSettingsError when an option or an environment variable cannot be used, or an option is unknown.
    */
   constructor(options: ImdsOptions = {}) {
@@ -110,7 +108,6 @@ export class Imds extends Accessors {
 
   /**
    * The URL that is asked, such as `http://169.254.169.254`.
-   *
    * @throws ImdsSettingsError when the shared config file, consulted now, holds something unusable.
    */
   get endpoint(): string {
@@ -121,7 +118,6 @@ export class Imds extends Accessors {
    * Reads any path as text: `placement/region`, `dynamic/instance-identity/document`, `/latest/user-data`. A path
    * without a leading slash is taken under `/latest/meta-data/`, unless it begins with `meta-data`, `dynamic` or
    * `user-data`. A single value comes without a final newline.
-   *
    * @returns the text, such as `us-east-1`.
    * @throws ImdsNotFoundError when there is nothing at the path, ImdsPathError when it cannot be asked for,
    *   ImdsDecodeError when the value is not UTF-8 text, and every error of a failed request (docs/errors.md).
@@ -132,7 +128,6 @@ export class Imds extends Accessors {
 
   /**
    * Reads any path as bytes, exactly as served; see {@link get} for paths and errors.
-   *
    * @returns a copy of the bytes.
    */
   async getBuffer(path: string, options: CallOptions = {}): Promise<Buffer> {
@@ -141,7 +136,6 @@ export class Imds extends Accessors {
 
   /**
    * Lists a directory.
-   *
    * @param path such as `network/interfaces/macs/`; default the top of the instance metadata.
    * @returns its entries as served, those that are directories ending in `/`.
    * @throws as {@link get}
@@ -152,7 +146,6 @@ export class Imds extends Accessors {
 
   /**
    * The region, such as `us-east-1`: `placement/region`, or on builds that lack it the identity document's.
-   *
    * @throws as {@link get}
    */
   async region(options?: CallOptions): Promise<string> {
@@ -162,7 +155,6 @@ export class Imds extends Accessors {
   /**
    * The account of the instance, such as `123456789012`: from `identity-credentials/ec2/info`, or where that is missing
    * from the identity document.
-   *
    * @throws as {@link get}
    */
   async accountId(options?: CallOptions): Promise<string> {
@@ -171,7 +163,6 @@ export class Imds extends Accessors {
 
   /**
    * Temporary credentials of the instance's IAM role, renewed early while the old ones are in use.
-   *
    * @returns such as `{ accessKeyId: 'ASIA…', secretAccessKey: …, sessionToken: …, expiration: Date }`.
    * @throws ImdsCredentialsError when no role is attached or EC2 got no credentials for it, and as {@link get}.
    * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html
@@ -182,7 +173,6 @@ export class Imds extends Accessors {
 
   /**
    * A function that gives the role's credentials, for the option `credentials` of AWS's SDK for JavaScript.
-   *
    * @example
    * new S3Client({ credentials: imds.credentialProvider() });
    */
@@ -193,7 +183,6 @@ export class Imds extends Accessors {
   /**
    * The network interfaces, primary first, then by network card and device number. `isSettling` marks one that was attached
    * moments ago and that the service does not know in full yet.
-   *
    * @throws as {@link get}
    */
   async networkInterfaces(options?: CallOptions): Promise<readonly NetworkInterface[]> {
@@ -203,7 +192,6 @@ export class Imds extends Accessors {
   /**
    * The instance identity document, such as `{ region: 'us-east-1', instanceId: 'i-1234567890abcdef0', … }`. It is not
    * verified: see `verifyIdentityDocument`.
-   *
    * @throws as {@link get}
    * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
    */
@@ -215,7 +203,6 @@ export class Imds extends Accessors {
    * Notices as they come: what is there at the start, then each change, once. However many iterations there are, the
    * service is polled once, every 5 seconds for Spot, less often for the rest (docs/watching.md). A failed poll is
    * published on `imds:watch` and logged, and the watch goes on.
-   *
    * @example
    * for await (const notice of imds.watch({ kinds: ['spot-interruption'], signal })) await drain(notice.deadline);
    * @throws ImdsSettingsError at once when an option cannot be used. The iteration throws an `AbortError` when the signal
@@ -229,7 +216,6 @@ export class Imds extends Accessors {
    * Calls a handler once for each interruption of this Spot Instance that is announced, also if it was announced before.
    * The handler's signal aborts at the deadline: usually after two minutes, at once before a hibernation. Whatever it
    * throws is published on `imds:watch` and logged. The hook does not keep the process alive.
-   *
    * @example
    * using hook = imds.onInterruption(async (notice, { signal }) => { await queue.drain({ signal }); });
    * @returns a function that removes the hook, also with `using`.
@@ -243,7 +229,6 @@ export class Imds extends Accessors {
   /**
    * Checks that IMDSv2 works for this process, and if not, why not and what helps: the findings of `imds doctor`, as data.
    * Takes well below a second where all is well, at most three. Holds no secret, and does not reject for what it finds.
-   *
    * @throws ImdsSettingsError when the shared config file holds something unusable, and the signal's reason.
    */
   async diagnose(options?: DiagnoseOptions): Promise<Diagnosis> {
@@ -263,7 +248,6 @@ export class Imds extends Accessors {
 
   /**
    * A session token for another program, to be sent as `X-aws-ec2-metadata-token`. Treat it as a password.
-   *
    * @throws every error of a failed token request (docs/errors.md).
    */
   async token(options: CallOptions = {}): Promise<string> {

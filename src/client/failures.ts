@@ -8,7 +8,6 @@ import {
   ImdsTimeoutError,
   ImdsTokenError,
   ImdsUnreachableError,
-  type ResponseFault,
 } from '../errors.js';
 import type { Category } from '../metadata/category.js';
 import { platform } from '../platform.js';
@@ -17,18 +16,7 @@ import { platform } from '../platform.js';
 // what usually helps.
 
 /** The hint of every reply that IMDS would not send. */
-export const foreignHint =
-  'Something other than IMDS answers at this address. Check the endpoint and what intercepts it.';
-
-/** How a reply broke, so that it cannot be read. */
-export type BrokenReply = Extract<ResponseFault, 'cut' | 'reset' | 'not-http'>;
-
-/** Why such a reply is of no use, after the words for the request: `GET http://… was not answered in HTTP`. */
-export const faultMeanings: Readonly<Record<BrokenReply, string>> = {
-  cut: 'was answered with a body shorter than announced, or cut off',
-  reset: 'was not answered: the connection was closed',
-  'not-http': 'was not answered in HTTP',
-};
+const foreignHint = 'Something other than IMDS answers at this address. Check the endpoint and what intercepts it.';
 
 /** The error of a status that a read or a token request cannot use: any but 200, 401 and 404 of a read. */
 export function statusError(statusCode: number, target: string, note = ''): ImdsError {
@@ -115,16 +103,21 @@ export const timedOut = (target: string, timeoutMs: number, phase: 'response' | 
     { phase, cause },
   );
 
+const brokenReplies = {
+  cut: 'was answered with a body shorter than announced, or cut off',
+  reset: 'was not answered: the connection was closed',
+  'not-http': 'was not answered in HTTP',
+};
+
 /** The connection was made, and then broke, or brought something else than HTTP. */
 export const broken = (
   target: string,
-  fault: BrokenReply,
-  { code, statusCode, cause }: { code: string; statusCode: number | undefined; cause: Error },
-) =>
-  new ImdsResponseError(`${target} ${faultMeanings[fault]} (${code})`, {
+  fault: keyof typeof brokenReplies,
+  { code, ...reply }: { readonly code: string; readonly statusCode: number | undefined; readonly cause: Error },
+): ImdsResponseError =>
+  new ImdsResponseError(`${target} ${brokenReplies[fault]} (${code})`, {
+    ...reply,
     fault,
-    statusCode,
-    cause,
     hint: fault === 'not-http' ? foreignHint : undefined,
   });
 

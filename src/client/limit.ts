@@ -28,16 +28,13 @@ export class Limit {
 
   #turn(what: string, deadline: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        timer.cancel();
-        this.#waiting.delete(begin);
-      };
       const begin = (): void => {
-        leave();
+        this.#waiting.delete(begin);
+        timer.cancel();
         resolve();
       };
       const timeUp = (): void => {
-        leave();
+        this.#waiting.delete(begin);
         reject(outOfTime(what));
       };
       const timer = this.#clock.setTimer(timeUp, deadline - this.#clock.now());

@@ -28,12 +28,14 @@ export interface Response {
   readonly body: Buffer;
 }
 
+type Address = Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
+
 // User data, the largest thing IMDS serves, is 16 KB; whatever sends more than this is not IMDS.
 const largestBody = 1024 * 1024;
 
 /** Speaks HTTP to one endpoint: no proxy, no redirect, no retry, no token. The first request loads got. */
 export class Transport {
-  readonly #settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
+  readonly #settings: Address;
   readonly #events: Events;
   readonly #clock: Clock;
   #got: Promise<Got> | undefined;
@@ -41,7 +43,7 @@ export class Transport {
   readonly #ends = new Set<(reason: ImdsError) => void>();
   #closedBy: ImdsError | undefined;
 
-  constructor(settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>, events: Events, clock: Clock) {
+  constructor(settings: Address, events: Events, clock: Clock) {
     this.#settings = settings;
     this.#events = events;
     this.#clock = clock;
@@ -56,13 +58,11 @@ export class Transport {
     this.#got ??= load();
     const got = await this.#got;
     if (!this.#events.wanted('request')) return await this.#send(got, request);
-
     const { method, path, version } = request;
-    const start = this.#clock.now();
-    const publish = (result: { statusCode?: number; error?: ImdsError['code'] }): void => {
-      const durationMs = this.#clock.now() - start;
-      this.#events.publish('request', { method, path, version, durationMs, ...result });
-    };
+    const { now } = this.#clock;
+    const start = now();
+    const publish = (result: { statusCode?: number; error?: ImdsError['code'] }): void =>
+      this.#events.publish('request', { method, path, version, durationMs: now() - start, ...result });
     try {
       const response = await this.#send(got, request);
       publish({ statusCode: response.statusCode });
