@@ -53,13 +53,11 @@ export interface CredentialsReader {
 /** The settings that credentials need. */
 export type CredentialsSettings = Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability'>;
 
-/** The current credentials. Times are milliseconds since 1970, on the service's clock unless noted. */
+/** The current credentials. Times are milliseconds since 1970, on the service's clock. */
 interface Held {
   readonly document: RoleCredentials;
   readonly endsAt: number;
   readonly refreshAt: number;
-  /** On this machine's clock, so that SDK clients come back at `refreshAt`. */
-  readonly clientExpiration: number;
 }
 
 /**
@@ -76,7 +74,8 @@ export class CredentialsSource {
   #serviceClock = (): number => Number.NEGATIVE_INFINITY;
   #held: Held | undefined;
   #accountId: string | undefined;
-  #accountIdFailedAt: Held | undefined;
+  /** The credentials in use when it could not be read. */
+  #noAccountIdFor: Held | undefined;
   #closedBy: ImdsError | undefined;
 
   constructor(reader: CredentialsReader, settings: () => CredentialsSettings, events: Events, clock: Clock) {
@@ -103,7 +102,9 @@ export class CredentialsSource {
   provider(options: CredentialProviderOptions = {}): ImdsCredentialProvider {
     return async ({ forceRefresh = false } = {}) => {
       const { held, accountId } = await this.#get({ ...options, fresh: forceRefresh });
-      return credentialsOf(held.document, held.clientExpiration, accountId);
+      // SDK clients compare it with this machine's clock, and come back at `refreshAt`.
+      const expiration = this.#clock.wallClock() + held.refreshAt - this.#serviceClock() + rotationMs;
+      return credentialsOf(held.document, expiration, accountId);
     };
   }
 
@@ -178,11 +179,10 @@ export class CredentialsSource {
   }
 
   #hold(document: RoleCredentials, isNew: boolean): Held {
-    const { wallClock, random } = this.#clock;
     const time = this.#serviceClock();
     const endsAt = endOf(document);
-    const delayMs = refreshDelayMs(endsAt - time, isNew, random());
-    this.#held = { document, endsAt, refreshAt: time + delayMs, clientExpiration: wallClock() + delayMs + rotationMs };
+    const refreshAt = time + refreshDelayMs(endsAt - time, isNew, this.#clock.random());
+    this.#held = { document, endsAt, refreshAt };
     return this.#held;
   }
 
@@ -200,13 +200,13 @@ export class CredentialsSource {
 
   /** Undefined after a failure, which must not cost the credentials; the call after the next refresh asks again. */
   async #readAccountId({ deadline, signal }: Call, held: Held): Promise<string | undefined> {
-    if (this.#accountIdFailedAt === held) return undefined;
+    if (this.#noAccountIdFor === held) return undefined;
     try {
       const deadlineMs = Math.max(1, deadline - this.#clock.now());
       this.#accountId = await this.#reader.accountId({ deadlineMs, signal });
     } catch (error) {
       if (signal?.aborted) throw error;
-      this.#accountIdFailedAt = held;
+      this.#noAccountIdFor = held;
     }
     return this.#accountId;
   }
