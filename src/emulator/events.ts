@@ -5,7 +5,7 @@ import { identityTree } from './identity.js';
 import { furtherInterface } from './instance.js';
 import { instanceSettings, withSettings } from './instance-options.js';
 import { archive, maintenanceCode, maintenanceEvent, schedule } from './maintenance.js';
-import { attachedRole, credentialsFrom, eachRole, untrusted } from './roles.js';
+import { attachedRole, credentialsFrom, eachRole, renewing, untrusted } from './roles.js';
 import {
   type Fields,
   type ObjectOf,
@@ -138,8 +138,8 @@ const events = {
   'attach-role': event(
     { role: optional(name), profile: optional(name), lifetime },
     ({ role = 'example-role', profile = role, lifetime = '6h' }, state, at) => {
-      const terms = { launched: at, lifetimeMs: milliseconds(lifetime), serial: state.nextSerial() };
-      state.tree.set('iam', attachedRole(role, profile, terms), at);
+      const renewed = renewing(at, milliseconds(lifetime), state.nextSerial());
+      state.tree.set('iam', attachedRole(role, profile, renewed), at);
       return `the role is ${role}`;
     },
   ),

@@ -34,7 +34,8 @@ export class Faults {
 
   /** Adds a fault at `at`, in milliseconds since 1970. */
   add(given: Fault, at: number): FaultHandle {
-    const fault = frozenCopy(given);
+    const fault = structuredClone(given);
+    for (const part of [...Object.values(fault), fault]) Object.freeze(part);
     this.#count += 1;
     const added: Added = {
       fault,
@@ -78,12 +79,6 @@ export class Faults {
     const edges = this.#added.flatMap(({ fault, from, until }) => (fault.kind === 'refuse' ? [from, until] : []));
     return Math.min(...edges.filter((edge) => edge > now));
   }
-}
-
-function frozenCopy(fault: Fault): Fault {
-  const copy = structuredClone(fault);
-  for (const field of Object.values(copy)) Object.freeze(field);
-  return Object.freeze(copy);
 }
 
 function isActive({ from, until }: Added, now: number): boolean {

@@ -2,7 +2,7 @@ import { later } from './clock.js';
 import { base64Lines, documents, type Field, filler, instant } from './documents.js';
 import { identityTree } from './identity.js';
 import { ended, maintenanceEvent } from './maintenance.js';
-import { account, attachedRole, instanceCredentials, roleCredentials, rotating } from './roles.js';
+import { account, attachedRole, instanceCredentials, renewing, roleCredentials } from './roles.js';
 import type { Tree } from './tree.js';
 
 // Addresses are from the ranges for documentation (RFC 5737, RFC 3849); account, access keys and secrets are the ones in
@@ -145,7 +145,7 @@ const metaData: Tree = {
 function datedMetaData(launched: Date): Tree {
   const reboot = (eventId: string, ms: number) =>
     maintenanceEvent('system-reboot', eventId, later(launched, ms), later(launched, ms + 2 * hour));
-  const terms = { launched, lifetimeMs: 6 * hour, serial: 0 };
+  const renewed = renewing(launched, 6 * hour, 0);
   const end = instant(later(launched, 2 * minute));
   return {
     events: {
@@ -154,14 +154,14 @@ function datedMetaData(launched: Date): Tree {
       'recommendations/rebalance': `{"noticeTime": "${instant(launched)}"}`,
     },
     iam: {
-      ...attachedRole(roleName, 'example-profile', terms),
+      ...attachedRole(roleName, 'example-profile', renewed),
       'security-credentials-extended': {
-        [roleName]: rotating(terms, (period) => ({ ...roleCredentials(period), AccountId: account })),
+        [roleName]: renewed((period) => ({ ...roleCredentials(period), AccountId: account })),
       },
     },
     'identity-credentials/ec2': {
-      info: rotating(terms, ({ issued }) => ({ Code: 'Success', LastUpdated: instant(issued), AccountId: account })),
-      'security-credentials/ec2-instance': rotating(terms, instanceCredentials),
+      info: renewed(({ issued }) => ({ Code: 'Success', LastUpdated: instant(issued), AccountId: account })),
+      'security-credentials/ec2-instance': renewed(instanceCredentials),
     },
     'managed-ssh-keys': {
       'active-keys/ec2-user': [

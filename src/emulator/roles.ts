@@ -5,30 +5,9 @@ import type { MetadataTree, Tree, Value } from './tree.js';
 export const account = '123456789012';
 const minute = 60_000;
 
-/** The directory `iam/` while a role is attached. */
-export function attachedRole(role: string, profile: string, terms: RotationTerms): Tree {
-  return {
-    info: rotating(terms, ({ issued }) => ({
-      Code: 'Success',
-      LastUpdated: instant(issued),
-      InstanceProfileArn: `arn:aws:iam::${account}:instance-profile/${profile}`,
-      InstanceProfileId: 'AIPAIOSFODNN7EXAMPLE',
-    })),
-    'security-credentials': { [role]: rotating(terms, roleCredentials) },
-  };
-}
-
 export interface CredentialsTerms {
   /** How long each set is valid; if less than ten minutes, the next one comes at half time. Default `6h`. */
   readonly lifetime?: Duration;
-}
-
-export interface RotationTerms {
-  readonly launched: Date;
-  /** How long each document is valid. */
-  readonly lifetimeMs: number;
-  /** Number of the first. */
-  readonly serial: number;
 }
 
 interface Period {
@@ -37,19 +16,29 @@ interface Period {
   readonly serial: number;
 }
 
-/** A document that is renewed five minutes before its credentials end. */
-export function rotating(
-  { launched, lifetimeMs, serial: first }: RotationTerms,
-  fields: (period: Period) => Readonly<Record<string, string>>,
-): Value {
+type Renewed = (fields: (period: Period) => Readonly<Record<string, string>>) => Value;
+
+/** Makes documents that are renewed five minutes before their credentials end. `serial` is the number of the first set. */
+export function renewing(launched: Date, lifetimeMs: number, serial: number): Renewed {
   // Shorter-lived ones are renewed at half time.
   const spacing = Math.max(lifetimeMs - 5 * minute, lifetimeMs / 2, 1);
-  return (now) => {
+  return (fields) => (now) => {
     const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
     const issued = later(launched, period * spacing);
-    const expiration = later(issued, lifetimeMs);
-    return { content: document(fields({ issued, expiration, serial: first + period })), lastModified: issued };
+    const content = document(fields({ issued, expiration: later(issued, lifetimeMs), serial: serial + period }));
+    return { content, lastModified: issued };
   };
+}
+
+/** The directory `iam/` while a role is attached. */
+export function attachedRole(role: string, profile: string, renewed: Renewed): Tree {
+  const info = renewed(({ issued }) => ({
+    Code: 'Success',
+    LastUpdated: instant(issued),
+    InstanceProfileArn: `arn:aws:iam::${account}:instance-profile/${profile}`,
+    InstanceProfileId: 'AIPAIOSFODNN7EXAMPLE',
+  }));
+  return { info, 'security-credentials': { [role]: renewed(roleCredentials) } };
 }
 
 /** A document of `iam/security-credentials/`. */
@@ -74,7 +63,7 @@ function credentials({ issued, expiration, serial }: Period, accessKey: string, 
 
 /** A document of credentials that are renewed from `at` on. */
 export function credentialsFrom({ lifetime = '6h' }: CredentialsTerms, at: Date, serial = 0): Value {
-  return rotating({ launched: at, lifetimeMs: milliseconds(lifetime), serial }, roleCredentials);
+  return renewing(at, milliseconds(lifetime), serial)(roleCredentials);
 }
 
 /** Replaces the document of each role's credentials; false if there is no role. */
