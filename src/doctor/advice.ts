@@ -4,21 +4,21 @@ import type { Outcomes, Verdict } from './verdict.js';
 
 /** A command that helps. */
 export interface Fix {
-  /** What it does, such as `switches the endpoint on, at once and without a restart`. */
+  /** Its effect, such as `switches the endpoint on, at once and without a restart`. */
   readonly why: string;
   /** Ready to paste; what could not be found out stands in angle brackets. */
   readonly command: string;
-  /** What the command changes beyond its purpose. */
+  /** Changes beyond its purpose. */
   readonly sideEffect?: string;
 }
 
-/** The verdict and what advice is made of. */
+/** The verdict, and all that advice is made of. */
 export interface Judgement {
   readonly verdict: Verdict;
   readonly outcomes: Outcomes;
   readonly endpoint: string;
   readonly platform: Platform;
-  /** The measured distance. */
+  /** Measured, in hops. */
   readonly distance: number | undefined;
   readonly instanceId: string | undefined;
   readonly region: string | undefined;
@@ -29,7 +29,7 @@ export interface Judgement {
   /** Details of the findings about the connection, and about the token or the read with it. */
   readonly connectionDetail: string;
   readonly tokenDetail: string;
-  /** What is wrong in spite of a service that works. */
+  /** Findings that fail although the service works. */
   readonly problems: readonly string[];
   /** A request without a token would have told more, but was forbidden. */
   readonly v1Withheld: boolean;
@@ -44,11 +44,17 @@ export const neededLimit = ({ verdict, distance }: Pick<Judgement, 'verdict' | '
 
 const hops = (count: number): string => `${count} ${count === 1 ? 'hop' : 'hops'}`;
 
-/** What to say about a verdict. */
+const fix = (why: string, command: string, sideEffect?: string): Fix => ({
+  why,
+  command,
+  ...(sideEffect !== undefined && { sideEffect }),
+});
+
+/** Words and commands for a verdict. */
 interface Advice {
   /** A sentence. */
   readonly summary: (found: Judgement) => string;
-  /** What helps, the likeliest first. */
+  /** The likeliest first. */
   readonly fixes: (found: Judgement) => readonly Fix[];
 }
 
@@ -66,23 +72,24 @@ const advice: Readonly<Record<Verdict, Advice>> = {
       (distance === undefined
         ? `HttpPutResponseHopLimit is too low for ${socketOf(endpoint) ? 'what forwards this socket' : 'this process'}, ${usualLimit} is what a container usually needs.`
         : `this process is ${hops(distance)} away, so HttpPutResponseHopLimit has to be ${distance}, and it is lower.`),
-    fixes: (found) => [
-      {
-        why: `lets the token reply travel ${hops(neededLimit(found) ?? usualLimit)}, at once and without a restart`,
-        command: modifyOptions(found, `--http-put-response-hop-limit ${neededLimit(found)}`),
-        sideEffect: 'also lets every other container on this instance read the credentials of its role',
-      },
-      ...alternatives(found),
-    ],
+    fixes(found) {
+      const limit = neededLimit(found) ?? usualLimit;
+      const raise = fix(
+        `lets the token reply travel ${hops(limit)}, at once and without a restart`,
+        modifyOptions(found, `--http-put-response-hop-limit ${limit}`),
+        'also lets every other container on this instance read the credentials of its role',
+      );
+      return [raise, ...alternatives(found)];
+    },
   },
   'endpoint-disabled': {
     summary: () => 'The metadata endpoint of this instance is switched off (HttpEndpoint=disabled).',
     fixes: (found) => [
-      {
-        why: 'switches the endpoint on, at once and without a restart',
-        command: modifyOptions(found),
-        sideEffect: 'every process on the instance may then read its metadata and the credentials of its role',
-      },
+      fix(
+        'switches the endpoint on, at once and without a restart',
+        modifyOptions(found),
+        'every process on the instance may then read its metadata and the credentials of its role',
+      ),
     ],
   },
   unreachable: {
@@ -94,11 +101,17 @@ const advice: Readonly<Record<Verdict, Advice>> = {
         : `Nothing lets a connection to ${endpoint} through: it is refused, by a firewall rule or because nothing listens.`;
     },
     fixes(found) {
-      const { endpoint, outcomes } = found;
+      const { endpoint, outcomes, platform } = found;
       const socket = socketOf(endpoint);
-      if (socket) return missingSocket(socket, found.platform);
-      if (outcomes.endpoint === 'custom')
-        return [{ why: 'shows whether anything listens there', command: `curl -v ${endpoint}/` }];
+      if (socket)
+        return [
+          fix('shows whether the socket is there, and who may open it', `ls -l ${socket}`),
+          forwarder(
+            platform.isEnclave ? 'forwards it to the parent instance' : 'forwards it to IMDS (run it on the instance)',
+            found,
+          ),
+        ];
+      if (outcomes.endpoint === 'custom') return [fix('shows whether anything listens there', `curl -v ${endpoint}/`)];
       return blocked(found);
     },
   },
@@ -107,48 +120,43 @@ const advice: Readonly<Record<Verdict, Advice>> = {
       outcomes.token === 'forbidden'
         ? 'The service refuses to give a token but answers reads: something on the way adds X-Forwarded-For, or forbids the request itself.'
         : `The service refuses IMDSv2: ${tokenDetail}.`,
-    fixes: ({ endpoint, platform }) => [
-      {
-        why: 'forwards connections rather than HTTP requests, so that no header is added',
-        ...forwarder(socketOf(endpoint), platform),
-      },
-    ],
+    fixes: (found) => [forwarder('forwards connections rather than HTTP requests, so that no header is added', found)],
   },
   throttled: {
     summary: () => 'IMDS is overloaded by requests from this instance, and turns some away.',
     fixes: () => [
-      {
-        why: 'shows whether packets were dropped because of more than 1024 a second',
-        command: 'ethtool -S eth0 | grep linklocal_allowance_exceeded',
-      },
+      fix(
+        'shows whether packets were dropped because of more than 1024 a second',
+        'ethtool -S eth0 | grep linklocal_allowance_exceeded',
+      ),
     ],
   },
   'foreign-responder': {
     summary: ({ endpoint }) => `Something other than IMDS answers at ${endpoint}.`,
-    fixes: ({ endpoint }) => [interceptor(endpoint)],
+    fixes: interceptor,
   },
   'v1-only': {
     summary: () => 'What answers here speaks IMDSv1 only: an interceptor stands in the way that does not know IMDSv2.',
-    fixes: ({ endpoint }) => [interceptor(endpoint)],
+    fixes: interceptor,
   },
   'disabled-by-setting': {
     summary: ({ disabledBy }) => `${disabledBy} is true, so IMDS is not asked; nothing was sent.`,
-    fixes: ({ disabledBy }) => [{ why: 'lets this process ask again', command: `unset ${disabledBy}` }],
+    fixes: ({ disabledBy }) => [fix('lets this process ask again', `unset ${disabledBy}`)],
   },
   'not-ec2': {
     summary: ({ endpoint, platform }) =>
       `This is no EC2 instance as far as can be told (${platform.why}), and nothing answers at ${endpoint}.`,
-    fixes: () => [{ why: 'serves the same here, to try things with', command: 'imds emulate -- <command>' }],
+    fixes: () => [fix('serves the same here, to try things with', 'imds emulate -- <command>')],
   },
   enclave: {
     summary: () =>
       'This is a Nitro Enclave, which has no network: IMDS can be reached through the parent instance only.',
     fixes: () => [
-      {
-        why: 'on the parent instance, forwards IMDS to the enclave (docs/enclaves.md has the other half)',
-        command: 'vsock-proxy 8002 169.254.169.254 80 --config /etc/nitro_enclaves/vsock-proxy.yaml',
-        sideEffect: 'whatever runs in the enclave may then read the credentials of the role',
-      },
+      fix(
+        'on the parent instance, forwards IMDS to the enclave (docs/enclaves.md has the other half)',
+        'vsock-proxy 8002 169.254.169.254 80 --config /etc/nitro_enclaves/vsock-proxy.yaml',
+        'whatever runs in the enclave may then read the credentials of the role',
+      ),
     ],
   },
   inconclusive: {
@@ -160,7 +168,7 @@ const advice: Readonly<Record<Verdict, Advice>> = {
         : 'What was found does not fit together.';
     },
     fixes: ({ endpoint, v1Withheld }) => [
-      ...(v1Withheld ? [{ why: 'may ask once without a token, which tells more', command: 'imds doctor' }] : []),
+      ...(v1Withheld ? [fix('may ask once without a token, which tells more', 'imds doctor')] : []),
       closerLook(endpoint),
     ],
   },
@@ -173,112 +181,92 @@ export function summaryOf(found: Judgement): string {
   return advice[verdict].summary(found) + elsewhere;
 }
 
-/** What helps, the likeliest first. */
+/** The commands that help, the likeliest first. */
 export const fixesOf = (found: Judgement): readonly Fix[] => advice[found.verdict].fixes(found);
-
-// ---- the commands
-
-type Command = Omit<Fix, 'why'>;
 
 function modifyOptions({ instanceId, region }: Judgement, option = ''): string {
   const place = `--instance-id ${instanceId ?? '<instance-id>'}${region ? ` --region ${region}` : ''}`;
   return `aws ec2 modify-instance-metadata-options ${place}${option && ` ${option}`} --http-endpoint enabled`;
 }
 
-/** Forwards to IMDS: run on the host, or in an enclave to its parent, CID 3, whose vsock port leads on. */
-const forwarder = (socket: string | undefined, { isEnclave }: Platform): Command =>
-  socket
-    ? {
-        command:
-          `socat UNIX-LISTEN:${socket},fork,unlink-early,mode=660 ` +
-          (isEnclave ? 'VSOCK-CONNECT:3:8002' : 'TCP:169.254.169.254:80'),
-        sideEffect: 'whoever may open that socket may read the credentials of the role',
-      }
-    : {
-        command: 'socat TCP-LISTEN:1338,fork,reuseaddr TCP:169.254.169.254:80',
-        sideEffect: 'whoever reaches that port may read the credentials of the role',
-      };
+/** Run on the host, or in an enclave, from which it leads to a vsock port of the parent, CID 3. */
+function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
+  const socket = socketOf(endpoint);
+  const from = socket ? `UNIX-LISTEN:${socket},fork,unlink-early,mode=660` : 'TCP-LISTEN:1338,fork,reuseaddr';
+  const to = socket && platform.isEnclave ? 'VSOCK-CONNECT:3:8002' : 'TCP:169.254.169.254:80';
+  const who = socket ? 'whoever may open that socket' : 'whoever reaches that port';
+  return fix(why, `socat ${from} ${to}`, `${who} may read the credentials of the role`);
+}
 
-const missingSocket = (socket: string, platform: Platform): readonly Fix[] => [
-  { why: 'shows whether the socket is there, and who may open it', command: `ls -l ${socket}` },
-  {
-    why: platform.isEnclave ? 'forwards it to the parent instance' : 'forwards it to IMDS (run it on the instance)',
-    ...forwarder(socket, platform),
-  },
-];
-
-/** What to do about a well-known address that cannot be reached. */
+/** For a well-known address that cannot be reached. */
 function blocked(found: Judgement): readonly Fix[] {
   const address = hostOf(found.endpoint);
   const hasRoute = found.outcomes.connection !== 'no-route';
-  const route = { why: 'shows the route, or that there is none', command: `ip route get ${address}` };
-  const rules = {
-    why: 'shows firewall rules for it; on the host a container is subject to those of the host, too',
-    command: `sudo nft list ruleset | grep ${address}; sudo iptables-save | grep ${address}`,
-  };
+  const route = fix('shows the route, or that there is none', `ip route get ${address}`);
+  const rules = fix(
+    'shows firewall rules for it; on the host a container is subject to those of the host, too',
+    `sudo nft list ruleset | grep ${address}; sudo iptables-save | grep ${address}`,
+  );
   if (!address.includes(':')) return [hasRoute ? rules : route];
   return [
-    {
-      why: 'switches the IPv6 endpoint on, which is off unless asked for',
-      command: modifyOptions(found, '--http-protocol-ipv6 enabled'),
-    },
-    { why: 'asks over IPv4 instead', command: 'imds doctor --endpoint-mode IPv4' },
+    fix(
+      'switches the IPv6 endpoint on, which is off unless asked for',
+      modifyOptions(found, '--http-protocol-ipv6 enabled'),
+    ),
+    fix('asks over IPv4 instead', 'imds doctor --endpoint-mode IPv4'),
     route,
     ...(hasRoute ? [rules] : []),
   ];
 }
 
-function interceptor(endpoint: string): Fix {
+function interceptor({ endpoint }: Judgement): readonly Fix[] {
   const socket = socketOf(endpoint);
-  if (socket) return { why: 'shows what listens at the socket', command: `sudo ss -xlp src ${socket}` };
+  if (socket) return [fix('shows what listens at the socket', `sudo ss -xlp src ${socket}`)];
   const address = hostOf(endpoint);
-  return {
-    why: `shows what redirects ${address} (run it on the host)`,
-    command: `sudo iptables-save -t nat | grep ${address}; sudo nft list ruleset | grep ${address}`,
-  };
+  const command = `sudo iptables-save -t nat | grep ${address}; sudo nft list ruleset | grep ${address}`;
+  return [fix(`shows what redirects ${address} (run it on the host)`, command)];
 }
 
 function closerLook(endpoint: string): Fix {
   const socket = socketOf(endpoint);
   if (!socket)
-    return {
-      why: 'shows what is sent and what comes back while the doctor runs again',
-      command: `sudo tcpdump -ni any host ${hostOf(endpoint)}`,
-    };
-  return {
-    why: 'shows what a token request comes to; the token itself is thrown away',
-    command:
-      `curl -v -o /dev/null -X PUT --unix-socket ${socket} ` +
+    return fix(
+      'shows what is sent and what comes back while the doctor runs again',
+      `sudo tcpdump -ni any host ${hostOf(endpoint)}`,
+    );
+  return fix(
+    'shows what a token request comes to; the token itself is thrown away',
+    `curl -v -o /dev/null -X PUT --unix-socket ${socket} ` +
       '--header "X-aws-ec2-metadata-token-ttl-seconds: 1" http://localhost/latest/api/token',
-  };
+  );
 }
 
 /** Ways to credentials that open nothing to other containers. */
-function alternatives({ endpoint, platform }: Judgement): readonly Fix[] {
-  const socket = socketOf(endpoint);
-  if (socket && !platform.isEnclave)
-    return [{ why: 'forwards the socket on the host itself, where 1 hop is enough', ...forwarder(socket, platform) }];
+function alternatives(found: Judgement): readonly Fix[] {
+  const { endpoint, platform } = found;
+  if (socketOf(endpoint) && !platform.isEnclave)
+    return [forwarder('forwards the socket on the host itself, where 1 hop is enough', found)];
   return platform.hasHostNetwork ? [] : [perContainer[platform.container] ?? hostNetwork(platform.container)];
 }
 
-const taskRole: Fix = {
-  why: 'gives the task a role of its own; IMDS stays closed',
-  command: 'aws ecs register-task-definition --task-role-arn <role> --cli-input-json file://<task>.json',
-};
+const taskRole = fix(
+  'gives the task a role of its own; IMDS stays closed',
+  'aws ecs register-task-definition --task-role-arn <role> --cli-input-json file://<task>.json',
+);
 
 const perContainer: Readonly<Partial<Record<ContainerKind, Fix>>> = {
-  kubernetes: {
-    why: 'gives this service account a role of its own (EKS Pod Identity); IMDS stays closed',
-    command:
-      'aws eks create-pod-identity-association --cluster-name <cluster> --namespace <namespace> ' +
+  kubernetes: fix(
+    'gives this service account a role of its own (EKS Pod Identity); IMDS stays closed',
+    'aws eks create-pod-identity-association --cluster-name <cluster> --namespace <namespace> ' +
       '--service-account <name> --role-arn <role>',
-  },
+  ),
   ecs: taskRole,
   fargate: taskRole,
 };
 
-const hostNetwork = (container: ContainerKind): Fix => ({
-  why: 'puts this one container on the network of the host, where 1 hop is enough',
-  command: `${container === 'podman' ? 'podman' : 'docker'} run --network host <image>`,
-  sideEffect: 'the container sees all of the network of the host',
-});
+const hostNetwork = (container: ContainerKind): Fix =>
+  fix(
+    'puts this one container on the network of the host, where 1 hop is enough',
+    `${container === 'podman' ? 'podman' : 'docker'} run --network host <image>`,
+    'the container sees all of the network of the host',
+  );

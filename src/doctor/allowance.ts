@@ -1,35 +1,34 @@
 import { execFile } from 'node:child_process';
+import { environment } from '../client/settings.js';
 import { codeOf } from '../errors.js';
 import { type Facts, machineFacts } from '../platform.js';
 
-/** What the counter is read by. */
+/** Access to the counters of network interfaces. */
 export interface Counters {
   readonly read: Facts['read'];
-  /** What `ethtool -S` prints of a network interface; rejects with `ENOENT` where that is not installed. */
+  /** The output of `ethtool -S` for a network interface; rejects with `ENOENT` where that is not installed. */
   readonly statistics: (device: string, signal: AbortSignal | undefined) => Promise<string>;
 }
 
-/** How many packets to link-local services were dropped at a network interface, or why that cannot be told. */
+/** The packets to link-local services that a network interface has dropped, or why they are not known. */
 export type Allowance = { readonly device: string; readonly dropped: number } | { readonly why: string };
-
-const patienceMs = 300;
-
-const run = (program: string, device: string, signal: AbortSignal | undefined): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const options = { timeout: patienceMs, killSignal: 'SIGKILL', ...(signal ? { signal } : {}) } as const;
-    execFile(program, ['-S', device], options, (error, text) => (error ? reject(error) : resolve(text)));
-  });
-
-const isAbsent = (error: unknown): boolean => codeOf(error) === 'ENOENT';
 
 /** The counters of this machine. */
 export const machineCounters: Counters = {
   read: machineFacts().read,
   statistics: (device, signal) =>
-    // Not every user has sbin in the PATH.
-    run('ethtool', device, signal).catch((error: unknown) =>
-      isAbsent(error) ? run('/usr/sbin/ethtool', device, signal) : Promise.reject(error),
-    ),
+    new Promise((resolve, reject) => {
+      const env = environment();
+      // Not every user has sbin in the PATH.
+      const PATH = [env['PATH'], '/usr/sbin'].filter(Boolean).join(':');
+      const options = {
+        env: { ...env, PATH },
+        timeout: 300,
+        killSignal: 'SIGKILL',
+        ...(signal && { signal }),
+      } as const;
+      execFile('ethtool', ['-S', device], options, (error, text) => (error ? reject(error) : resolve(text)));
+    }),
 };
 
 /**
@@ -50,7 +49,7 @@ export async function linkLocalAllowance(
       /^\s*linklocal_allowance_exceeded: (\d+)$/m.exec(await counters.statistics(device, signal)) ?? [];
     return dropped === undefined ? { why: `${device} has no such counter` } : { device, dropped: Number(dropped) };
   } catch (error) {
-    return { why: isAbsent(error) ? 'ethtool is not installed' : `ethtool tells nothing of ${device}` };
+    return { why: codeOf(error) === 'ENOENT' ? 'ethtool is not installed' : `ethtool tells nothing of ${device}` };
   }
 }
 

@@ -14,7 +14,7 @@ export type { Hop } from './path.js';
 export type { DiagnoseOptions } from './probe.js';
 export type { Verdict } from './verdict.js';
 
-/** What is known about the way from this process to IMDS. The names of verdicts, checks and properties are stable. */
+/** All about the way from this process to IMDS. The names of verdicts, checks and properties are stable. */
 export interface Diagnosis {
   readonly verdict: Verdict;
   /** The verdict in a sentence or two. */
@@ -26,7 +26,7 @@ export interface Diagnosis {
   /** The places on the way, this process first. */
   readonly path: readonly Hop[];
   readonly findings: readonly Finding[];
-  /** What helps, the likeliest first; empty when nothing has to be done. */
+  /** Commands that help, the likeliest first; empty when nothing has to be done. */
   readonly fix: readonly Fix[];
 }
 

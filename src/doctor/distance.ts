@@ -10,7 +10,7 @@ export interface Beacon {
   readonly port: number;
 }
 
-/** How far away the services at the link-local addresses are. */
+/** A measured distance. */
 export interface Distance {
   /** The smallest TTL with which a datagram arrived: 1 on the instance itself, one more behind each router. */
   readonly hops: number;

@@ -80,10 +80,10 @@ export interface Facts {
   readonly answers: Answers | undefined;
 }
 
-/** What a check says: see {@link Finding}. A check that bears on the verdict adds its outcome in one word. */
+/** The result of a check; one that bears on the verdict adds its outcome in one word. */
 export type Result = readonly [status: Finding['status'], detail: string, outcome?: string];
 
-/** The result of one check. */
+/** The result of a named check. */
 export interface Finding {
   /** The check, such as `token`. */
   readonly id: string;

@@ -20,7 +20,7 @@ const bridges: Readonly<Record<ContainerKind, string>> = {
   container: 'container bridge',
 };
 
-/** Where the way breaks: at its start, just before the instance, or between the instance and IMDS. */
+/** The broken place of the way: its start, just before the instance, or between the instance and IMDS. */
 const breaks: Readonly<Partial<Record<Verdict, 'start' | 'bridge' | 'instance'>>> = {
   // With one router in between the place is known; with more, it may be one of the next, too.
   'hop-limit': 'bridge',

@@ -23,10 +23,10 @@ export interface DiagnoseOptions {
   readonly announce?: ((message: string) => void) | undefined;
 }
 
-interface Patience {
-  /** When the request is sent, and sent again while nothing came back. */
-  readonly startAtMs: readonly number[];
-  readonly totalMs: number;
+interface Schedule {
+  /** The request is sent, and sent again while nothing came back. */
+  readonly sendAtMs: readonly number[];
+  readonly timeoutMs: number;
 }
 
 interface Question {
@@ -38,9 +38,9 @@ interface Question {
 const metadata = '/latest/meta-data/';
 // A lost packet must not pass for a lost reply: a request without a reply is repeated. All together takes less than three
 // seconds.
-const tokenPatience: Patience = { startAtMs: [0, 400, 800], totalMs: 1300 };
-const readPatience: Patience = { startAtMs: [0, 300], totalMs: 650 };
-const v1Patience: Patience = { startAtMs: [0], totalMs: 400 };
+const tokenSchedule: Schedule = { sendAtMs: [0, 400, 800], timeoutMs: 1300 };
+const readSchedule: Schedule = { sendAtMs: [0, 300], timeoutMs: 650 };
+const v1Schedule: Schedule = { sendAtMs: [0], timeoutMs: 400 };
 
 /**
  * Asks everything there is to ask, in less than three seconds.
@@ -54,12 +54,12 @@ export async function probe(input: Input, options: DiagnoseOptions): Promise<Ans
   const [distance, token, allowance, routes] = await Promise.all([
     measureDistance(beacons, signal),
     // A minute is enough for what follows.
-    ask(input, { method: 'PUT', path: tokenPath, headers: { [ttlHeader]: '60' } }, tokenPatience, signal),
+    ask(input, { method: 'PUT', path: tokenPath, headers: { [ttlHeader]: '60' } }, tokenSchedule, signal),
     family && linkLocalAllowance(input.counters, signal),
     family && Promise.all([route('IPv4'), route('IPv6')]),
   ]);
-  const get = (path: string, headers: Question['headers'], patience = readPatience): Promise<Reply> =>
-    ask(input, { method: 'GET', path: metadata + path, headers }, patience, signal);
+  const get = (path: string, headers: Question['headers'], schedule = readSchedule): Promise<Reply> =>
+    ask(input, { method: 'GET', path: metadata + path, headers }, schedule, signal);
   const granted = grantedToken(token);
   // IMDS answers a token that it never gave 401, whatever `HttpTokens` is: proof that it is there and that its replies
   // arrive. Such a request does not count as one without a token.
@@ -69,7 +69,7 @@ export async function probe(input: Input, options: DiagnoseOptions): Promise<Ans
       : await get('instance-id', { [tokenHeader]: granted?.token ?? 'none' });
   const wouldTell =
     token.error instanceof ImdsTimeoutError && read?.error && isSilence(read.error) && distance?.hops !== 1;
-  const v1 = wouldTell ? await probeV1(input, options, () => get('instance-id', {}, v1Patience)) : undefined;
+  const v1 = wouldTell ? await probeV1(input, options, () => get('instance-id', {}, v1Schedule)) : undefined;
   const works = granted !== undefined && instanceIdOf(read) !== undefined;
   const details = works ? await readDetails((path) => get(path, { [tokenHeader]: granted.token })) : undefined;
   signal?.throwIfAborted();
@@ -115,11 +115,11 @@ function documentOf({ response }: Reply): RoleCredentialsDocument | undefined {
 async function ask(
   { settings, events }: Input,
   question: Question,
-  { startAtMs, totalMs }: Patience,
+  { sendAtMs, timeoutMs }: Schedule,
   signal: AbortSignal | undefined,
 ): Promise<Reply> {
   signal?.throwIfAborted();
-  const transport = new Transport({ ...settings, connectTimeoutMs: totalMs }, events, systemClock);
+  const transport = new Transport({ ...settings, connectTimeoutMs: timeoutMs }, events, systemClock);
   const version = Object.keys(question.headers).length === 0 ? 1 : 2;
   const start = performance.now();
   const timers: NodeJS.Timeout[] = [];
@@ -129,19 +129,19 @@ async function ask(
   signal?.addEventListener('abort', end, { once: true });
   try {
     const result = await new Promise<Pick<Reply, 'response' | 'error'>>((resolve, reject) => {
-      const attempt = async (timeoutMs: number): Promise<void> => {
+      const attempt = async (at: number): Promise<void> => {
         attempts += 1;
         try {
-          resolve({ response: await transport.request({ ...question, version, timeoutMs }) });
+          resolve({ response: await transport.request({ ...question, version, timeoutMs: timeoutMs - at }) });
         } catch (error) {
           if (!isImdsError(error)) return reject(error);
           failures.push(error);
           // An immediate failure would only be repeated; silence may be a lost packet.
-          if (!isSilence(error) || failures.length === startAtMs.length)
+          if (!isSilence(error) || failures.length === sendAtMs.length)
             resolve({ error: failures.find((failure) => failure instanceof ImdsTimeoutError) ?? error });
         }
       };
-      for (const at of startAtMs) timers.push(setTimeout(() => void attempt(totalMs - at), at));
+      for (const at of sendAtMs) timers.push(setTimeout(() => void attempt(at), at));
     });
     return { ...result, tookMs: performance.now() - start, attempts };
   } finally {

@@ -6,7 +6,7 @@ import type { SpotInterruptionNotice } from './notices.js';
 import { hookChecks, type WatchOptions } from './options.js';
 import type { Report } from './poller.js';
 
-/** What to do before a Spot interruption. The signal is aborted at the deadline. */
+/** Called before a Spot interruption. The signal is aborted at the deadline. */
 export type InterruptionHandler = (
   notice: SpotInterruptionNotice,
   context: { readonly signal: AbortSignal },

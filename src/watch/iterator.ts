@@ -27,27 +27,43 @@ interface Topic {
 }
 
 /**
- * What one iteration wants, and what it was given. There is no queue: whenever the next notice is wanted, what was
- * delivered is compared with what is current. So a slow consumer gets the newest state, and needs no more memory.
+ * One iteration. It has no queue: whenever the next notice is wanted, what was delivered is compared with what is
+ * current. So a slow consumer gets the newest state, and needs no more memory.
  */
-export class Subscription {
+export class Subscription implements NoticeIterator {
   /** The most urgent first. */
   readonly kinds: readonly NoticeKind[];
-  readonly signal: AbortSignal | undefined;
-  readonly isPersistent: boolean;
-  readonly #isNamed: boolean;
+  readonly options: WatchOptions;
   readonly #publisher: Publisher;
   readonly #topics = new Map<NoticeKind, Topic>();
+  readonly #notices = this.#generate();
   #wake = (): void => {};
   #end: { readonly error?: unknown } | undefined;
 
-  constructor({ kinds, signal, persistent = true }: WatchOptions, publisher: Publisher) {
-    const wanted: readonly NoticeKind[] = kinds ?? defaultNoticeKinds;
+  constructor(options: WatchOptions, publisher: Publisher) {
+    const wanted: readonly NoticeKind[] = options.kinds ?? defaultNoticeKinds;
     this.kinds = noticeKinds.filter((kind) => wanted.includes(kind));
-    this.signal = signal;
-    this.isPersistent = persistent;
-    this.#isNamed = kinds !== undefined;
+    this.options = { ...options };
     this.#publisher = publisher;
+  }
+
+  next(): Promise<IteratorResult<Notice, undefined>> {
+    return this.#notices.next();
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    // A generator alone would not return before the notice that it waits for.
+    this.end();
+    await this.#notices.return(undefined);
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
   }
 
   /** Takes over the current subjects of a kind. */
@@ -57,13 +73,17 @@ export class Subscription {
       Object.assign(topic, { current, changedAt });
       for (const key of topic.present) if (!current.has(key)) topic.present.delete(key);
     } else {
-      const steady = this.#isNamed ? [] : [...current].filter(([, { isSteady }]) => isSteady);
+      const steady = this.options.kinds ? [] : [...current].filter(([, { isSteady }]) => isSteady);
       this.#topics.set(kind, { current, changedAt, delivered: new Map(steady), present: new Set(current.keys()) });
     }
     this.#wake();
   }
 
-  readonly abort = (): void => this.end({ error: new AbortError(this.signal?.reason) });
+  /** Ends the iteration as Node's own do when their signal is aborted. */
+  readonly abort = (): void => {
+    const error = new Error('The watch was aborted', { cause: this.options.signal?.reason });
+    this.end({ error: Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' }) });
+  };
 
   end(how: { readonly error?: unknown } = {}): void {
     if (this.#end) return;
@@ -72,8 +92,8 @@ export class Subscription {
     this.#wake();
   }
 
-  async *notices(): AsyncGenerator<Notice, undefined, undefined> {
-    if (this.signal?.aborted) this.abort();
+  async *#generate(): AsyncGenerator<Notice, undefined, undefined> {
+    if (this.options.signal?.aborted) this.abort();
     else this.#publisher.subscribe(this);
     for (;;) {
       if (this.#end) {
@@ -100,35 +120,5 @@ export class Subscription {
       return notice(kind, found, { wasPresent: present.has(found.key), changedAt, now: this.#publisher.wallClock() });
     }
     return undefined;
-  }
-}
-
-/** The iterator of a subscription. A plain generator would not end before the notice that it waits for. */
-export function iterate(subscription: Subscription): NoticeIterator {
-  const notices = subscription.notices();
-  const end = async (): Promise<IteratorReturnResult<undefined>> => {
-    subscription.end();
-    await notices.return(undefined);
-    return { done: true, value: undefined };
-  };
-  return {
-    next: () => notices.next(),
-    return: end,
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async [Symbol.asyncDispose]() {
-      await end();
-    },
-  };
-}
-
-/** As Node's own iterators throw it when their signal is aborted. */
-class AbortError extends Error {
-  override readonly name = 'AbortError';
-  readonly code = 'ABORT_ERR';
-
-  constructor(reason: unknown) {
-    super('The watch was aborted', { cause: reason });
   }
 }

@@ -13,13 +13,13 @@ interface Seen<Kind extends string, Facts> {
   readonly change: Change;
   /** When a poll first saw it so, by the clock of this machine, such as `2026-11-23T09:28:00.123Z`. */
   readonly seenAt: string;
-  /** What was delivered before; with `changed` only. */
+  /** The facts delivered before; with `changed` only. */
   readonly previous?: Facts;
 }
 
 /** EC2 is going to take this Spot Instance back. */
 export interface SpotInterruption {
-  /** What happens to the instance then, such as `terminate`. */
+  /** The fate of the instance, such as `terminate`. */
   readonly action: SpotInstanceAction['action'];
   /** About when it happens, such as `2026-11-23T09:30:00Z`. */
   readonly deadline: string;
@@ -62,7 +62,7 @@ export interface Maintenance {
  */
 export interface MaintenanceNotice extends Seen<'maintenance', Maintenance>, Maintenance {}
 
-/** Where Auto Scaling moves this instance. */
+/** The state that Auto Scaling moves this instance to. */
 export interface TargetLifecycleState {
   /** Such as `Terminated`. */
   readonly state: NonNullable<Awaited<ReturnType<Categories['autoscaling']['targetLifecycleState']>>>;

@@ -4,8 +4,8 @@ import type { Logger, WatchEvent } from '../client/events.js';
 import { AbortListeners } from '../client/single-flight.js';
 import { isImdsError } from '../errors.js';
 import { type Found, type Snapshot, update } from './changes.js';
-import { iterate, type NoticeIterator, Subscription } from './iterator.js';
-import type { Notice, NoticeKind, NoticeOf } from './notices.js';
+import { type NoticeIterator, Subscription } from './iterator.js';
+import type { NoticeKind, NoticeOf } from './notices.js';
 import { type DefaultNoticeKind, type WatchOptions, watchChecks } from './options.js';
 import { type NoticeReader, sources } from './sources.js';
 
@@ -74,7 +74,7 @@ export class Poller {
       wallClock: this.#clock.wallClock,
     });
     // A subscription is given notices of its own kinds only.
-    return iterate(subscription) as NoticeIterator<Notice> as NoticeIterator<NoticeOf<Kind>>;
+    return subscription as NoticeIterator as NoticeIterator<NoticeOf<Kind>>;
   }
 
   /** Ends all iterations with an error, also those that have yet to begin. */
@@ -92,7 +92,8 @@ export class Poller {
       subscription.end(this.#closedBy);
       return;
     }
-    const { signal, abort, kinds } = subscription;
+    const { kinds, abort, options } = subscription;
+    const { signal } = options;
     if (signal) this.#aborts.add(signal, abort);
     for (const kind of kinds) {
       const feed = this.#feeds.get(kind) ?? new Feed(kind, this.#clock.now());
@@ -104,7 +105,8 @@ export class Poller {
   }
 
   #unsubscribe(subscription: Subscription): void {
-    const { signal, abort, kinds } = subscription;
+    const { kinds, abort, options } = subscription;
+    const { signal } = options;
     if (signal) this.#aborts.remove(signal, abort);
     for (const kind of kinds) {
       const feed = this.#feeds.get(kind);
@@ -125,7 +127,7 @@ export class Poller {
     // Timers count whole milliseconds, and would fire just before what is due.
     this.#timer = setTimer(() => this.#pollDue(), Math.max(0, Math.ceil(Math.min(...times) - now())));
     const subscriptions = [...this.#feeds.values()].flatMap((feed) => [...feed.subscriptions]);
-    if (!subscriptions.some(({ isPersistent }) => isPersistent)) this.#timer.unref();
+    if (subscriptions.every(({ options }) => options.persistent === false)) this.#timer.unref();
   }
 
   #pollDue(): void {

@@ -5,10 +5,10 @@ import type { MaintenanceEvent } from '../metadata/documents.js';
 import type { Found } from './changes.js';
 import type { Addresses, CredentialsState, NoticeKind, NoticeOf } from './notices.js';
 
-/** What notices are read from: a client. */
+/** The accessors that notices are read by: a client has them. */
 export type NoticeReader = Pick<Categories, 'spot' | 'events' | 'autoscaling' | 'iam' | 'tags' | 'network'>;
 
-/** How the notices of a kind are found. */
+/** Finds the notices of a kind. */
 interface Source<Facts extends object> {
   /** Milliseconds between two polls. */
   readonly intervalMs: number;
@@ -44,7 +44,7 @@ const source = <Value, Facts extends object>(row: Row<Value, Facts>): Source<Fac
 const second = 1000;
 
 /**
- * Where notices come from. Every 5 seconds is AWS's own advice for the first two ("Spot Instance interruption notices",
+ * A row for each kind. Every 5 seconds is AWS's own advice for the first two ("Spot Instance interruption notices",
  * "EC2 instance rebalance recommendations"); the other intervals are ours.
  */
 export const sources: { readonly [Kind in NoticeKind]: Source<NonNullable<NoticeOf<Kind>['previous']>> } = {

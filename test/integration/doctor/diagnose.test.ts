@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from 'mocha';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
 
-describe('a client', () => {
+describe('diagnosis and platform of a client', () => {
   let emulator: Emulator;
   let imds: Imds;
   beforeEach(async () => {
@@ -15,7 +15,7 @@ describe('a client', () => {
     await emulator.close();
   });
 
-  describe('asked for a diagnosis', () => {
+  describe('imds.diagnose', () => {
     it('is healthy where IMDSv2 works, and needs nothing', async () => {
       const { verdict, summary, fix, path } = await imds.diagnose();
       assert.equal(verdict, 'healthy');
@@ -58,7 +58,7 @@ describe('a client', () => {
     });
   });
 
-  it('tells where it runs without a request, and once for the process', () => {
+  it('imds.platform tells where it runs without a request, and once for the process', () => {
     const platform = imds.platform();
     assert.equal(typeof platform.onEc2, 'boolean');
     assert.match(platform.why, /./);
@@ -68,7 +68,7 @@ describe('a client', () => {
     assert.equal(emulator.requests.length, 0);
   });
 
-  it('tells whether this is EC2 by yes or no, without a request', () => {
+  it('imds.isEC2 answers yes or no, without a request', () => {
     assert.equal(imds.isEC2(), imds.platform().onEc2);
     assert.equal(emulator.requests.length, 0);
   });
