@@ -23,7 +23,7 @@ export interface RequestEvent {
 }
 
 /** What became of a session token, published on `imds:token`. Never holds the token. */
-export interface TokenEvent {
+interface TokenEvent {
   readonly action: 'obtained' | 'rejected' | 'failed';
   /** Seconds granted, when obtained. */
   readonly ttlSeconds?: number;
@@ -32,21 +32,21 @@ export interface TokenEvent {
 }
 
 /** A look-up in the cache, published on `imds:cache`. */
-export interface CacheEvent {
+interface CacheEvent {
   readonly action: 'hit' | 'miss' | 'forget';
   /** The path; `*` when everything that a stop and start may change was forgotten. */
   readonly path: string;
 }
 
 /** A change of the IMDS version spoken, published on `imds:fallback`. */
-export interface FallbackEvent {
+interface FallbackEvent {
   readonly to: 1 | 2;
   /** Code of the failure of the token request that led to version 1. */
   readonly reason?: ImdsErrorCode;
 }
 
 /** A failed attempt that another follows, published on `imds:retry`. */
-export interface RetryEvent {
+interface RetryEvent {
   readonly path: string;
   /** Number of the attempt that failed, from 1. */
   readonly attempt: number;

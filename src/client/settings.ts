@@ -21,7 +21,7 @@ import type { Logger } from './events.js';
 import type { CacheOptions, EndpointMode, ImdsOptions } from './options.js';
 
 /** Where the value of a setting came from, in words such as `AWS_EC2_METADATA_DISABLED` or `default`. */
-export type Origins = Readonly<Record<Name | 'v1ForbiddenBy', string>>;
+type Origins = Readonly<Record<Name | 'v1ForbiddenBy', string>>;
 
 /** Everything a client needs to know to make a request, resolved once. */
 export interface Settings {

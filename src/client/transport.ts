@@ -79,13 +79,13 @@ export class Transport {
     for (const end of this.#ends) end(reason);
   }
 
-  async #send(got: Got, request: Request): Promise<Response> {
-    if (this.#closedBy) throw this.#closedBy;
+  #send(got: Got, request: Request): Promise<Response> {
+    if (this.#closedBy) return Promise.reject(this.#closedBy);
     const { endpoint, connectTimeoutMs } = this.#settings;
     const timeoutMs = Math.max(1, request.timeoutMs);
     const stream = open(got, endpoint, request, { connect: connectTimeoutMs, request: timeoutMs });
     const target = `${request.method} ${endpoint}${request.path}`;
-    return await new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let size = 0;
       let sent: ClientRequest | undefined;
