@@ -174,7 +174,7 @@ _imds() {
   while IFS=$'\\t' read -r word text; do
     if [[ -z $also ]]; then also=$word
     elif [[ $word == */ ]]; then parts+=($word)
-    else whole+=("\${word//:/\\\\:}:$text"); fi
+    else whole+=("\${word//:/\\\\:}\${text:+:$text}"); fi
   done < <(imds __complete "\${(@Q)words[2,CURRENT]}" 2>/dev/null)
   _describe -t words 'imds' whole
   compadd -S '' -a parts

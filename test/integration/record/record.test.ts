@@ -51,7 +51,12 @@ describe('a recording of an instance', () => {
     let found = 0;
     for (const { category } of kept) {
       const [was, is] = await Promise.all(
-        [before, after].map((imds) => imds.getBuffer(category.path).then(category.decode, ({ code }) => code)),
+        [before, after].map((imds) =>
+          imds.getBuffer(category.path).then(
+            (body) => category.decode(body),
+            ({ code }) => code,
+          ),
+        ),
       );
       assert.deepEqual(is, was, category.path);
       if (was !== 'ERR_IMDS_NOT_FOUND') found += 1;
