@@ -22,6 +22,7 @@ const published = [
   /^LICENSE$/,
   /^docs\/[a-z-]+\.md$/,
   /^docs\/(containers|watching)\/[A-Za-z.-]+$/,
+  /^docs\/images\/[a-z-]+\.svg$/,
   /^dist\/(emulator\/)?index\.(js|cjs|d\.ts|d\.cts)$/,
   /^dist\/cli\/imds\.cjs$/,
   /^dist\/lib\/[a-z0-9-]+\.cjs$/,
