@@ -27,6 +27,7 @@ export function typeCheck(
   const compilerOptions = {
     ...settings,
     target: 'es2022',
+    lib: ['es2018'],
     strict: true,
     exactOptionalPropertyTypes: true,
     skipLibCheck: false,
