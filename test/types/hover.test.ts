@@ -49,8 +49,7 @@ function hovers(directory: string, declarations: string, expressions: readonly s
   );
 }
 
-describe('hovering over an accessor', function () {
-  this.timeout(60_000);
+describe('hovering over an accessor', () => {
   const expressions = rows().map(({ call }) => `imds.${call}`);
   let directory = '';
 

@@ -9,6 +9,7 @@ import type { ImdsOptions } from '../../../src/client/options.js';
 import { isImdsError } from '../../../src/errors.js';
 import { Imds } from '../../../src/imds.js';
 import { guardedEnv } from '../../support/guard.mjs';
+import { stopwatch } from '../../support/stopwatch.js';
 
 const token = 'AQAEAverysecrettoken==';
 const path = '/latest/meta-data/instance-id';
@@ -266,7 +267,7 @@ describe('the client on a socket', () => {
       assert.ok(!codes.has('hang'));
       for (const code of ['ERR_IMDS_RESPONSE', 'ERR_IMDS_TIMEOUT', 'value']) assert.ok(codes.has(code), code);
       await peer.quiet();
-    }).timeout(30_000);
+    });
   });
 
   describe('without an answer in time', () => {
@@ -303,9 +304,9 @@ describe('the client on a socket', () => {
       assert.equal(error.code, 'ERR_IMDS_HOP_LIMIT');
       assert.match(error.hint ?? '', /--http-put-response-hop-limit 2/);
       assert.deepEqual([peer.count('PUT'), peer.count('GET')], [2, 0]);
-      const start = performance.now();
+      const elapsedMs = stopwatch();
       assert.equal(await failureOf(imds.get('mac')), error);
-      assert.ok(performance.now() - start < 250);
+      assert.ok(elapsedMs() < 250);
       assert.equal(peer.count('PUT'), 2);
       await peer.quiet();
     });
@@ -349,13 +350,13 @@ describe('the client on a socket', () => {
       await using peer = await Peer.listening(says(grant), busy);
       const imds = clientOf(peer, { maxAttempts: 50, retryDelayMs: 50 });
       await imds.token();
-      const start = performance.now();
+      const [start, elapsedMs] = [performance.now(), stopwatch()];
       await assert.rejects(imds.get('instance-id', { deadlineMs: 300 }), {
         code: 'ERR_IMDS_RESPONSE',
         statusCode: 503,
       });
       const elapsed = performance.now() - start;
-      assert.ok(elapsed >= 250 && elapsed < 1000, `ended after ${elapsed} ms`);
+      assert.ok(elapsed >= 250 && elapsedMs() < 1000, `ended after ${elapsed} ms`);
       assert.ok(peer.count('GET') <= 4);
       await peer.quiet();
     });
@@ -384,12 +385,12 @@ describe('the client on a socket', () => {
       const peer = await Peer.listening(says(grant), says());
       const { endpoint } = peer;
       await peer[Symbol.asyncDispose]();
-      const start = performance.now();
+      const elapsedMs = stopwatch();
       const error = await failureOf(new Imds({ endpoint, retryDelayMs: 2000 }).get('instance-id'));
       assert.equal(error.code, 'ERR_IMDS_UNREACHABLE');
       assert.equal(error.message, `PUT ${endpoint}/latest/api/token could not be sent: ECONNREFUSED`);
       assert.equal(Reflect.get(Object(error.cause), 'code'), 'ECONNREFUSED');
-      assert.ok(performance.now() - start < 1500);
+      assert.ok(elapsedMs() < 1500);
     });
 
     it('says so of a name that has two addresses, too', async () => {
@@ -422,7 +423,7 @@ describe('the client on a socket', () => {
           assert.ok(fillers.length < 100, 'the backlog does not fill');
         }
         const imds = new Imds({ endpoint: `http://127.0.0.1:${port}`, connectTimeoutMs: 200, requestTimeoutMs: 3000 });
-        const start = performance.now();
+        const [start, elapsedMs] = [performance.now(), stopwatch()];
         const error = await failureOf(imds.get('instance-id'));
         assert.equal(error.code, 'ERR_IMDS_UNREACHABLE');
         assert.equal(
@@ -430,7 +431,7 @@ describe('the client on a socket', () => {
           `PUT http://127.0.0.1:${port}/latest/api/token could not be sent: no connection within 200 ms`,
         );
         const elapsed = performance.now() - start;
-        assert.ok(elapsed >= 190 && elapsed < 1500, `ended after ${elapsed} ms`);
+        assert.ok(elapsed >= 190 && elapsedMs() < 1500, `ended after ${elapsed} ms`);
       } finally {
         for (const filler of fillers) filler.destroy();
         listener.kill('SIGKILL');
@@ -455,7 +456,7 @@ describe('the client on a socket', () => {
     await peer.quiet();
     process.off('warning', warned);
     assert.deepEqual(warnings, []);
-  }).timeout(30_000);
+  });
 
   it('ends the connections under way when it is closed', async () => {
     await using peer = await Peer.listening(says(grant), () => {});

@@ -38,9 +38,8 @@ function documentAt(now: Date): string {
   });
 }
 
-describe("imds.credentialProvider() with AWS's own clients", function () {
+describe("imds.credentialProvider() with AWS's own clients", () => {
   // The AWS packages take a while to load.
-  this.timeout(20_000);
   const realNow = Date.now;
   let time = launch;
   let emulator: Emulator;

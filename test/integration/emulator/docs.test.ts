@@ -54,23 +54,20 @@ describe('docs/test-suites.md', () => {
     return { code: exitCode, printed };
   }
 
-  it('has an example for mocha that passes', async function () {
-    this.timeout(30_000);
+  it('has an example for mocha that passes', async () => {
     const mocha = new URL('node_modules/mocha/bin/mocha.js', root).pathname;
     const { code, printed } = await run('mocha', mocha, '--no-config', '--reporter', 'spec');
     assert.match(printed, /1 passing/);
     assert.equal(code, 0, printed);
   });
 
-  it('has an example for node:test that passes', async function () {
-    this.timeout(30_000);
+  it('has an example for node:test that passes', async () => {
     const { code, printed } = await run('node:test', '--test');
     assert.match(printed, /pass 1\n/);
     assert.equal(code, 0, printed);
   });
 
-  it('has an example for code that takes the endpoint from the environment that passes', async function () {
-    this.timeout(30_000);
+  it('has an example for code that takes the endpoint from the environment that passes', async () => {
     const { code, printed } = await run('Code that cannot be given an endpoint', '--test');
     assert.match(printed, /pass 1\n/);
     assert.equal(code, 0, printed);

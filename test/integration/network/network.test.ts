@@ -262,8 +262,7 @@ describe('imds.networkInterfaces()', () => {
   });
 });
 
-describe('imds.networkInterfaces() with fifteen interfaces', function () {
-  this.timeout(20_000);
+describe('imds.networkInterfaces() with fifteen interfaces', () => {
   const fifteen = Array.from({ length: 15 }, (_, number) => {
     const mac = `0e:49:61:0f:c3:${String(number + 10)}`;
     return [mac, leaves(number, mac)] as const;

@@ -35,9 +35,7 @@ const cases = [
   },
 ];
 
-describe('a run of the unit tests', function () {
-  this.timeout(60_000); // each test is a process of its own
-
+describe('a run of the unit tests', () => {
   let folder = '';
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'imds-test-run-'));

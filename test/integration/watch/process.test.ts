@@ -15,15 +15,13 @@ async function script(code: string, tree: Tree = { spot: null }): Promise<string
   const given = `import { Imds } from '${client}';\nconst imds = new Imds();\n${code}`;
   const { stdout } = await run(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', given], {
     env: guardedEnv(emulator.env),
-    timeout: 20_000,
+    timeout: 60_000,
     killSignal: 'SIGKILL',
   });
   return stdout;
 }
 
-describe('a process that watches', function () {
-  this.timeout(30_000);
-
+describe('a process that watches', () => {
   const quiet = "kinds: ['spot-interruption']";
   for (const [title, code] of [
     ['with a watch that does not keep it alive', `void imds.watch({ ${quiet}, persistent: false }).next();`],

@@ -255,7 +255,7 @@ describe('the session, in any order of events', () => {
       }),
       { numRuns: 400 },
     );
-  }).timeout(60_000);
+  });
 
   it('gives every caller a value, with one token request for each token that ended, if the service is well', async () => {
     const well = fc.record({
@@ -289,5 +289,5 @@ describe('the session, in any order of events', () => {
       }),
       { numRuns: 150 },
     );
-  }).timeout(60_000);
+  });
 });

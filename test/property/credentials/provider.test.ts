@@ -228,8 +228,7 @@ const unreliable: fc.Arbitrary<Story> = fc.record({
   clock,
 });
 
-describe('CredentialsSource with random callers and outages', function () {
-  this.timeout(60_000);
+describe('CredentialsSource with random callers and outages', () => {
   const seed = Number(process.env['FAST_CHECK_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
   const check = (story: fc.Arbitrary<Story>, judge: (played: Awaited<ReturnType<typeof play>>) => void) =>
     fc.assert(

@@ -3,6 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, it } from 'mocha';
 import { type Beacon, measureDistance } from '../../../src/doctor/distance.js';
+import { stopwatch } from '../../support/stopwatch.js';
 
 const open: Socket[] = [];
 
@@ -47,9 +48,9 @@ describe('the distance', () => {
 
   it('is 1 when the smallest TTL is answered, and known at once', async () => {
     const near = await beacon('NTP', ({ datagram }) => ntpAnswer(datagram));
-    const start = performance.now();
+    const elapsedMs = stopwatch();
     assert.deepEqual(await measureDistance([near]), { hops: 1, by: near });
-    assert.ok(performance.now() - start < 300);
+    assert.ok(elapsedMs() < 300);
   });
 
   it('is the smallest TTL that is answered', async () => {
@@ -82,9 +83,9 @@ describe('the distance', () => {
 
   it('is unknown when all are silent, after a time that is bounded', async () => {
     const [time, dns] = await Promise.all([beacon('NTP', silent), beacon('DNS', silent)]);
-    const start = performance.now();
+    const elapsedMs = stopwatch();
     assert.equal(await measureDistance([time, dns]), undefined);
-    assert.ok(performance.now() - start < 2000);
+    assert.ok(elapsedMs() < 2000);
   });
 
   it('is unknown when nothing is there to ask', async () => assert.equal(await measureDistance([]), undefined));
@@ -96,8 +97,8 @@ describe('the distance', () => {
 
   it('is given up when asked to', async () => {
     const time = await beacon('NTP', silent);
-    const start = performance.now();
+    const elapsedMs = stopwatch();
     assert.equal(await measureDistance([time], AbortSignal.timeout(50)), undefined);
-    assert.ok(performance.now() - start < 400);
+    assert.ok(elapsedMs() < 400);
   });
 });
