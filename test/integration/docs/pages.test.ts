@@ -19,7 +19,7 @@ import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/index.js';
 import { rows } from '../../../src/metadata/lookup.js';
 import { guardedEnv } from '../../support/guard.mjs';
-import { binary, commandNames, outcomeOf } from '../cli/harness.js';
+import { binary, commandNames, outcomeOf, Terminal } from '../cli/harness.js';
 
 const page = readFileSync('README.md', 'utf8');
 
@@ -135,5 +135,14 @@ describe('docs/errors.md', () => {
       ),
     );
     assert.deepEqual(rowOf, exitCodeOf);
+  });
+});
+
+describe('docs/enclaves.md', () => {
+  it('shows what the doctor prints when the socket is missing', async () => {
+    const [shown = ''] = blocks(readFileSync('docs/enclaves.md', 'utf8'), 'text');
+    const terminal = new Terminal({ env: { LANG: 'C.UTF-8' } });
+    const { stdout } = await terminal.run('doctor', '--endpoint', 'unix:/run/imds.sock');
+    assert.ok(stdout.toString().startsWith(`\n${shown}\n`), stdout.toString());
   });
 });
