@@ -49,7 +49,7 @@ export async function linkLocalAllowance(
       /^\s*linklocal_allowance_exceeded: (\d+)$/m.exec(await counters.statistics(device, signal)) ?? [];
     return dropped === undefined ? { why: `${device} has no such counter` } : { device, dropped: Number(dropped) };
   } catch (error) {
-    return { why: codeOf(error) === 'ENOENT' ? 'ethtool is not installed' : `ethtool tells nothing of ${device}` };
+    return { why: codeOf(error) === 'ENOENT' ? 'ethtool is not installed' : `ethtool gives no counters of ${device}` };
   }
 }
 

@@ -145,8 +145,8 @@ async function relay(emulator: Emulator) {
   return { stand, close };
 }
 
-/** A calm instance: none of what announces something. */
-const calm = { spot: null, 'events/recommendations': null, 'events/maintenance/scheduled': '[]' };
+/** An instance to which nothing is announced. */
+const quiet = { spot: null, 'events/recommendations': null, 'events/maintenance/scheduled': '[]' };
 
 /** An emulator, a client and a poller on virtual time. */
 export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOptions = {}) {
@@ -160,7 +160,7 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
     httpTokens: 'required',
     now: wallClock,
     ...options,
-    tree: { ...calm, ...options.tree },
+    tree: { ...quiet, ...options.tree },
   });
   const { stand: service, close } = await relay(emulator);
   const imds = new Imds({ endpoint: service.url, maxAttempts: 1, now, ...clientOptions });

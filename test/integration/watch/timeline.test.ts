@@ -8,20 +8,22 @@ const minute = 60_000;
 const bySecond = (a: string, b: string): number =>
   Number.parseInt(a, 10) - Number.parseInt(b, 10) || a.localeCompare(b);
 
-/** One notice as `second kind change`, and what tells it from others of its kind. */
+/** One notice as `second kind change`, and what distinguishes it from others of its kind. */
 async function story(scenario: Scenario, forMs: number, kinds = noticeKinds) {
   await using s = await stand({ scenario });
   const { notices } = collect(s.poller.watch({ kinds }));
   await s.time.pass(forMs);
   const start = Date.parse(s.time.iso(0));
-  const told = notices.map(({ kind, change, seenAt }) => `${(Date.parse(seenAt) - start) / 1000} ${kind} ${change}`);
-  return { told, notices, events: s.events, tokens: s.tokensAsked() };
+  const delivered = notices.map(
+    ({ kind, change, seenAt }) => `${(Date.parse(seenAt) - start) / 1000} ${kind} ${change}`,
+  );
+  return { delivered, notices, events: s.events, tokens: s.tokensAsked() };
 }
 
 describe("a watch along an emulator's timeline", () => {
-  it('tells of each event with the next poll of its kind', async () => {
+  it('delivers each event with the next poll of its kind', async () => {
     const mac = '0e:49:61:0f:c3:99';
-    const { told, events } = await story(
+    const { delivered, events } = await story(
       {
         timeline: [
           { at: '+62s', event: 'rebalance' },
@@ -37,8 +39,8 @@ describe("a watch along an emulator's timeline", () => {
       },
       5.5 * minute,
     );
-    // Of one poll, what is answered first is told first.
-    assert.deepEqual(told.toSorted(bySecond), [
+    // Within one poll, what is answered first is delivered first.
+    assert.deepEqual(delivered.toSorted(bySecond), [
       '0 addresses present',
       '0 addresses present',
       '0 credentials present',
@@ -59,8 +61,8 @@ describe("a watch along an emulator's timeline", () => {
     assert.deepEqual(events, []);
   });
 
-  it('tells of a stop, misses what the stopped instance missed, and goes on with a new token', async () => {
-    const { told, events, tokens } = await story(
+  it('delivers a stop, misses what the stopped instance missed, and goes on with a new token', async () => {
+    const { delivered, events, tokens } = await story(
       {
         timeline: [
           { at: '+31s', event: 'spot-interruption', action: 'stop' },
@@ -71,7 +73,7 @@ describe("a watch along an emulator's timeline", () => {
       11.4 * minute,
       ['spot-interruption'],
     );
-    assert.deepEqual(told, [
+    assert.deepEqual(delivered, [
       '35 spot-interruption appeared',
       // Back at 600, and found within what is the longest pause after failures: half a minute and up to a quarter.
       '609.25 spot-interruption withdrawn',

@@ -36,7 +36,7 @@ const roleDocument = (id: string, expiration: string) =>
 
 interface Case {
   readonly kind: NoticeKind;
-  /** What is asked for in one look, when there is something. */
+  /** The paths of one poll that finds something. */
   readonly paths: readonly string[];
   readonly clear: (emulator: Emulator) => void;
   readonly announce: (emulator: Emulator) => void;
@@ -125,7 +125,7 @@ const cases: readonly Case[] = [
 ];
 
 /** A notice without when it was seen, and without what a Spot interruption has left. */
-const told = (notices: readonly Notice[]) =>
+const timeless = (notices: readonly Notice[]) =>
   notices.map((notice) => {
     const { seenAt, ...rest } = notice;
     assert.match(seenAt, /^2026-11-23T\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -146,11 +146,11 @@ describe('imds.watch', () => {
   });
 
   for (const { kind, paths, clear, announce, announced, change, changed } of cases) {
-    /** More than a rhythm, and no less than a failed look takes to be repeated. */
+    /** More than an interval, and no less than a failed poll takes to be repeated. */
     const turn = Math.max(2 * sources[kind].intervalMs, 40_000);
 
     describe(`for ${kind}`, () => {
-      it('tells what appears once, then what changes and what is withdrawn, and again when it is back', async () => {
+      it('delivers what appears once, then what changes and what is withdrawn, and again when it is back', async () => {
         await using s = await stand();
         clear(s.emulator);
         const { take } = collect(s.poller.watch({ kinds: [kind] }));
@@ -159,45 +159,45 @@ describe('imds.watch', () => {
 
         announce(s.emulator);
         await s.time.pass(turn);
-        assert.deepEqual(told(take()), [{ kind, change: 'appeared', ...announced }]);
+        assert.deepEqual(timeless(take()), [{ kind, change: 'appeared', ...announced }]);
         await s.time.pass(5 * turn);
         assert.deepEqual(take(), []);
 
         change(s.emulator);
         await s.time.pass(turn);
-        assert.deepEqual(told(take()), [{ kind, change: 'changed', ...changed, previous: announced }]);
+        assert.deepEqual(timeless(take()), [{ kind, change: 'changed', ...changed, previous: announced }]);
 
         clear(s.emulator);
         await s.time.pass(turn);
-        assert.deepEqual(told(take()), [{ kind, change: 'withdrawn', ...changed }]);
+        assert.deepEqual(timeless(take()), [{ kind, change: 'withdrawn', ...changed }]);
         await s.time.pass(turn);
         assert.deepEqual(take(), []);
 
         change(s.emulator);
         await s.time.pass(turn);
-        assert.deepEqual(told(take()), [{ kind, change: 'appeared', ...changed }]);
+        assert.deepEqual(timeless(take()), [{ kind, change: 'appeared', ...changed }]);
         assert.deepEqual(s.events, []);
       });
 
-      it('tells at once what is there when the watch begins', async () => {
+      it('delivers at once what is there when the watch begins', async () => {
         await using s = await stand();
         clear(s.emulator);
         announce(s.emulator);
         const { notices } = collect(s.poller.watch({ kinds: [kind] }));
         await s.time.pass(0);
-        assert.deepEqual(told(notices), [{ kind, change: 'present', ...announced }]);
+        assert.deepEqual(timeless(notices), [{ kind, change: 'present', ...announced }]);
       });
 
-      it('asks for what it needs in its rhythm, and for nothing else', async () => {
+      it('asks for what it needs at its interval, and for nothing else', async () => {
         await using s = await stand();
         clear(s.emulator);
         announce(s.emulator);
         collect(s.poller.watch({ kinds: [kind] }));
-        const look = paths.map(underLatest).sort();
-        assert.deepEqual(await s.asked(() => s.time.pass(0)), look);
+        const poll = paths.map(underLatest).sort();
+        assert.deepEqual(await s.asked(() => s.time.pass(0)), poll);
         const { intervalMs } = sources[kind];
         assert.deepEqual(await s.asked(() => s.time.pass(intervalMs - 1)), []);
-        assert.deepEqual(await s.asked(() => s.time.pass(1)), look);
+        assert.deepEqual(await s.asked(() => s.time.pass(1)), poll);
         assert.equal(s.tokensAsked(), 1);
       });
 
@@ -216,7 +216,7 @@ describe('imds.watch', () => {
       });
 
       for (const mood of ['busy', 'silent'] as const)
-        it(`goes on when the service is ${mood} for a while, and tells afterwards what changed`, async () => {
+        it(`goes on when the service is ${mood} for a while, and delivers afterwards what changed`, async () => {
           await using s = await stand({}, { requestTimeoutMs: 250 });
           clear(s.emulator);
           announce(s.emulator);
@@ -235,19 +235,19 @@ describe('imds.watch', () => {
 
           s.setMood('well');
           await s.time.pass(2 * turn);
-          assert.deepEqual(told(take()), [{ kind, change: 'changed', ...changed, previous: announced }]);
+          assert.deepEqual(timeless(take()), [{ kind, change: 'changed', ...changed, previous: announced }]);
           const others = s.events.filter(({ action }) => action !== 'failed');
           assert.deepEqual(others, [{ action: 'recovered', kind, failures: failed.length }]);
         });
 
-      it('tells a slow consumer the newest state alone', async () => {
+      it('delivers only the newest state to a slow consumer', async () => {
         await using s = await stand();
         clear(s.emulator);
         announce(s.emulator);
         const notices = s.poller.watch({ kinds: [kind] });
         const next = notices.next();
         await s.time.pass(0);
-        assert.deepEqual(told([(await next).value ?? assert.fail()]), [{ kind, change: 'present', ...announced }]);
+        assert.deepEqual(timeless([(await next).value ?? assert.fail()]), [{ kind, change: 'present', ...announced }]);
         clear(s.emulator);
         await s.time.pass(turn);
         announce(s.emulator);
@@ -255,15 +255,15 @@ describe('imds.watch', () => {
         change(s.emulator);
         await s.time.pass(turn);
         const late = await notices.next();
-        assert.deepEqual(told([late.value ?? assert.fail()]), [
+        assert.deepEqual(timeless([late.value ?? assert.fail()]), [
           { kind, change: 'changed', ...changed, previous: announced },
         ]);
-        let isTold = false;
+        let isDelivered = false;
         void notices.next().then(() => {
-          isTold = true;
+          isDelivered = true;
         });
         await s.time.pass(turn);
-        assert.equal(isTold, false);
+        assert.equal(isDelivered, false);
         await notices.return();
       });
     });
@@ -282,7 +282,7 @@ describe('imds.watch', () => {
     ]);
   });
 
-  it('takes a target lifecycle state of InService at the start for calm unless it is named', async () => {
+  it('leaves out a target lifecycle state of InService at the start unless the kind is named', async () => {
     await using s = await stand();
     const { take } = collect(s.poller.watch());
     const { notices: named } = collect(s.poller.watch({ kinds: ['target-lifecycle-state'] }));
@@ -290,7 +290,7 @@ describe('imds.watch', () => {
     const { notices: late } = collect(s.poller.watch());
     await s.time.pass(minute);
     assert.deepEqual(
-      [take(), told(named), late],
+      [take(), timeless(named), late],
       [[], [{ kind: 'target-lifecycle-state', change: 'present', state: 'InService' }], []],
     );
     s.emulator.set('autoscaling/target-lifecycle-state', 'Standby');
@@ -298,12 +298,12 @@ describe('imds.watch', () => {
     s.emulator.set('autoscaling/target-lifecycle-state', 'InService');
     await s.time.pass(minute);
     assert.deepEqual(
-      told(take()).map((notice) => 'state' in notice && notice.state),
+      timeless(take()).map((notice) => 'state' in notice && notice.state),
       ['Standby', 'InService'],
     );
   });
 
-  it('tells how much time is left at the moment that a notice is handed over, and when it was seen', async () => {
+  it('says how much time is left when a notice is delivered, and when it was seen', async () => {
     await using s = await stand();
     const notices = s.poller.watch({ kinds: ['spot-interruption'] });
     const [seen, handed] = [notices.next(), notices.next()];
@@ -334,7 +334,7 @@ describe('imds.watch', () => {
     assert.equal(s.tokensAsked(), 1);
   });
 
-  it('tells of two kinds that came between two polls, the more urgent first', async () => {
+  it('delivers two kinds that came between two polls, the more urgent first', async () => {
     await using s = await stand();
     const notices = s.poller.watch();
     const { take } = collect(notices);
@@ -367,7 +367,7 @@ describe('imds.watch', () => {
       }
       const asked = await s.asked(() => s.time.pass(10 * minute));
       for (const { notices } of all)
-        assert.deepEqual(told(notices), [{ kind: 'spot-interruption', change: 'present', ...spot?.announced }]);
+        assert.deepEqual(timeless(notices), [{ kind: 'spot-interruption', change: 'present', ...spot?.announced }]);
       return asked.length;
     };
     assert.equal(await requests(1), 240);
@@ -392,7 +392,7 @@ describe('imds.watch', () => {
       assert.equal(polls, 2);
     });
 
-  it('tells a late watcher what is known without asking', async () => {
+  it('delivers what is current to a late watcher without asking', async () => {
     await using s = await stand();
     collect(s.poller.watch({ kinds: ['spot-interruption'] }));
     await s.time.pass(12_000);
@@ -473,7 +473,7 @@ describe('imds.watch', () => {
       assert.deepEqual(getEventListeners(controller.signal, 'abort'), []);
     });
 
-    it('begins no more requests of a look that takes many', async () => {
+    it('begins no more requests of a poll that takes many', async () => {
       const controller = new AbortController();
       const onRequest = ({ path }: SeenRequest): void => {
         if (path.endsWith('/tags/instance/')) controller.abort();
@@ -580,7 +580,7 @@ describe('imds.watch', () => {
     }
   });
 
-  it('reports whatever else is thrown in a look, and goes on with that kind too', async () => {
+  it('reports whatever else is thrown in a poll, and goes on with that kind too', async () => {
     await using s = await stand();
     cases[0]?.announce(s.emulator);
     const broken = new Proxy(s.reader, {
@@ -645,7 +645,7 @@ describe('imds.watch', () => {
     assert.equal(notices.length, 1);
   });
 
-  it('repeats a failed look after some 6, 12, 23 and then every 35 seconds, and a slower kind about every minute', async () => {
+  it('repeats a failed poll after some 6, 12, 23 and then every 35 seconds, and a slower kind about every minute', async () => {
     await using s = await stand();
     s.setMood('busy');
     collect(s.poller.watch({ kinds: ['spot-interruption', 'tags'] }));
@@ -680,7 +680,7 @@ describe('imds.watch', () => {
     );
   });
 
-  it('tells of another kind while the look for one hangs', async () => {
+  it('delivers another kind while the poll for one hangs', async () => {
     await using s = await stand();
     const never = new Promise<never>(() => {});
     const reader = new Proxy(s.reader, {
@@ -698,7 +698,7 @@ describe('imds.watch', () => {
     );
   });
 
-  it('spreads its polls by a tenth of their rhythm', async () => {
+  it('spreads its polls by a tenth of their interval', async () => {
     for (const [random, nextMs] of [
       [0, 4500],
       [0.999999, 5500],
@@ -735,17 +735,17 @@ describe('imds.watch', () => {
       assert.ok(!text.includes(secret), secret);
   });
 
-  it('tells why there are no credentials, and that a role was replaced', async () => {
+  it('says why there are no credentials, and that a role was replaced', async () => {
     await using s = await stand();
     s.emulator.remove('iam');
     s.emulator.set(roles, { 'web-role': '{"Code":"AssumeRoleUnauthorizedAccess","Message":"no"}' });
     const { take } = collect(s.poller.watch({ kinds: ['credentials'] }));
     await s.time.pass(0);
     const failed = { role: 'web-role', code: 'AssumeRoleUnauthorizedAccess' };
-    assert.deepEqual(told(take()), [{ kind: 'credentials', change: 'present', ...failed }]);
+    assert.deepEqual(timeless(take()), [{ kind: 'credentials', change: 'present', ...failed }]);
     s.emulator.set(roles, { 'other-role': roleDocument('ONE', '2026-11-23T15:00:00Z') });
     await s.time.pass(2 * minute);
-    assert.deepEqual(told(take()), [
+    assert.deepEqual(timeless(take()), [
       {
         kind: 'credentials',
         change: 'changed',
@@ -757,7 +757,7 @@ describe('imds.watch', () => {
     ]);
   });
 
-  it('tells of a rotation by the credentials, not by when they end', async () => {
+  it('notices a rotation by the credentials, not by when they expire', async () => {
     await using s = await stand();
     s.emulator.set(roles, { 'web-role': roleDocument('ONE', '2026-11-23T15:00:00Z') });
     const { take } = collect(s.poller.watch({ kinds: ['credentials'] }));
@@ -771,7 +771,7 @@ describe('imds.watch', () => {
     );
   });
 
-  it('takes nothing at all for calm, whatever instances are promised to have', async () => {
+  it('takes missing categories for no failure, whatever instances are promised to have', async () => {
     await using s = await stand({ base: 'empty' });
     s.emulator.remove('events');
     const { notices } = collect(s.poller.watch({ kinds: noticeKinds }));
@@ -779,7 +779,7 @@ describe('imds.watch', () => {
     assert.deepEqual({ notices, events: s.events }, { notices: [], events: [] });
   });
 
-  it('tells of several maintenance events and interfaces apart', async () => {
+  it('delivers several maintenance events and interfaces, one notice each', async () => {
     await using s = await stand();
     const second = maintenance('instance-event-0b', '05 Dec 2026 09:00:00 GMT');
     const { take } = collect(s.poller.watch({ kinds: ['maintenance', 'addresses'] }));
@@ -808,7 +808,7 @@ describe('imds.watch', () => {
     );
   });
 
-  it('leaves out an interface that is detached while it looks', async () => {
+  it('leaves out an interface that is detached during the poll', async () => {
     await using s = await stand({
       onRequest({ path }) {
         if (path.endsWith(`${macs}/`)) s.emulator.remove(`${macs}/0e:49:61:0f:c3:77`);
@@ -884,7 +884,7 @@ describe('imds.watch', () => {
     assert.ok(JSON.stringify(notices).length < 1000);
   });
 
-  it('begins no more requests of a look that has failed', async () => {
+  it('begins no more requests of a poll that has failed', async () => {
     const nics = Array.from({ length: 20 }, (_, number) => `0e:49:61:0f:c4:${10 + number}`);
     const tree = { [macs]: Object.fromEntries(nics.map((mac) => [mac, { mac, ipv6s: Buffer.from([0xff]) }])) };
     await using s = await stand({ tree });
@@ -898,7 +898,7 @@ describe('imds.watch', () => {
     assert.ok(ipv6s.length > 0 && ipv6s.length <= 8, `${ipv6s.length} of ${nics.length}`);
   });
 
-  it('tells a slow consumer that what was there from the start, though otherwise, was present', async () => {
+  it('calls what was there from the start, though otherwise, present to a slow consumer', async () => {
     await using s = await stand();
     const [spot] = cases;
     s.emulator.set('tags/instance', { Name: 'web-1' });
@@ -910,14 +910,14 @@ describe('imds.watch', () => {
     s.emulator.set('tags/instance', { Name: 'web-2' });
     cases[1]?.announce(s.emulator);
     await s.time.pass(2 * minute);
-    const told = [await notices.next(), await notices.next()].map(({ value }) => [value?.kind, value?.change]);
-    assert.deepEqual(told, [
+    const late = [await notices.next(), await notices.next()].map(({ value }) => [value?.kind, value?.change]);
+    assert.deepEqual(late, [
       ['rebalance', 'appeared'],
       ['tags', 'present'],
     ]);
   });
 
-  it('tells a slow consumer that what was there from the start, and went and came, has appeared', async () => {
+  it('calls what was there from the start, and went and came, appeared to a slow consumer', async () => {
     await using s = await stand();
     cases[0]?.announce(s.emulator);
     cases[1]?.announce(s.emulator);

@@ -52,14 +52,14 @@ class Service {
   }
 }
 
-type Told = MaintenanceNotice | TargetLifecycleStateNotice;
+type Delivered = MaintenanceNotice | TargetLifecycleStateNotice;
 
-/** What a consumer believes, of what it was told. */
+/** A consumer's picture, from the notices delivered to it. */
 class Belief {
   readonly facts = new Map<string, string>();
-  readonly seen: Told[] = [];
+  readonly seen: Delivered[] = [];
 
-  hear(notice: Told): void {
+  hear(notice: Delivered): void {
     const [key, facts, previous] =
       notice.kind === 'maintenance'
         ? [notice.event.EventId, notice.event, notice.previous?.event]
@@ -69,7 +69,7 @@ class Belief {
     assert.equal(
       before === undefined,
       notice.change === 'present' || notice.change === 'appeared',
-      'told twice, or never',
+      'delivered twice, or never',
     );
     if (notice.change === 'changed')
       assert.deepEqual({ before, is: before !== text }, { before: JSON.stringify(previous), is: true });
@@ -83,7 +83,7 @@ class Belief {
 const kinds = ['maintenance', 'target-lifecycle-state'] as const;
 
 describe('a watch', () => {
-  it('leaves each consumer, however slow, late or cut off, with the truth, and tells nothing twice', async () => {
+  it('leaves each consumer, however slow, late or cut off, with the truth, and delivers nothing twice', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (story) => {
         const service = new Service();
@@ -91,7 +91,7 @@ describe('a watch', () => {
         const poller = new Poller(service.reader, () => {}, time.clock);
         const fast = [collect(poller.watch({ kinds }))];
         const slow = poller.watch({ kinds });
-        const waiting: Promise<IteratorResult<Told, undefined>>[] = [];
+        const waiting: Promise<IteratorResult<Delivered, undefined>>[] = [];
         for (const step of story) {
           if (step.do === 'state') service.state = step.state;
           else if (step.do === 'pass') await time.pass(step.ms);
@@ -134,7 +134,7 @@ describe('a watch', () => {
     );
   });
 
-  it('asks no more often for many than for one, and never faster than its rhythm', async () => {
+  it('asks no more often for many than for one, and never faster than its interval', async () => {
     const joins = fc.array(fc.integer({ min: 0, max: 60_000 }), { minLength: 1, maxLength: 20 });
     await fc.assert(
       fc.asyncProperty(

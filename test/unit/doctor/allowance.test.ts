@@ -37,7 +37,7 @@ const cases: readonly (readonly [string, Counters, Allowance])[] = [
   ['is 0 where nothing was dropped', counters(usual, ena(0)), { device: 'eth0', dropped: 0 }],
   ['is not known without the counter', counters(usual, 'NIC statistics:\n'), { why: 'eth0 has no such counter' }],
   ['is not known without ethtool', counters(usual, failure('ENOENT')), { why: 'ethtool is not installed' }],
-  ['is not known where ethtool fails', counters(usual, failure(94)), { why: 'ethtool tells nothing of eth0' }],
+  ['is not known where ethtool fails', counters(usual, failure(94)), { why: 'ethtool gives no counters of eth0' }],
   ['is not known without routes', counters({}, ena(1)), { why: 'no default route is known' }],
   [
     'is not known without a default route',
@@ -91,7 +91,7 @@ describe('the link-local allowance', () => {
     it('is given up after 300 ms', async () => {
       install('exec sleep 30');
       const [start, elapsedMs] = [performance.now(), stopwatch()];
-      assert.deepEqual(await linkLocalAllowance(given), { why: 'ethtool tells nothing of eth0' });
+      assert.deepEqual(await linkLocalAllowance(given), { why: 'ethtool gives no counters of eth0' });
       const tookMs = elapsedMs();
       assert.ok(performance.now() - start > 250 && tookMs < 1500, `it took ${tookMs} ms`);
     });
