@@ -8,7 +8,7 @@ export interface Output {
 }
 
 /** The signals of the process; as long as one has a listener, it does not end the process. */
-export interface Signals {
+interface Signals {
   on(name: NodeJS.Signals, listener: () => void): unknown;
   off(name: NodeJS.Signals, listener: () => void): unknown;
 }

@@ -24,7 +24,7 @@ import { nodeShape, pathShape, toNode } from './values.js';
 export type Outcome = string | { readonly detail: string; readonly cancels?: string; readonly next?: Step };
 
 /** A later step of an event, unless another event cancels what it is about. */
-export interface Step {
+interface Step {
   readonly afterMs: number;
   readonly about?: string;
   readonly run: (at: Date) => string;

@@ -19,7 +19,7 @@ import {
 } from './shape.js';
 
 /** The requests a fault applies to; without any of these, all of them. */
-export interface FaultScope {
+interface FaultScope {
   /**
    * Patterns of the path. One that begins with `/` is compared with the path of the request, such as `/latest/dynamic/**`;
    * another follows the rule of `emulator.set`, whatever the version: `iam/**`, `user-data`, `api/token`. `*` stands for

@@ -5,7 +5,7 @@ import { EmulatorOptionError, refused } from './option-error.js';
 export type Content = string | Uint8Array;
 
 /** Content with a `Last-Modified` of its own. */
-export interface DatedContent {
+interface DatedContent {
   readonly content: Content;
   readonly lastModified: Date;
 }

@@ -6,7 +6,7 @@ import { type Fields, fields, member, named, objectAt, optional, type Shape, sim
 import { longestPath, type Tree, type Value } from './tree.js';
 
 /** A value of a scenario. */
-export type JsonValue =
+type JsonValue =
   | string
   /** Bytes. */
   | { readonly $base64: string }

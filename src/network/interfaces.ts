@@ -66,7 +66,7 @@ export interface SettledNetworkInterface extends Identity, RequiredProperties, O
 }
 
 /** A network interface attached moments ago, which the service does not know completely yet. */
-export interface SettlingNetworkInterface extends Identity, Partial<RequiredProperties>, OptionalProperties {
+interface SettlingNetworkInterface extends Identity, Partial<RequiredProperties>, OptionalProperties {
   /** `true`: something is missing. Each call reads the whole interface again. */
   readonly isSettling: true;
 }

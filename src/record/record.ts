@@ -18,12 +18,12 @@ export interface RecordOptions {
 }
 
 /** Values and directories by name. */
-export interface RecordedTree {
+interface RecordedTree {
   readonly [name: string]: RecordedValue | RecordedTree;
 }
 
 /** A scenario of the emulator. */
-export interface RecordedScenario {
+interface RecordedScenario {
   readonly $schema: string;
   readonly description: string;
   /** There is nothing but what is in `tree`. */

@@ -18,7 +18,7 @@ interface Seen<Kind extends string, Facts> {
 }
 
 /** EC2 is going to take this Spot Instance back. */
-export interface SpotInterruption {
+interface SpotInterruption {
   /** The fate of the instance, such as `terminate`. */
   readonly action: SpotInstanceAction['action'];
   /** About when it happens, such as `2026-11-23T09:30:00Z`. */
@@ -36,7 +36,7 @@ export interface SpotInterruptionNotice extends Seen<'spot-interruption', SpotIn
 }
 
 /** This Spot Instance is at elevated risk of interruption. */
-export interface Rebalance {
+interface Rebalance {
   /** When AWS said so, such as `2026-11-23T09:20:00Z`. */
   readonly noticeTime: string;
 }
@@ -49,7 +49,7 @@ export interface Rebalance {
 export interface RebalanceNotice extends Seen<'rebalance', Rebalance>, Rebalance {}
 
 /** A maintenance event to come. */
-export interface Maintenance {
+interface Maintenance {
   /** The documented fields of the event, under AWS's own names. */
   readonly event: MaintenanceEvent;
 }
@@ -63,7 +63,7 @@ export interface Maintenance {
 export interface MaintenanceNotice extends Seen<'maintenance', Maintenance>, Maintenance {}
 
 /** The state that Auto Scaling moves this instance to. */
-export interface TargetLifecycleState {
+interface TargetLifecycleState {
   /** Such as `Terminated`. */
   readonly state: NonNullable<Awaited<ReturnType<Categories['autoscaling']['targetLifecycleState']>>>;
 }
@@ -91,7 +91,7 @@ export interface CredentialsState {
 export interface CredentialsNotice extends Seen<'credentials', CredentialsState>, CredentialsState {}
 
 /** The tags of the instance. */
-export interface Tags {
+interface Tags {
   /** All of them, such as `{ Name: 'web-1' }`. */
   readonly tags: Readonly<Record<string, string>>;
 }
