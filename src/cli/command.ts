@@ -3,7 +3,7 @@ import type { Imds, ImdsOptions } from '../index.js';
 import type { Io } from './io.js';
 import { glossary, type Paint } from './output.js';
 
-/** What a command gets beside its own arguments. */
+/** Passed to a command beside its own arguments. */
 export interface Context {
   readonly io: Io;
   /** For standard output. */

@@ -10,17 +10,17 @@ interface Candidate {
   readonly text?: string;
 }
 
-/** What may stand at the cursor. */
+/** All that may stand at the cursor. */
 export interface Completion {
   readonly candidates: readonly Candidate[];
-  /** What the shell itself knows of. */
+  /** Candidates that the shell finds itself. */
   readonly also: 'nothing' | 'files' | 'commands';
 }
 
 const nothing: Completion = { candidates: [], also: 'nothing' };
 
 /**
- * What may stand in the place of the last word, which may be empty or typed in part.
+ * Completes the last word, which may be empty or typed in part.
  *
  * @param words those behind `imds`
  * @param scenarios the names that `--scenario` takes beside files
@@ -57,7 +57,7 @@ interface Typed {
   readonly isAfterDashes: boolean;
 }
 
-/** What the words before the cursor are. */
+/** Sorts the words before the cursor. */
 function typed(program: Command, words: readonly string[]): Typed {
   let command: string | undefined;
   let previous: Option | undefined;
@@ -131,7 +131,7 @@ function pathsAt(current: string): readonly string[] {
   const names = rows().flatMap(({ category }) => {
     const path = shortPath(category.template);
     const [name = ''] = path.startsWith(above) ? path.slice(above.length).split(/(?<=\/)/) : [];
-    // What is different on each instance cannot be known here.
+    // Placeholders are different on each instance.
     return name === '' || name.includes('{') ? [] : [above + name];
   });
   return [...new Set(names)];

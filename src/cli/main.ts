@@ -19,20 +19,15 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   const paintStderr = painter(io.stderr, io, args);
   const interruption = new AbortController();
   const { signal } = interruption;
-  const clients = new Set<Imds>();
-  const closeClients = (): void => {
-    for (const client of clients) client.close();
-  };
   const interrupt = (): void => {
-    interruption.abort();
     // The next one ends the process, whatever it is doing.
     io.signals.off('SIGINT', interrupt);
-    closeClients();
+    interruption.abort();
   };
   const connect: Context['connect'] = (options) => {
     const client = new Imds({ ...clientOptions(program, io.stderr), ...options });
-    clients.add(client);
     if (signal.aborted) client.close();
+    else signal.addEventListener('abort', () => client.close());
     return client;
   };
 
@@ -74,8 +69,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     await io.stderr.write(lines.join('')).catch(() => {});
     return exitCode;
   } finally {
-    io.signals.off('SIGINT', interrupt);
-    closeClients();
+    interrupt();
   }
 }
 

@@ -16,7 +16,7 @@ export const jsonLine = (notice: Notice): string =>
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   })}\n`;
 
-/** What a notice says. */
+/** The text of a notice. */
 function words(notice: Notice): string {
   const isGone = notice.change === 'withdrawn';
   switch (notice.kind) {
@@ -45,7 +45,7 @@ function words(notice: Notice): string {
       if (isGone) return `${mac} is no longer attached`;
       const now = all(notice);
       const text = previous ? [...without(now, all(previous), '+'), ...without(all(previous), now, '-')] : now;
-      // What changed may be the order alone: another address is the primary one.
+      // Perhaps only the order changed: another address is the primary one.
       return `${mac} has ${text.length > 0 ? text.join(' ') : now.join(' ') || 'none'}`;
     }
   }

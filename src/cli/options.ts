@@ -66,7 +66,7 @@ const flags: Readonly<Record<string, string>> = {
 export const withFlags = (message: string): string =>
   message.replace(/\boption (\w+)/g, (whole, name: string) => flags[name] ?? whole);
 
-/** How the fields of the client's events read; the others go by their names. */
+/** The wording of the fields of the client's events; the others go by their names. */
 const phrases: Readonly<Record<string, (value: string) => string>> = {
   method: (value) => value,
   path: (value) => value,

@@ -46,7 +46,7 @@ const environment = {
   NO_COLOR: 'as --no-color',
 };
 
-/** How help looks, and where it goes. */
+/** The look of help, and where it goes. */
 export interface HelpOutput {
   readonly write: (text: string) => void;
   readonly columns: number;
@@ -64,11 +64,11 @@ export function createProgram(run: Run, { write, columns, paint }: HelpOutput, f
     .configureOutput({
       writeOut: write,
       writeErr: write,
-      // What is wrong is told by whoever catches the error.
+      // Whoever catches the error reports it.
       outputError: () => {},
       getOutHelpWidth: () => columns,
       getErrHelpWidth: () => columns,
-      // Whether there are any is decided by `paint`.
+      // `paint` decides whether there are any.
       getOutHasColors: () => true,
       getErrHasColors: () => true,
     })

@@ -2,11 +2,11 @@ import type { SeenEvent, SeenRequest } from '../emulator/index.js';
 import type { Output } from './io.js';
 import { oneLine, type Paint, printable } from './output.js';
 
-/** Tells what an emulator lives through. */
+/** Logs the requests and events of an emulator. */
 export interface RequestLog {
   request(request: SeenRequest): void;
   event(event: SeenEvent): void;
-  /** Tells what it came to. */
+  /** Logs the totals. */
   end(): void;
 }
 
@@ -36,21 +36,21 @@ const reasons: Readonly<Record<Exclude<Reason, FaultReason>, string>> = {
  * A line for each request and each event of the timeline, with the emulator's time in UTC, as notices have it. IMDSv1 and
  * what was refused stand out.
  *
- * @param isLive whether a last line that is written anew each time keeps count
+ * @param columns of a terminal, where a last line that is written anew each time keeps count
  */
-export function requestLog(output: Output, paint: Paint, isLive: boolean): RequestLog {
+export function requestLog(output: Output['write'], paint: Paint, columns?: () => number | undefined): RequestLog {
   const count = { v1: 0, v2: 0, refused: 0 };
   const total = (): string => `IMDSv2 ${count.v2}, IMDSv1 ${count.v1}, refused or unanswered ${count.refused}`;
-  // Who does not listen any more misses nothing that the emulator has to say.
-  const write = (text: string): void => void output.write(text).catch(() => {});
+  // The emulator goes on when nobody reads its log.
+  const write = (text: string): void => void output(text).catch(() => {});
   const line = (text: string): void => {
-    if (!isLive) write(`${text}\n`);
-    else write(`\r\x1b[K${text}\n${paint.bold(total().slice(0, (output.columns ?? 80) - 1))}`);
+    if (!columns) write(`${text}\n`);
+    else write(`\r\x1b[K${text}\n${paint.bold(total().slice(0, (columns() ?? 80) - 1))}`);
   };
   return {
     request({ at, method, path, version, status, reason, error }) {
       const isServed = status !== 'unanswered' && (status < 400 || reason === 'not there');
-      // What was no request is of no version.
+      // Bytes that are not a request have no version.
       const isRequest = method !== '';
       if (isRequest) count[`v${version}`] += 1;
       if (!isServed) count.refused += 1;
@@ -66,7 +66,7 @@ export function requestLog(output: Output, paint: Paint, isLive: boolean): Reque
       line(paint.cyan(printable(`${clock(at)}  ${event}: ${detail}`)));
     },
     end() {
-      write(`${isLive ? '\r\x1b[K' : ''}imds: requests: ${total()}\n`);
+      write(`${columns ? '\r\x1b[K' : ''}imds: requests: ${total()}\n`);
     },
   };
 }

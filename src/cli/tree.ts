@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { categoryOf } from '../metadata/lookup.js';
+import { nested } from '../record/nested.js';
 import type { Item } from '../record/walk.js';
 import { printable } from './output.js';
 import { jsonValue } from './values.js';
@@ -19,24 +20,16 @@ function leftOut({ omitted, error }: Item): string | undefined {
  * @param root the absolute path that they are below
  */
 export function treeJson(items: readonly Item[], root: string): unknown {
-  const tree = new Map<string, unknown>();
-  for (const item of items) {
-    if (item.path === root) return item.body && jsonValue(item.path, item.body);
-    const names = item.path.slice(root.length).split('/');
-    let directory = tree;
-    for (const name of names.slice(0, -1)) {
-      const found = directory.get(name);
-      const inner = found instanceof Map ? found : new Map<string, unknown>();
-      directory.set(name, inner);
-      directory = inner;
-    }
-    if (item.body) directory.set(names.at(-1) ?? '', jsonValue(item.path, item.body));
-  }
-  return plain(tree);
+  const [first] = items;
+  if (first?.path === root) return first.body && jsonValue(root, first.body);
+  return nested(
+    items.map(({ path, body }) => {
+      const names = path.slice(root.length).split('/');
+      // The directory of what was left out is there, and empty.
+      return body ? ([names, jsonValue(path, body)] as const) : ([names.slice(0, -1), {}] as const);
+    }),
+  );
 }
-
-const plain = (node: unknown): unknown =>
-  node instanceof Map ? Object.fromEntries([...node].map(([name, inner]) => [name, plain(inner)])) : node;
 
 /** An item as text: a line, or several for a value of several lines, which begin with its path as it is shown. */
 export function itemLines(item: Item, shown: string): string {

@@ -1,9 +1,9 @@
 import { type ImdsError, ImdsResponseError } from '../errors.js';
 import { categoryOf } from '../metadata/lookup.js';
-import { notKnown, type Recorded, type RecordedValue, redactor, withoutSecrets } from './redact.js';
+import { nested, type Tree } from './nested.js';
+import { notKnown, type RecordedValue, redactor, withoutSecrets } from './redact.js';
 import { isKnown, type Omitted, type WalkReader, walk } from './walk.js';
 
-/** How to record. */
 export interface RecordOptions {
   /**
    * Leave addresses, identifiers, names and tags as they are, and what is not known where it does not look like a secret.
@@ -17,11 +17,6 @@ export interface RecordOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Values and directories by name. */
-interface RecordedTree {
-  readonly [name: string]: RecordedValue | RecordedTree;
-}
-
 /** A scenario of the emulator. */
 interface RecordedScenario {
   readonly $schema: string;
@@ -30,7 +25,7 @@ interface RecordedScenario {
   readonly base: 'empty';
   /** Those of the instance's options that show without a request that operators alarm on. */
   readonly options?: { readonly system: 'xen' };
-  readonly tree: RecordedTree;
+  readonly tree: Tree<RecordedValue>;
 }
 
 /** Something that is not in a recording. Its path has placeholders for names, unless these are kept. */
@@ -43,9 +38,9 @@ export interface Recording {
   readonly scenario: RecordedScenario;
   /** The number of values in it. */
   readonly values: number;
-  /** What could not be read. */
+  /** Values and directories that could not be read. */
   readonly failures: readonly (Omission & { readonly error: ImdsError })[];
-  /** What is not in it although it is there, since it may be secret. */
+  /** Values that are there but left out, since they may be secret. */
   readonly leftOut: readonly Omission[];
 }
 
@@ -68,7 +63,7 @@ export async function record(reader: WalkReader, options: RecordOptions = {}): P
   const readings = items.flatMap(({ body, ...place }) => (body ? [{ ...place, body }] : []));
   const redact = keep ? withoutSecrets : redactor(readings);
   const all = readings.map((reading) => ({ ...redact(reading), path: shown(reading.path) }));
-  const values = all.filter(({ content }) => content !== undefined);
+  const values = all.flatMap(({ names, content }) => (content === undefined ? [] : [[names, content] as const]));
   const isXen = readings.some(({ path, body }) => path === '/latest/meta-data/system' && body.toString() === 'xen');
   return {
     scenario: {
@@ -78,7 +73,7 @@ export async function record(reader: WalkReader, options: RecordOptions = {}): P
         : 'Recorded from an instance; names, addresses, identifiers, credentials and user data are replaced.',
       base: 'empty',
       ...(isXen && { options: { system: 'xen' } }),
-      tree: treeOf(values),
+      tree: nested(values),
     },
     values: values.length,
     failures: items.flatMap(({ path, error }) => (error ? [{ path: shown(path), why: reasonOf(error), error }] : [])),
@@ -125,30 +120,3 @@ function reasonOf(error: ImdsError): string {
       return error.code;
   }
 }
-
-type Directory = Map<string, Directory | RecordedValue>;
-
-/** The tree of values, in the order of their names. */
-function treeOf(values: readonly Recorded[]): RecordedTree {
-  const root: Directory = new Map();
-  for (const { names, content } of values) {
-    let directory = root;
-    for (const name of names.slice(0, -1)) {
-      const found = directory.get(name);
-      const inner: Directory = found instanceof Map ? found : new Map();
-      directory.set(name, inner);
-      directory = inner;
-    }
-    const name = names.at(-1) ?? '';
-    // Where a value and a directory have the same name, there is only the directory.
-    if (content !== undefined && !directory.has(name)) directory.set(name, content);
-  }
-  return plain(root);
-}
-
-const plain = (directory: Directory): RecordedTree =>
-  Object.fromEntries(
-    [...directory]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, node]) => [name, node instanceof Map ? plain(node) : node]),
-  );

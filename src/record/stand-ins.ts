@@ -69,7 +69,7 @@ const accounts = ['111122223333', '444455556666', '777788889999'];
 const publicRanges = ['192.0.2', '198.51.100', '203.0.113'];
 const firstDocumentedMac = 0x00_00_5e_00_53_00;
 
-/** How a text is known by its form, and what stands in for it; undefined for what only looks like it. */
+/** A pattern for a text, and its stand-in; undefined for what only looks like it. */
 interface Form {
   readonly pattern: string;
   readonly replace: (text: string) => string | undefined;
@@ -222,7 +222,7 @@ export class StandIns {
   }
 }
 
-// What comes first in the resource of an ARN, where that is a kind and not a name.
+// Kinds with which the resource of an ARN may begin, before the names.
 const resourceKinds: Readonly<Record<string, string>> = {
   role: 'role',
   'assumed-role': 'role',

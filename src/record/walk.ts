@@ -4,7 +4,7 @@ import type { CallOptions } from '../metadata/accessor.js';
 import { categoryOf, isDirectory, rows } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 
-/** What a walk reads from: a client. */
+/** Reads the service: a client. */
 export interface WalkReader {
   list(path: string, options?: CallOptions): Promise<readonly string[]>;
   getBuffer(path: string, options?: CallOptions): Promise<Buffer>;
@@ -123,7 +123,7 @@ class Walk {
     return items;
   }
 
-  /** What a read gives, `empty` where nothing is served, or what becomes of its failure. */
+  /** Reads; gives `empty` where nothing is served, and handles failures. */
   async #attempt(place: Place, empty: readonly Item[], read: () => Promise<readonly Item[]>): Promise<readonly Item[]> {
     try {
       return await read();

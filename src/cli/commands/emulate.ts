@@ -1,4 +1,4 @@
-import type { Option } from 'commander';
+import type { Command, Option } from 'commander';
 import type { Emulator, EmulatorOptions, Scenario } from '../../emulator/index.js';
 import { type AddCommand, type Context, withExamples } from '../command.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
@@ -18,7 +18,7 @@ interface Given extends Omit<EmulatorOptions, 'scenario'> {
 
 /** `imds emulate [-- CMD…]` */
 export const emulate: AddCommand = (program, run) => {
-  program
+  const command = program
     .command('emulate')
     .summary('an instance metadata service to try things with')
     .description(
@@ -46,7 +46,27 @@ export const emulate: AddCommand = (program, run) => {
       '--port <n>',
       `port to listen on (${usualPort}; with a command a free one)`,
       wholeNumber('--port', 'a port', 0, 65535),
-    )
+    );
+  addInstanceOptions(command).action(
+    run(async (context, [name, ...args]: readonly string[], { scenario, list, json, ...given }: Given) => {
+      const { io } = context;
+      if (list) return await listScenarios(context, json);
+      const options = { ...given, ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }) };
+      if (name === undefined) return await serve({ port: usualPort, ...options }, json, context);
+      if (json) throw misuse('--json and a command would both write to standard output');
+      const emulator = await start({ port: 0, ...options });
+      try {
+        const { runProgram } = await import('../child.js');
+        return (await runProgram(name, args, emulator.env, io)).code;
+      } finally {
+        await emulator.close();
+      }
+    }),
+  );
+};
+
+function addInstanceOptions(command: Command): Command {
+  return command
     .option('--host <address>', 'address to listen on; any but loopback lets the network in (127.0.0.1)')
     .addOption(state('--http-tokens', 'required: reads need a session token', ['optional', 'required']))
     .addOption(state('--http-endpoint', 'disabled: everything is refused', ['enabled', 'disabled']))
@@ -61,40 +81,22 @@ export const emulate: AddCommand = (program, run) => {
       wholeNumber('--hops', 'a number of routers', 0, 64),
     )
     .addOption(state('--http-protocol-ipv6', 'disabled: IPv6 callers are cut off', ['enabled', 'disabled']))
-    .addOption(state('--instance-metadata-tags', 'disabled: there is no tags/', ['enabled', 'disabled']))
-    .action(
-      run(async (context, [name, ...args]: readonly string[], { scenario, list, json, ...given }: Given) => {
-        const { io } = context;
-        if (list) return await listScenarios(context, json);
-        const options = { ...given, ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }) };
-        if (name === undefined) return await serve({ port: usualPort, ...options }, json, context);
-        if (json) throw misuse('--json and a command would both write to standard output');
-        const emulator = await start({ port: 0, ...options });
-        try {
-          const { runProgram } = await import('../child.js');
-          return (await runProgram(name, args, emulator.env, io)).code;
-        } finally {
-          await emulator.close();
-        }
-      }),
-    );
-};
+    .addOption(state('--instance-metadata-tags', 'disabled: there is no tags/', ['enabled', 'disabled']));
+}
 
 /** Runs until it is told to stop, or nobody reads its log any more. */
 async function serve(options: EmulatorOptions, json: true | undefined, { io, paintStderr }: Context): Promise<number> {
   const begun = deferred<void>();
   const end = deferred<number>();
-  /** What happens at once is logged after where the emulator is. */
-  const later = (output: Output): Output => ({
-    isTTY: output.isTTY,
-    get columns() {
-      return output.columns;
-    },
-    write: (data) => begun.promise.then(() => output.write(data)),
-  });
+  // Events that are due at once are logged after the emulator's address.
+  const later =
+    ({ write }: Output): Output['write'] =>
+    (data) =>
+      begun.promise.then(() => write(data));
+  const isLive = io.stderr.isTTY && io.env['TERM'] !== 'dumb';
   const log = json
-    ? jsonLog((line) => void later(io.stdout).write(line).catch(end.reject))
-    : requestLog(later(io.stderr), paintStderr, io.stderr.isTTY && io.env['TERM'] !== 'dumb');
+    ? jsonLog((line) => void later(io.stdout)(line).catch(end.reject))
+    : requestLog(later(io.stderr), paintStderr, isLive ? () => io.stderr.columns : undefined);
   const emulator = await start({ ...options, onRequest: log.request, onEvent: log.event });
   // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
   const stopListening = onSignals(io, ['SIGINT', 'SIGTERM'], (name) =>
