@@ -9,6 +9,7 @@ interface GlobalOptions {
   readonly endpointMode?: EndpointMode;
   readonly timeout?: number;
   readonly attempts?: number;
+  readonly wait?: number;
   readonly allowV1?: boolean;
   readonly verbose?: boolean;
 }
@@ -32,6 +33,11 @@ export function addGlobalOptions(program: Command): void {
       'attempts for each request (3)',
       wholeNumber('--attempts', 'a number of attempts', 1, 100),
     )
+    .option(
+      '--wait <seconds>',
+      'at boot: seconds to keep asking a service that is not ready (0)',
+      aNumber('--wait', 0, 86_400, 'seconds'),
+    )
     .option('--allow-v1', 'use IMDSv1 where IMDSv2 is refused, or its token gets lost')
     .option('--verbose', 'say on stderr what is requested and what comes back')
     .option('--no-color', 'no colours, even at a terminal');
@@ -39,13 +45,14 @@ export function addGlobalOptions(program: Command): void {
 
 /** The client's options that the options given to a program stand for. */
 export function clientOptions(program: Command, stderr: Output): ImdsOptions {
-  const { endpoint, endpointMode, timeout, attempts, allowV1, verbose } = program.opts<GlobalOptions>();
+  const { endpoint, endpointMode, timeout, attempts, wait, allowV1, verbose } = program.opts<GlobalOptions>();
   return {
     endpoint,
     endpointMode,
     connectTimeoutMs: timeout,
     requestTimeoutMs: timeout,
     maxAttempts: attempts,
+    waitMs: wait === undefined ? undefined : wait * 1000,
     allowV1,
     logger: verbose ? verboseLogger(stderr) : undefined,
     // A run reads each value once, and to start fast it must not build what decides how long values are kept.
@@ -59,6 +66,7 @@ const flags: Readonly<Record<string, string>> = {
   connectTimeoutMs: '--timeout',
   requestTimeoutMs: '--timeout',
   maxAttempts: '--attempts',
+  waitMs: '--wait',
   allowV1: '--allow-v1',
 };
 
@@ -103,8 +111,8 @@ export const wholeNumber = (flag: string, unit: string, least: number, most: num
   numeric(flag, /^\d+$/, unit, least, most);
 
 /** Reads a number, written with or without a decimal point. */
-export const aNumber = (flag: string, least: number, most: number) =>
-  numeric(flag, /^\d+(\.\d+)?$/, 'a number', least, most);
+export const aNumber = (flag: string, least: number, most: number, unit = 'a number') =>
+  numeric(flag, /^\d+(\.\d+)?$/, unit, least, most);
 
 const numeric =
   (flag: string, form: RegExp, unit: string, least: number, most: number) =>

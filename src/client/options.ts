@@ -56,8 +56,14 @@ export interface ImdsOptions {
   /**
    * Milliseconds one call may take with everything in it. Default 5000, and more in proportion when
    * `requestTimeoutMs` or `maxAttempts` are set above their defaults, so that it never cuts short what they ask for.
+   * `waitMs` is added to the default.
    */
   readonly deadlineMs?: number | undefined;
+  /**
+   * Milliseconds that a call keeps asking a service that is not ready, as while an instance boots: it refuses connections,
+   * there is no route to it, it answers 401 to fresh tokens, or it has no role's credentials yet. Default 0.
+   */
+  readonly waitMs?: number | undefined;
   /** Name of the IAM role whose credentials are read. Default: the first that the service lists. */
   readonly roleName?: string | undefined;
   /** `false` stops using role credentials at their end even while the service has no newer ones. Default true. */

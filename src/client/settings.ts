@@ -38,6 +38,7 @@ export interface Settings {
   readonly maxAttempts: number;
   readonly retryDelayMs: number;
   readonly deadlineMs: number;
+  readonly waitMs: number;
   readonly roleName: string | undefined;
   readonly staticStability: boolean;
   readonly origins: Origins;
@@ -129,6 +130,7 @@ const table = {
   }),
   retryDelayMs: row({ check: milliseconds(0), fallback: 100 }),
   deadlineMs: row({ check: milliseconds(1), fallback: 5000 }),
+  waitMs: row({ check: milliseconds(0), fallback: 0 }),
   roleName: row<string | undefined>({ check: nonEmptyText, fallback: undefined }),
   staticStability: row({ check: trueOrFalse, fallback: true }),
   cache: row({ check: cacheSettings, fallback: defaultCache }),
@@ -208,7 +210,7 @@ function settle(found: Partial<All>, file: ConfigFile): Settings {
   const late = <N extends Name>(name: N): All[N] => (found[name] ?? fromFile(table[name], file)) as All[N];
   const address = addressOf(found, late);
   const all: All = each((name) => (name === 'endpoint' || name === 'endpointMode' ? address : late(name)));
-  const { disabled, requestTimeoutMs, maxAttempts, deadlineMs } = all;
+  const { disabled, requestTimeoutMs, maxAttempts, deadlineMs, waitMs } = all;
   const v1 = v1Of(all);
   // A default deadline must not cut short the attempts that were asked for.
   const growth =
@@ -224,7 +226,10 @@ function settle(found: Partial<All>, file: ConfigFile): Settings {
     maxAttempts: maxAttempts.value,
     retryDelayMs: all.retryDelayMs.value,
     deadlineMs:
-      deadlineMs.rank === rank.default ? Math.min(longestTimerMs, deadlineMs.value * growth) : deadlineMs.value,
+      deadlineMs.rank === rank.default
+        ? Math.min(longestTimerMs, deadlineMs.value * growth + waitMs.value)
+        : deadlineMs.value,
+    waitMs: waitMs.value,
     roleName: all.roleName.value,
     staticStability: all.staticStability.value,
     origins: Object.freeze({

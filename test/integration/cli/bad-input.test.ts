@@ -40,6 +40,8 @@ const misuses: readonly Case[] = [
   wrong('a timeout that is too long for a timer', ['get', 'mac', '--timeout', '2147483648'], '--timeout 2147483648'),
   wrong('no attempt at all', ['get', 'mac', '--attempts', '0'], '--attempts 0', '1 to 100'),
   wrong('half an attempt', ['get', 'mac', '--attempts', '1.5'], '--attempts 1.5', '1 to 100'),
+  wrong('a wait that is no number', ['get', 'mac', '--wait', '1m'], '--wait 1m', 'seconds, 0 to 86400'),
+  wrong('a wait below nothing', ['get', 'mac', '--wait', '-1'], '--wait -1', 'seconds, 0 to 86400'),
   wrong('a token that lives no time', ['token', '--ttl', '0'], '--ttl 0', 'seconds, 1 to 21600'),
   wrong('a token that lives too long', ['token', '--ttl', '21601'], '--ttl 21601', 'seconds, 1 to 21600'),
   wrong('a path that climbs', get('../user-data'), '"../user-data"', '..'),

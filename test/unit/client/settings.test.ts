@@ -52,6 +52,7 @@ describe('resolveSettings()', () => {
       maxAttempts: 3,
       retryDelayMs: 100,
       deadlineMs: 5000,
+      waitMs: 0,
       roleName: undefined,
       staticStability: true,
     });
@@ -119,6 +120,9 @@ describe('resolveSettings()', () => {
       { AWS_METADATA_SERVICE_TIMEOUT: '10', AWS_METADATA_SERVICE_NUM_ATTEMPTS: '6' },
       { requestTimeoutMs: 10_000, maxAttempts: 6, deadlineMs: 100_000 },
     ],
+    ['a wait, on top of the default deadline', { waitMs: 60_000 }, {}, { waitMs: 60_000, deadlineMs: 65_000 }],
+    ['a wait, within a deadline that was asked for', { waitMs: 60_000, deadlineMs: 9000 }, {}, { deadlineMs: 9000 }],
+    ['the longest wait', { waitMs: 2 ** 31 - 1 }, {}, { deadlineMs: 2 ** 31 - 1 }],
     ['a deadline that was asked for', { deadlineMs: 50, requestTimeoutMs: 9000 }, {}, { deadlineMs: 50 }],
     ['a token TTL at its ends', { tokenTtlSeconds: 1 }, {}, { tokenTtlSeconds: 1 }],
   ];
@@ -150,6 +154,7 @@ describe('resolveSettings()', () => {
     ['a token TTL of 21601', { tokenTtlSeconds: 21601 }, {}, /option tokenTtlSeconds.*1 to 21600/],
     ['a timeout of 0', { requestTimeoutMs: 0 }, {}, /option requestTimeoutMs.*milliseconds/],
     ['a timeout that is no number', { connectTimeoutMs: Number.NaN }, {}, /option connectTimeoutMs/],
+    ['a wait below nothing', { waitMs: -1 }, {}, /option waitMs is -1: expected milliseconds from 0/],
     ['a timeout in text', { deadlineMs: '100' }, {}, /option deadlineMs/],
     ['half an attempt', { maxAttempts: 1.5 }, {}, /option maxAttempts.*whole number/],
     ['version 1 in text', { allowV1: 'true' }, {}, /option allowV1.*true or false/],
