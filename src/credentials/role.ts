@@ -60,8 +60,6 @@ export class Role {
     const document = roleCredentials(Buffer.from(text), path);
     if (document.AccessKeyId === undefined)
       throw notSuccess(`for the role ${path.slice(rolesPath.length)}`, document.Code, document.Message);
-    const empty = (['AccessKeyId', 'SecretAccessKey', 'Token'] as const).find((name) => document[name] === '');
-    if (empty) throw new ImdsDecodeError(`Expected credentials from ${path}, got an empty ${empty}`);
     return { document, serviceClock };
   }
 
@@ -121,21 +119,25 @@ export class Role {
 
 const noRole = (message: string, hint: string) => new ImdsCredentialsError(message, { reason: 'no-role', hint });
 
-const hints: Readonly<Record<string, string>> = {
-  AssumeRoleUnauthorizedAccess:
+const hints: ReadonlyMap<string | undefined, string> = new Map([
+  [
+    'AssumeRoleUnauthorizedAccess',
     'The trust policy of the role has to allow the service principal ec2.amazonaws.com the action sts:AssumeRole.',
-  InstanceProfileNotFound:
+  ],
+  [
+    'InstanceProfileNotFound',
     'The instance profile was deleted, or deleted and created again: replace the association, aws ec2 ' +
-    'replace-iam-instance-profile-association --association-id <id> --iam-instance-profile Name=<profile>.',
-};
+      'replace-iam-instance-profile-association --association-id <id> --iam-instance-profile Name=<profile>.',
+  ],
+]);
 
 /** The service answers 200 with a `Code` other than `Success` when EC2 got no credentials from AWS STS. */
-function notSuccess(subject: string, serviceCode: string, message = ''): ImdsCredentialsError {
-  const said = [serviceCode, message].filter((text) => text !== '').map(inOneLine);
+function notSuccess(subject: string, serviceCode?: string, message?: string): ImdsCredentialsError {
+  const said = [serviceCode, message].flatMap((text) => (text ? inOneLine(text) : []));
   return new ImdsCredentialsError(`there are no credentials ${subject}: ${said.join(': ')}`, {
     reason: 'not-success',
     serviceCode,
-    hint: hints[serviceCode] ?? 'See "Troubleshoot IAM and Amazon EC2" in the IAM User Guide.',
+    hint: hints.get(serviceCode) ?? 'See "Troubleshoot IAM and Amazon EC2" in the IAM User Guide.',
   });
 }
 

@@ -136,7 +136,7 @@ function role({ details }: Answers): Result | undefined {
   const { name, document } = role;
   if (!document) return ['fail', `${name}: its credentials could not be read`];
   if (document.AccessKeyId === undefined)
-    return ['fail', `${name}: ${document.Code.slice(0, 80)}; see the role's trust policy`];
+    return ['fail', `${name}: ${(document.Code ?? document.Message ?? '').slice(0, 80)}; see the role's trust policy`];
   if (Date.parse(document.Expiration) <= Date.now())
     return ['fail', `${name}: its credentials expired at ${document.Expiration}`];
   return ['ok', `${name}: its credentials are valid`];

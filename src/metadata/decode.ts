@@ -15,8 +15,8 @@ export interface PublicKey {
 /** True for a body without content: no byte, or line breaks alone. */
 export const isEmpty = (body: Buffer): boolean => body.every((byte) => byte === 0x0a || byte === 0x0d);
 
-const unusable = (path: string, expected: string): ImdsDecodeError =>
-  new ImdsDecodeError(`Expected ${expected} from ${path}, got something else`);
+const unusable = (path: string, expected: string, got = 'something else'): ImdsDecodeError =>
+  new ImdsDecodeError(`Expected ${expected} from ${path}, got ${got}`);
 
 /** UTF-8 text as served. */
 export const utf8: Decoder<string> = (body, path) => {
@@ -79,32 +79,50 @@ export const publicKeys: Decoder<readonly PublicKey[]> = (body, path) =>
 /** The bytes as served. */
 export const bytes: Decoder<Uint8Array> = (body) => body;
 
-/** True for an instant as AWS writes it, such as `2017-09-18T08:22:00Z`, that exists in the calendar. */
-export function isInstant(value: unknown): value is string {
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(value)) return false;
-  const date = new Date(value);
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const worded = /^(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d) (?:GMT|UTC)$/;
+const iso = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?$/;
+
+/**
+ * An instant in UTC, such as `2017-09-18T08:22:00Z`, from any form that AWS or a compatible service writes: ISO 8601 with
+ * an offset, without one (then it is UTC), or `21 Jan 2019 09:00:43 GMT`. Undefined when it is none, or not in the calendar.
+ */
+export function instantOf(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const [, day = '', month = '', year, clock] = worded.exec(value) ?? [];
+  const number = String(months.indexOf(month) + 1).padStart(2, '0');
+  const text = year === undefined ? value : `${year}-${number}-${day.padStart(2, '0')}T${clock}Z`;
+  const [, date, time, fraction = '', zone = 'Z'] = iso.exec(text) ?? [];
+  const plain = new Date(`${date}T${time}Z`);
   // V8 reads 30 February as 2 March.
-  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value.slice(0, 19));
+  if (Number.isNaN(plain.getTime()) || plain.toISOString().slice(0, 19) !== `${date}T${time}`) return undefined;
+  if (!/^[+-]/.test(zone)) return `${date}T${time}${fraction}Z`;
+  const shifted = new Date(`${date}T${time}${fraction}${zone}`);
+  return Number.isNaN(shifted.getTime()) ? undefined : shifted.toISOString().replace('.000Z', 'Z');
 }
 
 /** An instant, or `undefined` for anything else: `spot/termination-time` sometimes holds other texts. */
-export const instantIfAny: Decoder<string | undefined> = (body, path) => {
-  const value = textOrEmpty(body, path);
-  return isInstant(value) ? value : undefined;
-};
+export const instantIfAny: Decoder<string | undefined> = (body, path) => instantOf(textOrEmpty(body, path));
 
-/** The form of a JSON document: how an error words it, and its test. */
+/** The form of a JSON document: how an error words it, and how it is read. */
 export interface Shape<T> {
   readonly expected: string;
-  readonly matches: (value: unknown) => value is T;
+  /** The document, or undefined when it is something else. */
+  readonly read: (value: unknown) => T | undefined;
+  /** The fields for want of which it is something else. */
+  readonly lacks?: (value: unknown) => readonly string[];
 }
 
 /** A JSON document of the given shape, with AWS's own field names, unknown fields included. Frozen throughout. */
-export const json = <T>({ expected, matches }: Shape<T>): Decoder<T> =>
-  parsed(expected, (content) => {
-    const value = parseJson(content);
-    return matches(value) ? deepFreeze(value) : undefined;
-  });
+export const json =
+  <T>({ expected, read, lacks }: Shape<T>): Decoder<T> =>
+  (body, path) => {
+    const value = parseJson(withoutFinalNewline(filled(body, path, expected)));
+    const document = read(value);
+    if (document !== undefined) return deepFreeze(document);
+    const lacking = lacks?.(value) ?? [];
+    throw unusable(path, expected, lacking.length > 0 ? `one without ${lacking.join(', ')}` : undefined);
+  };
 
 function parseJson(content: string): unknown {
   try {

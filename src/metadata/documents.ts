@@ -1,33 +1,51 @@
-import { type Decoder, deepFreeze, isInstant, json, type Shape } from './decode.js';
+import { instantOf, json, type Shape } from './decode.js';
 
 /** One of the known words or a newer one: AWS adds values without notice. */
 export type Word<Known extends string> = Known | (string & {});
 
-// Tests of fields. A document matches if every field of its type passes its test; further fields are left alone.
+// How a field is read: the value to give, or undefined when it is not what it should be. A document needs its required
+// fields; an optional one that is something else, null for example, is left out; further fields are left alone.
 
-type Test = (value: unknown) => boolean;
+type Field = (value: unknown) => unknown;
+type Required<T> = { [Name in keyof T]-?: object extends Pick<T, Name> ? never : Name }[keyof T] & string;
+type Optional<T> = Exclude<keyof T & string, Required<T>>;
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const isString: Test = (value) => typeof value === 'string';
-const isStrings: Test = (value) => Array.isArray(value) && value.every(isString);
-const optional =
-  (test: Test): Test =>
+const text: Field = (value) => (typeof value === 'string' ? value : undefined);
+const filledText: Field = (value) => text(value) || undefined;
+const texts: Field = (value) => (Array.isArray(value) && value.every((each) => text(each) === each) ? value : undefined);
+const orNull =
+  (field: Field): Field =>
   (value) =>
-    value === undefined || test(value);
-const nullable = (test: Test): Test => optional((value) => value === null || test(value));
+    value === null ? null : field(value);
 
-/** The same test for several fields. */
-const all = <Name extends string>(test: Test, ...names: readonly Name[]): Readonly<Record<Name, Test>> =>
+/** The same for several fields. */
+const all = <Name extends string>(field: Field, ...names: readonly Name[]): Readonly<Record<Name, Field>> =>
   // The entries are the names given.
-  Object.fromEntries(names.map((name) => [name, test])) as Record<Name, Test>;
+  Object.fromEntries(names.map((name) => [name, field])) as Record<Name, Field>;
 
-function object<T>(tests: Readonly<Record<keyof T & string, Test>>): Shape<T> {
-  const fields = Object.entries<Test>(tests);
-  const required = fields.filter(([, test]) => !test(undefined)).map(([name]) => name);
+function object<T>(
+  required: Readonly<Record<Required<T>, Field>>,
+  optional: Readonly<Record<Optional<T>, Field>>,
+): Shape<T> {
+  const needed = Object.entries<Field>(required);
+  const fields = Object.entries<Field>({ ...required, ...optional });
+  const lacks = (value: unknown) =>
+    isObject(value) ? needed.flatMap(([name, field]) => (field(value[name]) === undefined ? name : [])) : [];
   return {
-    expected: `a JSON object with ${required.join(', ')}`,
-    matches: (value): value is T => isObject(value) && fields.every(([name, test]) => test(value[name])),
+    expected: `a JSON object with ${Object.keys(required).join(', ')}`,
+    read(value) {
+      if (!isObject(value) || lacks(value).length > 0) return undefined;
+      const document = { ...value };
+      for (const [name, field] of fields) {
+        document[name] = field(value[name]);
+        if (document[name] === undefined) delete document[name];
+      }
+      // Each field was read as its type says.
+      return document as T;
+    },
+    lacks,
   };
 }
 
@@ -53,43 +71,19 @@ export interface MaintenanceEvent {
   readonly NotBeforeDeadline?: string;
 }
 
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const maintenanceEvent = object<MaintenanceEvent>(
+  { ...all(text, 'EventId', 'Code', 'State', 'Description'), NotBefore: instantOf },
+  all(instantOf, 'NotAfter', 'NotBeforeDeadline'),
+);
 
-/** `21 Jan 2019 09:00:43 GMT`, as maintenance events have it, or ISO 8601, as `2019-01-21T09:00:43Z`. */
-function eventInstant(value: unknown): string | undefined {
-  if (typeof value !== 'string') return undefined;
-  const [, day = '', month = '', year, time] = /^(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) ([\d:]{8}) GMT$/.exec(value) ?? [];
-  const number = String(months.indexOf(month) + 1);
-  const instant = year === undefined ? value : `${year}-${number.padStart(2, '0')}-${day.padStart(2, '0')}T${time}Z`;
-  return isInstant(instant) ? instant : undefined;
-}
-
-const maintenanceEvent = object<MaintenanceEvent>({
-  ...all(isString, 'EventId', 'Code', 'State', 'Description'),
-  NotBefore: (value) => eventInstant(value) !== undefined,
-  ...all(optional(isString), 'NotAfter', 'NotBeforeDeadline'),
-});
-
-const eventsAsServed = json<readonly MaintenanceEvent[]>({
+/** Maintenance events with instants in ISO 8601. */
+export const maintenanceEvents = json<readonly MaintenanceEvent[]>({
   expected: `a JSON array, each element ${maintenanceEvent.expected}`,
-  matches: (value): value is readonly MaintenanceEvent[] =>
-    Array.isArray(value) && value.every(maintenanceEvent.matches),
+  read(value) {
+    const events = Array.isArray(value) ? value.map(maintenanceEvent.read) : [undefined];
+    return events.every((event) => event !== undefined) ? events : undefined;
+  },
 });
-
-/** Maintenance events with instants in ISO 8601; a NotAfter or NotBeforeDeadline that is no time is left out. */
-export const maintenanceEvents: Decoder<readonly MaintenanceEvent[]> = (body, path) =>
-  deepFreeze(
-    eventsAsServed(body, path).map(({ NotBefore, NotAfter, NotBeforeDeadline, ...event }) => {
-      const notAfter = eventInstant(NotAfter);
-      const notBeforeDeadline = eventInstant(NotBeforeDeadline);
-      return {
-        ...event,
-        NotBefore: eventInstant(NotBefore) ?? NotBefore,
-        ...(notAfter !== undefined && { NotAfter: notAfter }),
-        ...(notBeforeDeadline !== undefined && { NotBeforeDeadline: notBeforeDeadline }),
-      };
-    }),
-  );
 
 /** A rebalance recommendation: this Spot Instance is at elevated risk of interruption. */
 export interface RebalanceRecommendation {
@@ -97,7 +91,7 @@ export interface RebalanceRecommendation {
   readonly noticeTime: string;
 }
 
-export const rebalanceRecommendation = json(object<RebalanceRecommendation>({ noticeTime: isInstant }));
+export const rebalanceRecommendation = json(object<RebalanceRecommendation>({ noticeTime: instantOf }, {}));
 
 /** A Spot interruption notice. */
 export interface SpotInstanceAction {
@@ -106,7 +100,7 @@ export interface SpotInstanceAction {
   readonly time: string;
 }
 
-export const spotInstanceAction = json(object<SpotInstanceAction>({ action: isString, time: isInstant }));
+export const spotInstanceAction = json(object<SpotInstanceAction>({ action: text, time: instantOf }, {}));
 
 /** The attached instance profile. The service reports failures in the same form, with another `Code` and a `Message`. */
 export interface IamInfo {
@@ -123,20 +117,18 @@ export interface IamInfo {
 }
 
 export const iamInfo = json(
-  object<IamInfo>({
-    Code: isString,
-    ...all(optional(isString), 'LastUpdated', 'InstanceProfileArn', 'InstanceProfileId', 'Message'),
-  }),
+  object<IamInfo>({ Code: text }, all(text, 'LastUpdated', 'InstanceProfileArn', 'InstanceProfileId', 'Message')),
 );
 
 /** Temporary credentials of a role. */
 export interface RoleCredentials {
-  readonly Code: 'Success';
   readonly AccessKeyId: string;
   readonly SecretAccessKey: string;
   readonly Token: string;
   /** Instant of expiry, such as `2026-11-23T15:05:00Z`. */
   readonly Expiration: string;
+  /** `Success` on EC2; compatible services may leave it out. */
+  readonly Code?: Word<'Success'>;
   /** Instant of issue. */
   readonly LastUpdated?: string;
   readonly Type?: Word<'AWS-HMAC'>;
@@ -147,7 +139,7 @@ export interface RoleCredentials {
 /** Served, with status 200, in place of credentials that could not be obtained. */
 export interface RoleCredentialsFailure {
   /** Such as `AssumeRoleUnauthorizedAccess`. */
-  readonly Code: string;
+  readonly Code?: string;
   readonly Message?: string;
   readonly LastUpdated?: string;
   readonly AccessKeyId?: undefined;
@@ -156,22 +148,30 @@ export interface RoleCredentialsFailure {
 /** Credentials, or why there are none: told apart by `AccessKeyId !== undefined`. */
 export type RoleCredentialsDocument = RoleCredentials | RoleCredentialsFailure;
 
-const credentials = object<RoleCredentials>({
-  Code: (value) => value === 'Success',
-  ...all(isString, 'AccessKeyId', 'SecretAccessKey', 'Token'),
-  Expiration: isInstant,
-  ...all(optional(isString), 'LastUpdated', 'Type', 'AccountId'),
-});
+const credentials = object<RoleCredentials>(
+  { ...all(filledText, 'AccessKeyId', 'SecretAccessKey', 'Token'), Expiration: instantOf },
+  all(filledText, 'Code', 'LastUpdated', 'Type', 'AccountId'),
+);
 
-const credentialsFailure = object<RoleCredentialsFailure>({
-  Code: (value) => isString(value) && value !== 'Success',
-  ...all(optional(isString), 'Message', 'LastUpdated'),
-  AccessKeyId: (value) => value === undefined,
-});
+/** Drops what there is of credentials: they are never given by half. */
+const credentialsFailure = object<RoleCredentialsFailure & Partial<RoleCredentials>>(
+  {},
+  {
+    ...all(filledText, 'Code', 'Message', 'LastUpdated', 'Type', 'AccountId'),
+    ...all(() => undefined, 'AccessKeyId', 'SecretAccessKey', 'Token', 'Expiration'),
+  },
+);
 
+/** Four fields make credentials, whatever the rest says, as for AWS's SDKs; else the service may say why there are none. */
 export const roleCredentials = json<RoleCredentialsDocument>({
+  ...credentials,
   expected: `${credentials.expected}, or one with another Code than Success`,
-  matches: (value): value is RoleCredentialsDocument => credentials.matches(value) || credentialsFailure.matches(value),
+  read(value) {
+    const found = credentials.read(value);
+    const failure = found ?? credentialsFailure.read(value);
+    const saysWhy = failure && ((failure.Code ?? 'Success') !== 'Success' || 'Message' in failure);
+    return found ?? (saysWhy ? failure : undefined);
+  },
 });
 
 /** State of the credentials of the instance identity role. */
@@ -186,10 +186,7 @@ export interface IdentityCredentialsInfo {
 }
 
 export const identityCredentialsInfo = json(
-  object<IdentityCredentialsInfo>({
-    Code: isString,
-    ...all(optional(isString), 'LastUpdated', 'AccountId', 'Message'),
-  }),
+  object<IdentityCredentialsInfo>({ Code: text }, all(text, 'LastUpdated', 'AccountId', 'Message')),
 );
 
 /**
@@ -220,13 +217,17 @@ export interface InstanceIdentityDocument {
 }
 
 export const instanceIdentityDocument = json(
-  object<InstanceIdentityDocument>({
-    ...all(isString, 'accountId', 'architecture', 'availabilityZone', 'imageId', 'instanceId', 'instanceType'),
-    pendingTime: isInstant,
-    ...all(isString, 'region', 'version'),
-    ...all(nullable(isString), 'privateIp', 'kernelId', 'ramdiskId'),
-    ...all(nullable(isStrings), 'billingProducts', 'marketplaceProductCodes', 'devpayProductCodes'),
-  }),
+  object<InstanceIdentityDocument>(
+    {
+      ...all(text, 'accountId', 'architecture', 'availabilityZone', 'imageId', 'instanceId', 'instanceType'),
+      pendingTime: instantOf,
+      ...all(text, 'region', 'version'),
+    },
+    {
+      ...all(orNull(text), 'privateIp', 'kernelId', 'ramdiskId'),
+      ...all(orNull(texts), 'billingProducts', 'marketplaceProductCodes', 'devpayProductCodes'),
+    },
+  ),
 );
 
 /** An Elastic Inference accelerator (retired by AWS). */
@@ -239,15 +240,19 @@ export interface ElasticInferenceAccelerator {
   };
 }
 
-const accelerator = object<ElasticInferenceAccelerator['version_2018_04_12']>({
-  ...all(isString, 'elastic-inference-accelerator-id', 'elastic-inference-accelerator-type'),
-});
+const accelerator = object<ElasticInferenceAccelerator['version_2018_04_12']>(
+  all(text, 'elastic-inference-accelerator-id', 'elastic-inference-accelerator-type'),
+  {},
+);
 
 export const elasticInferenceAccelerator = json(
-  object<ElasticInferenceAccelerator>({ version_2018_04_12: accelerator.matches }),
+  object<ElasticInferenceAccelerator>({ version_2018_04_12: accelerator.read }, {}),
 );
 
 /** An Elastic GPU (retired by AWS); the layout of the document was never published. */
 export type ElasticGpuAssociation = Readonly<Record<string, unknown>>;
 
-export const elasticGpuAssociation = json<ElasticGpuAssociation>({ expected: 'a JSON object', matches: isObject });
+export const elasticGpuAssociation = json<ElasticGpuAssociation>({
+  expected: 'a JSON object',
+  read: (value) => (isObject(value) ? value : undefined),
+});

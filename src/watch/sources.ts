@@ -78,8 +78,10 @@ export const sources: { readonly [Kind in NoticeKind]: Source<NonNullable<Notice
       const document = await iam.securityCredentials.role(role, options);
       return document ? [{ role, ...document }] : none;
     },
-    parse: ({ role, Code: code, ...document }): CredentialsState =>
-      document.AccessKeyId === undefined ? { role, code } : { role, code, expiration: document.Expiration },
+    parse: ({ role, Code, ...document }): CredentialsState =>
+      document.AccessKeyId === undefined
+        ? { role, code: Code ?? 'Failed' }
+        : { role, code: Code ?? 'Success', expiration: document.Expiration },
     compare: (facts, { AccessKeyId }) => [facts, AccessKeyId],
   }),
   tags: source({

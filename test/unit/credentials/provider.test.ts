@@ -179,6 +179,15 @@ describe('CredentialsSource', () => {
       });
     }
 
+    it('reads documents of compatible services: four fields, an offset, nulls', async () => {
+      const world = World.withRole();
+      world.serve('ASIA1', end, {
+        ...{ Code: undefined, Type: undefined, LastUpdated: null, AccountId: null },
+        Expiration: '2026-11-23T17:00:00+02:00',
+      });
+      assert.equal((await world.source.credentials()).expiration.toISOString(), '2026-11-23T15:00:00.000Z');
+    });
+
     it('reads those of the role in the option roleName, without listing', async () => {
       const world = World.withRole({ roleName: 'web-role' });
       assert.equal(await world.key(), 'ASIA1');
@@ -293,6 +302,27 @@ describe('CredentialsSource', () => {
         hint: /Troubleshoot IAM and Amazon EC2/,
       },
       {
+        title: 'AWS gives a code beside empty keys: repeats it, with the message',
+        answers: {
+          [role]: document('', end, { Code: 'InternalError', Message: 'later', SecretAccessKey: '', Token: null }),
+        },
+        expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success', serviceCode: 'InternalError' },
+        message: /^there are no credentials for the role web-role: InternalError: later$/,
+      },
+      {
+        title: 'a compatible service gives only a message: repeats it',
+        answers: { [role]: '{"Message":"not now"}' },
+        expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success' },
+        message: /^there are no credentials for the role web-role: not now$/,
+      },
+      {
+        title: 'the code is the name of a method of objects: repeats it',
+        answers: { [role]: '{"Code":"constructor"}' },
+        expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success', serviceCode: 'constructor' },
+        message: /^there are no credentials for the role web-role: constructor$/,
+        hint: /Troubleshoot IAM and Amazon EC2/,
+      },
+      {
         title: 'another role than roleName is attached: names it',
         settings: { roleName: 'other-role' },
         expected: noRole,
@@ -322,7 +352,7 @@ describe('CredentialsSource', () => {
         title: `the ${name} is empty: says so`,
         answers: { [role]: document('ASIA1', end, { [name]: '' }) },
         expected: { code: 'ERR_IMDS_DECODE' },
-        message: new RegExp(`got an empty ${name}$`),
+        message: new RegExp(`got one without ${name}$`),
       })),
       ...['soon', '', '2026-02-30T00:00:00Z'].map((expiration) => ({
         title: `the expiration is '${expiration}', which is no instant: says what was expected`,

@@ -88,12 +88,12 @@ const cases: Record<string, [decoder: Decoder<unknown>, taken: unknown[], refuse
       },
       { Code: 'InstanceProfileNotFound', Message: 'Instance Profile not found' },
     ],
-    [{}, { Code: 'Success', InstanceProfileArn: 7 }],
+    [{}, { Code: null }],
   ],
   identityCredentialsInfo: [
     documents.identityCredentialsInfo,
     [{ Code: 'Success', LastUpdated: '2019-07-06T14:22:56Z', AccountId: '329910648901' }, { Code: 'Failed' }],
-    [{ AccountId: '329910648901' }, { Code: 'Success', AccountId: 329910648901 }],
+    [{ AccountId: '329910648901' }, { Code: 200 }],
   ],
   roleCredentials: [
     documents.roleCredentials,
@@ -101,6 +101,9 @@ const cases: Record<string, [decoder: Decoder<unknown>, taken: unknown[], refuse
       issued,
       { ...issued, AccountId: '123456789012' },
       without(issued, 'Type'),
+      without(issued, 'Code'),
+      { ...issued, Code: 'Failed' },
+      { Message: 'no role' },
       {
         Code: 'AssumeRoleUnauthorizedAccess',
         Message: 'EC2 cannot assume the role',
@@ -110,13 +113,14 @@ const cases: Record<string, [decoder: Decoder<unknown>, taken: unknown[], refuse
     [
       {},
       { Code: 'Success' },
-      without(issued, 'Code'),
       without(issued, 'AccessKeyId'),
       without(issued, 'SecretAccessKey'),
       without(issued, 'Token'),
       without(issued, 'Expiration'),
       { ...issued, Expiration: 'never' },
-      { ...issued, Code: 'Failed' },
+      { ...issued, Expiration: 1763904000 },
+      { ...issued, Token: '' },
+      { ...issued, AccessKeyId: null },
     ],
   ],
   instanceIdentityDocument: [
@@ -126,7 +130,7 @@ const cases: Record<string, [decoder: Decoder<unknown>, taken: unknown[], refuse
       { ...without(identity, 'marketplaceProductCodes'), version: '2010-08-31' },
       { ...identity, privateIp: null },
     ],
-    [without(identity, 'accountId'), { ...identity, region: null }, { ...identity, billingProducts: [1] }, [identity]],
+    [without(identity, 'accountId'), { ...identity, region: null }, [identity]],
   ],
   elasticInferenceAccelerator: [
     documents.elasticInferenceAccelerator,
@@ -216,10 +220,53 @@ describe('documents', () => {
   it('says which fields it needs', () => {
     assert.equal(
       outcome(documents.roleCredentials, '{}'),
-      refused(
-        'a JSON object with Code, AccessKeyId, SecretAccessKey, Token, Expiration, or one with another Code than Success',
-      ),
+      `! Expected a JSON object with AccessKeyId, SecretAccessKey, Token, Expiration, or one with another Code than Success from ${path}, got one without AccessKeyId, SecretAccessKey, Token, Expiration`,
     );
+    assert.match(String(outcome(documents.roleCredentials, JSON.stringify({ ...issued, Token: '' }))), /without Token$/);
+  });
+
+  const read = (decoder: Decoder<unknown>, document: unknown) => outcome(decoder, JSON.stringify(document));
+
+  it('leaves out an optional field that is null, empty or of another form', () => {
+    const plain = without(without(without(issued, 'Code'), 'Type'), 'LastUpdated');
+    assert.deepEqual(
+      read(documents.roleCredentials, { ...plain, Code: null, Type: '', LastUpdated: null, AccountId: 123456789012 }),
+      JSON.parse(JSON.stringify(plain)),
+    );
+    assert.deepEqual(read(documents.iamInfo, { Code: 'Success', InstanceProfileArn: 7, LastUpdated: null }), {
+      Code: 'Success',
+    });
+    assert.deepEqual(
+      read(documents.instanceIdentityDocument, { ...identity, billingProducts: [1] }),
+      JSON.parse(JSON.stringify(without(identity, 'billingProducts'))),
+    );
+  });
+
+  it('reads instants with an offset, for every document', () => {
+    const served = '2026-11-23T17:05:00+02:00';
+    const instant = '2026-11-23T15:05:00Z';
+    for (const [decoder, document, field] of [
+      [documents.roleCredentials, issued, 'Expiration'],
+      [documents.spotInstanceAction, { action: 'stop' }, 'time'],
+      [documents.rebalanceRecommendation, {}, 'noticeTime'],
+      [documents.instanceIdentityDocument, identity, 'pendingTime'],
+    ] as const)
+      assert.deepEqual(read(decoder, { ...document, [field]: served }), { ...document, [field]: instant });
+  });
+
+  it('gives the failure of credentials without what there is of them', () => {
+    const failure = { Code: 'AssumeRoleUnauthorizedAccess', Message: 'EC2 cannot assume the role' };
+    for (const half of [
+      { AccessKeyId: '', SecretAccessKey: '', Token: '', Expiration: '' },
+      { AccessKeyId: null, SecretAccessKey: null, Token: null, Expiration: null },
+      { ...without(issued, 'Token'), ...failure },
+    ])
+      assert.deepEqual(Object.keys(Object(read(documents.roleCredentials, { ...half, ...failure }))).sort(), [
+        'Code',
+        ...('LastUpdated' in half ? ['LastUpdated'] : []),
+        'Message',
+        ...('Type' in half ? ['Type'] : []),
+      ]);
   });
 
   it('never shows the body in an error', () => {
