@@ -1,36 +1,44 @@
 import { isImdsError, isNotFound } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
 import type { Categories } from '../metadata/categories.js';
+import { identityField } from '../metadata/documents.js';
 
 // Values that may take more than one read. `rest` gives each further read what is left of the time of the call.
 
+interface Source extends Pick<Categories, 'placement' | 'identityCredentials' | 'dynamic'> {
+  get(path: string, options: CallOptions): Promise<string>;
+}
+
 /** The region: of the placement, or on builds that lack it of the identity document. */
-export async function region(
-  { placement, dynamic }: Pick<Categories, 'placement' | 'dynamic'>,
-  options: CallOptions | undefined,
-  rest: () => CallOptions,
-): Promise<string> {
-  try {
-    return await placement.region(options);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    return (await dynamic.instanceIdentity.document(rest())).region;
-  }
+export async function region(from: Source, options: CallOptions | undefined, rest: () => CallOptions): Promise<string> {
+  const region = await ifTold(from.placement.region(options));
+  return region ?? (await ofDocument(from, 'region', rest()));
 }
 
 /** The account: of the identity credentials, or where those are missing of the identity document. */
 export async function accountId(
-  { identityCredentials, dynamic }: Pick<Categories, 'identityCredentials' | 'dynamic'>,
+  from: Source,
   options: CallOptions | undefined,
   rest: () => CallOptions,
 ): Promise<string> {
+  const account = await ifTold(from.identityCredentials.ec2.info(options).then(({ AccountId }) => AccountId));
+  return account ?? (await ofDocument(from, 'accountId', rest()));
+}
+
+/** A value without blanks around it; undefined where there is none: nothing at the path, or nothing usable. */
+async function ifTold(read: Promise<string | undefined>): Promise<string | undefined> {
   try {
-    const { AccountId } = await identityCredentials.ec2.info(options);
-    if (AccountId) return AccountId;
+    return (await read)?.trim() || undefined;
   } catch (error) {
-    if (!isNotFound(error)) throw error;
+    if (isNotFound(error) || (isImdsError(error) && error.code === 'ERR_IMDS_DECODE')) return undefined;
+    throw error;
   }
-  return (await dynamic.instanceIdentity.document(rest())).accountId;
+}
+
+/** One field of the identity document, whatever the document lacks. */
+async function ofDocument(from: Source, field: 'region' | 'accountId', options: CallOptions): Promise<string> {
+  const { path } = from.dynamic.instanceIdentity.document.category;
+  return identityField(field)(Buffer.from(await from.get(path, options)), path);
 }
 
 /** All tags by their keys, frozen; undefined when tags are not served. */

@@ -12,9 +12,10 @@ type Optional<T> = Exclude<keyof T & string, Required<T>>;
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const text: Field = (value) => (typeof value === 'string' ? value : undefined);
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const filledText: Field = (value) => text(value) || undefined;
-const texts: Field = (value) => (Array.isArray(value) && value.every((each) => text(each) === each) ? value : undefined);
+const texts: Field = (value) =>
+  Array.isArray(value) && value.every((each) => text(each) === each) ? value : undefined;
 const orNull =
   (field: Field): Field =>
   (value) =>
@@ -229,6 +230,13 @@ export const instanceIdentityDocument = json(
     },
   ),
 );
+
+/** One field of the identity document, which compatible services serve with little else in it. */
+export const identityField = (name: 'region' | 'accountId') =>
+  json<string>({
+    expected: `a JSON object with ${name}`,
+    read: (value) => (isObject(value) ? text(value[name])?.trim() || undefined : undefined),
+  });
 
 /** An Elastic Inference accelerator (retired by AWS). */
 export interface ElasticInferenceAccelerator {

@@ -740,6 +740,30 @@ describe('the client', () => {
       assert.equal(await client().region(), 'eu-west-1');
     });
 
+    for (const [title, values, expected] of [
+      ['of an identity document with little else in it', { [document]: '{"region":"eu-west-1"}' }, 'eu-west-1'],
+      [
+        'of the identity document when the placement is empty',
+        { [region]: '', [document]: identityDocument },
+        'eu-west-1',
+      ],
+      ['without blanks around it', { [region]: ' us-east-1 \n' }, 'us-east-1'],
+      ['of the identity document without blanks around it', { [document]: '{"region":" eu-west-1 "}' }, 'eu-west-1'],
+    ] as const)
+      it(title, async () => {
+        service.values = values;
+        assert.equal(await client().region(), expected);
+      });
+
+    for (const served of ['{"region":""}', '{"region":" "}', '{"region":null}', '{}', '[]', '<html>'])
+      it(`never of ${served}`, async () => {
+        service.values = { [document]: served };
+        await assert.rejects(client().region(), {
+          code: 'ERR_IMDS_DECODE',
+          message: /^Expected a JSON object with region from/,
+        });
+      });
+
     it('not of the identity document when the placement could not be read', async () => {
       service.values = { [region]: 403, [document]: identityDocument };
       await assert.rejects(client().region(), { code: 'ERR_IMDS_FORBIDDEN' });
@@ -780,6 +804,12 @@ describe('the client', () => {
         assert.equal(await client().accountId(), account);
       });
     }
+
+    for (const served of ['{}', '{"Code":"Success","AccountId":" "}', '<html>', ''])
+      it(`of an identity document with little else in it where the other is ${served || 'empty'}`, async () => {
+        service.values = { [info]: served, [document]: '{"accountId":" 111122223333"}' };
+        assert.equal(await client().accountId(), '111122223333');
+      });
 
     it('not of the identity document when the other could not be read', async () => {
       service.values = { [info]: 403, [document]: identityDocument };
