@@ -12,7 +12,7 @@ import { jsonText, printable, writeServed } from '../output.js';
 
 interface Options {
   readonly verify?: boolean;
-  readonly kind: IdentitySignatureKind;
+  readonly kind?: IdentitySignatureKind;
   readonly certificate?: string;
   readonly json?: boolean;
 }
@@ -36,11 +36,14 @@ export const identity: AddCommand = (program, run) => {
       ),
     )
     .option('--verify', 'verify the signature, offline')
-    .addOption(choice('--kind <kind>', `which signature: ${kinds.join(', ')}`, kinds).default('rsa2048'))
+    .addOption(choice('--kind <kind>', `which signature to verify: ${kinds.join(', ')}; default rsa2048`, kinds))
     .option('--certificate <file>', "a certificate (PEM) to verify with, in place of AWS's key that is built in")
     .option('--json', 'a JSON object')
     .action(
-      run(async ({ io, connect }, { verify, kind, certificate, json }: Options) => {
+      run(async ({ io, connect }, { verify, certificate, json, ...options }: Options) => {
+        if (!verify && (options.kind ?? certificate) !== undefined)
+          throw misuse(`--${options.kind ? 'kind' : 'certificate'} needs --verify: without it nothing is verified`);
+        const { kind = 'rsa2048' } = options;
         const imds = connect();
         if (!verify) {
           if (json) await io.stdout.write(jsonText(await imds.identityDocument()));

@@ -87,6 +87,20 @@ describe('imds identity', () => {
     assert.match(stderr, /hint: AWS did not sign this document\. That of an emulator is signed by nobody/);
   });
 
+  for (const [option, value] of [
+    ['--kind', 'pkcs7'],
+    ['--kind', 'rsa2048'],
+    ['--certificate', 'c.pem'],
+    ['--certificate', ''],
+  ] as const)
+    it(`refuses ${option} '${value}' without --verify with 2, and prints no document`, async () => {
+      for (const more of [[], ['--json']]) {
+        const { code, stdout, stderr } = await run(option, value, ...more);
+        assert.deepEqual([code, stdout.toString()], [2, '']);
+        assert.match(stderr, new RegExp(`^imds: ${option} needs --verify`));
+      }
+    });
+
   it('refuses a kind it does not know and a certificate that it cannot read, with 2', async () => {
     const unknown = await run('--verify', '--kind', 'dsa2048');
     assert.deepEqual([unknown.code, unknown.stdout.toString()], [2, '']);
