@@ -136,7 +136,10 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
       configured: bind(optionalOrEmpty(row('scalar', boolean)('hibernation/configured', 'immutable'))),
     }),
 
-    /** Private host name, such as `ip-172-16-34-43.ec2.internal`. */
+    /**
+     * Private host name, such as `ip-172-16-34-43.ec2.internal`. As served: where the VPC's DHCP options hold several
+     * domain names, they all stand in it, with blanks between.
+     */
     hostname: bind(scalar('hostname', 'stop-start')),
 
     /** Names of the IAM data, such as `['info', 'security-credentials/']`; `undefined` without an instance profile. */
@@ -193,7 +196,10 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
     ipv6: bind(optional(scalar('ipv6', 'live'))),
     /** Kernel of a paravirtual instance, such as `aki-5c21674b`; `undefined` otherwise. */
     kernelId: bind(optional(scalar('kernel-id', 'stop-start'))),
-    /** Private DNS name of the primary interface, such as `ip-172-16-34-43.ec2.internal`. */
+    /**
+     * Private DNS name of the primary interface, such as `ip-172-16-34-43.ec2.internal`; with several domain names as
+     * `hostname` has them.
+     */
     localHostname: bind(scalar('local-hostname', 'stop-start')),
     /** Primary private IPv4 address, such as `172.16.34.43`; `undefined` on an IPv6-only instance. */
     localIpv4: bind(optional(scalar('local-ipv4', 'immutable'))),

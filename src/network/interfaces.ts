@@ -40,7 +40,7 @@ interface RequiredProperties {
   readonly vpcId: string;
   /** Account that owns the interface, such as `123456789012`; may differ from the instance's. */
   readonly ownerId: string;
-  /** Private DNS name, such as `ip-10-0-1-10.ec2.internal`. */
+  /** Private DNS name, such as `ip-10-0-1-10.ec2.internal`; with several domain names in the VPC's DHCP options, all of them. */
   readonly localHostname: string;
   /** Names of the security groups, such as `['web', 'ssh']`. */
   readonly securityGroups: readonly string[];

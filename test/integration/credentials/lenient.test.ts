@@ -51,9 +51,7 @@ describe("imds.credentials() beside AWS's own provider", function () {
     it(`gives the same for ${served}`, async () => {
       emulator.set(path, served);
       using imds = new Imds({ endpoint: emulator.url });
-      const theirs = await fromInstanceMetadata({ maxRetries: 0 })().catch(
-        (error: unknown) => String(error),
-      );
+      const theirs = await fromInstanceMetadata({ maxRetries: 0 })().catch((error: unknown) => String(error));
       const ours = await imds.credentials().catch((error: unknown) => (isImdsError(error) ? error.code : error));
       if (typeof theirs === 'string') assert.match(String(ours), /^ERR_IMDS_(?:CREDENTIALS|DECODE)$/, theirs);
       else assert.deepEqual({ ...Object(ours) }, { ...theirs });

@@ -222,7 +222,10 @@ describe('documents', () => {
       outcome(documents.roleCredentials, '{}'),
       `! Expected a JSON object with AccessKeyId, SecretAccessKey, Token, Expiration, or one with another Code than Success from ${path}, got one without AccessKeyId, SecretAccessKey, Token, Expiration`,
     );
-    assert.match(String(outcome(documents.roleCredentials, JSON.stringify({ ...issued, Token: '' }))), /without Token$/);
+    assert.match(
+      String(outcome(documents.roleCredentials, JSON.stringify({ ...issued, Token: '' }))),
+      /without Token$/,
+    );
   });
 
   const read = (decoder: Decoder<unknown>, document: unknown) => outcome(decoder, JSON.stringify(document));
