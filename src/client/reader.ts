@@ -29,6 +29,14 @@ interface Connection {
 
 // New credentials appear at least five minutes before the old ones end ("IAM roles for Amazon EC2", EC2 User Guide).
 const rotationMs = 5 * 60_000;
+// AWS STS gives a role at most twelve hours.
+const longestLifeMs = 24 * 60 * 60_000;
+
+/** Milliseconds since 1970, by the service and by this machine. */
+interface Clocks {
+  readonly servedAt: number;
+  readonly here: number;
+}
 
 /** Reads values: those at hand from the cache, those under way together with whoever asked first, others by the session. */
 export class Reader {
@@ -143,7 +151,8 @@ export class Reader {
     const [response] = await Promise.all([session.read(path, deadline), this.#cache?.open()]);
     const entry: Entry = { body: response.statusCode === 404 ? undefined : response.body };
     if (this.#cache) {
-      const keep = ageOf(entry, category ?? categoryOf(path), this.#liveMaxAgeMs, this.#servedAt(response));
+      const clocks = { servedAt: this.#servedAt(response), here: this.#clock.wallClock() };
+      const keep = ageOf(entry, category ?? categoryOf(path), this.#liveMaxAgeMs, clocks);
       this.#cache.set(path, entry, keep, epoch);
     }
     return entry;
@@ -197,7 +206,7 @@ function decoded<T>(body: Buffer | undefined, category: Category<T>): T {
 }
 
 /** How long an entry may be reused, by how its category can change. Decodes it, as what cannot be decoded is not kept. */
-function ageOf(entry: Entry, category: Category<unknown> | undefined, liveMs: number, servedAt: number): Keep {
+function ageOf(entry: Entry, category: Category<unknown> | undefined, liveMs: number, clocks: Clocks): Keep {
   const { body } = entry;
   const live = { forMs: liveMs, survivesStop: false };
   const never = { forMs: 0, survivesStop: false };
@@ -213,7 +222,10 @@ function ageOf(entry: Entry, category: Category<unknown> | undefined, liveMs: nu
   entry.value = Promise.resolve(value);
   const expiresAt = category.expiresAt?.(value);
   if (expiresAt !== undefined) {
-    const validMs = expiresAt - servedAt;
+    const { servedAt, here } = clocks;
+    // A wrong `Date` must not keep credentials for years.
+    const isLikely = expiresAt - servedAt <= longestLifeMs;
+    const validMs = expiresAt - (isLikely ? servedAt : Math.max(servedAt, here));
     return { forMs: Math.max(validMs - rotationMs, Math.min(validMs, liveMs)), survivesStop: false };
   }
   if (category.mutability === 'live' || category.isSettled?.(value) === false) return live;

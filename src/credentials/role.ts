@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../client/clock.js';
+import type { Clock } from '../client/clock.js';
 import { ImdsCredentialsError, ImdsDecodeError, isNotFound } from '../errors.js';
 import { iamInfo, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
 import { stopwatch } from './schedule.js';
@@ -17,20 +17,33 @@ export type ReadNow = (
 interface Served {
   readonly path: string;
   readonly text: string;
-  /** The service's clock, in milliseconds since 1970: when it served this, plus the time since. */
+  /** When it was asked for, by this machine's clock, in milliseconds since 1970. */
+  readonly askedAt: number;
+  /** The service's clock less this machine's. */
+  readonly aheadMs: number;
+  readonly elapsedMs: () => number;
+  /** This machine, or the answer before, has the service's clock at the same time. */
+  readonly isConfirmed: boolean;
+}
+
+/** Credentials, and the service's clock in milliseconds since 1970. */
+export interface RoleAnswer {
+  readonly document: RoleCredentials;
   readonly serviceClock: () => number;
 }
 
 const rolesPath = 'iam/security-credentials/';
-// A role appears some seconds after its profile was attached or the instance launched, so the first call waits.
-const firstWaitsMs = [250, 500, 1000];
+// More than a request takes, and less than matters to credentials.
+const sameTimeMs = 60_000;
+// AWS STS gives a role at most twelve hours.
+const longestLifeMs = 24 * 60 * 60_000;
 
 /** The instance's role: finds its credentials, or the reason why there are none. */
 export class Role {
   readonly #readNow: ReadNow;
   readonly #clock: Clock;
   #listed: string | undefined;
-  #waitsMs: readonly number[] = firstWaitsMs;
+  #aheadMs = 0;
 
   constructor(readNow: ReadNow, clock: Clock) {
     this.#readNow = readNow;
@@ -40,27 +53,19 @@ export class Role {
   /**
    * @param wanted name of the role; by default the first that the service lists
    * @param deadline on the monotonic clock
-   * @returns the credentials' document, and the service's clock
    * @throws ImdsCredentialsError, ImdsDecodeError, and every error of a failed request
    */
-  async credentials(
-    wanted: string | undefined,
-    deadline: number,
-  ): Promise<{ document: RoleCredentials; serviceClock: () => number }> {
-    let served = await this.#find(wanted, deadline);
-    for (const ms of this.#waitsMs) {
-      if (served || this.#clock.now() + ms >= deadline) break;
-      await sleep(this.#clock, ms);
-      served = await this.#find(wanted, deadline);
+  async credentials(wanted: string | undefined, deadline: number): Promise<RoleAnswer> {
+    let answer = await this.#find(wanted, deadline);
+    if (!answer) throw await this.#explain(wanted, deadline);
+    // One wrong `Date` header must not decide how long credentials live, so another answer has to confirm it.
+    for (let reads = 1; ; reads += 1) {
+      const served: Served = answer;
+      const document = credentialsIn(served);
+      if (believes(served, document)) return { document, serviceClock: clockOf(served, served.aheadMs) };
+      answer = reads < 3 ? await this.#read(served.path, deadline).catch(() => undefined) : undefined;
+      if (!answer) return { document, serviceClock: clockOf(served, likeliest(served, document)) };
     }
-    this.#waitsMs = [];
-    if (!served) throw await this.#explain(wanted, deadline);
-
-    const { path, text, serviceClock } = served;
-    const document = roleCredentials(Buffer.from(text), path);
-    if (document.AccessKeyId === undefined)
-      throw notSuccess(`for the role ${path.slice(rolesPath.length)}`, document.Code, document.Message);
-    return { document, serviceClock };
   }
 
   async #find(wanted: string | undefined, deadline: number): Promise<Served | undefined> {
@@ -82,9 +87,13 @@ export class Role {
 
   async #read(path: string, deadline: number): Promise<Served | undefined> {
     const elapsedMs = stopwatch(this.#clock);
+    const askedAt = this.#clock.wallClock();
     try {
       const { text, servedAt } = await this.#readNow(path, { deadlineMs: Math.max(1, deadline - this.#clock.now()) });
-      return { path, text, serviceClock: () => servedAt + elapsedMs() };
+      const aheadMs = servedAt - askedAt;
+      const isConfirmed = [0, this.#aheadMs].some((known) => Math.abs(aheadMs - known) <= sameTimeMs);
+      this.#aheadMs = aheadMs;
+      return { path, text, askedAt, aheadMs, elapsedMs, isConfirmed };
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -115,6 +124,25 @@ export class Role {
         'It appears after some seconds.',
     );
   }
+}
+
+const clockOf =
+  ({ askedAt, elapsedMs }: Served, aheadMs: number) =>
+  (): number =>
+    askedAt + aheadMs + elapsedMs();
+
+/** A clock that is far from this machine's needs another witness, and to leave the credentials no longer than AWS gives them. */
+const believes = ({ askedAt, aheadMs, isConfirmed }: Served, { Expiration }: RoleCredentials): boolean =>
+  Math.abs(aheadMs) <= sameTimeMs || (isConfirmed && Date.parse(Expiration) - askedAt - aheadMs <= longestLifeMs);
+
+/** The later of both clocks, but not one by which the credentials have ended. */
+const likeliest = ({ askedAt, aheadMs }: Served, { Expiration }: RoleCredentials): number =>
+  [Math.max(0, aheadMs), Math.min(0, aheadMs)].find((ahead) => askedAt + ahead < Date.parse(Expiration)) ?? 0;
+
+function credentialsIn({ path, text }: Served): RoleCredentials {
+  const document = roleCredentials(Buffer.from(text), path);
+  if (document.AccessKeyId !== undefined) return document;
+  throw notSuccess(`for the role ${path.slice(rolesPath.length)}`, document.Code, document.Message);
 }
 
 const noRole = (message: string, hint: string) => new ImdsCredentialsError(message, { reason: 'no-role', hint });

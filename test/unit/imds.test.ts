@@ -441,6 +441,15 @@ describe('the client', () => {
       assert.equal(await readsAt([0, last - 1, last], (imds) => imds.iam.securityCredentials.role('web-role')), 2);
     });
 
+    it('credentials not for years when the Date header is wrong', async () => {
+      const end = new Date(Date.now() + 3_600_000).toISOString();
+      service.values = { [role]: [200, credentials(end), { Date: 'Mon, 01 Jan 2001 00:00:00 GMT' }] };
+      assert.equal(
+        await readsAt([0, 3_290_000, 3_300_000], (imds) => imds.iam.securityCredentials.role('web-role')),
+        2,
+      );
+    });
+
     it('credentials in their last five minutes as briefly as live values, and never past their end', async () => {
       for (const [seconds, maximumAgeMs] of [
         ['04:00', 1000],
