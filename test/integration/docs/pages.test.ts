@@ -146,3 +146,28 @@ describe('docs/enclaves.md', () => {
     assert.ok(stdout.toString().startsWith(`\n${shown}\n`), stdout.toString());
   });
 });
+
+describe('docs/design.md', () => {
+  const design = readFileSync('docs/design.md', 'utf8');
+
+  it('has every room', () => {
+    const rooms = readdirSync('src', { withFileTypes: true }).map((entry) =>
+      entry.isFile() ? entry.name : `${entry.name}/`,
+    );
+    assert.deepEqual(
+      rooms.filter((room) => !design.includes(`\`${room}\``)),
+      [],
+    );
+  });
+
+  it('has every bundled package with its major version', () => {
+    const { components } = JSON.parse(readFileSync('dist/sbom.cdx.json', 'utf8'));
+    const named = components.map(
+      ({ name, version }: Record<'name' | 'version', string>) => `${name} ${version.split('.')[0]}`,
+    );
+    assert.deepEqual(
+      named.filter((each: string) => !design.includes(each)),
+      [],
+    );
+  });
+});
