@@ -4,7 +4,7 @@
  * state exists twice. docs/design.md has the reasons.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -81,6 +81,12 @@ function chunkName({ name, moduleIds }) {
   return `lib/${own ? relative(modules, own).replaceAll(sep, '-').replace(/\.js$/, '') : name}.cjs`;
 }
 
+/** @type {import('rollup').Plugin} */
+const json = {
+  name: 'json',
+  transform: (code, id) => (id.endsWith('.json') ? `export default ${code}` : undefined),
+};
+
 async function bundle() {
   const build = await rollup({
     input: { ...withExtension(library, '.js'), 'cli/imds': join(modules, 'cli', 'imds.js') },
@@ -89,6 +95,7 @@ async function bundle() {
     treeshake: { moduleSideEffects: (_id, isExternal) => !isExternal },
     plugins: [
       trim,
+      json,
       nodeResolve({ exportConditions: ['node'], preferBuiltins: true }),
       commonjs({ ignoreDynamicRequires: true }),
     ],
@@ -135,6 +142,14 @@ for (const { name, exports } of chunks.filter(({ isEntry, name }) => isEntry && 
   writeModule(name, exports);
 await declare();
 rmSync(modules, { recursive: true });
+// The ready scenarios as files, to copy and change.
+const scenarios = JSON.parse(readFileSync(join(root, 'src', 'emulator', 'scenarios.json'), 'utf8'));
+mkdirSync(join(dist, 'emulator', 'scenarios'));
+for (const [name, scenario] of Object.entries(scenarios))
+  writeFileSync(
+    join(dist, 'emulator', 'scenarios', `${name}.json`),
+    `${JSON.stringify({ $schema: './node_modules/imds/dist/emulator/scenario.schema.json', ...scenario }, undefined, 2)}\n`,
+  );
 writeFileSync(join(dist, 'emulator', 'scenario.schema.json'), `${JSON.stringify(scenarioSchema)}\n`);
 writeInventory(
   root,

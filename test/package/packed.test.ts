@@ -29,6 +29,7 @@ const published = [
   /^dist\/emulator\/scenario\.schema\.json$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/sbom\.cdx\.json$/,
+  /^dist\/emulator\/scenarios\/[\w-]+\.json$/,
 ];
 
 describe('the packed package, installed into an empty folder', () => {
@@ -56,6 +57,20 @@ describe('the packed package, installed into an empty folder', () => {
       );
     });
   }
+
+  it('has each ready scenario as a file to copy', () => {
+    const program = `
+      import { readFileSync } from 'node:fs';
+      import { isDeepStrictEqual } from 'node:util';
+      import { parseScenario, scenarios } from 'imds/emulator';
+      const fromFile = (name) => {
+        const text = readFileSync(\`node_modules/imds/dist/emulator/scenarios/\${name}.json\`, 'utf8');
+        const { $schema, ...scenario } = parseScenario(text);
+        return [name, scenario];
+      };
+      console.log(isDeepStrictEqual(scenarios, Object.fromEntries(Object.keys(scenarios).map(fromFile))));`;
+    assert.equal(packed.evaluate(program), 'true');
+  });
 
   describe('can be bundled', () => {
     for (const format of ['esm', 'cjs'] as const) {

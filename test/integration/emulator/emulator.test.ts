@@ -596,7 +596,7 @@ describe('the source of the emulator', () => {
       const source = await readFile(new URL(file, folder), 'utf8');
       const imports = [...source.matchAll(/from '([^']+)'/g)].map(([, from = '']) => from);
       assert.deepEqual(
-        imports.filter((from) => !/^(node:[\w/]+|\.\/[\w-]+\.js)$/.test(from)),
+        imports.filter((from) => !/^(node:[\w/]+|\.\/[\w-]+\.js(?:on)?)$/.test(from)),
         [],
         file,
       );
