@@ -36,6 +36,7 @@ const ttls = [1, 2, 3, 4, 5];
 const sendAtMs = [0, 90, 180, 270];
 const lastSendMs = Math.max(...sendAtMs);
 const fullTimeMs = 800;
+const sliceMs = 20;
 // How long the first beacon may be silent before the next is asked too.
 const silenceMs = 300;
 
@@ -76,7 +77,8 @@ async function survey(beacon: Beacon, signal: AbortSignal, heard: () => void): P
     for (const { ttl, stop } of trials) if (ttl >= from) stop.abort();
   };
   const stopAll = (): void => stop();
-  const timers = [setTimeout(stopAll, fullTimeMs)];
+  const over = new AbortController();
+  void runningFor(fullTimeMs, over.signal).then(stopAll);
   signal.addEventListener('abort', stopAll, { once: true });
   if (signal.aborted) stop();
   const answered = await Promise.all(
@@ -86,14 +88,23 @@ async function survey(beacon: Beacon, signal: AbortSignal, heard: () => void): P
       stop(trial.ttl);
       // Every smaller TTL gets the time in which an answer to its last datagram would come.
       const tookMs = performance.now() - start;
-      timers.push(setTimeout(stopAll, Math.max(0, lastSendMs - tookMs) + 1.5 * tookMs + 40));
+      void runningFor(Math.max(0, lastSendMs - tookMs) + 1.5 * tookMs + 40, over.signal).then(stopAll);
       return [trial.ttl];
     }),
   );
-  for (const timer of timers) clearTimeout(timer);
+  over.abort();
   signal.removeEventListener('abort', stopAll);
   const [hops] = answered.flat();
   return hops === undefined ? undefined : { hops, by: beacon };
+}
+
+/**
+ * Waits in slices, each of which lets sockets speak: a time in which this process did not get to run counts as one slice,
+ * so what was answered meanwhile is read before anything is given up.
+ */
+async function runningFor(ms: number, signal: AbortSignal): Promise<void> {
+  for (let left = ms; left > 0 && !signal.aborted; left -= sliceMs)
+    await delay(Math.min(left, sliceMs), undefined, { signal }).catch(() => {});
 }
 
 /** Sends datagrams with a TTL until one is answered or the signal is aborted. */
