@@ -26,9 +26,8 @@ import {
   type InterruptionOptions,
   onInterruption,
 } from './watch/interruption.js';
-import type { NoticeIterator } from './watch/iterator.js';
-import type { NoticeKind, NoticeOf } from './watch/notices.js';
-import type { DefaultNoticeKind, WatchOptions } from './watch/options.js';
+import type { NoticeIterator, WatchOptions } from './watch/iterator.js';
+import type { DefaultNoticeKind, NoticeKind, NoticeOf } from './watch/notices.js';
 import { Poller, type Report } from './watch/poller.js';
 
 /** The accessors of all categories. */
@@ -214,8 +213,8 @@ export class Imds extends Accessors {
 
   /**
    * Calls a handler once for each interruption of this Spot Instance that is announced, also if it was announced before.
-   * The handler's signal aborts at the deadline: usually after two minutes, at once before a hibernation. Whatever it
-   * throws is published on `imds:watch` and logged. The hook does not keep the process alive.
+   * The handler's signal aborts at the deadline: usually after two minutes, at once before a hibernation, never if the
+   * service gives no time that can be read. What the handler throws is published on `imds:watch` and logged. The hook does not keep the process alive.
    * @example
    * using hook = imds.onInterruption(async (notice, { signal }) => { await queue.drain({ signal }); });
    * @returns a function that removes the hook, also with `using`.

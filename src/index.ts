@@ -54,20 +54,13 @@ export type { NetworkInterface, SettledNetworkInterface } from './network/interf
 export type { Platform } from './platform.js';
 export { decodeUserData, type UserData, type UserDataKind, type UserDataPart } from './user-data/decode.js';
 export type { InterruptionHandler, InterruptionHook, InterruptionOptions } from './watch/interruption.js';
-export type { NoticeIterator } from './watch/iterator.js';
+export type { NoticeIterator, WatchOptions } from './watch/iterator.js';
 export {
-  type AddressesNotice,
   type Change,
-  type CredentialsNotice,
+  type DefaultNoticeKind,
   defaultNoticeKinds,
-  type MaintenanceNotice,
   type Notice,
   type NoticeKind,
   type NoticeOf,
   noticeKinds,
-  type RebalanceNotice,
-  type SpotInterruptionNotice,
-  type TagsNotice,
-  type TargetLifecycleStateNotice,
 } from './watch/notices.js';
-export type { DefaultNoticeKind, WatchOptions } from './watch/options.js';

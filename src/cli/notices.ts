@@ -1,4 +1,4 @@
-import type { MaintenanceNotice, Notice } from '../index.js';
+import type { Notice, NoticeOf } from '../index.js';
 import type { Io } from './io.js';
 import { type Paint, printable } from './output.js';
 
@@ -16,17 +16,23 @@ export const jsonLine = (notice: Notice): string =>
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   })}\n`;
 
+// In the place of a time that the service did not give, or not so that it can be read.
+const unknownTime = 'an unknown time';
+
 /** The text of a notice. */
 function words(notice: Notice): string {
   const isGone = notice.change === 'withdrawn';
   switch (notice.kind) {
     case 'spot-interruption': {
-      const { action, deadline, millisecondsLeft } = notice;
+      const { action = 'interruption', deadline = unknownTime, millisecondsLeft } = notice;
       if (isGone) return `withdrawn: no ${action} at ${deadline}`;
-      return `${action} at ${deadline}, ${Math.round(millisecondsLeft / 1000)} s left`;
+      const left = millisecondsLeft === undefined ? '' : `, ${Math.round(millisecondsLeft / 1000)} s left`;
+      return `${action} at ${deadline}${left}`;
     }
-    case 'rebalance':
-      return isGone ? `withdrawn: that of ${notice.noticeTime}` : `recommended at ${notice.noticeTime}`;
+    case 'rebalance': {
+      const { noticeTime = unknownTime } = notice;
+      return isGone ? `withdrawn: that of ${noticeTime}` : `recommended at ${noticeTime}`;
+    }
     case 'maintenance':
       return `${isGone ? 'no longer scheduled: ' : ''}${maintenance(notice)}`;
     case 'target-lifecycle-state':
@@ -51,9 +57,10 @@ function words(notice: Notice): string {
   }
 }
 
-function maintenance({ event }: MaintenanceNotice): string {
-  const { Code, NotBefore, NotAfter, Description, EventId } = event;
-  return `${Code} from ${NotBefore}${NotAfter ? ` to ${NotAfter}` : ''}, ${Description} (${EventId})`;
+function maintenance({ event }: NoticeOf<'maintenance'>): string {
+  const { Code = 'event', NotBefore = unknownTime, NotAfter, Description, EventId } = event;
+  const more = `${Description ? `, ${Description}` : ''}${EventId ? ` (${EventId})` : ''}`;
+  return `${Code} from ${NotBefore}${NotAfter ? ` to ${NotAfter}` : ''}${more}`;
 }
 
 type Tags = Readonly<Record<string, string>>;
@@ -72,10 +79,7 @@ function changes(before: Tags, now: Tags): string {
     .join(', ');
 }
 
-type Addresses = Pick<
-  Extract<Notice, { kind: 'addresses' }>,
-  'localIpv4s' | 'publicIpv4s' | 'ipv6s' | 'ipv4Prefix' | 'ipv6Prefix'
->;
+type Addresses = Omit<NonNullable<NoticeOf<'addresses'>['previous']>, 'mac'>;
 
 const all = ({ localIpv4s, publicIpv4s, ipv6s, ipv4Prefix, ipv6Prefix }: Addresses): readonly string[] => [
   ...localIpv4s,

@@ -35,7 +35,7 @@ function object<T>(
   const lacks = (value: unknown) =>
     isObject(value) ? needed.flatMap(([name, field]) => (field(value[name]) === undefined ? name : [])) : [];
   return {
-    expected: `a JSON object with ${Object.keys(required).join(', ')}`,
+    expected: ['a JSON object', Object.keys(required).join(', ')].filter(Boolean).join(' with '),
     read(value) {
       if (!isObject(value) || lacks(value).length > 0) return undefined;
       const document = { ...value };
@@ -51,21 +51,22 @@ function object<T>(
 }
 
 /**
- * A scheduled maintenance event. The instants are ISO 8601 in UTC; the service writes `21 Jan 2019 09:00:43 GMT`.
+ * A scheduled maintenance event, its instants in ISO 8601. EC2 gives the first five fields of every event; one that is
+ * missing or cannot be read is left out.
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_scheduled_events.html
  */
 export interface MaintenanceEvent {
   /** Such as `instance-event-0d59937288b749b32`. */
-  readonly EventId: string;
+  readonly EventId?: string;
   /** The action, such as `system-reboot`. */
-  readonly Code: Word<
+  readonly Code?: Word<
     'instance-reboot' | 'instance-retirement' | 'instance-stop' | 'system-maintenance' | 'system-reboot'
   >;
-  readonly State: Word<'active' | 'completed' | 'canceled'>;
+  readonly State?: Word<'active' | 'completed' | 'canceled'>;
   /** Such as `scheduled reboot`; begins with `[Completed]` or `[Canceled]` once the event is over. */
-  readonly Description: string;
+  readonly Description?: string;
   /** Earliest start, such as `2019-01-21T09:00:43Z`. */
-  readonly NotBefore: string;
+  readonly NotBefore?: string;
   /** Latest end, when there is one. */
   readonly NotAfter?: string;
   /** Deadline for moving the start, when it can be moved. */
@@ -73,35 +74,34 @@ export interface MaintenanceEvent {
 }
 
 const maintenanceEvent = object<MaintenanceEvent>(
-  { ...all(text, 'EventId', 'Code', 'State', 'Description'), NotBefore: instantOf },
-  all(instantOf, 'NotAfter', 'NotBeforeDeadline'),
+  {},
+  {
+    ...all(text, 'EventId', 'Code', 'State', 'Description'),
+    ...all(instantOf, 'NotBefore', 'NotAfter', 'NotBeforeDeadline'),
+  },
 );
 
-/** Maintenance events with instants in ISO 8601. */
 export const maintenanceEvents = json<readonly MaintenanceEvent[]>({
-  expected: `a JSON array, each element ${maintenanceEvent.expected}`,
-  read(value) {
-    const events = Array.isArray(value) ? value.map(maintenanceEvent.read) : [undefined];
-    return events.every((event) => event !== undefined) ? events : undefined;
-  },
+  expected: 'a JSON array',
+  read: (value) => (Array.isArray(value) ? value.flatMap((event) => maintenanceEvent.read(event) ?? []) : undefined),
 });
 
 /** A rebalance recommendation: this Spot Instance is at elevated risk of interruption. */
 export interface RebalanceRecommendation {
-  /** Instant of emission, such as `2020-11-05T08:22:00Z`. */
-  readonly noticeTime: string;
+  /** Instant of emission, such as `2020-11-05T08:22:00Z`; absent if it cannot be read. */
+  readonly noticeTime?: string;
 }
 
-export const rebalanceRecommendation = json(object<RebalanceRecommendation>({ noticeTime: instantOf }, {}));
+export const rebalanceRecommendation = json(object<RebalanceRecommendation>({}, { noticeTime: instantOf }));
 
-/** A Spot interruption notice. */
+/** A Spot interruption notice. EC2 gives both fields; one that is missing or cannot be read is left out. */
 export interface SpotInstanceAction {
-  readonly action: Word<'terminate' | 'stop' | 'hibernate'>;
+  readonly action?: Word<'terminate' | 'stop' | 'hibernate'>;
   /** About when, such as `2017-09-18T08:22:00Z`. */
-  readonly time: string;
+  readonly time?: string;
 }
 
-export const spotInstanceAction = json(object<SpotInstanceAction>({ action: text, time: instantOf }, {}));
+export const spotInstanceAction = json(object<SpotInstanceAction>({}, { action: text, time: instantOf }));
 
 /** The attached instance profile. The service reports failures in the same form, with another `Code` and a `Message`. */
 export interface IamInfo {

@@ -1,14 +1,12 @@
 import { checkOptions, refuse } from '../client/check.js';
 import { type Clock, systemClock, type Timer } from '../client/clock.js';
 import { isImdsError } from '../errors.js';
-import type { NoticeIterator } from './iterator.js';
-import type { SpotInterruptionNotice } from './notices.js';
-import { hookChecks, type WatchOptions } from './options.js';
-import type { Report } from './poller.js';
+import type { NoticeOf } from './notices.js';
+import { hookChecks, type Poller, type Report } from './poller.js';
 
-/** Called before a Spot interruption. The signal is aborted at the deadline. */
+/** Called before a Spot interruption. The signal is aborted at the deadline; never while the service gives no time. */
 export type InterruptionHandler = (
-  notice: SpotInterruptionNotice,
+  notice: NoticeOf<'spot-interruption'>,
   context: { readonly signal: AbortSignal },
 ) => unknown;
 
@@ -25,10 +23,6 @@ export interface InterruptionHook extends Disposable {
   (): void;
 }
 
-interface InterruptionWatch {
-  watch(options: WatchOptions<'spot-interruption'>): NoticeIterator<SpotInterruptionNotice>;
-}
-
 const kind = 'spot-interruption';
 
 /**
@@ -37,7 +31,7 @@ const kind = 'spot-interruption';
  * @throws ImdsSettingsError when the handler or an option cannot be used
  */
 export function onInterruption(
-  source: InterruptionWatch,
+  source: Pick<Poller, 'watch'>,
   handler: InterruptionHandler,
   options: InterruptionOptions,
   report: Report,
@@ -52,7 +46,7 @@ export function onInterruption(
   const reportError = (action: 'handler-failed' | 'ended', thrown: unknown): void =>
     report({ action, kind, ...(isImdsError(thrown) && { error: thrown.code }), thrown }, 'error');
 
-  const run = async (notice: SpotInterruptionNotice, deadline: Deadline): Promise<void> => {
+  const run = async (notice: NoticeOf<'spot-interruption'>, deadline: Deadline): Promise<void> => {
     try {
       await handler(notice, { signal: deadline.signal });
     } catch (error) {
@@ -63,13 +57,14 @@ export function onInterruption(
   const follow = async (): Promise<void> => {
     let deadline: Deadline | undefined;
     for await (const notice of notices) {
-      if (notice.change === 'withdrawn') deadline?.move(undefined);
-      else if (deadline && isPostponed(notice)) deadline.move(notice.millisecondsLeft);
-      else {
+      const { change, millisecondsLeft } = notice;
+      const isKnown = deadline !== undefined && isPostponed(notice);
+      if (change === 'withdrawn') deadline?.move(undefined);
+      else if (!isKnown) {
         deadline = deadlineOf(setTimer, persistent);
-        deadline.move(notice.millisecondsLeft);
+        deadline.move(millisecondsLeft);
         void run(notice, deadline);
-      }
+      } else if (millisecondsLeft !== undefined) deadline?.move(millisecondsLeft);
     }
   };
   follow().catch((error: unknown) => {
@@ -105,6 +100,6 @@ function deadlineOf(setTimer: Clock['setTimer'], isPersistent: boolean) {
   return { signal: controller.signal, move, end };
 }
 
-/** The same interruption at another time; one announced after the old time has passed is a new one. */
-const isPostponed = ({ previous, seenAt }: SpotInterruptionNotice): boolean =>
-  previous !== undefined && Date.parse(previous.deadline) > Date.parse(seenAt);
+/** The same interruption at another time, or now with one; what comes after the old time has passed is a new one. */
+const isPostponed = ({ previous, seenAt }: NoticeOf<'spot-interruption'>): boolean =>
+  previous !== undefined && !(Date.parse(previous.deadline ?? '') <= Date.parse(seenAt));

@@ -1,6 +1,18 @@
 import { difference, type Item, notice, type Snapshot } from './changes.js';
 import { defaultNoticeKinds, type Notice, type NoticeKind, noticeKinds } from './notices.js';
-import type { WatchOptions } from './options.js';
+
+/** Options of a watch, all optional. */
+export interface WatchOptions<Kind extends NoticeKind = NoticeKind> {
+  /**
+   * The kinds to watch. Default `spot-interruption`, `rebalance`, `maintenance` and `target-lifecycle-state`, the last
+   * without an `InService` that is there when the watch begins.
+   */
+  readonly kinds?: readonly Kind[] | undefined;
+  /** Ends the iteration, which then throws an `AbortError` whose `cause` is the signal's reason, as Node's own do. */
+  readonly signal?: AbortSignal | undefined;
+  /** Keeps the process alive, as `fs.watch` does. Default true. */
+  readonly persistent?: boolean | undefined;
+}
 
 /** Notices as they come. The watch begins with the first `next()` and ends with `return()`, which `break` calls. */
 export interface NoticeIterator<N extends Notice = Notice> extends AsyncIterableIterator<N> {

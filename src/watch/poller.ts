@@ -1,16 +1,24 @@
-import { checkOptions } from '../client/check.js';
+import { abortSignal, type Check, checkOptions, oneOf, refuse, trueOrFalse } from '../client/check.js';
 import type { Clock, Timer } from '../client/clock.js';
 import type { Logger, WatchEvent } from '../client/events.js';
 import { AbortListeners } from '../client/single-flight.js';
 import { isImdsError } from '../errors.js';
 import { type Found, type Snapshot, update } from './changes.js';
-import { type NoticeIterator, Subscription } from './iterator.js';
-import type { NoticeKind, NoticeOf } from './notices.js';
-import { type DefaultNoticeKind, type WatchOptions, watchChecks } from './options.js';
-import { type NoticeReader, sources } from './sources.js';
+import { type NoticeIterator, Subscription, type WatchOptions } from './iterator.js';
+import { type DefaultNoticeKind, type NoticeKind, type NoticeOf, noticeKinds } from './notices.js';
+import { type NoticeReader, poll, sources } from './sources.js';
 
 /** Publishes an event of a watch. */
 export type Report = (event: WatchEvent, level: keyof Logger) => void;
+
+const kinds: Check<unknown> = (value, name) => {
+  if (!Array.isArray(value) || value.length === 0) return refuse(name, value, `an array of ${oneOf(noticeKinds)}`);
+  for (const [index, kind] of value.entries())
+    if (!noticeKinds.includes(kind)) refuse(`${name}[${index}]`, kind, oneOf(noticeKinds));
+};
+
+/** The checks of the options that a watch shares with the drain hook. */
+export const hookChecks = { signal: abortSignal, persistent: trueOrFalse };
 
 // A poll is up to this much earlier or later than its interval, so that the processes of a host drift apart.
 const jitter = 0.1;
@@ -67,7 +75,7 @@ export class Poller {
    * @throws ImdsSettingsError when an option is unknown or cannot be used
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options: WatchOptions<Kind> = {}): NoticeIterator<NoticeOf<Kind>> {
-    checkOptions(options, 'watch option ', watchChecks);
+    checkOptions(options, 'watch option ', { kinds, ...hookChecks });
     const subscription = new Subscription(options, {
       subscribe: (each) => this.#subscribe(each),
       unsubscribe: (each) => this.#unsubscribe(each),
@@ -80,7 +88,7 @@ export class Poller {
   /** Ends all iterations with an error, also those that have yet to begin. */
   close(error: unknown): void {
     this.#closedBy = { error };
-    this.#endAll({ error });
+    this.#endAll(this.#closedBy);
   }
 
   #endAll(how: { readonly error: unknown }): void {
@@ -93,8 +101,7 @@ export class Poller {
       return;
     }
     const { kinds, abort, options } = subscription;
-    const { signal } = options;
-    if (signal) this.#aborts.add(signal, abort);
+    if (options.signal) this.#aborts.add(options.signal, abort);
     for (const kind of kinds) {
       const feed = this.#feeds.get(kind) ?? new Feed(kind, this.#clock.now());
       this.#feeds.set(kind, feed);
@@ -106,8 +113,7 @@ export class Poller {
 
   #unsubscribe(subscription: Subscription): void {
     const { kinds, abort, options } = subscription;
-    const { signal } = options;
-    if (signal) this.#aborts.remove(signal, abort);
+    if (options.signal) this.#aborts.remove(options.signal, abort);
     for (const kind of kinds) {
       const feed = this.#feeds.get(kind);
       if (!feed?.subscriptions.delete(subscription) || feed.subscriptions.size > 0) continue;
@@ -144,8 +150,7 @@ export class Poller {
 
   async #poll(feed: Feed, startedAt: number, spread: number): Promise<void> {
     feed.isPolling = true;
-    const { intervalMs, poll } = sources[feed.kind];
-    const outcome = await poll(this.#reader, { fresh: true, signal: feed.ending.signal }).then(
+    const outcome = await poll(feed.kind, this.#reader, { fresh: true, signal: feed.ending.signal }).then(
       (found) => ({ found }),
       (error: unknown) => ({ error }),
     );
@@ -153,7 +158,7 @@ export class Poller {
     feed.isPolling = false;
     try {
       if ('found' in outcome) {
-        feed.dueAt = startedAt + intervalMs * (1 - jitter + spread);
+        feed.dueAt = startedAt + sources[feed.kind].intervalMs * (1 - jitter + spread);
         this.#succeeded(feed, outcome.found);
       } else if (isHopeless(outcome.error)) this.#endAll(outcome);
       else this.#failed(feed, outcome.error, spread);
@@ -174,13 +179,12 @@ export class Poller {
   }
 
   #failed(feed: Feed, error: unknown, spread: number): void {
-    const { kind } = feed;
     feed.failures += 1;
+    const { kind, failures } = feed;
     const longest = Math.max(longestPauseMs, sources[kind].intervalMs);
-    const pauseMs = Math.min(longest, shortestPauseMs * 2 ** (feed.failures - 1)) * (leastStretch + spread);
+    const pauseMs = Math.min(longest, shortestPauseMs * 2 ** (failures - 1)) * (leastStretch + spread);
     feed.dueAt = this.#clock.now() + pauseMs;
     const cause = isImdsError(error) ? { error: error.code } : { thrown: error };
-    const { failures } = feed;
     this.#report({ action: 'failed', kind, failures, nextInSeconds: Math.round(pauseMs / 1000), ...cause }, 'warn');
   }
 }

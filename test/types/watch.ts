@@ -1,19 +1,11 @@
 /** What the compiler must accept and refuse of notices. */
-import type {
-  Imds,
-  InterruptionHook,
-  MaintenanceEvent,
-  Notice,
-  NoticeIterator,
-  SpotInterruptionNotice,
-  TagsNotice,
-} from 'imds';
+import type { Imds, InterruptionHook, MaintenanceEvent, Notice, NoticeIterator, NoticeOf } from 'imds';
 
 declare const imds: Imds;
 
 for await (const notice of imds.watch()) {
   if (notice.kind === 'spot-interruption') {
-    const left: number = notice.millisecondsLeft;
+    const left: number | undefined = notice.millisecondsLeft;
     const deadline: string | undefined = notice.previous?.deadline;
     void [left, deadline];
   } else if (notice.kind === 'maintenance') {
@@ -24,16 +16,16 @@ for await (const notice of imds.watch()) {
     void isEnd;
   } else {
     // Of the kinds that are watched for by default only this is left.
-    const time: string = notice.noticeTime;
+    const time: string | undefined = notice.noticeTime;
     void time;
   }
 }
 
-const tags: NoticeIterator<TagsNotice> = imds.watch({ kinds: ['tags'] });
+const tags: NoticeIterator<NoticeOf<'tags'>> = imds.watch({ kinds: ['tags'] });
 const some: NoticeIterator<Notice> = imds.watch({ kinds: ['credentials', 'addresses'], persistent: false });
 
 /** Every kind has a case: the compiler says so when one is added. */
-function keyOf(notice: Notice): string {
+function keyOf(notice: Notice): string | undefined {
   switch (notice.kind) {
     case 'spot-interruption':
       return notice.action;
@@ -52,7 +44,7 @@ function keyOf(notice: Notice): string {
   }
 }
 
-const hook: InterruptionHook = imds.onInterruption(async (notice: SpotInterruptionNotice, { signal }) => {
+const hook: InterruptionHook = imds.onInterruption(async (notice: NoticeOf<'spot-interruption'>, { signal }) => {
   signal.throwIfAborted();
   return notice.action;
 });

@@ -5,7 +5,7 @@ import type { Emulator } from '../../../src/emulator/index.js';
 import { isImdsError } from '../../../src/errors.js';
 import { Imds } from '../../../src/imds.js';
 import { type InterruptionHandler, type InterruptionOptions, onInterruption } from '../../../src/watch/interruption.js';
-import type { SpotInterruptionNotice } from '../../../src/watch/notices.js';
+import type { NoticeOf } from '../../../src/watch/notices.js';
 import { stand } from './stand.js';
 
 const announce = (emulator: Emulator, time: string, action = 'terminate'): void =>
@@ -20,7 +20,7 @@ function hook(s: Stand, handler: InterruptionHandler, options: InterruptionOptio
 
 /** A handler that writes down what it is given and goes on until it is told to finish. */
 function worker() {
-  const runs: { readonly notice: SpotInterruptionNotice; readonly signal: AbortSignal }[] = [];
+  const runs: { readonly notice: NoticeOf<'spot-interruption'>; readonly signal: AbortSignal }[] = [];
   let finish = (): void => {};
   const finished = new Promise<void>((resolve) => {
     finish = resolve;
@@ -76,6 +76,32 @@ describe('imds.onInterruption', () => {
     hook(s, (_notice, { signal }) => states.push(signal.aborted));
     await s.time.pass(0);
     assert.deepEqual(states, [true]);
+  });
+
+  for (const body of ['{"action":"terminate"}', '{"action":"terminate","time":"soon"}', '{}', 'terminate'])
+    it(`calls it for ${body}, and takes a time that comes later for its deadline`, async () => {
+      await using s = await stand();
+      s.emulator.set('spot/instance-action', body);
+      const { runs, handler } = worker();
+      hook(s, handler);
+      await s.time.pass(300_000);
+      assert.deepEqual([runs.length, runs[0]?.signal.aborted], [1, false]);
+      announce(s.emulator, '2026-11-23T09:06:00Z');
+      await s.time.pass(59_999);
+      assert.deepEqual([runs.length, runs[0]?.signal.aborted], [1, false]);
+      await s.time.pass(1);
+      assert.deepEqual([runs.length, runs[0]?.signal.aborted], [1, true]);
+    });
+
+  it('keeps a deadline whose time can no longer be read', async () => {
+    await using s = await stand();
+    announce(s.emulator, '2026-11-23T09:02:00Z');
+    const { runs, handler } = worker();
+    hook(s, handler);
+    await s.time.pass(30_000);
+    s.emulator.set('spot/instance-action', '{"action":"terminate"}');
+    await s.time.pass(90_000);
+    assert.deepEqual([runs.length, runs[0]?.signal.aborted], [1, true]);
   });
 
   it('does not abort the signal of a handler that is done', async () => {

@@ -131,7 +131,7 @@ const timeless = (notices: readonly Notice[]) =>
     assert.match(seenAt, /^2026-11-23T\d\d:\d\d:\d\d\.\d{3}Z$/);
     if (rest.kind !== 'spot-interruption') return rest;
     const { millisecondsLeft, ...others } = rest;
-    assert.ok(millisecondsLeft >= 0);
+    assert.ok(millisecondsLeft !== undefined && millisecondsLeft >= 0);
     return others;
   });
 
@@ -665,8 +665,8 @@ describe('imds.watch', () => {
 
   it('goes on with the other kinds when one cannot be read', async () => {
     await using s = await stand();
-    s.emulator.set('events/recommendations/rebalance', 'no JSON');
-    const { notices } = collect(s.poller.watch({ kinds: ['spot-interruption', 'rebalance'] }));
+    s.emulator.set('events/maintenance/scheduled', 'no JSON');
+    const { notices } = collect(s.poller.watch({ kinds: ['spot-interruption', 'maintenance'] }));
     await s.time.pass(minute);
     cases[0]?.announce(s.emulator);
     await s.time.pass(5000);
@@ -676,7 +676,7 @@ describe('imds.watch', () => {
     );
     assert.deepEqual(
       [...new Set(s.events.map(({ kind, error }) => `${kind} ${error}`))],
-      ['rebalance ERR_IMDS_DECODE'],
+      ['maintenance ERR_IMDS_DECODE'],
     );
   });
 
@@ -865,6 +865,65 @@ describe('imds.watch', () => {
     assert.deepEqual(
       take().map(({ kind, change }) => `${kind} ${change}`),
       ['tags changed'],
+    );
+  });
+
+  for (const [what, body, payload] of [
+    [
+      'whose time has an offset',
+      '{"action":"terminate","time":"2029-01-21T09:00:43+00:00"}',
+      { action: 'terminate', deadline: '2029-01-21T09:00:43Z' },
+    ],
+    ['without a time', '{"action":"terminate"}', { action: 'terminate' }],
+    ['with an odd time', '{"action":"terminate","time":"soon"}', { action: 'terminate' }],
+    ['without an action', '{}', {}],
+    ['that is no JSON', 'terminate', {}],
+  ] as const)
+    it(`delivers an interruption ${what}, and its withdrawal`, async () => {
+      await using s = await stand();
+      s.emulator.set('spot/instance-action', body);
+      const { take } = collect(s.poller.watch({ kinds: ['spot-interruption'] }));
+      await s.time.pass(0);
+      const [notice] = take();
+      const { kind, change, seenAt, millisecondsLeft, ...rest } = notice ?? {};
+      assert.deepEqual([kind, change, rest], ['spot-interruption', 'present', payload]);
+      assert.equal(millisecondsLeft !== undefined, 'deadline' in payload);
+      s.emulator.remove('spot/instance-action');
+      await s.time.pass(6000);
+      assert.deepEqual(
+        take().map(({ change }) => change),
+        ['withdrawn'],
+      );
+    });
+
+  it('delivers a recommendation without a time', async () => {
+    await using s = await stand();
+    s.emulator.set('events/recommendations/rebalance', '{"noticeTime":"lately"}');
+    const { take } = collect(s.poller.watch({ kinds: ['rebalance'] }));
+    await s.time.pass(0);
+    assert.deepEqual(
+      take().map(({ seenAt, ...rest }) => rest),
+      [{ kind: 'rebalance', change: 'present' }],
+    );
+  });
+
+  it('delivers what can be read of each maintenance event', async () => {
+    await using s = await stand();
+    const events = [
+      { ...first, NotBefore: '2029-01-21 09:00:43 UTC', NotAfter: null },
+      { ...first, EventId: 'instance-event-0b', NotBefore: 'soon' },
+      { Code: 'system-reboot' },
+    ];
+    s.emulator.set('events/maintenance/scheduled', JSON.stringify(events));
+    const { take } = collect(s.poller.watch({ kinds: ['maintenance'] }));
+    await s.time.pass(0);
+    assert.deepEqual(
+      take().map((notice) => 'event' in notice && [notice.event.EventId, notice.event.Code, notice.event.NotBefore]),
+      [
+        [undefined, 'system-reboot', undefined],
+        [first.EventId, first.Code, '2029-01-21T09:00:43Z'],
+        ['instance-event-0b', first.Code, undefined],
+      ],
     );
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ImdsResponseError, ImdsTimeoutError } from '../../../src/errors.js';
 import type { MaintenanceEvent } from '../../../src/metadata/documents.js';
-import type { MaintenanceNotice, TargetLifecycleStateNotice } from '../../../src/watch/notices.js';
+import type { NoticeOf } from '../../../src/watch/notices.js';
 import { Poller } from '../../../src/watch/poller.js';
 import type { NoticeReader } from '../../../src/watch/sources.js';
 import { collect, VirtualTime } from '../../integration/watch/stand.js';
@@ -52,7 +52,7 @@ class Service {
   }
 }
 
-type Delivered = MaintenanceNotice | TargetLifecycleStateNotice;
+type Delivered = NoticeOf<'maintenance' | 'target-lifecycle-state'>;
 
 /** A consumer's picture, from the notices delivered to it. */
 class Belief {
@@ -62,7 +62,7 @@ class Belief {
   hear(notice: Delivered): void {
     const [key, facts, previous] =
       notice.kind === 'maintenance'
-        ? [notice.event.EventId, notice.event, notice.previous?.event]
+        ? [notice.event.EventId ?? '', notice.event, notice.previous?.event]
         : ['state', notice.state, notice.previous?.state];
     const text = JSON.stringify(facts);
     const before = this.facts.get(key);

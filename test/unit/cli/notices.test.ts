@@ -33,6 +33,12 @@ describe('the line of a notice', () => {
       { ...spot, change: 'withdrawn', millisecondsLeft: 0 },
       'spot-interruption: withdrawn: no terminate at 2026-11-23T09:30:00Z',
     ],
+    [{ ...at, kind: 'spot-interruption', change: 'present' }, 'spot-interruption: interruption at an unknown time'],
+    [{ ...at, kind: 'rebalance', change: 'present' }, 'rebalance: recommended at an unknown time'],
+    [
+      { ...at, kind: 'maintenance', change: 'present', event: { EventId: 'instance-event-0a' } },
+      'maintenance: event from an unknown time (instance-event-0a)',
+    ],
     [
       { ...at, kind: 'rebalance', change: 'present', noticeTime: '2026-11-23T09:20:00Z' },
       'rebalance: recommended at 2026-11-23T09:20:00Z',
@@ -52,7 +58,7 @@ describe('the line of a notice', () => {
         change: 'withdrawn',
         event: { ...event, NotAfter: '2026-12-01T11:00:00Z', Description: '' },
       },
-      'maintenance: no longer scheduled: system-reboot from 2026-12-01T09:00:00Z to 2026-12-01T11:00:00Z, (instance-event-0a)',
+      'maintenance: no longer scheduled: system-reboot from 2026-12-01T09:00:00Z to 2026-12-01T11:00:00Z (instance-event-0a)',
     ],
     [
       { ...at, kind: 'target-lifecycle-state', change: 'present', state: 'InService' },

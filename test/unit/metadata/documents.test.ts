@@ -70,12 +70,12 @@ const cases: Record<string, [decoder: Decoder<unknown>, taken: unknown[], refuse
       { action: 'terminate', time: '2017-09-18T08:22:00Z' },
       { action: 'something-new', time: '2017-09-18T08:22:00Z', more: { deep: [1] } },
     ],
-    [{ action: 'stop' }, { action: 'stop', time: 'soon' }, { action: 1, time: '2017-09-18T08:22:00Z' }, [], null],
+    [[], null, 'text'],
   ],
   rebalanceRecommendation: [
     documents.rebalanceRecommendation,
     [{ noticeTime: '2020-11-05T08:22:00Z' }],
-    [{}, { noticeTime: 1604564520 }, 'text'],
+    [[], null, 'text'],
   ],
   iamInfo: [
     documents.iamInfo,
@@ -168,6 +168,32 @@ describe('documents', () => {
       });
     });
 
+  for (const [time, expected] of [
+    ['2029-01-21T09:00:43+00:00', '2029-01-21T09:00:43Z'],
+    ['2029-01-21 09:00:43 UTC', '2029-01-21T09:00:43Z'],
+    ['21 Jan 2029 09:00:43 GMT', '2029-01-21T09:00:43Z'],
+    ['Sun, 21 Jan 2029 09:00:43 GMT', '2029-01-21T09:00:43Z'],
+    ['21 Jan 2029 09:00:43', undefined],
+    ['01/02/2029 09:00:43 GMT', undefined],
+    ['2029-02-30T09:00:43+00:00', undefined],
+    ['soon', undefined],
+    [1863680443, undefined],
+    [['2029-01-21T09:00:43Z'], undefined],
+    [null, undefined],
+  ] as const)
+    it(`reads the time ${JSON.stringify(time)} of a notice as ${expected ?? 'unknown'}`, () => {
+      const expectedTime = expected === undefined ? {} : { time: expected };
+      assert.deepEqual(outcome(documents.spotInstanceAction, JSON.stringify({ action: 'stop', time })), {
+        action: 'stop',
+        ...expectedTime,
+      });
+    });
+
+  it('gives what can be read of a Spot interruption and a recommendation', () => {
+    assert.deepEqual(outcome(documents.spotInstanceAction, '{"action":1,"more":2}'), { more: 2 });
+    assert.deepEqual(outcome(documents.rebalanceRecommendation, '{"noticeTime":1604564520}'), {});
+  });
+
   describe('maintenanceEvents', () => {
     const events = (...list: unknown[]) => outcome(documents.maintenanceEvents, JSON.stringify(list));
 
@@ -203,17 +229,27 @@ describe('documents', () => {
 
     for (const [name, flawed] of Object.entries({
       'an object': event,
-      'an event without an ID': [without(event, 'EventId')],
-      'an event without a start': [without(event, 'NotBefore')],
-      'a start on 30 February': [{ ...event, NotBefore: '30 Feb 2019 00:00:00 GMT' }],
-      'a start in another time zone': [{ ...event, NotBefore: '21 Jan 2019 09:00:43 CET' }],
-      'a good event before a flawed one': [event, {}],
+      'a text': 'none',
     }))
       it(`refuses ${name}`, () => {
-        assert.equal(
-          outcome(documents.maintenanceEvents, JSON.stringify(flawed)),
-          refused('a JSON array, each element a JSON object with EventId, Code, State, Description, NotBefore'),
-        );
+        assert.equal(outcome(documents.maintenanceEvents, JSON.stringify(flawed)), refused('a JSON array'));
+      });
+
+    const good = { ...event, NotBefore: '2019-01-21T09:00:43Z', NotAfter: '2019-01-21T09:17:23Z' };
+    for (const [name, flawed, left] of [
+      ['an ID', { ...event, EventId: undefined }, without(good, 'EventId')],
+      ['a start', { ...event, NotBefore: null }, without(good, 'NotBefore')],
+      [
+        'a start that is in the calendar',
+        { ...event, NotBefore: '30 Feb 2019 00:00:00 GMT' },
+        without(good, 'NotBefore'),
+      ],
+      ['a start in a known time zone', { ...event, NotBefore: '21 Jan 2019 09:00:43 CET' }, without(good, 'NotBefore')],
+      ['an end', { ...event, NotAfter: null }, without(good, 'NotAfter')],
+      ['a code that is text', { ...event, Code: 7 }, without(good, 'Code')],
+    ] as const)
+      it(`gives an event without ${name}, and hides no other`, () => {
+        assert.deepEqual(events(event, null, flawed, event), [good, JSON.parse(JSON.stringify(left)), good]);
       });
   });
 
