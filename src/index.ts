@@ -52,7 +52,21 @@ export type {
 } from './metadata/documents.js';
 export type { NetworkInterface, SettledNetworkInterface } from './network/interfaces.js';
 export type { Platform } from './platform.js';
-export { decodeUserData, type UserData, type UserDataKind, type UserDataPart } from './user-data/decode.js';
+export {
+  checkUserData,
+  type UserDataAgent,
+  type UserDataCheck,
+  type UserDataFate,
+  type UserDataPartCheck,
+  userDataAgents,
+} from './user-data/check.js';
+export {
+  decodeUserData,
+  type UserData,
+  type UserDataFlaw,
+  type UserDataKind,
+  type UserDataPart,
+} from './user-data/decode.js';
 export type { InterruptionHandler, InterruptionHook, InterruptionOptions } from './watch/interruption.js';
 export type { NoticeIterator, WatchOptions } from './watch/iterator.js';
 export {

@@ -1,8 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { codeOf } from '../errors.js';
+import { type Flaw, flawsOf, type Packing } from './flaws.js';
+import { isMime } from './headers.js';
 import { piecesOf, type UserDataKind } from './kinds.js';
-import { isMime, type Leaf, readMime, undecodable } from './mime.js';
+import { type Leaf, readMime, undecodable } from './mime.js';
 
+export type { Flaw as UserDataFlaw } from './flaws.js';
 export type { UserDataKind } from './kinds.js';
 
 /** One part of user data. `console.log` shows only its kind and size. */
@@ -22,6 +25,10 @@ export interface UserDataPart {
   readonly isTemplate: boolean;
   /** A Windows script that runs at every start, not only the first: `<persist>true</persist>`. */
   readonly persists: boolean;
+  /** Line of the unpacked user data on which it begins, counted from 1. */
+  readonly line: number;
+  /** Why it may not do what it should; empty when nothing was found. {@link checkUserData} says what happens to it. */
+  readonly flaws: readonly Flaw[];
 }
 
 /** Decoded user data. It is secret: `console.log` shows only kinds and sizes. */
@@ -36,6 +43,8 @@ export interface UserData {
   readonly isMime: boolean;
   /** The MIME archive lacks its last boundary: left out, or cut off. cloud-init reads it all the same. */
   readonly isCut: boolean;
+  /** What is wrong with the whole; each part has flaws of its own. */
+  readonly flaws: readonly Flaw[];
   /** In the order of the user data. */
   readonly parts: readonly UserDataPart[];
 }
@@ -43,6 +52,7 @@ export interface UserData {
 // EC2 takes 16 KB. Gzip could make 16 MB of that, but real user data unpacks to a few hundred KB.
 const maxUnpackedBytes = 4 * 2 ** 20;
 const maxParts = 256;
+const largestUserData = 16 * 1024;
 
 /**
  * Decodes user data: undoes base64 and gzip, opens MIME archives and recognises each part.
@@ -65,7 +75,7 @@ export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
 
   const parts: UserDataPart[] = [];
   for (const leaf of archive?.leaves ?? [{ content: whole }]) {
-    parts.push(...(await partsOf(leaf, gunzip)));
+    parts.push(...(await partsOf(leaf, { isBase64: decoded !== undefined, isGzipped, isMime: !!archive }, gunzip)));
     if (parts.length > maxParts) throw undecodable(`The user data has more than ${maxParts} parts`);
   }
   const shown = {
@@ -73,6 +83,7 @@ export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
     isGzipped,
     isMime: archive !== undefined,
     isCut: archive?.isCut ?? false,
+    flaws: flawsOfWhole(raw.length, archive?.isCut ? lineAt(whole, whole.length) : undefined),
     parts: Object.freeze(parts),
   };
   const list = parts.map(({ kind, content }) => `${kind} (${content.length} bytes)`).join(', ');
@@ -81,22 +92,36 @@ export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
 
 type Gunzip = (packed: Buffer, subject: string) => Promise<Buffer>;
 
-async function partsOf({ content, contentType, name }: Leaf, gunzip: Gunzip): Promise<UserDataPart[]> {
+async function partsOf(leaf: Leaf, whole: Omit<Packing, 'isEncoded'>, gunzip: Gunzip): Promise<UserDataPart[]> {
+  const { content, contentType, name, bodyLine = 1, isEncoded = false } = leaf;
   const saysGzip = contentType !== undefined && gzipType.test(contentType);
   const isGzipped = saysGzip || isGzip(content);
   const unpacked = isGzipped ? await gunzip(content, 'A part of the user data') : content;
   return piecesOf(unpacked, saysGzip ? undefined : contentType).map((piece) => {
-    const { kind, content, isTemplate = false, persists = false } = piece;
+    const { kind, content, isTemplate = false, persists = false, offset = 0 } = piece;
     const secrets = {
       content,
       get text() {
         return isUtf8(content) ? content.toString() : undefined;
       },
     };
-    const shown = { kind, contentType, name, isGzipped, isTemplate, persists };
+    const line = bodyLine + (isEncoded || isGzipped ? 0 : lineAt(unpacked, offset) - 1);
+    const packing = { ...whole, isGzipped: isGzipped || whole.isGzipped, isEncoded };
+    const flaws = Object.freeze(flawsOf(piece, leaf, packing).map((flaw) => Object.freeze({ flaw, line })));
+    const shown = { kind, contentType, name, isGzipped, isTemplate, persists, line, flaws };
     return withSecrets(shown, secrets, `UserDataPart { kind: '${kind}', size: ${content.length} }`);
   });
 }
+
+function flawsOfWhole(size: number, cutAt: number | undefined): readonly Flaw[] {
+  const flaws: Flaw[] = size > largestUserData ? [{ flaw: 'too-large', line: 1 }] : [];
+  if (cutAt !== undefined) flaws.push({ flaw: 'no-last-boundary', line: cutAt });
+  return Object.freeze(flaws.map((flaw) => Object.freeze(flaw)));
+}
+
+/** The line of an offset, counted from 1. */
+const lineAt = (content: Buffer, offset: number): number =>
+  content.toString('latin1', 0, offset).split(/\r\n|[\r\n]/).length;
 
 /** A frozen object whose secrets are not enumerable, so that JSON and copies lack them; inspection shows the summary. */
 function withSecrets<Shown extends object, Secrets extends object>(

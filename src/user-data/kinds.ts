@@ -1,6 +1,9 @@
+import { isMime } from './headers.js';
+
 /**
  * The kind of a part of user data, which says who acts on it: cloud-init, by the first line or the media type in a MIME
- * archive; EC2Launch on Windows, by tags; nodeadm on Amazon EKS nodes, by media type.
+ * archive; EC2Launch on Windows, by tags; nodeadm on Amazon EKS nodes, by media type; Bottlerocket and Ignition, which take
+ * the whole.
  *
  * @see https://docs.cloud-init.io/en/latest/explanation/format/index.html
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
@@ -33,6 +36,10 @@ export type UserDataKind =
   | 'ec2launch-tasks'
   /** A `NodeConfig` for nodeadm. */
   | 'eks-node-config'
+  /** Settings of Bottlerocket: TOML with a table `settings`. */
+  | 'bottlerocket-settings'
+  /** A config for Ignition, as on Fedora CoreOS and Flatcar: JSON with `ignition.version`. */
+  | 'ignition'
   /** None of these: nobody acts on it, except a program of your own. */
   | 'unknown';
 
@@ -40,6 +47,8 @@ export type UserDataKind =
 export interface Piece {
   readonly kind: UserDataKind;
   readonly content: Buffer;
+  /** Where it begins in the bytes that it was found in. */
+  readonly offset?: number;
   /** A Jinja template. */
   readonly isTemplate?: boolean;
   /** A Windows script that runs at every start. */
@@ -95,7 +104,7 @@ export function piecesOf(content: Buffer, contentType = 'text/plain'): readonly 
   if (!isVague) return [{ kind: 'unknown', content }];
 
   const scripts = windowsScripts(text, content);
-  return scripts.length > 0 ? scripts : [{ kind: kindOfYaml(text), content }];
+  return scripts.length > 0 ? scripts : [{ kind: kindOfWhole(text, content), content }];
 }
 
 /** The beginning as cloud-init compares it: without leading blanks, in lower case. */
@@ -125,15 +134,33 @@ function windowsScripts(text: string, content: Buffer): Piece[] {
       continue;
     }
     const kind = name === 'script' ? 'windows-script' : 'windows-powershell';
-    scripts.push({ kind, content: content.subarray(start, closing), persists });
+    scripts.push({ kind, content: content.subarray(start, closing), persists, offset: start });
     end = closing;
   }
   return scripts;
 }
 
-/** Comments may come before the first key. */
-function kindOfYaml(text: string): UserDataKind {
+function kindOfWhole(text: string, content: Buffer): UserDataKind {
+  // An archive spoilt by a blank or a byte order mark before it is none of these, whatever is in it.
+  return isMime(content.subarray(text.search(/[!-~]|$/))) ? 'unknown' : kindOfDocument(text);
+}
+
+/** YAML, TOML or JSON; comments may come before the first key. */
+function kindOfDocument(text: string): UserDataKind {
   if (/^apiVersion:[ \t]*["']?node\.eks\.aws\//m.test(text)) return 'eks-node-config';
   const isTasks = /^(?:\s|#.*\n|---)*version:[ \t]*["']?1\./.test(text.slice(0, 4096)) && /^tasks:/m.test(text);
-  return isTasks ? 'ec2launch-tasks' : 'unknown';
+  if (isTasks) return 'ec2launch-tasks';
+  if (/^(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*(?:\[\s*settings\s*[.\]]|settings[ \t]*\.)/.test(text))
+    return 'bottlerocket-settings';
+  return isIgnition(text) ? 'ignition' : 'unknown';
+}
+
+function isIgnition(text: string): boolean {
+  if (!/^\s*\{/.test(text)) return false;
+  try {
+    const { ignition } = JSON.parse(text);
+    return typeof ignition?.version === 'string';
+  } catch {
+    return false;
+  }
 }

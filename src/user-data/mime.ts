@@ -1,14 +1,17 @@
 import type { SplitterChunk } from '@zone-eu/mailsplit';
 import { ImdsDecodeError } from '../errors.js';
+import { type Head, separateHeaders } from './headers.js';
 
 const maxDepth = 16;
 const maxHeaderBytes = 64 * 1024;
 
 /** One body of a MIME archive, its transfer encoding undone. */
-export interface Leaf {
+export interface Leaf extends Partial<Head> {
   readonly content: Buffer;
   readonly contentType?: string | undefined;
   readonly name?: string | undefined;
+  /** It was in base64 or quoted-printable. */
+  readonly isEncoded?: boolean;
 }
 
 type MimeNode = Extract<SplitterChunk, { type: 'node' }>;
@@ -20,28 +23,22 @@ export const undecodable = (message: string, cause?: unknown): ImdsDecodeError =
     hint: "Read the bytes instead: imds.getBuffer('user-data'), or imds user-data on the command line.",
   });
 
-/** Like cloud-init: begins with a header, and `mime-version:` stands near the beginning. */
-export function isMime(content: Buffer): boolean {
-  const beginning = content.toString('latin1', 0, 4096);
-  return isHeader(beginning) && /mime-version:/i.test(beginning);
-}
-
-/** RFC 5322, section 2.2: a name of visible characters, and a colon. */
-const isHeader = (line: string): boolean => /^[!-9;-~]+:/.test(line);
-
 /**
  * Reads a MIME archive, archives within it included.
  *
  * @returns its bodies in order; `isCut` when the last boundary of the outer archive is missing.
  * @throws ImdsDecodeError
  */
-export async function readMime(archive: Buffer): Promise<{ leaves: Leaf[]; isCut: boolean }> {
+export async function readMime(served: Buffer): Promise<{ leaves: Leaf[]; isCut: boolean }> {
+  const { archive, heads } = separateHeaders(served);
+  const headOf = new Map<MimeNode, Head | undefined>();
   const bodies = new Map<MimeNode, Buffer[]>();
   let latest: Buffer[] = [];
   let isCut = false;
   for await (const chunk of split(archive)) {
     if (chunk.type === 'node') {
-      checkNode(chunk);
+      if (depthOf(chunk) > maxDepth) throw undecodable(`The user data is MIME nested more than ${maxDepth} deep`);
+      headOf.set(chunk, heads[headOf.size]);
       if (chunk.multipart === false) bodies.set(chunk, []);
       else isCut = true;
     } else if (chunk.type === 'body') {
@@ -61,7 +58,13 @@ export async function readMime(archive: Buffer): Promise<{ leaves: Leaf[]; isCut
   for (const [node, chunks] of bodies) {
     const decoder = node.getDecoder();
     decoder.end(Buffer.concat(chunks));
-    leaves.push({ content: await buffer(decoder), contentType: typeOf(node), name: node.filename || undefined });
+    leaves.push({
+      ...headOf.get(node),
+      content: await buffer(decoder),
+      contentType: typeOf(node),
+      name: node.filename || undefined,
+      isEncoded: /^(?:base64|quoted-printable)$/i.test(node.encoding || ''),
+    });
   }
   return { leaves, isCut };
 }
@@ -77,12 +80,6 @@ async function* split(archive: Buffer): AsyncGenerator<SplitterChunk> {
   } catch {
     throw undecodable('The user data is MIME, but cannot be read');
   }
-}
-
-function checkNode(node: MimeNode): void {
-  if (depthOf(node) > maxDepth) throw undecodable(`The user data is MIME nested more than ${maxDepth} deep`);
-  if (node.headers !== false && !node.headers.getList().every(({ line }) => line === '' || isHeader(line)))
-    throw undecodable('The user data is MIME, but has a header without an empty line after it');
 }
 
 const depthOf = ({ parentNode }: MimeNode): number => (parentNode === false ? 0 : 1 + depthOf(parentNode));

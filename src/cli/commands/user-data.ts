@@ -3,9 +3,11 @@ import { decodeUserData, type UserData, type UserDataPart } from '../../index.js
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import { jsonText, type Paint, printable, say, table, widthOf, writeServed } from '../output.js';
+import { printCheck } from '../user-data-check.js';
 
 interface Options {
   readonly parts?: boolean;
+  readonly check?: boolean;
   readonly json?: boolean;
 }
 
@@ -17,24 +19,29 @@ export const userData: AddCommand = (program, run) => {
     .description(
       withExamples(
         'Prints the user data: exactly the bytes served, and a newline only at a terminal. With --parts or --json it is ' +
-          'decoded: base64 and gzip are undone, and a MIME archive is opened.',
+          'decoded: base64 and gzip are undone, and a MIME archive is opened. With --check it prints what cloud-init, nodeadm, ' +
+          'EC2Launch, Bottlerocket and Ignition would do with each part, and what is wrong with it; it leaves with 8 when ' +
+          'some part would not be run by any of them.',
         {
           'imds user-data > user-data': 'byte for byte',
           'imds user-data --parts': 'what is in it, one line each',
+          'imds user-data --check': 'why a script did not run',
           "imds user-data --json | jq -r '.parts[0].content'": 'the first part',
         },
       ),
     )
     .option('--parts', 'a table of its parts: what kind, name, size in bytes, first line')
+    .addOption(new Option('--check', 'what would happen to each part, and what is wrong with it').conflicts('parts'))
     .addOption(new Option('--json', 'a JSON object with all parts').conflicts('parts'))
     .action(
-      run(async ({ io, paint, connect }, { parts, json }: Options) => {
+      run(async ({ io, paint, connect }, { parts, check, json = false }: Options) => {
         const raw = await connect().getBuffer('user-data');
-        if (!parts && !json) {
+        if (!parts && !check && !json) {
           await writeServed(io.stdout, raw);
           return exitCodes.done;
         }
         const decoded = await decodeUserData(raw);
+        if (check) return await printCheck(io, decoded, json, paint);
         if (json) {
           await io.stdout.write(jsonText(documentOf(decoded)));
           return exitCodes.done;

@@ -127,6 +127,8 @@ cloud-config                               0
       isGzipped: false,
       isTemplate: false,
       persists: false,
+      line: 7,
+      flaws: [],
       size: 19,
       content: '#!/bin/bash\nset -e\n',
     });
@@ -139,10 +141,86 @@ cloud-config                               0
     emulator.set('user-data', packed);
     const { parts, ...facts } = JSON.parse(printed(await userData('--json')));
     assert.equal(parts.length, 1);
-    assert.deepEqual(facts, { size: packed.length, isBase64: true, isGzipped: true, isMime: false, isCut: false });
+    assert.deepEqual(facts, {
+      size: packed.length,
+      isBase64: true,
+      isGzipped: true,
+      isMime: false,
+      isCut: false,
+      flaws: [],
+    });
   });
 
-  for (const args of [[], ['--parts'], ['--json']]) {
+  describe('--check', () => {
+    const flawed = archive(
+      'Content-Type: text/x-shellscript\n#!/bin/sh\necho hunter2',
+      'Content-Type: application/node.eks.aws\n\n---\n',
+      'Content-Type: text/x-shellscript\nContent-Disposition: attachment; filename="a\x1b.sh"\n\n\n#!/bin/sh',
+    );
+
+    it('prints what each agent would do with each part, and leaves with 8 when one would not run', async () => {
+      emulator.set('user-data', flawed);
+      const { code, stdout, stderr } = await userData('--check');
+      assert.deepEqual([code, stderr], [8, '']);
+      assert.equal(
+        stdout.toString(),
+        `\
+KIND             LINE  CLOUD-INIT  NODEADM  EC2LAUNCH  BOTTLEROCKET  IGNITION  NAME
+script           6     run         ignored  ignored    refused       refused
+eks-node-config  11    ignored     refused  ignored    refused       refused
+script           17    refused     ignored  ignored    refused       refused   a\\x1b.sh
+
+line 6: no empty line between the MIME header and this: nodeadm refuses the whole archive, cloud-init reads it all the same
+line 17: something blank stands before #!, so the kernel cannot execute the script: delete it
+line 11: nobody runs this eks-node-config, for what is wrong elsewhere in the archive
+`,
+      );
+    });
+
+    it('leaves with 0 when every part would be run, and remarks on flaws all the same', async () => {
+      emulator.set('user-data', '#!/bin/sh\n');
+      assert.match(printed(await userData('--check')), /^KIND .*\nscript {2}1 .*run [^\n]*\n$/);
+      emulator.set('user-data', archive(named('a.sh', '#!/bin/sh')).replace('--B--\n', ''));
+      assert.match(printed(await userData('--check')), /\n\nline 8: the last boundary of the MIME archive is missing/);
+    });
+
+    it('says that nobody knows a part', async () => {
+      emulator.set('user-data', 'hello hunter2');
+      const { code, stdout } = await userData('--check');
+      assert.equal(code, 8);
+      assert.match(stdout.toString(), /\n\nline 1: nobody knows what this is, so nothing is done with it\n$/);
+    });
+
+    it('prints a document with --json, and nothing of the user data', async () => {
+      emulator.set('user-data', flawed);
+      const { code, stdout } = await userData('--check', '--json');
+      assert.equal(code, 8);
+      assert.ok(!stdout.includes('hunter2'));
+      const { size, isFine, flaws, parts } = JSON.parse(stdout.toString());
+      assert.deepEqual([size, isFine, flaws, parts.length], [Buffer.byteLength(flawed), false, [], 3]);
+      const [{ flaws: first, ...script }] = parts;
+      assert.deepEqual(script, {
+        kind: 'script',
+        contentType: 'text/x-shellscript',
+        line: 6,
+        runs: true,
+        fates: {
+          'cloud-init': 'run',
+          nodeadm: 'ignored',
+          EC2Launch: 'ignored',
+          Bottlerocket: 'refused',
+          Ignition: 'refused',
+        },
+      });
+      assert.deepEqual([first[0].flaw, first[0].line, typeof first[0].detail], ['missing-empty-line', 6, 'string']);
+    });
+
+    it('is a table or a list of parts, not both', async () => {
+      assert.equal((await userData('--check', '--parts')).code, 2);
+    });
+  });
+
+  for (const args of [[], ['--parts'], ['--json'], ['--check']]) {
     it(`says that there is none, and leaves with 5: ${['imds user-data', ...args].join(' ')}`, async () => {
       emulator.remove('user-data');
       const { code, stdout, stderr } = await userData(...args);
@@ -151,7 +229,7 @@ cloud-config                               0
     });
   }
 
-  for (const option of ['--parts', '--json'])
+  for (const option of ['--parts', '--json', '--check'])
     it(`says with ${option} that it cannot be decoded, leaves with 8, and quotes nothing`, async () => {
       const broken = gzipSync('#!/bin/sh\necho hunter2\n', { level: 0 }).subarray(0, -4);
       emulator.set('user-data', broken);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/index.js';
+import { checkUserData } from '../../../src/user-data/check.js';
 import { decodeUserData, type UserData } from '../../../src/user-data/decode.js';
 import { DocExamples } from '../../support/doc-examples.js';
 import { imds as imdsCommand } from '../cli/harness.js';
@@ -145,6 +146,37 @@ describe("user data made and read by Debian's tools", () => {
   });
 });
 
+// cloud-init starts scripts by Python, which leaves it to the kernel; Node would try a shell where the kernel refuses.
+describe('the fate of scripts', () => {
+  let folder = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'imds-scripts-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const scripts = [
+    '#!/bin/sh\n',
+    '\n#!/bin/sh\n',
+    '  #!/bin/sh\n',
+    'true\n',
+    '#!/bin/sh\rtrue',
+    '#!/bin/sh\r -e\n',
+    '\ufeff#!/bin/sh\n',
+  ];
+  for (const [index, script] of scripts.entries())
+    it(`is that which the kernel makes of ${JSON.stringify(script)}`, async function () {
+      if (process.platform !== 'linux' || spawnSync('python3', ['--version']).error) this.skip();
+      const file = join(folder, `script-${index}`);
+      writeFileSync(file, script, { mode: 0o755 });
+      const isRun =
+        spawnSync('python3', ['-c', 'import subprocess, sys; subprocess.run(sys.argv[1], check=True)', file]).status ===
+        0;
+      const part = `Content-Type: text/x-shellscript\nContent-Transfer-Encoding: base64\n\n${Buffer.from(script).toString('base64')}`;
+      const [check] = checkUserData(await decodeUserData(Buffer.from(`MIME-Version: 1.0\n${part}\n`))).parts;
+      assert.equal(check?.fates['cloud-init'] === 'run', isRun);
+    });
+});
+
 describe('docs/user-data.md', () => {
   let examples: DocExamples;
   let emulator: Emulator;
@@ -185,7 +217,7 @@ describe('docs/user-data.md', () => {
   });
 
   it('runs every example', () => {
-    assert.equal(examples.all.length, 4);
+    assert.equal(examples.all.length, 5);
   });
 
   it('shows the output of imds user-data --parts', async () => {
@@ -225,6 +257,16 @@ const doubtful = [
   `${head}--B\nContent-Type: text/cloud-config\nContent-Transfer-Encoding: quoted-printable\n\nx: =3D=\n=41\n\n--B--\n`,
   `${head}--B\nContent-Type: application/x-gzip\nContent-Transfer-Encoding: base64\n\n${gzipSync('#cloud-config\nx: y\n').toString('base64')}\n--B--\n`,
   `${head}--B\r\nContent-Type: text/cloud-config\r\n\r\nx: y\r\n\r\n--B\n\n\n--B--\n`,
+  `${head}--B\nContent-Type: text/x-shellscript\n#!/bin/sh\necho 1\n--B\n\n#cloud-config\n--B--\n`,
+  'MIME-Version: 1.0\nContent-Type: text/x-shellscript\n#!/bin/sh\n',
+  `${head}before\n--B\n#!/bin/sh\n--B\nx y: z\n--B--\n`,
+  `${head}--B\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho\n\n--B\nContent-Type: text/cloud-config\n\nx: y\n--B--\n`.replaceAll(
+    '\n',
+    '\r',
+  ),
+  `${head}--B\rContent-Type: text/x-shellscript\r\r#!/bin/sh\r\n--B\r\n\n#cloud-config\r\r--B--\n`,
+  '\n#!/bin/sh\n',
+  '\ufeff#cloud-config\n',
   `${head}--B\nContent-Type: text/x-shellscript-per-once\n\n--B\ncontent-type: TEXT/Cloud-Boothook; charset=x\n\n#!/bin/sh\n--B--`,
 ];
 

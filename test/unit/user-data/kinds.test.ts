@@ -20,6 +20,15 @@ const byBeginning: readonly (readonly [UserDataKind, ...(string | Buffer)[]])[] 
   ['eks-node-config', '---\napiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\n', 'apiVersion: "node.eks.aws/v2"\n'],
   ['ec2launch-tasks', 'version: 1.0\ntasks:\n- task: executeScript\n', '# mine\n\n---\nversion: "1.1"\nx: y\ntasks:\n'],
   [
+    'bottlerocket-settings',
+    '[settings.kubernetes]\ncluster-name = "web"\n',
+    '# mine\n\n  [ settings ]\r\n',
+    'settings.motd = "hello"\n',
+  ],
+  ['unknown', '[setting]\n', '[other]\n[settings]\n', 'settings = 1\n', '[[settings]]\n', '[settings_of_mine]\n'],
+  ['ignition', '{"ignition":{"version":"3.3.0"}}', '\n { "storage": {}, "ignition": { "version": "2.2.0" } }\n'],
+  ['unknown', '{"ignition":{}}', '{"ignition":null}', '{"ignition":{"version":3}}', '[{"ignition":1}]', '{"ignition":'],
+  [
     'unknown',
     '',
     ' ',

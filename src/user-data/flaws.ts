@@ -1,0 +1,89 @@
+import { isMime } from './headers.js';
+import { type Piece, piecesOf, type UserDataKind } from './kinds.js';
+import type { Leaf } from './mime.js';
+
+/**
+ * Something that keeps user data, or a part of it, from doing what it should.
+ * - `too-large`: above the 16 KB that EC2 takes.
+ * - `no-last-boundary`: the last boundary of the MIME archive is missing, so it may have been cut off.
+ * - `blank-before-shebang`, `no-shebang`: a script that does not begin with `#!` cannot be executed.
+ * - `carriage-return`: its first line ends with a carriage return alone, which becomes part of the interpreter's name.
+ * - `byte-order-mark`: what begins with one, or is in UTF-16, is not recognised.
+ * - `blank-before-mime`: a MIME archive has to begin with a header.
+ * - `missing-empty-line`: it follows its MIME header without the empty line between.
+ * - `unclosed-tag`: `<powershell>` or `<script>` without its closing tag.
+ * - `packed`: gzip, base64 or a MIME archive around something that is not unpacked there.
+ * - `media-type`: a `NodeConfig` in a MIME archive under another media type than `application/node.eks.aws`.
+ */
+export type FlawName =
+  | 'too-large'
+  | 'no-last-boundary'
+  | 'blank-before-shebang'
+  | 'no-shebang'
+  | 'carriage-return'
+  | 'byte-order-mark'
+  | 'blank-before-mime'
+  | 'missing-empty-line'
+  | 'unclosed-tag'
+  | 'packed'
+  | 'media-type';
+
+/** A flaw of user data, and where it is. */
+export interface Flaw {
+  readonly flaw: FlawName;
+  /** Line of the unpacked user data, counted from 1. */
+  readonly line: number;
+}
+
+/** What is around a part. */
+export interface Packing {
+  /** The whole was base64 on top of EC2's own. */
+  readonly isBase64: boolean;
+  /** The whole or the part was gzipped. */
+  readonly isGzipped: boolean;
+  readonly isMime: boolean;
+  /** The part was in base64 or quoted-printable. */
+  readonly isEncoded: boolean;
+}
+
+/** Kinds that are executed by their first line. */
+export const isScript = (kind: UserDataKind): boolean => kind.startsWith('script');
+
+/** The flaws of a piece of a body. */
+export function flawsOf({ kind, content, isTemplate }: Piece, leaf: Leaf, packing: Packing): readonly FlawName[] {
+  const flaws: FlawName[] = leaf.lacksEmptyLine ? ['missing-empty-line'] : [];
+  const beginning = content.toString('latin1', 0, 4096);
+  if (isScript(kind) && !isTemplate) {
+    if (/^\s+#!/.test(beginning)) flaws.push('blank-before-shebang');
+    else if (!beginning.startsWith('#!')) flaws.push('no-shebang');
+    else if (/^[^\r\n]*\r(?!\n)/.test(beginning)) flaws.push('carriage-return');
+  }
+  if (kind === 'unknown') {
+    if (isKnownBelowMark(content)) flaws.push('byte-order-mark');
+    else if (isMime(content.subarray(beginning.search(/\S|$/)))) flaws.push('blank-before-mime');
+    else if (/<(?:script|powershell)>/i.test(content.toString('latin1'))) flaws.push('unclosed-tag');
+  }
+  const { isBase64, isGzipped, isEncoded } = packing;
+  if (kind === 'eks-node-config' && packing.isMime && leaf.contentType !== 'application/node.eks.aws')
+    flaws.push('media-type');
+  const isPacked: Partial<Record<UserDataKind, boolean>> = {
+    'windows-script': isBase64 || isGzipped || isEncoded,
+    'windows-powershell': isBase64 || isGzipped || isEncoded,
+    'ec2launch-tasks': isBase64 || isGzipped || packing.isMime,
+    'bottlerocket-settings': isBase64 || packing.isMime,
+    ignition: isBase64 || packing.isMime,
+  };
+  if (isPacked[kind]) flaws.push('packed');
+  return flaws;
+}
+
+/** Bytes that would be something, were it not for a byte order mark, or for UTF-16. */
+function isKnownBelowMark(content: Buffer): boolean {
+  const mark = [...content.subarray(0, 3)];
+  if (mark[0] === 0xff && mark[1] === 0xfe) return isKnown(Buffer.from(content.toString('utf16le').slice(1)));
+  if (mark[0] === 0xfe && mark[1] === 0xff) return true;
+  return String(mark) === '239,187,191' && isKnown(content.subarray(3));
+}
+
+const isKnown = (content: Buffer): boolean =>
+  isMime(content) || piecesOf(content).some(({ kind }) => kind !== 'unknown');
