@@ -41,33 +41,38 @@ export class ImdsError extends Error {
   }
 }
 
+/** The class of the errors of one code, with further properties, which its constructor takes among the options. */
+const errorWith = <Fields extends object>(code: ImdsErrorCode) =>
+  class extends ImdsError {
+    constructor(message: string, { hint, cause, ...fields }: ImdsErrorOptions & Fields) {
+      super(code, message, { hint, cause });
+      Object.assign(this, fields);
+    }
+    // The compiler does not follow Object.assign.
+  } as unknown as new (
+    message: string,
+    options: ImdsErrorOptions & Fields,
+  ) => ImdsError & Readonly<Fields>;
+
+/** The class of the errors of one code. */
+const errorOf = (code: ImdsErrorCode): (new (message: string, options?: ImdsErrorOptions) => ImdsError) =>
+  class extends ImdsError {
+    constructor(message: string, options?: ImdsErrorOptions) {
+      super(code, message, options);
+    }
+  };
+
 /** An option, an environment variable or a key of the shared config file cannot be used; the message names it. */
-export class ImdsSettingsError extends ImdsError {
-  constructor(message: string, options?: ImdsErrorOptions) {
-    super('ERR_IMDS_SETTINGS', message, options);
-  }
-}
+export class ImdsSettingsError extends errorOf('ERR_IMDS_SETTINGS') {}
 
 /** `AWS_EC2_METADATA_DISABLED` is true; nothing was sent. */
-export class ImdsDisabledError extends ImdsError {
-  constructor(message: string, options?: ImdsErrorOptions) {
-    super('ERR_IMDS_DISABLED', message, options);
-  }
-}
+export class ImdsDisabledError extends errorOf('ERR_IMDS_DISABLED') {}
 
 /** The path is not one that can be asked for; nothing was sent. */
-export class ImdsPathError extends ImdsError {
-  constructor(message: string, options?: ImdsErrorOptions) {
-    super('ERR_IMDS_PATH', message, options);
-  }
-}
+export class ImdsPathError extends errorOf('ERR_IMDS_PATH') {}
 
 /** No connection: refused, no route, or the connect timed out. */
-export class ImdsUnreachableError extends ImdsError {
-  constructor(message: string, options?: ImdsErrorOptions) {
-    super('ERR_IMDS_UNREACHABLE', message, options);
-  }
-}
+export class ImdsUnreachableError extends errorOf('ERR_IMDS_UNREACHABLE') {}
 
 /**
  * What was missing when the time was up: a session token (`token`), the first byte of a reply (`response`), or its rest
@@ -76,85 +81,55 @@ export class ImdsUnreachableError extends ImdsError {
 export type TimeoutPhase = 'token' | 'response' | 'body' | 'deadline';
 
 /** Connected, but no complete reply in time. */
-export class ImdsTimeoutError extends ImdsError {
+export class ImdsTimeoutError extends errorWith<{
   /** What was missing. */
-  readonly phase: TimeoutPhase;
-
-  constructor(
-    message: string,
-    options: ImdsErrorOptions & { readonly phase: TimeoutPhase; readonly code?: 'ERR_IMDS_HOP_LIMIT' },
-  ) {
-    super(options.code ?? 'ERR_IMDS_TIMEOUT', message, options);
-    this.phase = options.phase;
-  }
-}
+  phase: TimeoutPhase;
+}>('ERR_IMDS_TIMEOUT') {}
 
 /**
  * Connected, the token request was sent, and no byte came back: the mark of a `HttpPutResponseHopLimit` too small for
  * the way to this process. The hint holds the command that raises it.
  */
 export class ImdsHopLimitError extends ImdsTimeoutError {
+  override readonly code = 'ERR_IMDS_HOP_LIMIT';
+
   constructor(message: string, options?: ImdsErrorOptions) {
-    super(message, { ...options, phase: 'token', code: 'ERR_IMDS_HOP_LIMIT' });
+    super(message, { ...options, phase: 'token' });
   }
 }
 
 /** Answered 403: the endpoint is off (`HttpEndpoint`), or a proxy added `X-Forwarded-For`. */
-export class ImdsForbiddenError extends ImdsError {
-  constructor(message: string, options?: ImdsErrorOptions) {
-    super('ERR_IMDS_FORBIDDEN', message, options);
-  }
-}
+export class ImdsForbiddenError extends errorOf('ERR_IMDS_FORBIDDEN') {}
 
 /** No usable session token: the token request was refused, or a fresh token was. */
-export class ImdsTokenError extends ImdsError {
+export class ImdsTokenError extends errorWith<{
   /** Status of the reply, such as 400, 401 or 404. */
-  readonly statusCode: number;
-
-  constructor(message: string, options: ImdsErrorOptions & { readonly statusCode: number }) {
-    super('ERR_IMDS_TOKEN', message, options);
-    this.statusCode = options.statusCode;
-  }
-}
+  statusCode: number;
+}>('ERR_IMDS_TOKEN') {}
 
 /** Answered 404 where a value was promised. */
-export class ImdsNotFoundError extends ImdsError {
+export class ImdsNotFoundError extends errorWith<{
   /** The absolute path asked for, such as `/latest/meta-data/instance-id`. */
-  readonly path: string;
-
-  constructor(message: string, options: ImdsErrorOptions & { readonly path: string }) {
-    super('ERR_IMDS_NOT_FOUND', message, options);
-    this.path = options.path;
-  }
-}
+  path: string;
+}>('ERR_IMDS_NOT_FOUND') {}
 
 /** Why a reply could not be used. */
 export type ResponseFault = 'status' | 'redirect' | 'too-large' | 'cut' | 'reset' | 'not-http';
 
 /** The reply cannot be used: an unexpected status, a redirect, a cut or oversized body, a reset, no HTTP at all. */
-export class ImdsResponseError extends ImdsError {
-  readonly fault: ResponseFault;
+export class ImdsResponseError extends errorWith<{
+  fault: ResponseFault;
   /** Status of the reply, when one arrived. */
-  readonly statusCode: number | undefined;
-
-  constructor(
-    message: string,
-    options: ImdsErrorOptions & { readonly fault: ResponseFault; readonly statusCode?: number | undefined },
-  ) {
-    super('ERR_IMDS_RESPONSE', message, options);
-    this.fault = options.fault;
-    this.statusCode = options.statusCode;
-  }
-}
+  statusCode?: number | undefined;
+}>('ERR_IMDS_RESPONSE') {}
 
 /** The body is not what the category promises. The body itself is never quoted. */
-export class ImdsDecodeError extends ImdsError {
+export class ImdsDecodeError extends errorWith<{
   /** `empty`: nothing was served. `malformed`: something else than promised. */
-  readonly fault: 'empty' | 'malformed';
-
+  fault: 'empty' | 'malformed';
+}>('ERR_IMDS_DECODE') {
   constructor(message: string, options: ImdsErrorOptions & { readonly fault?: 'empty' | 'malformed' } = {}) {
-    super('ERR_IMDS_DECODE', message, options);
-    this.fault = options.fault ?? 'malformed';
+    super(message, { fault: 'malformed', ...options });
   }
 }
 
@@ -174,14 +149,7 @@ export type IdentityFault =
   | 'unsupported';
 
 /** An instance identity document was not accepted. */
-export class ImdsIdentityError extends ImdsError {
-  readonly reason: IdentityFault;
-
-  constructor(message: string, options: ImdsErrorOptions & { readonly reason: IdentityFault }) {
-    super('ERR_IMDS_IDENTITY', message, options);
-    this.reason = options.reason;
-  }
-}
+export class ImdsIdentityError extends errorWith<{ reason: IdentityFault }>('ERR_IMDS_IDENTITY') {}
 
 /**
  * Why there are no role credentials: the instance has no role (`no-role`), EC2 could not get any for it (`not-success`), or
@@ -190,20 +158,11 @@ export class ImdsIdentityError extends ImdsError {
 export type CredentialsFault = 'no-role' | 'not-success' | 'expired';
 
 /** The instance has no role, or the service no usable credentials for it. */
-export class ImdsCredentialsError extends ImdsError {
-  readonly reason: CredentialsFault;
+export class ImdsCredentialsError extends errorWith<{
+  reason: CredentialsFault;
   /** AWS's own word for it, such as `AssumeRoleUnauthorizedAccess`, where the service gave one. */
-  readonly serviceCode: string | undefined;
-
-  constructor(
-    message: string,
-    options: ImdsErrorOptions & { readonly reason: CredentialsFault; readonly serviceCode?: string | undefined },
-  ) {
-    super('ERR_IMDS_CREDENTIALS', message, options);
-    this.reason = options.reason;
-    this.serviceCode = options.serviceCode;
-  }
-}
+  serviceCode?: string | undefined;
+}>('ERR_IMDS_CREDENTIALS') {}
 
 /**
  * True for every failure of this package, also from another installed copy of it.
