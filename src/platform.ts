@@ -28,18 +28,21 @@ export interface Facts {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** A look at this machine. Where it is not permitted, as with Node's `--permission` or in Deno, there is nothing to see. */
+function look<T, U>(see: () => T, nothing: U): T | U {
+  try {
+    return see();
+  } catch {
+    return nothing;
+  }
+}
+
 /** The facts of this machine. */
 export const machineFacts = (env: Facts['env'] = {}): Facts => ({
-  read(path) {
-    try {
-      return process.getBuiltinModule('node:fs').readFileSync(path, 'utf8').trim();
-    } catch {
-      return undefined;
-    }
-  },
   // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
-  exists: (path) => process.getBuiltinModule('node:fs').existsSync(path),
-  interfaces: () => Object.keys(process.getBuiltinModule('node:os').networkInterfaces()),
+  read: (path) => look(() => process.getBuiltinModule('node:fs').readFileSync(path, 'utf8').trim(), undefined),
+  exists: (path) => look(() => process.getBuiltinModule('node:fs').existsSync(path), false),
+  interfaces: () => look(() => Object.keys(process.getBuiltinModule('node:os').networkInterfaces()), []),
   env,
 });
 
