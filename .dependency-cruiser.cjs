@@ -26,7 +26,6 @@ const packages = {
   got: '^src/client/transport\\.ts$',
   'p-retry': '^src/client/retry\\.ts$',
   'lru-cache': '^src/client/cache\\.ts$',
-  ini: '^src/client/config-file\\.ts$',
   '@zone-eu/mailsplit': '^src/user-data/mime\\.ts$',
   commander: '^src/cli/',
   'fastest-levenshtein': '^src/cli/',

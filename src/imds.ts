@@ -87,7 +87,9 @@ export class Imds extends Accessors {
    * @throws ImdsSettingsError when an option or an environment variable cannot be used, or an option is unknown.
    */
   constructor(options: ImdsOptions = {}) {
-    const { settings, cache } = resolveSettings(options);
+    const { settings, cache } = resolveSettings(options, (leftOut) =>
+      events.publish('settings', { action: 'left-out', ...leftOut }),
+    );
     const events = new Events(options.logger);
     const clock = { ...systemClock, now: options.now ?? systemClock.now };
     const reader = new Reader(settings, cache, events, clock);

@@ -1,6 +1,5 @@
 import { ImdsSettingsError } from '../errors.js';
 import { longestTimerMs } from './clock.js';
-import type { EndpointMode } from './options.js';
 
 /**
  * Accepts a value, perhaps in another form, or throws {@link ImdsSettingsError}.
@@ -63,9 +62,11 @@ export const trueOrFalseText: Check<boolean> = (value, name) => {
   return text === 'true' || text === 'false' ? text === 'true' : refuse(name, value, 'true or false');
 };
 
-export const endpointMode: Check<EndpointMode> = (value, name) => {
+/** The service's address for `IPv4` or `IPv6`. */
+export const wellKnownEndpoint: Check<string> = (value, name) => {
   const text = String(value).trim().toLowerCase();
-  return text === 'ipv4' ? 'IPv4' : text === 'ipv6' ? 'IPv6' : refuse(name, value, 'IPv4 or IPv6');
+  if (text === 'ipv4') return 'http://169.254.169.254';
+  return text === 'ipv6' ? 'http://[fd00:ec2::254]' : refuse(name, value, 'IPv4 or IPv6');
 };
 
 export const endpointUrl: Check<string> = (value, name) => {

@@ -1,64 +1,102 @@
-import { parse } from 'ini';
 import { codeOf, ImdsSettingsError } from '../errors.js';
 
-/** Looks up a key; gives its text, and where it stands, in words. */
-export type ConfigFile = (key: string) => { readonly text: string; readonly where: string } | undefined;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A shared config file that is not used, and why not: a code of the system, such as `EACCES`, or words. */
+export interface LeftOut {
+  readonly file: string;
+  readonly why: string;
+}
 
 /**
- * One profile of AWS's shared config file. The first look-up reads the file, which may be missing. See "Shared config and
- * credentials files" in the AWS SDKs and Tools Reference Guide.
+ * The keys of one profile of AWS's shared config file. A missing file has none; neither has one that cannot be read, unless
+ * somebody named it or the profile.
  *
- * @param file its path; default `~/.aws/config`
- * @param isRequired true when the profile was named by an option, so that it must exist
+ * @param env names the file by `AWS_CONFIG_FILE`; default `~/.aws/config`
+ * @param source the setting that names the profile, or `default`
+ * @throws ImdsSettingsError when a file that was named cannot be read, or lacks the profile of `option profile`
  */
-export function configFile(file: string | undefined, profile: string, isRequired: boolean): ConfigFile {
-  let path = '';
-  let keys: Readonly<Record<string, unknown>> | undefined;
-  return (key) => {
-    if (!keys) {
-      path = pathOf(file);
-      keys = profileOf(read(path), profile);
-      if (!keys && isRequired)
-        throw new ImdsSettingsError(
-          `option profile is ${JSON.stringify(profile)}: there is no such profile in ${path}`,
-        );
-      // AWS_PROFILE may name a profile of the credentials file alone.
-      keys ??= {};
-    }
-    const text = keys[key];
-    return text === undefined || text === ''
-      ? undefined
-      : { text: String(text), where: `profile ${profile} of ${path}` };
-  };
-}
-
-function pathOf(file: string | undefined): string {
-  const { homedir } = process.getBuiltinModule('node:os');
-  const { join } = process.getBuiltinModule('node:path');
-  return file ? file.replace(/^~(?=\/|$)/, homedir()) : join(homedir(), '.aws', 'config');
-}
-
-function read(path: string): string {
+export function readProfile(
+  env: Environment,
+  profile: string,
+  source: string,
+): { readonly keys: ReadonlyMap<string, string>; readonly file: string; readonly leftOut?: LeftOut } {
+  const named = env['AWS_CONFIG_FILE'];
+  let file = named || '~/.aws/config';
+  let text: string | undefined;
+  let cause: unknown;
   try {
-    // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
-    return process.getBuiltinModule('node:fs').readFileSync(path, 'utf8');
+    file = file.replace(/^~(?=\/|$)/, () => homeOf(env));
+    text = textOf(file);
+  } catch (error) {
+    cause = error;
+  }
+  if (text === undefined) {
+    const why = cause === undefined ? 'not a text file in UTF-8' : (codeOf(cause) ?? 'not permitted');
+    const namer = named ? 'AWS_CONFIG_FILE' : source;
+    if (namer === 'default') return { keys: new Map(), file, leftOut: { file, why } };
+    throw new ImdsSettingsError(`${namer} is set, but the shared config file ${file} cannot be read (${why})`, {
+      hint: 'Make it readable, or name another with AWS_CONFIG_FILE.',
+      cause,
+    });
+  }
+  const keys = profileIn(text, profile);
+  if (!keys && source === 'option profile')
+    throw new ImdsSettingsError(`option profile is ${JSON.stringify(profile)}: there is no such profile in ${file}`);
+  // AWS_PROFILE may name a profile of the credentials file alone.
+  return { keys: keys ?? new Map(), file };
+}
+
+const homeOf = (env: Environment): string =>
+  env['HOME'] || env['USERPROFILE'] || process.getBuiltinModule('node:os').homedir();
+
+/** The text of a file, none when it is missing, undefined when it holds something else. Throws as the system does. */
+function textOf(file: string): string | undefined {
+  // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
+  const { readFileSync, statSync } = process.getBuiltinModule('node:fs');
+  try {
+    const stat = statSync(file);
+    // Such as /dev/null.
+    if (stat.isCharacterDevice()) return '';
+    // A read of a FIFO would wait until somebody writes to it.
+    if (stat.isFIFO() || stat.isSocket()) return undefined;
+    const bytes = readFileSync(file);
+    return bytes.includes(0) ? undefined : bytes.toString();
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return '';
-    throw new ImdsSettingsError(`the shared config file ${path} cannot be read (${code})`, {
-      hint: 'Make it readable, or name another with AWS_CONFIG_FILE.',
-      cause: error,
-    });
+    throw error;
   }
 }
 
-function profileOf(text: string, profile: string): Readonly<Record<string, unknown>> | undefined {
-  // The parser takes a dot in a section name for nesting; in AWS's files it is part of the profile's name.
-  const sections = parse(text.replace(/^\s*\[[^\]\n]*\]/gm, (header) => header.replaceAll('.', '\\.')));
-  const isNamed = (title: string): boolean => /^profile\s/.test(title) && unquoted(title.slice(8)) === profile;
-  const [, named] = Object.entries(sections).find(([title]) => isNamed(title)) ?? [];
-  const found: unknown = named ?? (profile === 'default' ? sections['default'] : undefined);
-  return typeof found === 'object' && found !== null ? { ...found } : undefined;
+/**
+ * The keys of a profile as AWS's SDK for JavaScript reads them; undefined when it is not there. A comment starts with `#` or
+ * `;` at the start of a line or after a blank. Indented lines after a key without value are nested, and not the profile's.
+ * Sections of one name are one, and of equal keys the last counts; but `[profile default]` wins over `[default]`.
+ */
+function profileIn(text: string, profile: string): ReadonlyMap<string, string> | undefined {
+  let named: Map<string, string> | undefined;
+  let plain: Map<string, string> | undefined;
+  let keys: Map<string, string> | undefined;
+  let parent = '';
+  for (const line of text.split(/\r?\n/)) {
+    // A byte order mark before the first line is a blank to trim().
+    const [code = ''] = line.split(/(?:^|\s)[;#]/, 1).map((part) => part.trim());
+    if (code.startsWith('[')) {
+      const [, title = ''] = /^\[(.*)\]/.exec(code) ?? [];
+      const [, , quoted, name = quoted] = /^profile\s+(?:(["'])(.*)\1|(\S+))\s*$/.exec(title) ?? [];
+      parent = '';
+      keys = undefined;
+      if (name === profile) keys = named ??= new Map();
+      else if (title === profile && profile === 'default') keys = plain ??= new Map();
+      continue;
+    }
+    const [, key, value] = /^([^=]+?)\s*=\s*(.*)$/s.exec(code) ?? [];
+    if (!key) continue;
+    if (value) {
+      if (!/^\s/.test(line)) parent = '';
+      keys?.set(parent + key, value);
+    } else parent = `${key}.`;
+  }
+  return named?.size ? named : (plain ?? named);
 }
-
-const unquoted = (name: string): string => name.trim().replace(/^(["'])(.*)\1$/, '$2');

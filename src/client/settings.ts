@@ -4,7 +4,6 @@ import {
   abortSignal,
   type Check,
   checkOptions,
-  endpointMode,
   endpointUrl,
   milliseconds,
   nonEmptyText,
@@ -13,44 +12,18 @@ import {
   seconds,
   trueOrFalse,
   trueOrFalseText,
+  wellKnownEndpoint,
   wholeNumber,
 } from './check.js';
 import { longestTimerMs } from './clock.js';
-import { type ConfigFile, configFile } from './config-file.js';
+import { type LeftOut, readProfile } from './config-file.js';
 import type { Logger } from './events.js';
-import type { CacheOptions, EndpointMode, ImdsOptions } from './options.js';
-
-/** Where the value of a setting came from, in words such as `AWS_EC2_METADATA_DISABLED` or `default`. */
-type Origins = Readonly<Record<Name | 'v1ForbiddenBy', string>>;
-
-/** Everything a client needs to know to make a request, resolved once. */
-export interface Settings {
-  /** Base URL without a slash at its end. */
-  readonly endpoint: string;
-  /** The setting that forbids every request, or undefined. */
-  readonly disabledBy: string | undefined;
-  readonly tokenTtlSeconds: number;
-  readonly allowV1: boolean;
-  /** Which setting forbids IMDSv1, in words; undefined when it is allowed. */
-  readonly v1ForbiddenBy: string | undefined;
-  readonly connectTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly maxAttempts: number;
-  readonly retryDelayMs: number;
-  readonly deadlineMs: number;
-  readonly waitMs: number;
-  readonly roleName: string | undefined;
-  readonly staticStability: boolean;
-  readonly origins: Origins;
-}
+import type { CacheOptions, ImdsOptions } from './options.js';
 
 /** How much is kept; see {@link CacheOptions}. */
 export type CacheSettings = { readonly [Name in keyof CacheOptions]-?: number };
 
-const wellKnownEndpoint: Readonly<Record<EndpointMode, string>> = {
-  IPv4: 'http://169.254.169.254',
-  IPv6: 'http://[fd00:ec2::254]',
-};
+const ipv4 = wellKnownEndpoint('IPv4', 'default');
 const defaultTimeoutMs = 1000;
 const defaultAttempts = 3;
 
@@ -59,7 +32,7 @@ const attempts = wholeNumber(1, 100, 'attempts');
 const cacheChecks = { maxEntries: wholeNumber(1, 1_000_000, 'entries'), liveMaxAgeMs: milliseconds(0) };
 const defaultCache: CacheSettings = { maxEntries: 1000, liveMaxAgeMs: 1000 };
 
-const cacheSettings: Check<CacheSettings | undefined> = (value, name) => {
+const cache: Check<CacheSettings | undefined> = (value, name) => {
   if (value === false) return undefined;
   if (value === true) return defaultCache;
   if (typeof value !== 'object' || value === null)
@@ -102,13 +75,13 @@ const table = {
     check: endpointUrl,
     variable: 'AWS_EC2_METADATA_SERVICE_ENDPOINT',
     key: 'ec2_metadata_service_endpoint',
-    fallback: wellKnownEndpoint.IPv4,
+    fallback: ipv4,
   }),
-  endpointMode: row<EndpointMode>({
-    check: endpointMode,
+  endpointMode: row({
+    check: wellKnownEndpoint,
     variable: 'AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE',
     key: 'ec2_metadata_service_endpoint_mode',
-    fallback: 'IPv4',
+    fallback: ipv4,
   }),
   tokenTtlSeconds: row({ check: wholeNumber(1, 21600, 'seconds'), fallback: 21600 }),
   allowV1: row({ check: trueOrFalse, fallback: false }),
@@ -133,129 +106,127 @@ const table = {
   waitMs: row({ check: milliseconds(0), fallback: 0 }),
   roleName: row<string | undefined>({ check: nonEmptyText, fallback: undefined }),
   staticStability: row({ check: trueOrFalse, fallback: true }),
-  cache: row({ check: cacheSettings, fallback: defaultCache }),
+  cache: row({ check: cache, fallback: defaultCache }),
   profile: row({ check: nonEmptyText, variable: 'AWS_PROFILE', fallback: 'default' }),
   logger: row<Logger | undefined>({ check: logger, fallback: undefined }),
   now: row<unknown>({ check: now, fallback: undefined }),
 };
 
-type Table = typeof table;
-type Name = keyof Table;
-
+type Name = keyof typeof table;
 const names = Object.keys(table) as Name[];
 const optionChecks = Object.fromEntries(
   Object.entries<Row<unknown>>(table).flatMap(([name, { check }]) => (check ? [[name, check]] : [])),
 );
 
-/** Where a value comes from, the strongest first. */
-const rank = { option: 0, environment: 1, file: 2, default: 3 } as const;
+type Values = { readonly [N in Name]: (typeof table)[N] extends Row<infer T> ? T : never };
 
-interface Found<T> {
-  readonly value: T;
-  readonly rank: (typeof rank)[keyof typeof rank];
-  /** The source in words. */
+/** Everything a client needs to know to make a request, resolved once. */
+export interface Settings
+  extends Omit<Values, 'endpointMode' | 'v1Disabled' | 'disabled' | 'cache' | 'logger' | 'now'> {
+  /** The setting that forbids every request, or undefined. */
+  readonly disabledBy: string | undefined;
+  /** The setting that forbids IMDSv1, in words; undefined when it is allowed. */
+  readonly v1ForbiddenBy: string | undefined;
+  /** The source of each value, in words such as `AWS_EC2_METADATA_DISABLED` or `default`. */
+  readonly origins: Readonly<Record<Name | 'v1ForbiddenBy', string>>;
+  /** The shared config file, when it cannot be read and nobody named it. */
+  readonly leftOut: LeftOut | undefined;
+}
+
+/** A value, and its source in words. */
+interface Found {
+  readonly value: unknown;
   readonly origin: string;
 }
 
-/** The values of all settings. */
-type All = { readonly [N in Name]: Table[N] extends Row<infer T> ? Found<T> : never };
+/** Options, environment or config file: gives the value of a setting, if it has one. */
+type Source = (name: Name) => Found | undefined;
 
-/** Something for each row of the table. */
-const each = <F>(find: (name: Name) => Found<unknown> | undefined): F =>
-  // What is found for a name is what its row checks or defaults to.
-  Object.fromEntries(names.map((name) => [name, find(name)])) as F;
+/** The value of the strongest source that has one for any of these names, else the default of the first. */
+function find(sources: readonly Source[], name: Name, ...others: readonly Name[]): Found {
+  for (const source of sources)
+    for (const wanted of [name, ...others]) {
+      const found = source(wanted);
+      if (found) return found;
+    }
+  return { value: table[name].fallback, origin: 'default' };
+}
+
+/** Checks the text of a variable or key. Empty text counts as unset. */
+function parsed({ check, parse = check }: Row<unknown>, text: string | undefined, origin: string): Found | undefined {
+  return text && parse ? { value: parse(text, origin), origin } : undefined;
+}
 
 /**
  * Checks options and environment at once and resolves the settings on demand: the first call of `settings` reads the shared
  * config file, and only for what neither an option nor the environment decides.
  *
+ * @param tell is called when the config file is left out
  * @throws ImdsSettingsError naming the option, variable or key and what would be accepted
  */
-export function resolveSettings(options: ImdsOptions): {
-  readonly settings: () => Settings;
-  readonly cache: CacheSettings | undefined;
-} {
+export function resolveSettings(
+  options: ImdsOptions,
+  tell: (leftOut: LeftOut) => void = () => {},
+): { readonly settings: () => Settings; readonly cache: CacheSettings | undefined } {
   const given = checkOptions(options, 'option ', optionChecks);
-  const found: Partial<All> = each((name) =>
-    name in given ? { value: given[name], rank: rank.option, origin: `option ${name}` } : fromEnvironment(table[name]),
-  );
-  const { endpoint, endpointMode, profile } = found;
-  if (endpoint?.rank === rank.option && endpointMode?.rank === rank.option)
+  if ('endpoint' in given && 'endpointMode' in given)
     throw new ImdsSettingsError('options endpoint and endpointMode are both given: expected one of them');
-  const file = configFile(process.env['AWS_CONFIG_FILE'], profile?.value ?? 'default', profile?.rank === rank.option);
+  const env = environment();
+  const rows: readonly [string, Row<unknown>][] = Object.entries(table);
+  const variables = Object.fromEntries(
+    rows.map(([name, row]) => [
+      name,
+      row.variable && !(name in given) ? parsed(row, env[row.variable], row.variable) : undefined,
+    ]),
+  );
+  const sources: readonly Source[] = [
+    (name) => (name in given ? { value: given[name], origin: `option ${name}` } : undefined),
+    (name) => variables[name],
+  ];
+  const profile = find(sources, 'profile');
+  let file: ReturnType<typeof readProfile> | undefined;
+  const inFile: Source = (name) => {
+    const { key, ...row }: Row<unknown> = table[name];
+    if (key === undefined) return undefined;
+    file ??= readProfile(env, String(profile.value), profile.origin);
+    return parsed(row, file.keys.get(key), `${key} in profile ${profile.value} of ${file.file}`);
+  };
   let settings: Settings | undefined;
   return {
-    cache: found.cache ? found.cache.value : defaultCache,
-    settings: () => {
-      settings ??= settle(found, file);
+    cache: find(sources, 'cache').value as Values['cache'],
+    settings() {
+      if (settings) return settings;
+      const values = settle([...sources, inFile]);
+      settings = Object.freeze({ ...values, leftOut: file?.leftOut });
+      if (settings.leftOut) tell(settings.leftOut);
       return settings;
     },
   };
 }
 
-function fromEnvironment({ check, variable, parse = check }: Row<unknown>): Found<unknown> | undefined {
-  const text = variable && process.env[variable];
-  return text && parse ? { value: parse(text, variable), rank: rank.environment, origin: variable } : undefined;
-}
-
-/** The value of the profile, or else the default. */
-function fromFile({ key, check, parse = check, fallback }: Row<unknown>, file: ConfigFile): Found<unknown> {
-  const line = key === undefined ? undefined : file(key);
-  if (!line || !parse) return { value: fallback, rank: rank.default, origin: 'default' };
-  const origin = `${key} in ${line.where}`;
-  return { value: parse(line.text, origin), rank: rank.file, origin };
-}
-
-function settle(found: Partial<All>, file: ConfigFile): Settings {
-  const late = <N extends Name>(name: N): All[N] => (found[name] ?? fromFile(table[name], file)) as All[N];
-  const address = addressOf(found, late);
-  const all: All = each((name) => (name === 'endpoint' || name === 'endpointMode' ? address : late(name)));
-  const { disabled, requestTimeoutMs, maxAttempts, deadlineMs, waitMs } = all;
-  const v1 = v1Of(all);
-  // A default deadline must not cut short the attempts that were asked for.
+function settle(sources: readonly Source[]): Omit<Settings, 'leftOut'> {
+  // One source may set both endpoint and mode: the endpoint then wins, as in the AWS SDKs. Else the stronger source wins.
+  const address = find(sources, 'endpoint', 'endpointMode');
+  const found = names.map((name) => [name, name.startsWith('endpoint') ? address : find(sources, name)] as const);
+  const origins = Object.fromEntries(found.map(([name, { origin }]) => [name, origin])) as Record<Name, string>;
+  // Each was checked or is the default of its row.
+  const all = Object.fromEntries(found.map(([name, { value }]) => [name, value])) as Values;
+  const { endpointMode, v1Disabled, disabled, cache, logger, now, ...values } = all;
+  // A default deadline must not cut short the attempts and the wait that were asked for.
   const growth =
-    Math.max(1, requestTimeoutMs.value / defaultTimeoutMs) * Math.max(1, maxAttempts.value / defaultAttempts);
-  return Object.freeze({
-    endpoint: address.value,
-    disabledBy: disabled.value ? disabled.origin : undefined,
-    tokenTtlSeconds: all.tokenTtlSeconds.value,
-    allowV1: v1.forbiddenBy === undefined,
-    v1ForbiddenBy: v1.forbiddenBy,
-    connectTimeoutMs: all.connectTimeoutMs.value,
-    requestTimeoutMs: requestTimeoutMs.value,
-    maxAttempts: maxAttempts.value,
-    retryDelayMs: all.retryDelayMs.value,
+    Math.max(1, values.requestTimeoutMs / defaultTimeoutMs) * Math.max(1, values.maxAttempts / defaultAttempts);
+  const refusal = `option allowV1 is false${origins.allowV1 === 'default' ? ', its default' : ''}`;
+  return {
+    ...values,
     deadlineMs:
-      deadlineMs.rank === rank.default
-        ? Math.min(longestTimerMs, deadlineMs.value * growth + waitMs.value)
-        : deadlineMs.value,
-    waitMs: waitMs.value,
-    roleName: all.roleName.value,
-    staticStability: all.staticStability.value,
-    origins: Object.freeze({
-      ...(Object.fromEntries(names.map((name) => [name, all[name].origin])) as Record<Name, string>),
-      v1ForbiddenBy: v1.origin,
-    }),
-  });
-}
-
-/** One source may set both endpoint and mode: the endpoint then wins, as in the AWS SDKs. Else the stronger source wins. */
-function addressOf({ endpoint, endpointMode }: Partial<All>, late: <N extends Name>(name: N) => All[N]): Found<string> {
-  if (endpoint && (!endpointMode || endpoint.rank <= endpointMode.rank)) return endpoint;
-  if (!endpointMode) {
-    const url = late('endpoint');
-    if (url.rank === rank.file) return url;
-  }
-  const mode = late('endpointMode');
-  return { ...mode, value: wellKnownEndpoint[mode.value] };
-}
-
-/** What forbids version 1, in words, and where that comes from. */
-function v1Of({ allowV1, v1Disabled }: All): { readonly forbiddenBy: string | undefined; readonly origin: string } {
-  if (v1Disabled.value) return { forbiddenBy: `${v1Disabled.origin} is true`, origin: v1Disabled.origin };
-  const isDefault = allowV1.rank === rank.default;
-  const forbiddenBy = `option allowV1 is false${isDefault ? ', its default' : ''}`;
-  return { forbiddenBy: allowV1.value ? undefined : forbiddenBy, origin: allowV1.origin };
+      origins.deadlineMs === 'default'
+        ? Math.min(longestTimerMs, values.deadlineMs * growth + values.waitMs)
+        : values.deadlineMs,
+    disabledBy: disabled ? origins.disabled : undefined,
+    allowV1: values.allowV1 && !v1Disabled,
+    v1ForbiddenBy: v1Disabled ? `${origins.v1Disabled} is true` : values.allowV1 ? undefined : refusal,
+    origins: Object.freeze({ ...origins, v1ForbiddenBy: origins[v1Disabled ? 'v1Disabled' : 'allowV1'] }),
+  };
 }
 
 /** The settings that are not at their default, in words: `maxAttempts 5 (AWS_METADATA_SERVICE_NUM_ATTEMPTS)`. */
@@ -266,8 +237,17 @@ export function givenSettings(settings: Settings): readonly string[] {
     .map(([name, value]) => `${name} ${value} (${origins[name]})`);
 }
 
-/** The environment, for those who report it; what it sets for a client is in {@link Settings}. */
-export const environment = (): Readonly<Record<string, string | undefined>> => process.env;
+/** The environment. A variable that may not be read, as in Deno, counts as unset. */
+export const environment = (): Readonly<Record<string, string | undefined>> =>
+  new Proxy(process.env, {
+    get(variables, name) {
+      try {
+        return Reflect.get(variables, name);
+      } catch {
+        return undefined;
+      }
+    },
+  });
 
 const callChecks = { signal: abortSignal, fresh: trueOrFalse, deadlineMs: milliseconds(1) };
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../client/clock.js';
-import type { CredentialsEvent, Events } from '../client/events.js';
+import type { Events, ImdsEvents } from '../client/events.js';
 import { checkCallOptions, type Settings } from '../client/settings.js';
 import { type Call, SingleFlight } from '../client/single-flight.js';
 import { ImdsCredentialsError, type ImdsError, isImdsError } from '../errors.js';
@@ -211,7 +211,7 @@ export class CredentialsSource {
     return this.#accountId;
   }
 
-  #publish(action: CredentialsEvent['action'], { endsAt, refreshAt }: Held, error?: unknown): void {
+  #publish(action: ImdsEvents['credentials']['action'], { endsAt, refreshAt }: Held, error?: unknown): void {
     const time = this.#serviceClock();
     const leftMs = endsAt - time;
     const event = {

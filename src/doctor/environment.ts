@@ -13,6 +13,10 @@ function settings({ settings }: Facts): Result {
   return ['ok', all.length === 0 ? `all by default: ${settings.endpoint}` : all.join(', ')];
 }
 
+function configFile({ settings: { leftOut } }: Facts): Result | undefined {
+  return leftOut && ['warn', `${leftOut.file} cannot be read (${leftOut.why}), so nothing in it counts`];
+}
+
 /** `imds` never uses a proxy; other tools send metadata requests to one unless told not to. */
 function proxy({ env, settings: { endpoint } }: Facts): Result {
   const proxies = ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'].filter((name) => env[name]);
@@ -82,6 +86,7 @@ function deviceOf(address: string): string {
 /** The checks that need no request, in the order of the report. */
 export const environmentChecks: Readonly<Record<string, (facts: Facts) => Result | undefined>> = {
   settings,
+  'config-file': configFile,
   proxy,
   machine,
   container,

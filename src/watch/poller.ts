@@ -1,6 +1,6 @@
 import { abortSignal, type Check, checkOptions, oneOf, refuse, trueOrFalse } from '../client/check.js';
 import type { Clock, Timer } from '../client/clock.js';
-import type { Logger, WatchEvent } from '../client/events.js';
+import type { ImdsEvents, Logger } from '../client/events.js';
 import { AbortListeners } from '../client/single-flight.js';
 import { isImdsError } from '../errors.js';
 import { type Found, type Snapshot, update } from './changes.js';
@@ -9,7 +9,7 @@ import { type DefaultNoticeKind, type NoticeKind, type NoticeOf, noticeKinds } f
 import { type NoticeReader, poll, sources } from './sources.js';
 
 /** Publishes an event of a watch. */
-export type Report = (event: WatchEvent, level: keyof Logger) => void;
+export type Report = (event: ImdsEvents['watch'], level: keyof Logger) => void;
 
 const kinds: Check<unknown> = (value, name) => {
   if (!Array.isArray(value) || value.length === 0) return refuse(name, value, `an array of ${oneOf(noticeKinds)}`);

@@ -352,6 +352,19 @@ describe('diagnose', () => {
       assert.ok(detail.split(', ').includes(`${name} ${value} (option ${name})`), detail);
   });
 
+  it('says that the shared config file was left out', async () => {
+    const { url } = await emulator();
+    assert.equal(finding(await examine(url), 'config-file'), undefined);
+    const leftOut = { file: '/home/me/.aws/config', why: 'EACCES' };
+    const { status, detail } =
+      finding(
+        await examine(url, { settings: { ...resolveSettings({ endpoint: url }).settings(), leftOut } }),
+        'config-file',
+      ) ?? {};
+    assert.equal(status, 'warn');
+    assert.match(detail ?? '', /^\/home\/me\/\.aws\/config cannot be read \(EACCES\)/);
+  });
+
   it('asks a custom endpoint and nothing else', async () => {
     const { url } = await emulator();
     const counters = { read: () => assert.fail('a file was read'), statistics: () => assert.fail('ethtool was run') };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { Clock, Timer } from '../../../src/client/clock.js';
-import type { WatchEvent } from '../../../src/client/events.js';
+import type { ImdsEvents } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
@@ -164,7 +164,7 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
   });
   const { stand: service, close } = await relay(emulator);
   const imds = new Imds({ endpoint: service.url, maxAttempts: 1, now, ...clientOptions });
-  const events: WatchEvent[] = [];
+  const events: ImdsEvents['watch'][] = [];
   const reader: NoticeReader = traffic.through(imds);
   const poller = new Poller(reader, (event) => events.push(event), time.clock);
   return {

@@ -8,6 +8,7 @@ const examples: { readonly [Kind in keyof ImdsEvents]: ImdsEvents[Kind] } = {
   cache: { action: 'hit', path: '/latest/x' },
   fallback: { to: 1, reason: 'ERR_IMDS_HOP_LIMIT' },
   retry: { path: '/latest/x', attempt: 1, error: 'ERR_IMDS_TIMEOUT' },
+  settings: { action: 'left-out', file: '/home/me/.aws/config', why: 'EACCES' },
   credentials: { action: 'kept', secondsLeft: 300, nextInSeconds: 60, error: 'ERR_IMDS_RESPONSE' },
   watch: { action: 'failed', kind: 'tags', failures: 1, nextInSeconds: 5, error: 'ERR_IMDS_TIMEOUT' },
 };
@@ -17,10 +18,11 @@ const levels = {
   cache: 'debug',
   fallback: 'warn',
   retry: 'info',
+  settings: 'warn',
   credentials: 'debug',
   watch: 'warn',
 } as const;
-const kinds = ['request', 'token', 'cache', 'fallback', 'retry', 'credentials', 'watch'] as const;
+const kinds = ['request', 'token', 'cache', 'fallback', 'retry', 'settings', 'credentials', 'watch'] as const;
 
 /** Publishes an example on every channel. */
 function publishAll(events: Events): void {
@@ -29,6 +31,7 @@ function publishAll(events: Events): void {
   events.publish('cache', examples.cache);
   events.publish('fallback', examples.fallback);
   events.publish('retry', examples.retry);
+  events.publish('settings', examples.settings);
   events.publish('credentials', examples.credentials);
   events.publish('watch', examples.watch);
 }
@@ -85,7 +88,7 @@ describe('events', () => {
     const events = new Events(logger);
     assert.ok(events.wanted('cache'));
     publishAll(events);
-    assert.deepEqual(logger.lines, ['imds fallback', 'imds watch']);
+    assert.deepEqual(logger.lines, ['imds fallback', 'imds settings', 'imds watch']);
   });
 
   it('take another level for a message that calls for it', () => {
@@ -93,6 +96,43 @@ describe('events', () => {
     const events = new Events({ warn: (...line) => void warnings.push(line) });
     events.publish('credentials', examples.credentials, 'warn');
     assert.deepEqual(warnings, [['imds credentials', examples.credentials]]);
+  });
+
+  it('do no harm with a logger that throws, rejects, or cannot be asked', async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (reason: unknown): void => void rejections.push(reason);
+    process.on('unhandledRejection', onRejection);
+    const fail = (): never => {
+      throw new Error('of the logger');
+    };
+    const loggers: readonly object[] = [
+      { debug: fail, info: fail, warn: fail, error: fail },
+      { debug: async () => fail(), info: async () => fail(), warn: async () => fail(), error: async () => fail() },
+      {
+        get debug() {
+          return fail();
+        },
+        get info() {
+          return fail();
+        },
+        get warn() {
+          return fail();
+        },
+      },
+      {
+        warn: () => new Proxy({}, { get: fail }),
+        debug: 'no function',
+        info: null,
+      },
+      new Proxy({}, { get: fail }),
+    ];
+    try {
+      for (const logger of loggers) publishAll(new Events(logger as Logger));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    } finally {
+      process.off('unhandledRejection', onRejection);
+    }
+    assert.deepEqual(rejections, []);
   });
 
   it('use the channels that the documentation names', () => {

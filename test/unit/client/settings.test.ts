@@ -55,6 +55,8 @@ describe('resolveSettings()', () => {
       waitMs: 0,
       roleName: undefined,
       staticStability: true,
+      profile: 'default',
+      leftOut: undefined,
     });
     assert.deepEqual([...new Set(Object.values(origins))], ['default']);
     assert.ok(Object.isFrozen(settings()));
@@ -257,10 +259,31 @@ ec2_metadata_service_endpoint = http://127.0.0.1:1004
     it('is refused with its name when it cannot be read', () => {
       const path = join(folder, 'directory');
       mkdirSync(path);
-      assert.throws(() => settings({}, { AWS_CONFIG_FILE: path }), /config file .*directory cannot be read \(EISDIR\)/);
+      assert.throws(
+        () => settings({}, { AWS_CONFIG_FILE: path }),
+        /AWS_CONFIG_FILE .*directory cannot be read \(EISDIR\)/,
+      );
       if (process.getuid?.() === 0) return;
       chmodSync(configFile(''), 0o000);
       assert.throws(() => settings({}, { AWS_CONFIG_FILE: join(folder, 'config') }), /EACCES/);
+    });
+
+    it('is left out and told of once when it cannot be read and nobody named it', () => {
+      mkdirSync(join(folder, '.aws/config'), { recursive: true });
+      const { HOME = '' } = process.env;
+      process.env['HOME'] = folder;
+      delete process.env['AWS_CONFIG_FILE'];
+      const told: unknown[] = [];
+      try {
+        const resolved = resolveSettings({}, (leftOut) => void told.push(leftOut));
+        assert.deepEqual(told, []);
+        const expected = { file: join(folder, '.aws/config'), why: 'EISDIR' };
+        assert.deepEqual(resolved.settings().leftOut, expected);
+        assert.equal(resolved.settings().endpoint, 'http://169.254.169.254');
+        assert.deepEqual(told, [expected]);
+      } finally {
+        process.env['HOME'] = HOME;
+      }
     });
 
     it('is not read before the settings are needed, nor when all is decided', () => {

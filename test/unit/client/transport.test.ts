@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import nock from 'nock';
 import { systemClock } from '../../../src/client/clock.js';
-import { Events, type RequestEvent } from '../../../src/client/events.js';
+import { Events, type ImdsEvents } from '../../../src/client/events.js';
 import { resolveSettings } from '../../../src/client/settings.js';
 import { type Request, Transport } from '../../../src/client/transport.js';
 import { ImdsError, isImdsError } from '../../../src/errors.js';
@@ -132,9 +132,9 @@ describe('Transport', () => {
   });
 
   describe('tells of a request', () => {
-    async function published(act: () => Promise<unknown>): Promise<RequestEvent[]> {
-      const events: RequestEvent[] = [];
-      const listener = (message: unknown): void => void events.push(message as RequestEvent);
+    async function published(act: () => Promise<unknown>): Promise<ImdsEvents['request'][]> {
+      const events: ImdsEvents['request'][] = [];
+      const listener = (message: unknown): void => void events.push(message as ImdsEvents['request']);
       subscribe('imds:request', listener);
       try {
         await act().catch(() => {});

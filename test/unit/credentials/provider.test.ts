@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { type CredentialsEvent, Events } from '../../../src/client/events.js';
+import { Events, type ImdsEvents } from '../../../src/client/events.js';
 import {
   type CredentialsSettings,
   CredentialsSource,
@@ -56,12 +56,12 @@ class World {
   readonly answers: Record<string, Answer> = {};
   account: Answer = '123456789012';
   readonly asked: string[] = [];
-  readonly logged: { readonly level: string; readonly event: CredentialsEvent }[] = [];
+  readonly logged: { readonly level: string; readonly event: ImdsEvents['credentials'] }[] = [];
   readonly source: CredentialsSource;
 
   constructor(settings: Partial<CredentialsSettings> = {}) {
     const log = (level: string) => (_: string, fields?: object) =>
-      this.logged.push({ level, event: fields as CredentialsEvent });
+      this.logged.push({ level, event: fields as ImdsEvents['credentials'] });
     this.source = new CredentialsSource(
       {
         read: async (path) => {
@@ -119,7 +119,7 @@ class World {
     return this.asked.splice(0);
   }
 
-  takeLogged(): { readonly level: string; readonly event: CredentialsEvent }[] {
+  takeLogged(): { readonly level: string; readonly event: ImdsEvents['credentials'] }[] {
     return this.logged.splice(0);
   }
 
