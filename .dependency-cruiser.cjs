@@ -19,7 +19,8 @@ const rooms = {
   record: ['imds', 'metadata', 'errors'],
   // The service's side: it shares no code with the client, so that a mistake in one is found by the other.
   emulator: [],
-  cli: ['index', 'record', 'emulator/index', 'metadata', 'version'],
+  lab: ['emulator/index'],
+  cli: ['index', 'record', 'emulator/index', 'lab/index', 'lab/plan', 'metadata', 'version'],
 };
 /** A package, and the only files that may import it. */
 const packages = {

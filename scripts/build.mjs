@@ -89,7 +89,12 @@ const json = {
 
 async function bundle() {
   const build = await rollup({
-    input: { ...withExtension(library, '.js'), 'cli/imds': join(modules, 'cli', 'imds.js') },
+    input: {
+      ...withExtension(library, '.js'),
+      'cli/imds': join(modules, 'cli', 'imds.js'),
+      // A process of its own, which has to start fast.
+      'cli/lab-inside': join(modules, 'lab', 'inside.js'),
+    },
     external: isBuiltin,
     preserveEntrySignatures: 'strict',
     treeshake: { moduleSideEffects: (_id, isExternal) => !isExternal },

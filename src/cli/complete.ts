@@ -87,8 +87,8 @@ const optionsOf = (program: Command, command: string | undefined): readonly Opti
 ];
 
 const flagsOf = (program: Command, command: string | undefined): readonly Candidate[] => [
-  ...optionsOf(program, command).flatMap(({ short, long, description: text }) =>
-    [short, long].flatMap((word) => (word ? [{ word, text }] : [])),
+  ...optionsOf(program, command).flatMap(({ short, long, description: text, hidden }) =>
+    hidden ? [] : [short, long].flatMap((word) => (word ? [{ word, text }] : [])),
   ),
   { word: '-h', text: 'print help' },
   { word: '--help', text: 'print help' },

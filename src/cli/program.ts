@@ -8,6 +8,7 @@ import { doctor } from './commands/doctor.js';
 import { emulate } from './commands/emulate.js';
 import { get } from './commands/get.js';
 import { identity } from './commands/identity.js';
+import { lab } from './commands/lab.js';
 import { list } from './commands/list.js';
 import { network } from './commands/network.js';
 import { record } from './commands/record.js';
@@ -31,6 +32,7 @@ const commands: Readonly<Record<string, AddCommand>> = {
   categories,
   doctor,
   emulate,
+  lab,
   record,
   completion,
 };

@@ -25,6 +25,7 @@ const published = [
   /^docs\/images\/[a-z-]+\.svg$/,
   /^dist\/(emulator\/)?index\.(js|cjs|d\.ts|d\.cts)$/,
   /^dist\/cli\/imds\.cjs$/,
+  /^dist\/cli\/lab-inside\.cjs$/,
   /^dist\/lib\/[a-z0-9-]+\.cjs$/,
   /^dist\/emulator\/scenario\.schema\.json$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,

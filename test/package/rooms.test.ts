@@ -29,6 +29,7 @@ describe('imports between the rooms of src/', () => {
     ['a type from a room above', 'src/metadata/path.ts', '../client/settings.js', /what-metadata-imports/],
     ['the client in the emulator', 'src/emulator/tokens.ts', '../errors.js', /what-emulator-imports/],
     ['one subject in another', 'src/network/interfaces.ts', '../identity/verify.js', /what-network-imports/],
+    ['the client in the lab', 'src/lab/plan.ts', '../errors.js', /what-lab-imports/],
     ['the client in the record', 'src/record/record.ts', '../client/session.js', /what-record-imports/],
     ['a package in another place', 'src/client/session.ts', 'got', /one-place-for-got/],
     ['a package that nobody uses', 'src/client/session.ts', 'fast-check', /no-other-package/],
@@ -64,7 +65,11 @@ const privileges = [
     words: /\bconsole\.|\bprocess\.(stdout|stderr|emitWarning)\b/,
     who: /^cli\/imds\.ts$/,
   },
-  { title: 'cli/imds.ts ends the process', words: /\bprocess\.(exit|exitCode|abort|kill)\b/, who: /^cli\/imds\.ts$/ },
+  {
+    title: 'cli/imds.ts and lab/inside.ts, each a program, end the process',
+    words: /\bprocess\.(exit|exitCode|abort|kill)\b/,
+    who: /^(cli\/imds|lab\/inside)\.ts$/,
+  },
 ];
 
 /** The TypeScript files of a folder without their comments. */

@@ -1,9 +1,9 @@
-import type { Command, Option } from 'commander';
-import type { Emulator, EmulatorOptions, Scenario } from '../../emulator/index.js';
+import type { Emulator, EmulatorOptions } from '../../emulator/index.js';
 import { type AddCommand, type Context, withExamples } from '../command.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
-import { type Io, type Output, onSignals } from '../io.js';
-import { aNumber, choice, wholeNumber } from '../options.js';
+import { addInstanceOptions, scenarioOf } from '../instance-options.js';
+import { type Output, onSignals } from '../io.js';
+import { wholeNumber } from '../options.js';
 import { jsonText, say, table } from '../output.js';
 import { jsonLog, requestLog } from '../request-log.js';
 
@@ -35,17 +35,18 @@ export const emulate: AddCommand = (program, run) => {
       ),
     )
     .argument('[command...]', 'what to run, after --')
-    .option(
-      '--scenario <scenario>',
-      'what the instance is, and what happens to it: a name of --list, or a file; - for standard input',
-    )
     .option('--list', 'lists the scenarios there are')
-    .option('--speed <n>', "how fast the emulator's clock runs (1)", aNumber('--speed', 0.001, 1_000_000))
     .option('--json', 'logs in JSON, one object a line, on standard output')
     .option(
       '--port <n>',
       `port to listen on (${usualPort}; with a command a free one)`,
       wholeNumber('--port', 'a port', 0, 65535),
+    )
+    .option('--host <address>', 'address to listen on; any but loopback lets the network in (127.0.0.1)')
+    .option(
+      '--hops <n>',
+      'routers between the callers and the instance: 1 as in a container (0)',
+      wholeNumber('--hops', 'a number of routers', 0, 64),
     );
   addInstanceOptions(command).action(
     run(async (context, [name, ...args]: readonly string[], { scenario, list, json, ...given }: Given) => {
@@ -64,25 +65,6 @@ export const emulate: AddCommand = (program, run) => {
     }),
   );
 };
-
-function addInstanceOptions(command: Command): Command {
-  return command
-    .option('--host <address>', 'address to listen on; any but loopback lets the network in (127.0.0.1)')
-    .addOption(state('--http-tokens', 'required: reads need a session token', ['optional', 'required']))
-    .addOption(state('--http-endpoint', 'disabled: everything is refused', ['enabled', 'disabled']))
-    .option(
-      '--http-put-response-hop-limit <n>',
-      'hops that the reply with a session token travels (1)',
-      wholeNumber('--http-put-response-hop-limit', 'a number of hops', 1, 64),
-    )
-    .option(
-      '--hops <n>',
-      'routers between the callers and the instance: 1 as in a container (0)',
-      wholeNumber('--hops', 'a number of routers', 0, 64),
-    )
-    .addOption(state('--http-protocol-ipv6', 'disabled: IPv6 callers are cut off', ['enabled', 'disabled']))
-    .addOption(state('--instance-metadata-tags', 'disabled: there is no tags/', ['enabled', 'disabled']));
-}
 
 /** Runs until it is told to stop, or nobody reads its log any more. */
 async function serve(options: EmulatorOptions, json: true | undefined, { io, paintStderr }: Context): Promise<number> {
@@ -130,41 +112,6 @@ function deferred<T>() {
   return { promise, resolve, reject };
 }
 
-/** A ready scenario by its name, or one that is read. */
-async function scenarioOf(name: string, io: Io): Promise<Scenario> {
-  const { parseScenario, scenarios } = await import('../../emulator/index.js');
-  const ready: Readonly<Record<string, Scenario>> = scenarios;
-  const found = Object.hasOwn(ready, name) ? ready[name] : undefined;
-  if (found !== undefined) return found;
-  const text = await read(name, io, Object.keys(ready));
-  try {
-    return parseScenario(text);
-  } catch (error) {
-    throw error instanceof Error && codeOf(error) === 'ERR_EMULATOR_OPTION'
-      ? misuse(`--scenario ${name}: ${error.message}`)
-      : error;
-  }
-}
-
-async function read(name: string, io: Io, ready: readonly string[]): Promise<string> {
-  if (name === '-') {
-    const { text } = await import('node:stream/consumers');
-    return await text(io.stdin());
-  }
-  const { readFile } = await import('node:fs/promises');
-  try {
-    return await readFile(name, 'utf8');
-  } catch (error) {
-    const code = codeOf(error);
-    if (code !== 'ENOENT') throw misuse(`--scenario ${name} cannot be read: ${code}`);
-    const { closest } = await import('fastest-levenshtein');
-    throw misuse(
-      `--scenario ${name}: there is neither a scenario nor a file of this name`,
-      `did you mean ${closest(name, ready)}? imds emulate --list shows all`,
-    );
-  }
-}
-
 async function listScenarios({ io, paint }: Context, json: true | undefined): Promise<number> {
   const { scenarios } = await import('../../emulator/index.js');
   const all = Object.entries(scenarios).map(([name, { description }]) => ({ name, description }));
@@ -172,9 +119,6 @@ async function listScenarios({ io, paint }: Context, json: true | undefined): Pr
   await io.stdout.write(json ? jsonText(all) : table(['SCENARIO', 'WHAT HAPPENS'], rows, paint));
   return exitCodes.done;
 }
-
-const state = <Word extends string>(flag: string, text: string, words: readonly Word[]): Option =>
-  choice(`${flag} <state>`, text, words);
 
 async function start(options: EmulatorOptions): Promise<Emulator> {
   const { createEmulator } = await import('../../emulator/index.js');

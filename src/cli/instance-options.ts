@@ -1,0 +1,61 @@
+import type { Command, Option } from 'commander';
+import type { Scenario } from '../emulator/index.js';
+import { codeOf, misuse } from './exit-codes.js';
+import type { Io } from './io.js';
+import { aNumber, choice, wholeNumber } from './options.js';
+
+/** Adds the options that say what instance is emulated, and what happens to it. */
+export const addInstanceOptions = (command: Command): Command =>
+  command
+    .option(
+      '--scenario <scenario>',
+      'what the instance is, and what happens to it: a name of --list, or a file; - for standard input',
+    )
+    .option('--speed <n>', "how fast the emulator's clock runs (1)", aNumber('--speed', 0.001, 1_000_000))
+    .addOption(state('--http-tokens', 'required: reads need a session token', ['optional', 'required']))
+    .addOption(state('--http-endpoint', 'disabled: everything is refused', ['enabled', 'disabled']))
+    .option(
+      '--http-put-response-hop-limit <n>',
+      'hops that the reply with a session token travels (1)',
+      wholeNumber('--http-put-response-hop-limit', 'a number of hops', 1, 64),
+    )
+    .addOption(state('--http-protocol-ipv6', 'disabled: IPv6 callers are cut off', ['enabled', 'disabled']))
+    .addOption(state('--instance-metadata-tags', 'disabled: there is no tags/', ['enabled', 'disabled']));
+
+const state = <Word extends string>(flag: string, text: string, words: readonly Word[]): Option =>
+  choice(`${flag} <state>`, text, words);
+
+/** A ready scenario by its name, or one that is read. */
+export async function scenarioOf(name: string, io: Io): Promise<Scenario> {
+  const { parseScenario, scenarios } = await import('../emulator/index.js');
+  const ready: Readonly<Record<string, Scenario>> = scenarios;
+  const found = Object.hasOwn(ready, name) ? ready[name] : undefined;
+  if (found !== undefined) return found;
+  const text = await read(name, io, Object.keys(ready));
+  try {
+    return parseScenario(text);
+  } catch (error) {
+    throw error instanceof Error && codeOf(error) === 'ERR_EMULATOR_OPTION'
+      ? misuse(`--scenario ${name}: ${error.message}`)
+      : error;
+  }
+}
+
+async function read(name: string, io: Io, ready: readonly string[]): Promise<string> {
+  if (name === '-') {
+    const { text } = await import('node:stream/consumers');
+    return await text(io.stdin());
+  }
+  const { readFile } = await import('node:fs/promises');
+  try {
+    return await readFile(name, 'utf8');
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'ENOENT') throw misuse(`--scenario ${name} cannot be read: ${code}`);
+    const { closest } = await import('fastest-levenshtein');
+    throw misuse(
+      `--scenario ${name}: there is neither a scenario nor a file of this name`,
+      `did you mean ${closest(name, ready)}? imds emulate --list shows all`,
+    );
+  }
+}

@@ -1,0 +1,2 @@
+export { runLab } from './outside.js';
+export { find, isProgram, LabError } from './requirements.js';

@@ -1,0 +1,166 @@
+/** The process inside a lab, in the namespace of IMDS: makes the network, serves, runs the command. Process 1 there. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
+import { get } from 'node:http';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Emulator } from '../emulator/index.js';
+import { serveDatagrams } from './datagrams.js';
+import { forward } from './forwarder.js';
+import { hopLimitRules } from './hop-limit.js';
+import { addresses, folder, internetInterface, isIpv6, layout } from './layout.js';
+import type { Order, Plan, Report } from './plan.js';
+import { type Machine, surroundingFiles, surroundings } from './surroundings.js';
+
+const terminalSignals = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM'] as const;
+
+let command: ChildProcess | undefined;
+
+// A terminal sends these to all of its foreground, this process included: the command alone decides what they mean.
+for (const name of terminalSignals) process.on(name, () => {});
+process.on('message', (order: Order) => {
+  if ('signal' in order) command?.kill(order.signal);
+  else void live(order.plan);
+});
+// The other end has gone; with process 1 goes everything that runs here.
+process.on('disconnect', () => process.exit());
+
+const report = (report: Report): Promise<void> =>
+  new Promise((resolve) => void process.send?.(report, undefined, undefined, () => resolve()));
+
+async function live(plan: Plan): Promise<void> {
+  try {
+    const exitCode = await run(plan);
+    await report({ exitCode });
+  } catch (error) {
+    const isUsage = error instanceof Error && 'code' in error && error.code === 'ERR_EMULATOR_OPTION';
+    await report({ failure: error instanceof Error ? error.message : String(error), isUsage });
+  }
+  process.exit();
+}
+
+async function run(plan: Plan): Promise<number> {
+  // Loading the emulator takes as long as making the network.
+  const network = shell(layout(plan));
+  const { createEmulator } = await import('../emulator/index.js');
+  await network;
+  await report({ made: true });
+  const hosts = addresses.imds.filter((address) => plan.hasIpv6 || !isIpv6(address));
+  const [emulator, machine] = await Promise.all([
+    serve(plan, hosts, createEmulator),
+    machineOf(plan, createEmulator),
+    serveDatagrams(plan.hasIpv6),
+  ]);
+  writeFiles({ ...surroundingFiles(machine, plan.internet), ...plan.files });
+  const { httpPutResponseHopLimit } = emulator.options;
+  await Promise.all([
+    // A proxy's replies are its own.
+    plan.trouble === 'forwarded-for' ? undefined : limitHops(httpPutResponseHopLimit),
+    shell(surroundings(plan)),
+    plan.internet ? internetIsThere() : undefined,
+  ]);
+  return await runCommand(plan);
+}
+
+/** Starts what answers at the address of IMDS. */
+async function serve(
+  { emulator: options, trouble, isVerbose }: Plan,
+  hosts: readonly string[],
+  createEmulator: typeof import('../emulator/index.js').createEmulator,
+): Promise<Emulator> {
+  let hopLimit: number | undefined;
+  const isForwarded = trouble === 'forwarded-for';
+  const emulator = await createEmulator({
+    ...options,
+    ...(isForwarded ? { host: '127.0.0.1', port: 0 } : { host: hosts, port: 80 }),
+    onRequest: (request) => void (isVerbose && report({ request: { ...request, ...failure(request.error) } })),
+    onEvent(event) {
+      if (isVerbose) void report({ event: { ...event, ...failure(event.error) } });
+      // A timeline may change the limit.
+      const { httpPutResponseHopLimit } = emulator.options;
+      if (httpPutResponseHopLimit === hopLimit || isForwarded) return;
+      hopLimit = httpPutResponseHopLimit;
+      void limitHops(hopLimit);
+    },
+  });
+  hopLimit = emulator.options.httpPutResponseHopLimit;
+  if (isForwarded) await forward(hosts, emulator.url);
+  return emulator;
+}
+
+/** An error as it survives JSON. */
+const failure = (error: unknown): { error?: string } => (error === undefined ? {} : { error: String(error) });
+
+/** Asks a second emulator, so that neither faults nor counts of the first have to do with it. */
+async function machineOf(
+  { emulator: { scenario, tree, base } }: Plan,
+  createEmulator: typeof import('../emulator/index.js').createEmulator,
+): Promise<Machine> {
+  const calm = typeof scenario === 'object' ? { ...scenario, faults: [], timeline: [], options: {} } : scenario;
+  const emulator = await createEmulator({ scenario: calm, tree, base });
+  const read = async (name: string): Promise<string> => {
+    const [response] = await once(get(`${emulator.url}/latest/meta-data/${name}`), 'response');
+    const body = await text(response);
+    return response.statusCode === 200 ? body : '';
+  };
+  try {
+    const [instanceId, instanceType] = await Promise.all([read('instance-id'), read('instance-type')]);
+    return { instanceId, instanceType };
+  } finally {
+    await emulator.close();
+  }
+}
+
+/** From now on, replies to token requests travel so many hops. */
+async function limitHops(hopLimit: number): Promise<void> {
+  const nft = spawn('nft', ['-f', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  nft.stdin.end(hopLimitRules(hopLimit));
+  await succeeded(nft, 'nft');
+}
+
+async function shell(script: string): Promise<void> {
+  await succeeded(spawn('sh', ['-ec', script], { stdio: ['ignore', 'ignore', 'inherit'] }), 'the set-up');
+}
+
+/** @throws when it fails; why, it has said on standard error, which the process outside reads. */
+async function succeeded(child: ChildProcess, name: string): Promise<void> {
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`${name} failed`);
+}
+
+function writeFiles(files: Readonly<Record<string, string>>): void {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+}
+
+/** Waits for the interface that the process outside has pasta make. */
+async function internetIsThere(): Promise<void> {
+  const probe = `ip link show ${internetInterface} >/dev/null 2>&1`;
+  for (let tries = 0; tries < 100; tries += 1) {
+    const child = spawn('nsenter', [`--net=${folder}/host`, 'sh', '-c', probe], { stdio: 'ignore' });
+    const [code] = await once(child, 'exit');
+    if (code === 0) return;
+    await delay(30);
+  }
+  throw new Error(`pasta has made no interface ${internetInterface}`);
+}
+
+/** Standard error of this process is read by the one outside; the caller's own, which the command gets, is this. */
+const callersStderr = 4;
+
+async function runCommand({ place, command: words, greeting, nsenter, dropCapabilities, env }: Plan): Promise<number> {
+  if (greeting.length > 0) writeSync(callersStderr, greeting.map((line) => `${line}\n`).join(''));
+  command = spawn(nsenter, [`--net=${folder}/${place}`, '--', ...dropCapabilities, ...words], {
+    stdio: [0, 1, callersStderr],
+    env,
+  });
+  void report({ started: true });
+  const [code, signal] = await once(command, 'exit');
+  return code ?? 128 + constants.signals[signal as NodeJS.Signals];
+}

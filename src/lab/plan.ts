@@ -1,0 +1,56 @@
+import type { EmulatorOptions, SeenEvent, SeenRequest } from '../emulator/index.js';
+
+/** Where a command can run: on the instance, in a container on it, in a container in that. */
+export const places = ['host', 'container', 'nested'] as const;
+export type Place = (typeof places)[number];
+
+/** Hops from IMDS to each place: the hop limit that it needs. */
+export const distances: Readonly<Record<Place, number>> = { host: 1, container: 2, nested: 3 };
+
+/** What can stand between a place and IMDS. */
+export const troubles = ['drop', 'reject', 'no-route', 'forwarded-for', 'locked'] as const;
+export type Trouble = (typeof troubles)[number];
+
+/** What a lab is to be. */
+export interface LabOptions {
+  readonly place: Place;
+  readonly trouble?: Trouble | undefined;
+  /** What the emulator is told, all but where it listens. It has to survive JSON. */
+  readonly emulator: Omit<EmulatorOptions, 'host' | 'port' | 'now' | 'onRequest' | 'onEvent'>;
+  /** Whether programs inside reach what the machine reaches, by pasta. */
+  readonly internet: boolean;
+  /** The program to run and its arguments; empty for an interactive shell. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** What the process outside tells the one inside, as JSON. */
+export interface Plan extends LabOptions {
+  /** Whether this kernel has IPv6. */
+  readonly hasIpv6: boolean;
+  /** Files of the lab's folder that the command needs, by name. */
+  readonly files: Readonly<Record<string, string>>;
+  /** What the command is preceded by, on standard error. */
+  readonly greeting: readonly string[];
+  /** What enters the place: `nsenter`, and in a user namespace `setpriv`, which drops the capabilities. */
+  readonly nsenter: string;
+  readonly dropCapabilities: readonly string[];
+  /** Whether requests and events are reported. */
+  readonly isVerbose: boolean;
+}
+
+/** From the process outside to the one inside. */
+export type Order = { readonly plan: Plan } | { readonly signal: NodeJS.Signals };
+
+/** From the process inside to the one outside. */
+export type Report =
+  /** The namespaces exist. */
+  | { readonly made: true }
+  /** The command starts. */
+  | { readonly started: true }
+  | { readonly request: SeenRequest }
+  | { readonly event: SeenEvent }
+  /** The command has ended, with the exit code of shells. */
+  | { readonly exitCode: number }
+  /** The emulator's complaint about an option, or what a step of the set-up has failed with. */
+  | { readonly failure: string; readonly isUsage: boolean };

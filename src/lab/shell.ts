@@ -1,0 +1,64 @@
+import { basename } from 'node:path';
+import { folder } from './layout.js';
+import { distances, type Place } from './plan.js';
+
+/** An interactive shell whose prompt names the place. */
+export interface Shell {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Files of the lab's folder that it reads. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Each shell sets its prompt where its user's own settings are read; what it reads first is therefore of the lab. */
+export function shellAt(place: Place, program: string): Shell {
+  const mark = `(lab: ${place}) `;
+  switch (basename(program)) {
+    case 'bash':
+      return {
+        command: [program, '--rcfile', `${folder}/bashrc`],
+        env: {},
+        files: { bashrc: `[ -f ~/.bashrc ] && . ~/.bashrc\nPS1='${mark}'"$PS1"\n` },
+      };
+    case 'zsh': {
+      const own = (name: string): string => `[ -f ~/${name} ] && . ~/${name}\n`;
+      return {
+        command: [program],
+        env: { ZDOTDIR: `${folder}/zsh` },
+        files: { 'zsh/.zshenv': own('.zshenv'), 'zsh/.zshrc': `${own('.zshrc')}PROMPT='${mark}'"$PROMPT"\n` },
+      };
+    }
+    case 'fish':
+      return {
+        command: [
+          program,
+          '--init-command',
+          `functions -c fish_prompt lab_prompt; function fish_prompt; echo -n '${mark}'; lab_prompt; end`,
+        ],
+        env: {},
+        files: {},
+      };
+    default:
+      // Without job control, which at its end would give the terminal back to a process group that is not of the lab.
+      return { command: [program, '+m'], env: { PS1: `${mark}$ ` }, files: {} };
+  }
+}
+
+/** The lines before the shell: where it is, and what to try. */
+export function introduction(place: Place, hopLimit: number): readonly string[] {
+  const distance = distances[place];
+  const fate = hopLimit < distance ? 'and dies on the way' : 'and arrives';
+  const where = {
+    host: 'the instance',
+    container: 'a container on the instance',
+    nested: 'a container in a container',
+  };
+  const limits = `--hop-limit ${hopLimit < distance ? distance : Math.max(distance - 1, 1)}`;
+  return [
+    `This is ${where[place]}: ${count(distance, 'hop')} from IMDS, whose token reply travels ${hopLimit}, ${fate}.`,
+    'Try: imds doctor · curl -m 2 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" http://169.254.169.254/latest/api/token',
+    `Then: imds lab --in ${place} ${limits} · exit ends the lab, and all that runs in it.`,
+  ];
+}
+
+const count = (number: number, unit: string): string => `${number} ${unit}${number === 1 ? '' : 's'}`;
