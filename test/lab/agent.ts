@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
+import { get } from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +14,7 @@ import { diagnose } from '../../src/doctor/diagnose.js';
 import { isImdsError } from '../../src/errors.js';
 import { Imds } from '../../src/imds.js';
 import type { Platform } from '../../src/platform.js';
+import { stopwatch } from '../support/stopwatch.js';
 import { offer } from './remote.js';
 
 const functions = {
@@ -36,13 +38,13 @@ const functions = {
 
   async diagnose(where: { endpointMode: EndpointMode } | { endpoint: string }, platform: Platform) {
     const settings = resolveSettings(where).settings();
-    const start = performance.now();
     const announced: string[] = [];
+    const elapsed = stopwatch();
     const diagnosis = await diagnose(
       { settings, events: new Events(undefined), env: {}, platform },
       { announce: (message) => announced.push(message) },
     );
-    return { ...diagnosis, announced, tookMs: performance.now() - start };
+    return { ...diagnosis, announced, tookMs: elapsed() };
   },
 
   /** A command line, as at a terminal without colours. */
@@ -65,6 +67,13 @@ const functions = {
       kill: (): never => assert.fail('no command is run'),
     };
     return { code: await main(args, io), text };
+  },
+
+  /** Makes a request without a token, whatever is answered. */
+  async ask(path: string): Promise<void> {
+    const [response] = await once(get(`http://169.254.169.254${path}`), 'response');
+    response.resume();
+    await once(response, 'end');
   },
 
   /** How many bytes come back for a token request within so many milliseconds. */

@@ -1,269 +1,334 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { after, afterEach, before, describe, it } from 'mocha';
-import type { EndpointMode } from '../../src/client/options.js';
-import type { Platform } from '../../src/platform.js';
-import { createWorld, installTools, obstacle, type Place, places, type World } from './world.js';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { after, before, describe, it } from 'mocha';
+import { binary, demanded, environment, type Outcome, obstacle, outcome, start, type User, users } from './labs.js';
 
-const instanceId = 'i-1234567890abcdef0';
-const modes: readonly EndpointMode[] = ['IPv4', 'IPv6'];
-/** The hop limit that each place needs. */
-const needs: Readonly<Record<Place, number>> = { host: 1, pod: 2, nested: 3 };
+const lab = (user: User, args: readonly string[], command: readonly string[], input = ''): Promise<Outcome> =>
+  outcome(start(user, ['lab', ...args, '--', ...command]), input);
 
-/** The runner is no EC2 instance, so each place is told that it is one. */
-const platformOf = (place: Place | 'alone', given: Partial<Platform> = {}): Platform => ({
-  onEc2: true,
-  why: 'board_asset_tag is an instance ID',
-  isElsewhere: false,
-  instanceId,
-  container: place === 'pod' ? 'docker' : place === 'nested' ? 'kubernetes' : 'none',
-  hasHostNetwork: place === 'host' || place === 'alone',
-  isEnclave: false,
-  ...given,
-});
+/** Runs JavaScript in a lab and gives what it prints as JSON. */
+async function script(user: User, args: readonly string[], code: string): Promise<unknown> {
+  const { code: exit, stdout, stderr } = await lab(user, args, [process.execPath, '--input-type=module', '-e', code]);
+  assert.deepEqual({ exit, stderr }, { exit: 0, stderr: '' });
+  return JSON.parse(stdout);
+}
 
-describe('in network namespaces', () => {
-  let world: World;
-
-  before(async function () {
-    if (process.env['CI'] === 'true') installTools();
-    const why = obstacle();
-    if (why !== undefined) {
-      if (process.env['CI'] === 'true') throw new Error(`the lab is demanded in CI, but ${why}`);
-      console.log(`  skipped: ${why}`);
-      this.skip();
+/** Processes that have this in their environment, which all of a lab has whose PATH it is in. */
+const having = (mark: string): string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark);
+    } catch {
+      return false;
     }
-    world = await createWorld();
-  });
-  after(() => world?.end());
-  afterEach(async () => {
-    world.filter();
-    await world.imds.become({}, {});
   });
 
-  const diagnose = (place: Place | 'alone', mode: EndpointMode = 'IPv4', given: Partial<Platform> = {}) =>
-    world[place].diagnose({ endpointMode: mode }, platformOf(place, given));
+async function isGone(mark: string): Promise<void> {
+  for (let tries = 0; having(mark).length > 0; tries += 1) {
+    assert.ok(tries < 200, `these processes are left: ${having(mark)}`);
+    await delay(50);
+  }
+}
 
-  for (const hopLimit of [1, 2, 3])
-    for (const httpTokens of ['optional', 'required'] as const)
-      it(`tells who is within a hop limit of ${hopLimit} with tokens ${httpTokens}`, async () => {
-        await world.imds.become({ hopLimit }, { httpTokens });
-        const cells = places.flatMap((place) => modes.map((mode) => ({ place, mode })));
-        const found = await Promise.all(
-          cells.map(async ({ place, mode }) => {
-            const [read, { verdict, distance, hopLimit: recommended, fix, tookMs, announced }] = await Promise.all([
-              world[place].read({ endpointMode: mode }),
-              diagnose(place, mode),
-            ]);
-            assert.ok(tookMs < 3000, `the doctor took ${tookMs} ms`);
-            assert.deepEqual(announced, []);
-            const command = fix[0]?.command;
-            return { place, mode, read, verdict, distance, recommended, command };
+/** A lab that can be recognised, and what it prints until its command has said `ready`. */
+async function ready(user: User, command: string): Promise<{ child: ChildProcess; mark: string }> {
+  const mark = `/mark-${randomUUID()}`;
+  const child = start(user, ['lab', '--', 'sh', '-c', command], {
+    PATH: `${process.env['PATH']}:${mark}`,
+  });
+  assert.ok(child.stdout);
+  await once(child.stdout, 'data');
+  return { child, mark };
+}
+
+describe('imds lab', () => {
+  let folder = '';
+  before(async function () {
+    this.timeout(240_000);
+    demanded(this, await obstacle());
+    folder = mkdtempSync(join(tmpdir(), 'imds-lab-'));
+    chmodSync(folder, 0o777);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  for (const user of Object.keys(users) as User[])
+    describe(`for ${user}`, () => {
+      it('gives a command its streams, directory and exit code, and its files their owner', async () => {
+        const file = join(folder, user);
+        const command = ['sh', '-c', 'cat; pwd; id -u; : >"$0"; echo err >&2; exit 9', file];
+        const { code, stdout, stderr } = await lab(user, [], command, 'input\n');
+        const [program = '', ...rest] = [...users[user], 'sh', '-c', ': >"$0.outside"; id -u', file];
+        const outside = await outcome(spawn(program, rest, { env: environment() }));
+        assert.deepEqual({ code, stderr }, { code: 9, stderr: 'err\n' });
+        assert.equal(stdout, `input\n${process.cwd()}\n${outside.stdout}`);
+        assert.equal(statSync(file).uid, statSync(`${file}.outside`).uid);
+      });
+
+      it('passes signals on to its command', async () => {
+        const names = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+        const traps = names.map((name) => `trap 'echo ${name}' ${name.slice(3)}`).join('; ');
+        const { child, mark } = await ready(user, `${traps}; echo ready; while :; do sleep 0.05; done`);
+        for (const name of names) {
+          assert.ok(child.stdout);
+          child.kill(name);
+          assert.equal(String(await once(child.stdout, 'data')), `${name}\n`);
+        }
+        child.kill('SIGKILL');
+        await isGone(mark);
+      });
+
+      for (const [name, code] of [
+        ['SIGTERM', 143],
+        ['SIGUSR2', 140],
+      ] as const)
+        it(`exits with ${code} when its command is ended by ${name}`, async () => {
+          const { child, mark } = await ready(user, 'echo ready; exec sleep 1000');
+          child.kill(name);
+          assert.equal((await once(child, 'exit'))[0], code);
+          await isGone(mark);
+        });
+
+      it('leaves nothing of its command behind, daemons neither', async () => {
+        const { child, mark } = await ready(user, 'setsid sleep 1000 & kill -9 1; echo ready; exit 0');
+        assert.equal((await once(child, 'exit'))[0], 0);
+        assert.deepEqual(having(mark), []);
+      });
+
+      it('leaves nothing behind when it is killed, at any moment of its start', async () => {
+        const moments = [0, 20, 40, 60, 80, 100, 130, 160, 200, 250, 300, 400, 600];
+        await Promise.all(
+          moments.map(async (ms) => {
+            const mark = `/mark-${randomUUID()}`;
+            const env = { PATH: `${process.env['PATH']}:${mark}` };
+            const child = start(user, ['lab', '--', 'sh', '-c', 'sleep 1000 & setsid sleep 1000'], env);
+            await delay(ms);
+            child.kill('SIGKILL');
+            await isGone(mark);
           }),
+        );
+        const { child, mark } = await ready(user, 'sleep 1000 & setsid sleep 1000 & echo ready; wait');
+        child.kill('SIGKILL');
+        await isGone(mark);
+      });
+
+      it('shows the instance in its firmware, and the interfaces of the place', async () => {
+        const machine = join(folder, 'machine.json');
+        writeFileSync(machine, JSON.stringify({ tree: { 'instance-id': 'i-0fedcba9876543210' } }));
+        const found = await script(
+          user,
+          ['--scenario', machine],
+          `import { readFileSync, readdirSync } from 'node:fs';
+          const { Imds } = await import(${JSON.stringify(resolve('dist/index.js'))});
+          console.log(JSON.stringify([
+            new Imds().isEC2(),
+            readFileSync('/sys/class/dmi/id/board_asset_tag', 'utf8'),
+            readFileSync('/sys/class/dmi/id/sys_vendor', 'utf8'),
+            /^ec2/.test(readFileSync('/sys/devices/virtual/dmi/id/product_uuid', 'utf8')),
+            readdirSync('/sys/class/net').sort(),
+          ]))`,
+        );
+        assert.deepEqual(found, [true, 'i-0fedcba9876543210\n', 'Amazon EC2\n', true, ['docker0', 'eth0', 'lo']]);
+      });
+    });
+
+  it('leaves a command of an unprivileged user without capabilities, and root with its own', async () => {
+    const capabilities = async (user: User) =>
+      (await lab(user, [], ['grep', '-c', '^Cap.*:.0*$', '/proc/self/status'])).stdout;
+    assert.equal(await capabilities('an unprivileged user'), '5\n');
+    assert.notEqual(await capabilities('root'), '5\n');
+  });
+
+  it('starts its command within a few starts of Node', async () => {
+    const best = async (once: () => Promise<unknown>): Promise<number> => {
+      let least = Number.POSITIVE_INFINITY;
+      for (let tries = 0; tries < 4; tries += 1) {
+        const begun = performance.now();
+        await once();
+        least = Math.min(least, performance.now() - begun);
+      }
+      return least;
+    };
+    const node = await best(() => outcome(spawn(process.execPath, ['-e', '0'], { env: environment() })));
+    const started = await best(() => lab('an unprivileged user', [], ['true']));
+    assert.ok(started < 20 * node, `${started} ms, where Node takes ${node}`);
+  }).timeout(120_000);
+
+  it('limits replies to token requests alone', async () => {
+    const found = await script(
+      'an unprivileged user',
+      [],
+      `import { connect } from 'node:net';
+      const header = 'Host: 169.254.169.254\\r\\nX-aws-ec2-metadata-token-ttl-seconds: 60\\r\\n';
+      const ask = (host, ...pieces) => new Promise((resolve) => {
+        const socket = connect(80, host, async () => {
+          socket.setNoDelay(true);
+          for (const piece of pieces) { socket.write(piece); await new Promise((next) => setTimeout(next, 50)); }
+        });
+        let text = '';
+        socket.on('data', (data) => { text += data; }).on('error', () => {});
+        const end = () => { resolve(text.slice(9, 12)); socket.destroy(); };
+        socket.on('close', end);
+        setTimeout(end, 3000);
+      });
+      const target = (method) => method + ' /latest/api/token HTTP/1.1\\r\\n' + header;
+      const results = {};
+      await Promise.all(['169.254.169.254', 'fd00:ec2::254'].map(async (host) => {
+        const methods = ['PUT', 'GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PATCH'];
+        const all = methods.map(async (method) => [method, await ask(host, target(method) + '\\r\\n')]);
+        all.push(ask(host, 'nonsense\\r\\n\\r\\n').then((status) => ['nonsense', status]));
+        all.push(ask(host, target('PUT'), '\\r\\n').then((status) => ['PUT in two pieces', status]));
+        all.push(ask(host, 'GET /latest/ HTTP/1.1\\r\\n', header + '\\r\\n').then((status) => ['GET in two pieces', status]));
+        results[host] = Object.fromEntries(await Promise.all(all));
+      }));
+      console.log(JSON.stringify(Object.values(results)));`,
+    );
+    const expected = {
+      PUT: '',
+      GET: '405',
+      HEAD: '405',
+      POST: '405',
+      DELETE: '405',
+      OPTIONS: '200',
+      PATCH: '405',
+      nonsense: '400',
+      'PUT in two pieces': '',
+      'GET in two pieces': '200',
+    };
+    assert.deepEqual(found, [expected, expected]);
+  });
+
+  it('limits a reply that trickles', async () => {
+    const trickle = join(folder, 'trickle.json');
+    const fault = { kind: 'slow-body', interval: '5ms', paths: '/latest/api/token' };
+
+    writeFileSync(trickle, JSON.stringify({ faults: [fault] }));
+    const request =
+      'curl -s -m 2 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" 169.254.169.254/latest/api/token';
+    const command = ['sh', '-c', `${request}; echo $?`];
+    const { stdout } = await lab('an unprivileged user', ['--scenario', trickle], command);
+    assert.equal(stdout, '28\n');
+  });
+
+  it('follows a timeline that changes the limit', async () => {
+    const change = { at: '+5s', event: 'configure', options: { httpPutResponseHopLimit: 2 } };
+    const file = join(folder, 'change.json');
+
+    writeFileSync(file, JSON.stringify({ options: { httpPutResponseHopLimit: 1 }, timeline: [change] }));
+    const put = 'curl -s -m 0.5 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" 169.254.169.254/latest/api/token';
+    const command = `${put} && exit 1; for i in $(seq 60); do ${put} && exit; sleep 0.2; done; exit 2`;
+    const { code, stdout } = await lab('an unprivileged user', ['--scenario', file], ['sh', '-c', command]);
+    assert.equal(code, 0);
+    assert.equal(stdout.length, 56);
+  });
+
+  describe('with trouble', () => {
+    const troubles = {
+      drop: ['none', 'none'],
+      reject: ['EHOSTUNREACH', 'EHOSTUNREACH'],
+      'no-route': ['EHOSTUNREACH', 'EHOSTUNREACH'],
+      locked: ['EACCES', 'EACCES'],
+      'forwarded-for': ['403', '403'],
+    };
+    for (const [trouble, expected] of Object.entries(troubles))
+      it(`keeps IMDS from each place by ${trouble}, by both families, and lets the time be asked for`, async () => {
+        // An error that arrives before connect() has ended is only reported when the packet is sent again.
+        const timeout = trouble === 'drop' ? 1500 : 10_000;
+        const code = `import { request } from 'node:http';
+          import { createSocket } from 'node:dgram';
+          const headers = { 'X-aws-ec2-metadata-token-ttl-seconds': 60 };
+          const ask = (host) => new Promise((resolve) => {
+            const put = request({ method: 'PUT', host, path: '/latest/api/token', headers, timeout: ${timeout} });
+            put.on('response', ({ statusCode }) => resolve(String(statusCode)));
+            put.on('timeout', () => { resolve('none'); put.destroy(); });
+            put.on('error', ({ code }) => resolve(code)).end();
+          });
+          const time = (host, type) => new Promise((resolve) => {
+            const socket = createSocket(type);
+            socket.on('message', (reply) => { resolve(reply.length); socket.close(); });
+            socket.send(Buffer.alloc(48, 0x23, 0, 1), 123, host);
+          });
+          const hosts = ['169.254.169.254', 'fd00:ec2::254'];
+          const times = [time('169.254.169.123', 'udp4'), time('fd00:ec2::123', 'udp6')];
+          console.log(JSON.stringify([await Promise.all(hosts.map(ask)), await Promise.all(times)]));`;
+        const places = ['host', 'container', 'nested'];
+        const found = await Promise.all(
+          places.map((place) => script('an unprivileged user', ['--in', place, '--trouble', trouble], code)),
         );
         assert.deepEqual(
           found,
-          cells.map(({ place, mode }) => {
-            const limit = needs[place];
-            const isWithin = hopLimit >= limit;
-            return {
-              place,
-              mode,
-              read: isWithin ? instanceId : 'ERR_IMDS_HOP_LIMIT',
-              verdict: isWithin ? 'healthy' : 'hop-limit',
-              distance: limit,
-              recommended: limit,
-              command: isWithin
-                ? undefined
-                : `aws ec2 modify-instance-metadata-options --instance-id ${instanceId} ` +
-                  `--http-put-response-hop-limit ${limit} --http-endpoint enabled`,
-            };
-          }),
+          places.map(() => [expected, [48, 48]]),
         );
-        assert.equal(await world.imds.tokenless(), 0);
       });
+  });
 
-  it('lets no byte of a token reply get further than its TTL, sent again or not', async () => {
-    await world.imds.become({ hopLimit: 1 }, {});
-    const replies = await Promise.all(
-      (['host', 'pod', 'nested'] as const).flatMap((place) =>
-        ['169.254.169.254', 'fd00:ec2::254'].map((address) => world[place].bytesOfTokenReply(address, 3000)),
-      ),
+  it('knows EC2’s name of IMDS, and refuses others at once', async () => {
+    const command = 'getent ahostsv4 instance-data.ec2.internal; getent hosts www.example.com; echo $?';
+    const { stdout } = await lab('an unprivileged user', [], ['sh', '-c', command]);
+    assert.match(stdout, /^169\.254\.169\.254 [\s\S]*\n2\n$/);
+  });
+
+  it('takes from its command what leads AWS’s tools elsewhere', async () => {
+    const env = {
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: 'http://127.0.0.1:1/',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: 'IPv6',
+    };
+    const { stdout } = await outcome(start('an unprivileged user', ['lab', '--', 'env'], env));
+    assert.deepEqual(
+      stdout.split('\n').filter((line) => line.startsWith('AWS_EC2')),
+      ['AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6'],
     );
-    const [host4 = 0, host6 = 0, ...behind] = replies;
-    assert.ok(host4 > 0 && host6 > 0);
-    assert.deepEqual(behind, [0, 0, 0, 0]);
   });
 
-  it('reads by version 1 where that is allowed and the token gets lost', async () => {
-    await world.imds.become({ hopLimit: 1 }, {});
-    assert.equal(await world.pod.read({ allowV1: true }), instanceId);
-    await world.imds.become({ hopLimit: 1 }, { httpTokens: 'required' });
-    assert.equal(await world.pod.read({ allowV1: true }), 'ERR_IMDS_HOP_LIMIT');
+  it('tells what IMDS is asked where it is asked to', async () => {
+    const command = ['curl', '-s', '169.254.169.254/latest/meta-data/ami-id'];
+    const { stderr } = await outcome(start('an unprivileged user', ['--verbose', 'lab', '--', ...command]));
+    assert.match(stderr, /^\d\d:\d\d:\d\d {2}v1 {2}GET {2}200 {2}\/latest\/meta-data\/ami-id$/m);
   });
 
-  describe('the doctor comes to', () => {
-    it('endpoint-disabled, wherever it is', async () => {
-      await world.imds.become({ hopLimit: 1 }, { httpEndpoint: 'disabled' });
-      // Behind a router the refusal of the token may get lost as a token would.
-      for (const place of places) assert.equal((await diagnose(place)).verdict, 'endpoint-disabled');
+  it('opens a shell at a terminal, which says where it is', async () => {
+    const command = `${process.execPath} ${binary} lab --in nested`;
+    const terminal = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: environment({ SHELL: '/bin/bash', TERM: 'dumb' }),
     });
-
-    const rules: readonly { what: string; rules: readonly string[]; connection: RegExp }[] = [
-      { what: 'drops packets', rules: ['ip daddr 169.254.169.254 drop'], connection: /none within/ },
-      {
-        what: 'rejects them',
-        rules: ['ip daddr 169.254.169.254 reject with icmp port-unreachable'],
-        connection: /refused|no way/,
-      },
-      {
-        what: 'rejects them as administratively prohibited',
-        rules: ['ip daddr 169.254.169.254 reject with icmp admin-prohibited'],
-        connection: /refused|no way/,
-      },
-      {
-        what: 'resets connections',
-        rules: ['ip daddr 169.254.169.254 tcp dport 80 reject with tcp reset'],
-        connection: /refused/,
-      },
-    ];
-    for (const { what, rules: filter, connection } of rules)
-      it(`unreachable behind a firewall that ${what}`, async () => {
-        await world.imds.become({ hopLimit: 2 }, {});
-        world.filter(...filter);
-        const { verdict, distance, findings } = await diagnose('pod');
-        assert.equal(verdict, 'unreachable');
-        assert.equal(distance, 2);
-        assert.match(findings.find(({ id }) => id === 'connection')?.detail ?? '', connection);
-      });
-
-    it('unreachable on an instance without a route, not-ec2 elsewhere, enclave in an enclave', async () => {
-      assert.equal((await diagnose('alone')).verdict, 'unreachable');
-      assert.equal((await diagnose('alone', 'IPv4', { onEc2: false })).verdict, 'not-ec2');
-      assert.equal((await diagnose('alone', 'IPv6', { onEc2: false, isElsewhere: true })).verdict, 'not-ec2');
-      assert.equal((await diagnose('alone', 'IPv4', { onEc2: false, isEnclave: true })).verdict, 'enclave');
+    let shown = '';
+    terminal.stdout.on('data', (data) => {
+      shown += data;
     });
-
-    it('foreign-responder where another cloud answers', async () => {
-      await world.imds.become({ hopLimit: 2, responder: 'foreign' }, {});
-      assert.equal((await diagnose('pod')).verdict, 'foreign-responder');
-    });
-
-    it('refused behind a proxy that adds X-Forwarded-For', async () => {
-      await world.imds.become({ hopLimit: 2, responder: 'forwarded' }, {});
-      assert.equal((await diagnose('pod')).verdict, 'refused');
-    });
-
-    it('hop-limit by the DNS where the time service is silent', async () => {
-      await world.imds.become({ time: false }, {});
-      const { verdict, distance } = await diagnose('nested');
-      assert.deepEqual({ verdict, distance }, { verdict: 'hop-limit', distance: 3 });
-    });
-
-    it('hop-limit where nothing measures the distance, and recommends the usual limit', async () => {
-      await world.imds.become({ time: false, names: false }, {});
-      const { verdict, distance, hopLimit, tookMs } = await diagnose('pod');
-      assert.deepEqual({ verdict, distance, hopLimit }, { verdict: 'hop-limit', distance: undefined, hopLimit: 2 });
-      assert.ok(tookMs < 3000);
-    });
+    const waitFor = async (words: RegExp): Promise<void> => {
+      while (!words.test(shown)) await once(terminal.stdout, 'data');
+    };
+    await waitFor(/\(lab: nested\) /);
+    assert.equal(
+      shown.split('\n').findIndex((line) => line.includes('(lab: nested) ')),
+      3,
+    );
+    assert.match(shown, /^This is a container in a container: 3 hops from IMDS/);
+    terminal.stdin.write('echo $((6 * 7)); sleep 1000\n');
+    await waitFor(/^42/m);
+    await delay(200);
+    terminal.stdin.write('\x03');
+    terminal.stdin.write('echo interrupted $?; exit 5\n');
+    assert.equal((await once(terminal, 'exit'))[0], 5);
+    assert.match(shown, /^interrupted 130/m);
   });
 
-  it('counts the packets that the interface has dropped, where ethtool tells', async () => {
-    await world.imds.become({ hopLimit: 2 }, {});
-    const allowance = async () => (await diagnose('pod')).findings.find(({ id }) => id === 'allowance');
-    assert.equal((await allowance())?.status, 'skip');
-    try {
-      await world.pod.setEnvironment({ PATH: `${world.folder}:${process.env['PATH']}` });
-      for (const [count, status, detail] of [
-        [0, 'ok', /^eth0 has dropped none/],
-        [12, 'warn', /^eth0 has dropped 12 packets/],
-      ] as const) {
-        const script = `#!/bin/sh\n[ "$*" = "-S eth0" ] && echo "     linklocal_allowance_exceeded: ${count}"\n`;
-        writeFileSync(join(world.folder, 'ethtool'), script, { mode: 0o755 });
-        const found = await allowance();
-        assert.equal(found?.status, status);
-        assert.match(found?.detail ?? '', detail);
-      }
-    } finally {
-      await world.pod.setEnvironment({ PATH: `${process.env['PATH']}` });
-    }
-  });
-
-  describe('the doctor does not blame the hop limit', () => {
-    it('for one packet in five that gets lost', async () => {
-      await world.imds.become({ hopLimit: 3 }, {});
-      world.filter('ip daddr 169.254.169.0/24 numgen random mod 100 < 20 drop');
-      const all = await Promise.all(Array.from({ length: 6 }, () => diagnose('pod')));
-      assert.ok(!all.some(({ verdict }) => verdict === 'hop-limit'));
-      assert.ok(all.some(({ verdict }) => verdict === 'healthy'));
-    });
-
-    it('for answers that take 200 ms', async () => {
-      await world.imds.become({ hopLimit: 3, delayMs: 200 }, {});
-      const { verdict, distance } = await diagnose('pod');
-      assert.deepEqual({ verdict, distance }, { verdict: 'healthy', distance: 2 });
-    });
-
-    it('for more packets than the 1024 a second that the interface lets through', async () => {
-      await world.imds.become({ hopLimit: 3 }, {});
-      world.filter('ip daddr 169.254.169.0/24 limit rate over 1024/second drop');
-      const flood = world.nested.flood('169.254.169.250', 5000, 3500);
-      const { verdict, tookMs } = await diagnose('pod');
-      await flood;
-      assert.notEqual(verdict, 'hop-limit');
-      assert.ok(tookMs < 3500);
-    });
-  });
-
-  describe('through a Unix socket, where there is no network', () => {
-    let endpoint: string;
-    before(async () => {
-      const path = join(world.folder, 'imds.sock');
-      endpoint = `unix:${path}`;
-      await world.relay.forward(path, '169.254.169.254');
-    });
-    afterEach(() => world.alone.setEnvironment({ AWS_EC2_METADATA_SERVICE_ENDPOINT: null }));
-
-    const inEnclave = { onEc2: false, isEnclave: true };
-
-    for (const httpTokens of ['optional', 'required'] as const)
-      it(`reads as the relay on the host does, with a hop limit of 1 and tokens ${httpTokens}`, async () => {
-        await world.imds.become({ hopLimit: 1 }, { httpTokens });
-        const before = await world.imds.tokenless();
-        assert.equal(await world.alone.read({}), 'ERR_IMDS_UNREACHABLE');
-        assert.equal(await world.alone.read({ endpoint }), instanceId);
-        await world.alone.setEnvironment({ AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint });
-        assert.equal(await world.alone.read({}), instanceId);
-        assert.equal(await world.imds.tokenless(), before);
-      });
-
-    it('is healthy to the doctor, which without the endpoint comes to enclave', async () => {
-      await world.imds.become({ hopLimit: 1 }, {});
-      assert.equal((await diagnose('alone', 'IPv4', inEnclave)).verdict, 'enclave');
-      const { verdict, distance, path } = await world.alone.diagnose({ endpoint }, platformOf('alone', inEnclave));
-      assert.deepEqual({ verdict, distance }, { verdict: 'healthy', distance: undefined });
-      assert.deepEqual(
-        path.map(({ name }) => name),
-        ['this process', 'Unix socket', 'IMDS'],
-      );
-    });
-
-    it('is healthy to `imds doctor`, which without the endpoint leaves with 3', async () => {
-      await world.imds.become({ hopLimit: 1 }, {});
-      assert.equal((await world.alone.run(['doctor'], {})).code, 3);
-      await world.alone.setEnvironment({ AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint });
-      const { code, text } = await world.alone.run(['doctor'], { LANG: 'C.UTF-8' });
-      assert.equal(code, 0, text);
-      assert.match(text, /^\n {2}this process ── Unix socket ── IMDS\n\nhealthy\nIMDSv2 works; /);
-    });
-  });
-
-  it('prints the way, the verdict and the command that helps', async () => {
-    await world.imds.become({ hopLimit: 1 }, {});
-    const { code, text } = await world.nested.run(['doctor'], { LANG: 'C.UTF-8' });
-    assert.equal(code, 7);
-    assert.match(text, /this process ── router ── .* ──╳── instance ── IMDS/);
-    assert.match(text, /--http-put-response-hop-limit 3 /);
+  it('refuses what cannot be, and names it', async () => {
+    const stderrOf = async (args: readonly string[], env = {}) => {
+      const { code, stderr } = await outcome(start('an unprivileged user', ['lab', ...args], env));
+      return `${code} ${stderr}`;
+    };
+    assert.match(await stderrOf([]), /^2 imds: imds lab needs a terminal, or a command after --\n/);
+    assert.match(await stderrOf(['--', 'no-such-program']), /^127 imds: there is no program no-such-program\n$/);
+    assert.match(await stderrOf(['--', '/etc/passwd']), /^126 imds: \/etc\/passwd cannot be run: EACCES\n$/);
+    assert.match(await stderrOf(['--hop-limit', '65', '--', 'true']), /^2 imds: --hop-limit 65: expected .* 1 to 64\n/);
+    assert.match(await stderrOf(['--hops', '1', '--', 'true']), /^2 imds: imds lab has no --hops: .*\nhint: --in says/);
   });
 });

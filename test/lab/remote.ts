@@ -1,7 +1,10 @@
 /** Functions that one process offers and another calls, over Node's own channel between parent and child. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readlinkSync, rmSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 
 interface Call {
   readonly id: number;
@@ -19,6 +22,16 @@ export type Offer = Readonly<Record<string, (...args: any[]) => unknown>>;
 export type Remote<T extends Offer> = {
   readonly [Name in keyof T]: (...args: Parameters<T[Name]>) => Promise<Awaited<ReturnType<T[Name]>>>;
 };
+
+/** The network that this process is in. */
+export const ownNetwork = process.platform === 'linux' ? readlinkSync('/proc/self/ns/net') : '';
+
+/** Of whoever has started this program by {@link startBy}. */
+const parentsNetwork = 'IMDS_TEST_NETWORK';
+
+// What follows this import would speak to link-local addresses.
+if (process.env[parentsNetwork] === ownNetwork)
+  throw new Error('this program must not run in the network of its parent');
 
 /** Answers the parent's calls until it goes away. */
 export function offer(functions: Offer): void {
@@ -40,12 +53,39 @@ export interface Running<T extends Offer> {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a program of this folder in a network namespace, without the guard that keeps other tests on loopback. */
-export function startIn<T extends Offer>(namespace: string, program: string): Running<T> {
-  const file = fileURLToPath(new URL(program, import.meta.url));
+const bundles = new Map<string, string>();
+
+/** A program of this folder in one file of JavaScript, which starts several times as fast. */
+function bundled(program: string): string {
+  const known = bundles.get(program);
+  if (known !== undefined) return known;
+  const outfile = resolve('node_modules/.cache/imds-lab', `${process.pid}`, basename(program).replace(/\.ts$/, '.mjs'));
+  buildSync({
+    entryPoints: [fileURLToPath(new URL(program, import.meta.url))],
+    outfile,
+    bundle: true,
+    packages: 'external',
+    target: 'node20.19',
+    platform: 'node',
+    format: 'esm',
+  });
+  bundles.set(program, outfile);
+  process.once('exit', () => rmSync(dirname(outfile), { recursive: true, force: true }));
+  return outfile;
+}
+
+/**
+ * Starts a program of this folder by a command that runs another, such as `ip netns exec NAME`, and without the guard that
+ * keeps other tests on loopback.
+ */
+export function startBy<T extends Offer>(command: readonly string[], program: string): Running<T> {
+  const file = bundled(program);
   const { NODE_OPTIONS, ...env } = process.env;
-  const command = ['netns', 'exec', namespace, process.execPath, '--import', 'tsx/esm', file];
-  const child = spawn('ip', command, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const [first = '', ...rest] = [...command, process.execPath, file];
+  const child = spawn(first, rest, {
+    env: { ...env, [parentsNetwork]: ownNetwork },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const waiting = new Map<number, (reply: Reply) => void>();
   let last = 0;
   const awaitReply = (id: number): Promise<unknown> =>
@@ -58,7 +98,7 @@ export function startIn<T extends Offer>(namespace: string, program: string): Ru
     });
   child.on('message', (reply: Reply) => waiting.get(reply.id)?.(reply));
   child.on('exit', (code) => {
-    for (const [id, settle] of waiting) settle({ id, error: `${program} in ${namespace} ended with ${code}` });
+    for (const [id, settle] of waiting) settle({ id, error: `${program} ended with ${code}` });
   });
   const call = (name: string, args: readonly unknown[]): Promise<unknown> => {
     last += 1;

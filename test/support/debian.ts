@@ -1,6 +1,6 @@
 /**
  * Programs from Debian's packages, unpacked into a folder of this checkout and not installed: what they depend on comes
- * along, as far as it is Python, and nothing of the machine is changed.
+ * along, as far as it is Python or a library, and nothing of the machine is changed.
  */
 import { type ExecFileOptions, execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,7 +17,7 @@ const cache = resolve('node_modules/.cache/imds-debian');
 /** Where packages are unpacked, or why they are not. */
 export type Unpacked = { readonly root: string } | { readonly obstacle: string };
 
-/** Unpacks packages and the Python packages that they need, from the network if an earlier run has not. */
+/** Unpacks packages and the Python packages and libraries that they need, from the network if an earlier run has not. */
 export async function unpacked(packages: readonly string[]): Promise<Unpacked> {
   if (process.platform !== 'linux') return { obstacle: 'Debian’s packages are for Linux' };
   for (const tool of ['apt-get', 'dpkg-deb', python])
@@ -66,11 +66,11 @@ async function apt(args: readonly string[], cwd: string): Promise<string> {
   return stdout;
 }
 
-/** These packages, and what would be installed with them if it is Python. */
+/** These packages, and what would be installed with them if it is Python or a library. */
 async function withDependencies(packages: readonly string[], cwd: string): Promise<readonly string[]> {
   const plan = await apt(['install', '--simulate', '--no-install-recommends', ...packages], cwd);
   const names = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name = '']) => name);
-  return [...new Set([...packages, ...names.filter((name) => name.startsWith('python3-'))])];
+  return [...new Set([...packages, ...names.filter((name) => /^(python3-|lib)/.test(name))])];
 }
 
 async function unpack(packages: readonly string[], folder: string): Promise<void> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'mocha';
 import type { InstanceSettings } from '../../../src/emulator/index.js';
-import { type Remote, startIn } from '../../lab/remote.js';
+import { type Remote, startBy } from '../../lab/remote.js';
 import { python, unpacked } from '../../support/debian.js';
 import type { Judging, Verdict } from './judging.js';
 
@@ -40,7 +40,7 @@ describe('what Debian packages, asking the emulator', () => {
       return this.skip();
     }
     root = debian.root;
-    const running = startIn<Judging>(namespace, '../integration/emulator/judging.ts');
+    const running = startBy<Judging>(['ip', 'netns', 'exec', namespace], '../integration/emulator/judging.ts');
     stop = running.stop;
     remote = await running.remote;
   });
