@@ -50,9 +50,3 @@ export const systemClock: Clock = {
     };
   },
 };
-
-/** Resolves after so many milliseconds. */
-export const sleep = (clock: Pick<Clock, 'setTimer'>, ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    clock.setTimer(resolve, ms);
-  });
