@@ -50,7 +50,7 @@ export type {
   RoleCredentialsDocument,
   SpotInstanceAction,
 } from './metadata/documents.js';
-export type { NetworkInterface, SettledNetworkInterface } from './network/interfaces.js';
+export type { CompleteNetworkInterface, IncompleteNetworkInterface, NetworkInterface } from './network/interfaces.js';
 export type { Platform } from './platform.js';
 export {
   checkUserData,

@@ -134,7 +134,7 @@ function parseJson(content: string): unknown {
 }
 
 /** Freezes a value that callers share; without recursion, as a document may be nested deeper than the stack. */
-function deepFreeze<T>(root: T): T {
+export function deepFreeze<T>(root: T): T {
   const open: unknown[] = [root];
   for (const value of open) {
     if (typeof value === 'object' && value !== null)

@@ -26,7 +26,7 @@ interface OptionalProperties {
   readonly vpcIpv6CidrBlocks?: readonly string[];
 }
 
-/** Properties of every interface, once the service knows them. */
+/** Properties of every interface on EC2, once the service knows them. */
 interface RequiredProperties {
   /** Index of the network card, such as `1`; 0 on instances with one card, where the service does not state it. */
   readonly networkCard: number;
@@ -60,25 +60,56 @@ interface Identity {
 }
 
 /** A network interface whose required properties have all been read. */
-export interface SettledNetworkInterface extends Identity, RequiredProperties, OptionalProperties {
-  /** `false`: nothing is missing. */
+export interface CompleteNetworkInterface extends Identity, RequiredProperties, OptionalProperties {
+  /** `true`: nothing is missing. */
+  readonly isComplete: true;
   readonly isSettling: false;
 }
 
-/** A network interface attached moments ago, which the service does not know completely yet. */
-interface SettlingNetworkInterface extends Identity, Partial<RequiredProperties>, OptionalProperties {
-  /** `true`: something is missing. Each call reads the whole interface again. */
-  readonly isSettling: true;
+/** A network interface of which the service does not tell everything, or not yet. */
+export interface IncompleteNetworkInterface extends Identity, Partial<RequiredProperties>, OptionalProperties {
+  /** `false`: something is missing. */
+  readonly isComplete: false;
+  /**
+   * `true` for the first minute in which this client sees it incomplete: it was attached moments ago, and each call reads
+   * all of it again. `false` afterwards: the service does not serve what is missing.
+   */
+  readonly isSettling: boolean;
 }
 
 /**
  * A network interface of the instance. Properties are named after the paths below `network/interfaces/macs/{mac}/`; a path
- * that is absent is a property that is absent. Check `isSettling` to narrow the type to the required properties. Deeply
+ * that is absent is a property that is absent. Check `isComplete` to narrow the type to the required properties. Deeply
  * frozen.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
-export type NetworkInterface = SettledNetworkInterface | SettlingNetworkInterface;
+export type NetworkInterface = CompleteNetworkInterface | IncompleteNetworkInterface;
+
+/** Since when interfaces are incomplete, by their MAC addresses, in milliseconds by a clock. One for each client. */
+export class Settling {
+  readonly #now: () => number;
+  readonly #since = new Map<string, number>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** True while an interface may still become complete. */
+  mayComplete(mac: string): boolean {
+    const since = this.#since.get(mac) ?? this.#now();
+    this.#since.set(mac, since);
+    return this.#now() - since < settlingMs;
+  }
+
+  /** Forgets the interfaces that are complete, or gone. */
+  keep(incomplete: ReadonlySet<string>): void {
+    for (const mac of this.#since.keys()) if (!incomplete.has(mac)) this.#since.delete(mac);
+  }
+}
+
+// The service takes some seconds to know an interface that was attached.
+const settlingMs = 60_000;
 
 /** The reads that network interfaces need; a client has them. */
 export type NetworkReader = Pick<Categories, 'mac' | 'network'>;
@@ -131,14 +162,15 @@ const names = Object.keys(isRequired) as readonly (keyof Properties)[];
 /**
  * Reads the instance's network interfaces: the primary one first, then by network card and device number. Reads only what
  * the service lists, one interface after another. Leaves out an interface that is detached meanwhile, and marks one that was
- * attached moments ago as `isSettling`; each call reads that again.
+ * attached moments ago as `isSettling`; each call reads that again, for a minute.
  *
  * @param rest gives the options of the next read, with what is left of the call's time
  * @throws every error of a failed request (docs/errors.md), and the signal's reason
  */
 export async function networkInterfaces(
   { mac, network: { interfaces } }: NetworkReader,
-  rest: () => CallOptions = () => ({}),
+  rest: () => CallOptions,
+  settling: Settling,
 ): Promise<readonly NetworkInterface[]> {
   const cached: Read = (accessor) => accessor(rest());
   const fresh: Read = (accessor) => accessor({ ...rest(), fresh: true });
@@ -147,16 +179,16 @@ export async function networkInterfaces(
   const [primary, attached] = await Promise.all([cached(mac), list(cached)]);
   const snapshots = new Map<string, Snapshot>();
   for (const each of attached) snapshots.set(each, await snapshot(interfaces.macs.mac(each), each, cached));
-  const found = sorted(snapshots, primary);
-  const settling = found.filter(({ isSettling }) => isSettling);
-  if (settling.length === 0) return found;
+  const found = sorted(snapshots, primary, settling);
+  const again = found.filter(({ isSettling }) => isSettling);
+  if (again.length === 0) return found;
 
   // It may be gone, about to be known, or known since it was cached, so read it once more.
   const stillAttached = await list(fresh);
   for (const each of snapshots.keys()) if (!stillAttached.includes(each)) snapshots.delete(each);
-  for (const { mac: each } of settling)
+  for (const { mac: each } of again)
     if (snapshots.has(each)) snapshots.set(each, await snapshot(interfaces.macs.mac(each), each, fresh));
-  return sorted(snapshots, primary);
+  return sorted(snapshots, primary, settling);
 }
 
 /** Reads what the service lists of one interface. */
@@ -195,7 +227,11 @@ function undefinedIfMissing(error: unknown): undefined {
   throw error;
 }
 
-function sorted(snapshots: ReadonlyMap<string, Snapshot>, primary: string): readonly NetworkInterface[] {
+function sorted(
+  snapshots: ReadonlyMap<string, Snapshot>,
+  primary: string,
+  settling: Settling,
+): readonly NetworkInterface[] {
   const all = [...snapshots.values()];
   // On instances with several network cards, the service states the card of every interface.
   const hasCards = all.some(({ properties }) => properties.networkCard !== undefined);
@@ -211,10 +247,11 @@ function sorted(snapshots: ReadonlyMap<string, Snapshot>, primary: string): read
     };
     return Object.freeze(
       isComplete && hasRequired(known)
-        ? { mac, isPrimary, isSettling: false, ...known }
-        : { mac, isPrimary, isSettling: true, ...known },
+        ? { mac, isPrimary, isComplete: true, isSettling: false, ...known }
+        : { mac, isPrimary, isComplete: false, isSettling: settling.mayComplete(mac), ...known },
     );
   });
+  settling.keep(new Set(interfaces.filter(({ isComplete }) => !isComplete).map(({ mac }) => mac)));
   return Object.freeze(interfaces.sort(byPlace));
 }
 

@@ -45,12 +45,12 @@ function block(nic: NetworkInterface, columns: number, { bold }: Paint): string 
     .join('');
 }
 
-function place({ isPrimary, isSettling, networkCard, deviceNumber }: NetworkInterface): string {
+function place({ isPrimary, isComplete, isSettling, networkCard, deviceNumber }: NetworkInterface): string {
   return [
     ...(isPrimary ? ['primary'] : []),
     ...(networkCard === undefined ? [] : [`network card ${networkCard}`]),
     ...(deviceNumber === undefined ? [] : [`device ${deviceNumber}`]),
-    ...(isSettling ? ['not all of it is known yet'] : []),
+    ...(isComplete ? [] : [isSettling ? 'not all of it is known yet' : 'not all of it is served']),
   ].join(', ');
 }
 

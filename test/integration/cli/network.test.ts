@@ -117,6 +117,7 @@ describe('imds network', () => {
     assert.deepEqual(second, {
       mac: '0e:49:61:0f:c3:77',
       isPrimary: false,
+      isComplete: true,
       isSettling: false,
       networkCard: 1,
       deviceNumber: 1,

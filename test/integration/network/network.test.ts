@@ -79,6 +79,7 @@ describe('imds.networkInterfaces()', () => {
       vpcIpv4CidrBlock: '10.0.0.0/16',
       vpcIpv4CidrBlocks: ['10.0.0.0/16', '10.1.0.0/16'],
       vpcIpv6CidrBlocks: ['2001:db8:8::/56'],
+      isComplete: true,
       isSettling: false,
     };
     assert.deepEqual(await imds.networkInterfaces(), [
@@ -179,6 +180,7 @@ describe('imds.networkInterfaces()', () => {
       assert.deepEqual(settling, {
         mac: hotPlugged,
         isPrimary: false,
+        isComplete: false,
         isSettling: true,
         interfaceId: 'eni-0f95d3625f5c521aa',
       });

@@ -4,7 +4,7 @@ import { ImdsNotFoundError } from '../../../src/errors.js';
 import type { Accessor, CallOptions } from '../../../src/metadata/accessor.js';
 import { categories } from '../../../src/metadata/categories.js';
 import type { Category } from '../../../src/metadata/category.js';
-import { type NetworkReader, networkInterfaces } from '../../../src/network/interfaces.js';
+import { type NetworkReader, networkInterfaces as readInterfaces, Settling } from '../../../src/network/interfaces.js';
 
 const directory = '/latest/meta-data/network/interfaces/macs/';
 const primary = '0e:49:61:0f:c3:11';
@@ -29,6 +29,9 @@ const required: Leaves = {
 };
 const device = (number: number, more?: Leaves): Leaves => ({ ...required, 'device-number': `${number}`, ...more });
 
+const networkInterfaces = (service: Service, rest: () => CallOptions = () => ({})) =>
+  readInterfaces(service, rest, service.settling);
+
 /** A reader that answers with bodies by path; listings follow from them unless set. */
 class Service implements NetworkReader {
   readonly mac: NetworkReader['mac'];
@@ -36,6 +39,8 @@ class Service implements NetworkReader {
   readonly asked: (CallOptions & { readonly path: string })[] = [];
   /** Called with the path before each answer. */
   meanwhile: (path: string) => void = () => {};
+  time = 0;
+  readonly settling = new Settling(() => this.time);
   /** Paths whose answer has not come yet. */
   readonly underWay = new Set<string>();
   readonly #bodies = new Map<string, string>([['/latest/meta-data/mac', primary]]);
@@ -121,7 +126,7 @@ describe('networkInterfaces()', () => {
   describe('gives an interface', () => {
     const only = async (leaves: Leaves) => {
       const [found, ...others] = await networkInterfaces(new Service({ [primary]: leaves }));
-      assert.ok(found && !found.isSettling && others.length === 0);
+      assert.ok(found?.isComplete && others.length === 0);
       return found;
     };
 
@@ -129,6 +134,7 @@ describe('networkInterfaces()', () => {
       assert.deepEqual(await only(required), {
         mac: primary,
         isPrimary: true,
+        isComplete: true,
         isSettling: false,
         networkCard: 0,
         deviceNumber: 0,
@@ -213,7 +219,49 @@ describe('networkInterfaces()', () => {
     it('while only its MAC address is known', async () => {
       const service = new Service({ [primary]: required });
       service.set('', `${primary}/\n${second}/`);
-      assert.deepEqual(await settling(service), { mac: second, isPrimary: false, isSettling: true, networkCard: 0 });
+      assert.deepEqual(await settling(service), {
+        mac: second,
+        isPrimary: false,
+        isComplete: false,
+        isSettling: true,
+        networkCard: 0,
+      });
+    });
+  });
+
+  describe('takes what is missing for absent', () => {
+    const { 'vpc-ipv4-cidr-blocks': _, ...lacking } = required;
+    const at = async (service: Service, time: number) => {
+      service.time = time;
+      service.asked.length = 0;
+      const [found, ...others] = await networkInterfaces(service);
+      assert.ok(found && others.length === 0);
+      const readsAgain = service.asked.some(({ fresh }) => fresh);
+      return [found.isComplete, found.isSettling, readsAgain];
+    };
+
+    it('a minute after the interface was first seen, and reads it as any other', async () => {
+      const service = new Service({ [primary]: lacking });
+      assert.deepEqual(await at(service, 5), [false, true, true]);
+      assert.deepEqual(await at(service, 60_004), [false, true, true]);
+      assert.deepEqual(await at(service, 60_005), [false, false, false]);
+      service.set(`${primary}/vpc-ipv4-cidr-blocks`, '10.0.0.0/16');
+      assert.deepEqual(await at(service, 60_006), [true, false, false]);
+    });
+
+    it('not of one that was complete or gone in between', async () => {
+      const service = new Service({ [primary]: required });
+      for (const [time, leaves] of [
+        [0, lacking],
+        [50_000, required],
+        [100_000, lacking],
+      ] as const) {
+        service.detach(primary);
+        for (const [leaf, body] of Object.entries(leaves)) service.set(`${primary}/${leaf}`, body);
+        assert.equal((await at(service, time))[1], leaves === lacking);
+      }
+      assert.deepEqual(await at(service, 159_999), [false, true, true]);
+      assert.deepEqual(await at(service, 160_000), [false, false, false]);
     });
   });
 
