@@ -140,8 +140,8 @@ export class Imds extends Accessors {
   /**
    * Lists a directory.
    * @param path such as `network/interfaces/macs/`; default the top of the instance metadata.
-   * @returns its entries as served, those that are directories ending in `/`.
-   * @throws as {@link get}
+   * @returns its entries as served, those that are directories ending in `/`; `[]` when it is empty.
+   * @throws ImdsPathError for the path of a value, and as {@link get}
    */
   async list(path = 'meta-data/', options: CallOptions = {}): Promise<readonly string[]> {
     return await this.#reader.list(path, options);

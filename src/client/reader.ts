@@ -1,8 +1,8 @@
-import { emptyAnswer, type ImdsError } from '../errors.js';
+import { emptyAnswer, type ImdsError, ImdsPathError } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
 import type { Category } from '../metadata/category.js';
-import { lines, textOrEmpty, utf8 } from '../metadata/decode.js';
-import { categoryOf } from '../metadata/lookup.js';
+import { isEmpty, lines, textOrEmpty, utf8 } from '../metadata/decode.js';
+import { categoryOf, isDirectory } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 import { Cache, type Keep } from './cache.js';
 import type { Clock } from './clock.js';
@@ -84,7 +84,10 @@ export class Reader {
   /** Lists a directory, with or without its final slash. */
   async list(path: string, options: CallOptions): Promise<readonly string[]> {
     const absolute = absolutePath(path).replace(/\/?$/, '/');
-    return lines(await this.#present(absolute, undefined, options), absolute);
+    if (categoryOf(absolute) && !isDirectory(absolute))
+      throw new ImdsPathError(`${path} is a value, not a directory`, { hint: `imds.get('${path}') reads it.` });
+    const body = await this.#present(absolute, undefined, options);
+    return isEmpty(body) ? Object.freeze([]) : lines(body, absolute);
   }
 
   /** Asks the service for the text at a path, past the cache, and says when it was served. */

@@ -226,6 +226,25 @@ describe('the client', () => {
       assert.equal(get('/latest/meta-data/network/interfaces/macs/'), 1);
     });
 
+    it('an empty directory as an empty list', async () => {
+      service.values = { '/latest/meta-data/tags/instance/': '', '/latest/meta-data/new/': '\n' };
+      assert.deepEqual(await client().list('tags/instance'), []);
+      assert.deepEqual(await client().list('new/'), []);
+    });
+
+    it('no value as a directory, and asks for none', async () => {
+      for (const path of [
+        ...['instance-id', 'instance-id/', 'iam/info', '/latest/user-data', '/2021-03-23/meta-data/mac'],
+        ...['security-groups', 'network/interfaces/macs/0e:49:61:0f:c3:11/device-number', 'tags/instance/Name'],
+      ])
+        await assert.rejects(client().list(path), {
+          code: 'ERR_IMDS_PATH',
+          message: `${path} is a value, not a directory`,
+          hint: `imds.get('${path}') reads it.`,
+        });
+      assert.deepEqual(service.asked, []);
+    });
+
     it('the top of the instance metadata when no directory is named', async () => {
       service.values = { '/latest/meta-data/': 'ami-id\nplacement/' };
       assert.deepEqual(await client().list(), ['ami-id', 'placement/']);
