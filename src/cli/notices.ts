@@ -10,12 +10,6 @@ export function noticeLine(notice: Notice, { bold, red }: Paint): string {
   return `${seconds} ${kind}: ${printable(words(notice).replace(/\s+/g, ' '))}\n`;
 }
 
-/** A notice as programs read it. What JSON allows but terminals and readers of lines may act on is spelt `\uXXXX`. */
-export const jsonLine = (notice: Notice): string =>
-  `${JSON.stringify(notice).replace(/[\x7f-\x9f\u2028\u2029]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  })}\n`;
-
 // In the place of a time that the service did not give, or not so that it can be read.
 const unknownTime = 'an unknown time';
 

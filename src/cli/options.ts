@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { EndpointMode, ImdsOptions } from '../index.js';
 import { misuse } from './exit-codes.js';
 import type { Output } from './io.js';
-import { oneOfThese } from './output.js';
+import { oneLine, oneOfThese } from './output.js';
 
 interface GlobalOptions {
   readonly endpoint?: string;
@@ -91,7 +91,7 @@ function verboseLogger(stderr: Output): NonNullable<ImdsOptions['logger']> {
   const log = (kind: string, fields: object = {}): void => {
     if (kind === 'imds cache') return;
     const words = Object.entries(fields).map(([name, value]) => phrases[name]?.(String(value)) ?? `${name} ${value}`);
-    stderr.write(`${[kind, ...words].join(' ')}\n`).catch(() => {});
+    stderr.write(`${oneLine([kind, ...words].join(' '))}\n`).catch(() => {});
   };
   return { debug: log, info: log, warn: log, error: log };
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Io, Output } from './io.js';
 
 /** Makes text stand out at a terminal; gives it back unchanged elsewhere. */
@@ -17,15 +18,40 @@ export function painter(output: Output, { env }: Io, args: readonly string[]): P
 /** The columns to fill: as many as the terminal has, at most 100. */
 export const widthOf = ({ columns }: Output, elsewhere = 100): number => Math.min(columns ?? elsewhere, 100);
 
-/** Text that can do nothing to a terminal: control characters other than tab and newline are spelt out. */
+// Control characters but tab and the ends of lines, and what turns the direction of text or ends lines for some.
+const acting = /(?!\t|\r?\n)[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
+const hex = (character: string, digits: number): string => character.charCodeAt(0).toString(16).padStart(digits, '0');
+
+/**
+ * Text that can do nothing to a terminal: characters that it acts on are spelt out. Every value and name of a service goes
+ * to a terminal through this function.
+ */
 export const printable = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
+  text.replace(acting, (character) => (character > '\xff' ? `\\u${hex(character, 4)}` : `\\x${hex(character, 2)}`));
 
 /** Text of one line, and printable. */
 export const oneLine = (text: string): string => printable(text.replace(/\s*\n\s*/g, ' '));
+
+// Half-width letters are among the scripts that are wide.
+const wide =
+  /(?![\uff61-\uffdc])[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Hang}\p{Emoji_Presentation}\uff01-\uff60\uffe0-\uffe6]/u;
+
+/** The columns that one line of printable text takes at a terminal. */
+export const columnsOf = (text: string): number =>
+  /^[ -~]*$/.test(text)
+    ? text.length
+    : [...text].reduce((sum, each) => sum + (/[\p{Mn}\p{Me}\p{Cf}]/u.test(each) ? 0 : wide.test(each) ? 2 : 1), 0);
+
+const padded = (text: string, columns: number): string => text + ' '.repeat(Math.max(0, columns - columnsOf(text)));
+
+/** Text that is no wider than so many columns; an ellipsis stands for the rest. */
+export function cut(text: string, columns: number): string {
+  if (columnsOf(text) <= columns) return text;
+  const characters = [...text];
+  while (columnsOf(characters.join('')) >= columns) characters.pop();
+  return `${characters.join('')}…`;
+}
 
 /** `a`, `a or b`, `a, b or c`. */
 export const oneOfThese = (words: readonly string[]): string => words.join(', ').replace(/, (?=[^,]*$)/, ' or ');
@@ -35,7 +61,7 @@ export function wrap(words: readonly string[], width: number): readonly string[]
   const lines: string[] = [];
   for (const word of words) {
     const longer = [...lines.slice(-1), word].join(' ');
-    if (lines.length > 0 && longer.length <= width) lines[lines.length - 1] = longer;
+    if (lines.length > 0 && columnsOf(longer) <= width) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
   return lines;
@@ -50,24 +76,38 @@ export function glossary(items: Readonly<Record<string, string>>): readonly stri
 /** Rows under a heading, in columns as wide as they need to be. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[], { bold }: Paint): string {
   const widths = heading.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
+    Math.max(title.length, ...rows.map((row) => columnsOf(row[column] ?? ''))),
   );
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => padded(cell, widths[column] ?? 0))
       .join('  ')
       .trimEnd();
   return [bold(line(heading)), ...rows.map(line)].map((text) => `${text}\n`).join('');
 }
 
-/** A document as it is printed. */
-export const jsonText = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
+/** A document as it is printed. JSON can spell what a terminal acts on, so that it is the same to programs. */
+export const jsonText = (value: unknown, indent: number | undefined = 2): string =>
+  `${JSON.stringify(value, undefined, indent).replace(acting, (character) => `\\u${hex(character, 4)}`)}\n`;
 
-/** Writes what was served, unchanged; at a terminal it ends its line. */
-export async function writeServed(output: Output, body: Uint8Array): Promise<void> {
-  await output.write(body);
-  if (output.isTTY && body.length > 0 && body.at(-1) !== 0x0a) await output.write('\n');
+/** The same on one line. */
+export const jsonLine = (value: unknown): string => jsonText(value, 0);
+
+/** Writes what was served: unchanged, but printable at a terminal, and there it ends its line. */
+export async function writeServed(output: Output, body: string | Uint8Array): Promise<void> {
+  if (!output.isTTY) return await output.write(body);
+  const text = typeof body === 'string' ? body : textOf(body);
+  await output.write(text === '' || text.endsWith('\n') ? printable(text) : `${printable(text)}\n`);
 }
 
+/** Bytes that are no text are spelt out where they are not ASCII. */
+const textOf = (body: Uint8Array): string =>
+  isUtf8(body)
+    ? Buffer.from(body).toString()
+    : Buffer.from(body)
+        .toString('latin1')
+        .replace(/[\x80-\xff]/g, (byte) => `\\x${hex(byte, 2)}`);
+
 /** Says something beside the output; whoever does not listen misses it. */
-export const say = ({ stderr }: Io, text: string): void => void stderr.write(`imds: ${text}\n`).catch(() => {});
+export const say = ({ stderr }: Io, text: string): void =>
+  void stderr.write(`imds: ${oneLine(text)}\n`).catch(() => {});

@@ -1,6 +1,6 @@
 import type { SeenEvent, SeenRequest } from '../emulator/index.js';
 import type { Output } from './io.js';
-import { oneLine, type Paint, printable } from './output.js';
+import { jsonLine, oneLine, type Paint, printable } from './output.js';
 
 /** Logs the requests and events of an emulator. */
 export interface RequestLog {
@@ -75,12 +75,12 @@ export function requestLog(output: Output['write'], paint: Paint, columns?: () =
 export function jsonLog(write: (line: string) => void): RequestLog {
   const put = (type: string, { at, ...rest }: { at: number }, error: unknown): void =>
     write(
-      `${JSON.stringify({
+      jsonLine({
         type,
         time: new Date(at).toISOString(),
         ...rest,
         ...(error === undefined ? {} : { error: String(error) }),
-      })}\n`,
+      }),
     );
   return {
     request: (request) => put('request', request, request.error),

@@ -2,7 +2,6 @@ import { isUtf8 } from 'node:buffer';
 import { categoryOf } from '../metadata/lookup.js';
 import { nested } from '../record/nested.js';
 import type { Item } from '../record/walk.js';
-import { printable } from './output.js';
 import { jsonValue } from './values.js';
 
 // An RSA key of 4096 bits has some 750 characters.
@@ -34,13 +33,11 @@ export function treeJson(items: readonly Item[], root: string): unknown {
 /** An item as text: a line, or several for a value of several lines, which begin with its path as it is shown. */
 export function itemLines(item: Item, shown: string): string {
   const { path, body } = item;
-  if (body === undefined) return `${printable(shown)} (left out: ${leftOut(item)})\n`;
+  if (body === undefined) return `${shown} (left out: ${leftOut(item)})\n`;
   if (!isUtf8(body)) return `${shown} (${body.length} bytes that are no text)\n`;
   const kind = categoryOf(path)?.kind;
   const text = body.toString();
-  const lines = printable(kind === 'json' ? compact(text) : text)
-    .trimEnd()
-    .split('\n');
+  const lines = (kind === 'json' ? compact(text) : text).trimEnd().split(/\r?\n/);
   const [first = ''] = lines;
   // Certificates and signatures: nobody reads those.
   if (kind === 'scalar' && lines.length > 1) return `${shown} = ${first} … (${lines.length} lines)\n`;

@@ -2,7 +2,7 @@ import type { ImdsCredentials } from '../../index.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import { choice } from '../options.js';
-import { jsonText } from '../output.js';
+import { jsonText, writeServed } from '../output.js';
 
 const formats = ['json', 'process', 'env'] as const;
 
@@ -34,7 +34,7 @@ export const credentials: AddCommand = (program, run) => {
         // For people there is time for another request.
         const found = await connect().credentials({ accountId: format === 'json' });
         if (format === 'env') {
-          await io.stdout.write(forShell(found));
+          await writeServed(io.stdout, forShell(found));
           return exitCodes.done;
         }
         const secrets = showSecrets ? {} : { secretAccessKey: '[hidden]', sessionToken: '[hidden]' };

@@ -4,7 +4,7 @@ import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
 import { addInstanceOptions, scenarioOf } from '../instance-options.js';
 import { type Output, onSignals } from '../io.js';
 import { wholeNumber } from '../options.js';
-import { jsonText, say, table } from '../output.js';
+import { jsonLine, jsonText, say, table } from '../output.js';
 import { jsonLog, requestLog } from '../request-log.js';
 
 // The port of AWS's own mock.
@@ -87,7 +87,7 @@ async function serve(options: EmulatorOptions, json: true | undefined, { io, pai
   try {
     const { url, urls, env } = emulator;
     if (json) {
-      await io.stdout.write(`${JSON.stringify({ type: 'started', url, urls, env, options: emulator.options })}\n`);
+      await io.stdout.write(jsonLine({ type: 'started', url, urls, env, options: emulator.options }));
     } else {
       await io.stdout.write(`export AWS_EC2_METADATA_SERVICE_ENDPOINT=${env['AWS_EC2_METADATA_SERVICE_ENDPOINT']}\n`);
       say(io, 'the emulator is running; the line above points AWS tools to it, Ctrl-C ends it');

@@ -2,7 +2,7 @@ import { categoryOf } from '../../metadata/lookup.js';
 import { absolutePath } from '../../metadata/path.js';
 import { type AddCommand, type Context, withExamples } from '../command.js';
 import { exitCodes, misuse } from '../exit-codes.js';
-import { jsonText, say } from '../output.js';
+import { jsonText, say, writeServed } from '../output.js';
 
 interface Options {
   readonly recursive?: boolean;
@@ -38,7 +38,10 @@ export const list: AddCommand = (program, run) => {
         if (options.recursive) return await listTree(context, path, options);
 
         const names = await context.connect().list(path);
-        await context.io.stdout.write(options.json ? jsonText(names) : names.map((name) => `${name}\n`).join(''));
+        await writeServed(
+          context.io.stdout,
+          options.json ? jsonText(names) : names.map((name) => `${name}\n`).join(''),
+        );
         return exitCodes.done;
       }),
     );
@@ -55,7 +58,8 @@ async function listTree({ io, connect, signal }: Context, path: string | undefin
   const items = await walk(connect(), [root], { unknown, signal });
   const shown = items.filter((item) => unknown || !isUnknown(item.omitted));
   const start = (path ?? '').replace(/([^/])$/, '$1/');
-  await io.stdout.write(
+  await writeServed(
+    io.stdout,
     json
       ? jsonText(treeJson(shown, root))
       : shown.map((item) => itemLines(item, start + item.path.slice(root.length))).join(''),

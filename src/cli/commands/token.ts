@@ -22,7 +22,7 @@ export const token: AddCommand = (program, run) => {
     .action(
       run(async ({ io, connect }, { ttl }: { readonly ttl?: number }) => {
         const imds = connect({ tokenTtlSeconds: ttl });
-        await writeServed(io.stdout, Buffer.from(await imds.token()));
+        await writeServed(io.stdout, await imds.token());
         return exitCodes.done;
       }),
     );

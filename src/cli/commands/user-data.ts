@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { decodeUserData, type UserData, type UserDataPart } from '../../index.js';
 import { type AddCommand, withExamples } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
-import { jsonText, type Paint, printable, say, table, widthOf, writeServed } from '../output.js';
+import { cut, jsonText, type Paint, printable, say, table, widthOf, writeServed } from '../output.js';
 import { printCheck } from '../user-data-check.js';
 
 interface Options {
@@ -85,8 +85,3 @@ const firstLine = ({ text }: UserDataPart): string =>
   text === undefined ? '(not text)' : onOneLine(/\S.*/.exec(text)?.[0] ?? '');
 
 const onOneLine = (text: string): string => printable(text.replace(/\s/g, ' '));
-
-function cut(text: string, length: number): string {
-  const characters = [...text];
-  return characters.length > length ? `${characters.slice(0, length - 1).join('')}…` : text;
-}

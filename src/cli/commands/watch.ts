@@ -4,8 +4,8 @@ import type { ImdsEvents, Notice, NoticeKind } from '../../index.js';
 import { type AddCommand, type Context, withExamples } from '../command.js';
 import { exitCodes, Failure } from '../exit-codes.js';
 import { type Io, onSignals } from '../io.js';
-import { jsonLine, noticeEnv, noticeLine } from '../notices.js';
-import { oneOfThese, printable, say } from '../output.js';
+import { noticeEnv, noticeLine } from '../notices.js';
+import { jsonLine, oneOfThese, say } from '../output.js';
 
 interface Options {
   readonly json?: boolean;
@@ -117,8 +117,7 @@ function troubleReporter(io: Io): (message: unknown) => void {
     const { action, kind, error, thrown } = message as ImdsEvents['watch'];
     if (action === 'recovered' && failing.delete(kind) && failing.size === 0) say(io, 'all can be read again');
     if (action !== 'failed') return;
-    if (failing.size === 0)
-      say(io, `${kind} cannot be read (${printable(String(error ?? thrown))}); it is tried again`);
+    if (failing.size === 0) say(io, `${kind} cannot be read (${error ?? thrown}); it is tried again`);
     failing.add(kind);
   };
 }

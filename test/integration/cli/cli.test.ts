@@ -287,7 +287,7 @@ describe('the command line', () => {
       });
       emulator.set('hostname', 'x'.repeat(1001));
       assert.equal(
-        printed(await imds('list', '-r', 'tags/instance')),
+        printed(await at(new Terminal({ tty: true }), 'list', '-r', 'tags/instance')),
         [
           'tags/instance/Bytes (256 bytes that are no text)',
           'tags/instance/Empty =',

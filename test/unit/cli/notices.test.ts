@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { jsonLine, noticeEnv, noticeLine } from '../../../src/cli/notices.js';
+import { noticeEnv, noticeLine } from '../../../src/cli/notices.js';
+import { jsonLine } from '../../../src/cli/output.js';
 import type { Notice } from '../../../src/index.js';
 
 describe('the line of a notice', () => {
