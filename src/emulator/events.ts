@@ -20,13 +20,11 @@ import {
 import type { State } from './state.js';
 import { nodeShape, pathShape, toNode } from './values.js';
 
-/** What happened, in words, and what follows from it. */
-export type Outcome = string | { readonly detail: string; readonly cancels?: string; readonly next?: Step };
+/** What happened, in words, and a later step, unless another event about the same calls it off. */
+export type Outcome = string | { readonly detail: string; readonly about?: string; readonly next?: Step };
 
-/** A later step of an event, unless another event cancels what it is about. */
 interface Step {
   readonly afterMs: number;
-  readonly about?: string;
   readonly run: (at: Date) => string;
 }
 
@@ -93,8 +91,8 @@ const events = {
       };
       return {
         detail: `${action} at ${time} is announced`,
-        cancels: interruption,
-        next: { afterMs: milliseconds(notice), about: interruption, run: gone },
+        about: interruption,
+        next: { afterMs: milliseconds(notice), run: gone },
       };
     },
   ),
@@ -192,8 +190,8 @@ const events = {
       };
       return {
         detail: `${mac} shows, with device number 0`,
-        cancels: mac,
-        next: { afterMs: milliseconds(lag), about: mac, run: complete },
+        about: mac,
+        next: { afterMs: milliseconds(lag), run: complete },
       };
     },
   ),
@@ -201,7 +199,7 @@ const events = {
   /** A network interface is detached. */
   'detach-interface': event({ mac }, ({ mac }, { tree }, at) => ({
     detail: `${mac} ${tree.remove(`${interfaces}/${mac}`, at) ? 'is gone' : 'was not there'}`,
-    cancels: mac,
+    about: mac,
   })),
 
   /** The instance hibernates: nobody listens. */
@@ -215,7 +213,7 @@ const events = {
     state.tree.remove('spot', at);
     state.tokens.voidAll();
     state.isOn = true;
-    return { detail: 'the instance is back, all session tokens are void', cancels: interruption };
+    return { detail: 'the instance is back, all session tokens are void', about: interruption };
   }),
 };
 

@@ -1,4 +1,5 @@
 import { documents, eventDate } from './documents.js';
+import { EmulatorOptionError } from './option-error.js';
 import { oneOf } from './shape.js';
 import type { MetadataTree } from './tree.js';
 
@@ -14,6 +15,9 @@ type Code = keyof typeof descriptions;
 export const maintenanceCode = oneOf(...(Object.keys(descriptions) as Code[]));
 
 type Row = Readonly<Record<string, string>>;
+
+/** Of each list; each event reads and writes it. Real instances have one or two. */
+const mostRows = 20;
 
 /** An event as the service lists it, scheduled. */
 export function maintenanceEvent(code: Code, eventId: string, begin: Date, end: Date): Row {
@@ -35,7 +39,10 @@ export function ended(event: Row, outcome: 'completed' | 'canceled'): Row {
 
 /** Adds an event to `events/maintenance/scheduled`. */
 export function schedule(tree: MetadataTree, event: Row, at: Date): void {
-  write(tree, 'scheduled', [...rows(tree, 'scheduled', at), event], at);
+  const scheduled = rows(tree, 'scheduled', at);
+  if (scheduled.length >= mostRows)
+    throw new EmulatorOptionError(`${mostRows} events are scheduled, which is the most`);
+  write(tree, 'scheduled', [...scheduled, event], at);
 }
 
 /** Moves an event to `events/maintenance/history`. */
@@ -44,7 +51,7 @@ export function archive(tree: MetadataTree, eventId: string, outcome: 'completed
   const past = scheduled.filter(({ EventId }) => EventId === eventId).map((event) => ended(event, outcome));
   const others = scheduled.filter(({ EventId }) => EventId !== eventId);
   write(tree, 'scheduled', others, at);
-  write(tree, 'history', [...past, ...rows(tree, 'history', at)], at);
+  write(tree, 'history', [...past, ...rows(tree, 'history', at)].slice(0, mostRows), at);
 }
 
 function rows(tree: MetadataTree, list: 'scheduled' | 'history', at: Date): readonly Row[] {

@@ -20,7 +20,6 @@ export interface Tree {
 
 type Reading = DatedContent & { readonly kind: 'value' | 'directory' };
 
-/** Never changed once it is part of a tree, so that trees can share it. */
 type Directory = Map<string, Leaf | Directory>;
 
 interface Leaf {
@@ -36,7 +35,7 @@ export const longestPath = 100;
 
 /** Everything below `/latest/`. A directory exists as long as something is in it. */
 export class MetadataTree {
-  #root: Directory;
+  readonly #root: Directory;
   #lastChange: Date;
 
   constructor(root: Directory = new Map(), lastChange = new Date(0)) {
@@ -94,22 +93,26 @@ export class MetadataTree {
 
   /** A tree that is as this one is now, whatever becomes of this one. */
   snapshot(): MetadataTree {
-    return new MetadataTree(this.#root, this.#lastChange);
+    return new MetadataTree(copied(this.#root), this.#lastChange);
   }
 
+  /** All of it or, if one cannot be set, nothing. */
   #lay(leaves: readonly (readonly [Path, Value | null])[], now: Date): void {
-    let root = this.#root;
-    for (const [segments, value] of leaves) {
-      root = changed(root, this.#names(segments), value === null ? undefined : { value, lastModified: now });
+    const undo: (() => void)[] = [];
+    try {
+      for (const [names, value] of leaves.map(([segments, value]) => [this.#names(segments), value] as const))
+        change(this.#root, names, value === null ? undefined : { value, lastModified: now }, undo);
+    } catch (error) {
+      for (const step of undo.reverse()) step();
+      throw error;
     }
-    this.#root = root;
     this.#lastChange = now;
   }
 
   /** Key 0 is asked for as `public-keys/0/` and listed as `0=its-name`, which is its name in the tree. */
   #names(segments: Path): Path {
     const [top, list, index, ...rest] = segments;
-    if (top !== 'meta-data' || list !== 'public-keys' || index === undefined) return segments;
+    if (top !== 'meta-data' || list !== 'public-keys' || index === undefined || index.includes('=')) return segments;
     const keys = lookUp(this.#root, [top, list]);
     const name = keys instanceof Map ? [...keys.keys()].find((key) => key.startsWith(`${index}=`)) : undefined;
     return [top, list, name ?? index, ...rest];
@@ -163,23 +166,32 @@ function isContent(value: unknown): value is Content {
   return typeof value === 'string' || value instanceof Uint8Array;
 }
 
-/** A copy with `leaf` at `names`, or nothing there. A directory that would be empty is removed. */
-function changed(directory: Directory, names: Path, leaf: Leaf | undefined, depth = 1): Directory {
+/** Puts a leaf, or nothing, at `names`. A directory that would be empty is removed. */
+function change(directory: Directory, names: Path, leaf: Leaf | undefined, undo: (() => void)[], depth = 1): void {
   const name = names[depth - 1] ?? '';
+  const before = directory.get(name);
   let entry: Leaf | Directory | undefined = leaf;
   if (depth < names.length) {
-    const inner = directory.get(name) ?? new Map();
-    if (inner instanceof Map) entry = changed(inner, names, leaf, depth + 1);
-    else if (leaf === undefined) return directory;
-    else {
+    entry = before ?? new Map();
+    if (entry instanceof Map) change(entry, names, leaf, undo, depth + 1);
+    else if (leaf !== undefined) {
       const [path, value] = [names, names.slice(0, depth)].map((part) => part.join('/'));
       throw new EmulatorOptionError(`${path} cannot be set: ${value} is a value, not a directory`);
     }
+    if (entry instanceof Map && entry.size === 0) entry = undefined;
   }
-  const copy = new Map(directory);
-  if (entry === undefined || (entry instanceof Map && entry.size === 0)) copy.delete(name);
-  else copy.set(name, entry);
-  return copy;
+  if (entry === before) return;
+  put(directory, name, entry);
+  undo.push(() => put(directory, name, before));
+}
+
+function put(directory: Directory, name: string, entry: Leaf | Directory | undefined): void {
+  if (entry === undefined) directory.delete(name);
+  else directory.set(name, entry);
+}
+
+function copied(directory: Directory): Directory {
+  return new Map([...directory].map(([name, entry]) => [name, entry instanceof Map ? copied(entry) : entry]));
 }
 
 function lookUp(root: Directory, names: Path): Leaf | Directory | undefined {
