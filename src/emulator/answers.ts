@@ -13,7 +13,7 @@ export interface Answer {
 
 export type Header = readonly [name: string, value: string];
 
-const ttlHeader = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
+export const ttlHeader = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
 
 /** A value or a listing. `ttlSeconds` is the life left to the session token that came with the request. */
 export function found(
@@ -84,9 +84,9 @@ export function page(now: Date, status: number, ttlSeconds?: number): Answer {
   };
 }
 
-/** The same answer without the `Connection` header. */
-export function withoutConnection(answer: Answer): Answer {
-  return { ...answer, headers: answer.headers.filter(([name]) => name !== 'Connection') };
+/** The same answer without a header. */
+export function withoutHeader(answer: Answer, header: string): Answer {
+  return { ...answer, headers: answer.headers.filter(([name]) => name !== header) };
 }
 
 /** The same answer with another value of a header that it already has. */

@@ -1,5 +1,7 @@
 import { milliseconds } from './clock.js';
-import { effectOf, type Fault, type Match } from './faults.js';
+import { effectOf, type Fault, type Match, mostFaults } from './faults.js';
+import { EmulatorOptionError } from './option-error.js';
+import { longestPath } from './tree.js';
 
 /** A fault in place. */
 export interface FaultHandle {
@@ -16,7 +18,7 @@ interface Added {
   readonly fault: Fault;
   readonly from: number;
   readonly until: number;
-  readonly matches: (method: string, path: string) => boolean;
+  readonly matches: (method: string, path: readonly string[], version: 1 | 2) => boolean;
   readonly passes: (now: number) => boolean;
   readonly random: () => number;
   hits: number;
@@ -34,6 +36,9 @@ export class Faults {
 
   /** Adds a fault at `at`, in milliseconds since 1970. */
   add(given: Fault, at: number): FaultHandle {
+    this.#added = this.#added.filter((one) => at < one.until && !isSpent(one));
+    if (this.#added.length >= mostFaults)
+      throw new EmulatorOptionError(`there are ${mostFaults} faults already, which is the most; remove one first`);
     const fault = structuredClone(given);
     for (const part of [...Object.values(fault), fault]) Object.freeze(part);
     this.#count += 1;
@@ -55,13 +60,13 @@ export class Faults {
   }
 
   /** The faults that apply to a request, in the order of their effects; of the same rank, in the order they were added. */
-  match(method: string, target: string, now: number): readonly Match[] {
+  match(method: string, target: string, now: number, version: 1 | 2 = 1): readonly Match[] {
     if (this.#added.length === 0) return [];
     const path = pathOf(target);
     const matches = this.#added.flatMap((added): Match[] => {
       const { fault } = added;
-      if (fault.kind === 'refuse' || !isActive(added, now) || !added.matches(method, path)) return [];
-      if (added.hits >= (fault.times ?? Number.POSITIVE_INFINITY)) return [];
+      if (fault.kind === 'refuse' || !isActive(added, now) || isSpent(added)) return [];
+      if (!added.matches(method, path, version)) return [];
       if (added.random() >= (fault.probability ?? 1) || added.passes(now)) return [];
       added.hits += 1;
       return [{ fault, random: added.random() }];
@@ -85,39 +90,70 @@ function isActive({ from, until }: Added, now: number): boolean {
   return now >= from && now < until;
 }
 
+function isSpent({ fault, hits }: Added): boolean {
+  return fault.kind !== 'refuse' && hits >= (fault.times ?? Number.POSITIVE_INFINITY);
+}
+
 function matcher(fault: Fault): Added['matches'] {
   if (fault.kind === 'refuse') return () => false;
   const { paths = [], method } = fault;
   const { only = () => true } = effectOf(fault);
-  const patterns = [paths].flat().map(patternOf);
-  return (asked, path) =>
+  const globs = [paths].flat().map(absolute);
+  return (asked, path, version) =>
     (method === undefined || asked === method) &&
-    (patterns.length === 0 || patterns.some((pattern) => pattern.test(path))) &&
-    only(asked, path);
+    (globs.length === 0 || globs.some((glob) => fits(glob, path, '**', (one, name) => fits(one, name, '*')))) &&
+    only(asked, path.join('/'), version);
 }
 
-function patternOf(glob: string): RegExp {
-  const segments = glob.split('/').filter((segment) => segment !== '');
+/** The segments of a pattern, compared with those of a path. */
+function absolute(glob: string): readonly string[] {
+  const segments = split(glob);
   const isBelowVersion = ['meta-data', 'dynamic', 'user-data', 'api'].includes(segments[0] ?? '');
-  const absolute = glob.startsWith('/') ? segments : ['*', ...(isBelowVersion ? [] : ['meta-data']), ...segments];
-  const source = absolute.map((segment) =>
-    segment === '**' ? '(?:/[^/]+)*' : `/${segment.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*')}`,
-  );
-  return new RegExp(`^${source.join('')}/?$`);
+  return glob.startsWith('/') ? segments : ['*', ...(isBelowVersion ? [] : ['meta-data']), ...segments];
 }
 
-/** Decoded, without a query and without needless slashes. */
-function pathOf(target: string): string {
-  const path = target
-    .replace(/\?.*/s, '')
-    .split('/')
-    .filter((segment) => segment !== '');
-  const plain = `/${path.join('/')}`;
-  try {
-    return decodeURIComponent(plain);
-  } catch {
-    return plain;
+const same = (one: string, other: string): boolean => one === other;
+
+/**
+ * True if the items are those of the pattern, in which `any` stands for any number of them. When they differ, the latest
+ * `any` takes one more; earlier ones need no other try, so the time is the product of the lengths at most.
+ */
+function fits(pattern: ArrayLike<string>, items: ArrayLike<string>, any: string, isLike = same): boolean {
+  let [at, index] = [0, 0];
+  let latest: { readonly at: number; index: number } | undefined;
+  while (index < items.length) {
+    const expected = pattern[at];
+    if (expected === any) {
+      at += 1;
+      latest = { at, index };
+    } else if (expected !== undefined && isLike(expected, items[index] ?? '')) {
+      at += 1;
+      index += 1;
+    } else if (latest) {
+      latest.index += 1;
+      ({ at, index } = latest);
+    } else return false;
   }
+  while (pattern[at] === any) at += 1;
+  return at === pattern.length;
+}
+
+/** The decoded names of a path without its query. There is nothing at paths that are longer. */
+function pathOf(target: string): readonly string[] {
+  const path = target.split('?', 1).join();
+  const names = split(path, longestPath + 3);
+  try {
+    return split(decodeURIComponent(names.join('/')));
+  } catch {
+    return names;
+  }
+}
+
+function split(path: string, most?: number): string[] {
+  return path
+    .split('/')
+    .filter((segment) => segment !== '')
+    .slice(0, most);
 }
 
 /** Numbers from 0 to 1, the same for the same seed: mulberry32, whose period is far longer than any test. */

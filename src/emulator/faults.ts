@@ -1,4 +1,4 @@
-import { type Answer, empty, page, withBody, withHeader } from './answers.js';
+import { type Answer, empty, page, ttlHeader, withBody, withHeader, withoutHeader } from './answers.js';
 import { type Duration, duration, milliseconds } from './clock.js';
 import type { Delivery } from './delivery.js';
 import { EmulatorOptionError } from './option-error.js';
@@ -17,6 +17,7 @@ import {
   variants,
   wholeNumber,
 } from './shape.js';
+import type { TokenRules } from './tokens.js';
 
 /** The requests a fault applies to; without any of these, all of them. */
 interface FaultScope {
@@ -38,12 +39,19 @@ interface FaultScope {
   readonly until?: Duration;
 }
 
-const glob = /^[^\s?#]+$/;
+/** The most faults at a time, and the most patterns of one; each request is compared with all of them. */
+export const mostFaults = 1000;
+const mostPatterns = 100;
+const glob = /^[^\s?#]{1,256}$/;
 const globSchema = { type: 'string', pattern: glob.source, description: 'a pattern of paths' };
 const globs = simple<string | readonly string[]>(
-  'a pattern of paths such as iam/**, or a list of them',
-  { anyOf: [globSchema, { type: 'array', items: globSchema, minItems: 1 }] },
-  (value) => [value].flat().length > 0 && [value].flat().every((one) => typeof one === 'string' && glob.test(one)),
+  `a pattern of paths such as iam/**, or a list of up to ${mostPatterns}, each of up to 256 characters`,
+  { anyOf: [globSchema, { type: 'array', items: globSchema, minItems: 1, maxItems: mostPatterns }] },
+  (value) => {
+    const all = [value].flat();
+    const isSome = all.length > 0 && all.length <= mostPatterns;
+    return isSome && all.every((one) => typeof one === 'string' && glob.test(one));
+  },
 );
 const window = { from: optional(duration), until: optional(duration) };
 const scope = {
@@ -72,7 +80,7 @@ interface Effect<F extends Fields> {
   readonly fields: F;
   apply(fault: ObjectOf<F>, situation: Situation): Partial<Delivery>;
   /** The only requests that the fault can apply to. */
-  only?(method: string, path: string): boolean;
+  only?(method: string, path: string, version: 1 | 2): boolean;
   /** From a time on, decides for each of its requests whether the fault lets it pass. */
   meter?(fault: ObjectOf<F>, since: number): (now: number) => boolean;
 }
@@ -92,7 +100,8 @@ const statuses = oneOf(400, 401, 403, 404, 405, 429, 500, 502, 503);
 const headerText = text('printable ASCII', /^[\x20-\x7e]+$/);
 // An alert of an unexpected message, which is a TLS server's reply to plain HTTP.
 const tlsAlert = Buffer.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0a);
-const isTokenRequest = (method: string, path: string): boolean => method === 'PUT' && path === '/latest/api/token';
+const isTokenRequest = (method: string, path: string): boolean => method === 'PUT' && path === 'latest/api/token';
+const isReadWithToken = (method: string, _path: string, version: 1 | 2): boolean => method !== 'PUT' && version === 2;
 
 const effects = {
   /** The answer comes after `delay`, and up to `jitter` later, in real time. */
@@ -136,6 +145,22 @@ const effects = {
   })),
   /** Session tokens end after `lifetime`, whatever the answers promise. */
   'short-token': effect(0, { lifetime: duration }, () => ({}), { only: isTokenRequest }),
+  /** The reply with a session token has another status, or `ttl` as its TTL header; `none` leaves that out. */
+  'token-reply': effect(
+    3,
+    { ttl: optional(headerText), status: optional(oneOf(200, 201)) },
+    ({ ttl, status = 200 }, { answer }) => {
+      if (answer.status !== 200) return {};
+      const reply = { ...answer, status };
+      if (ttl === 'none') return { answer: withoutHeader(reply, ttlHeader) };
+      return { answer: ttl === undefined ? reply : withHeader(reply, ttlHeader, ttl) };
+    },
+    { only: isTokenRequest },
+  ),
+  /** Reads with a session token are answered 401, valid as it is. */
+  'refused-token': effect(1, {}, (_, { now }) => ({ answer: empty(now, 401) }), { only: isReadWithToken }),
+  /** A session token that was never issued, or has ended, is as good as a valid one. */
+  'any-token': effect(0, {}, () => ({}), { only: isReadWithToken }),
   /** At most `rate` requests a second, and as many at once, are answered; the others with `status`. Default 503. */
   throttle: effect(
     1,
@@ -206,9 +231,10 @@ export function apply(delivery: Delivery, { fault, random }: Match, now: Date): 
   return { ...delivery, ...effectOf(fault).apply({ ...fault }, { answer, now, random, delayMs }) };
 }
 
-/** The shortest token lifetime among the faults, in milliseconds. */
-export function tokenLifetimeMs(matches: readonly Match[]): number {
-  return Math.min(
-    ...matches.map(({ fault }) => (fault.kind === 'short-token' ? milliseconds(fault.lifetime) : Infinity)),
+/** What the faults change of the session tokens themselves. */
+export function tokenRules(matches: readonly Match[]): TokenRules {
+  const lifetimes = matches.map(({ fault }) =>
+    fault.kind === 'short-token' ? milliseconds(fault.lifetime) : Infinity,
   );
+  return { lifetimeMs: Math.min(...lifetimes), acceptsAny: matches.some(({ fault }) => fault.kind === 'any-token') };
 }

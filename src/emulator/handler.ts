@@ -1,14 +1,15 @@
 import { isIP } from 'node:net';
-import { type Answer, asXen, empty, page } from './answers.js';
+import { type Answer, asXen, empty, page, withBody } from './answers.js';
 import { type Delivery, intact } from './delivery.js';
-import { apply, tokenLifetimeMs } from './faults.js';
+import { apply, tokenRules } from './faults.js';
 import { type SeenRequest, withoutSecrets } from './journal.js';
 import { type Decision, decide, type Request, versionOf } from './service.js';
 import type { State } from './state.js';
+import type { TokenRules } from './tokens.js';
 
 /** The circumstances of a request. */
 export interface Context {
-  /** The names and addresses of the emulator. */
+  /** The names of the emulator that a `Host` header may have. */
   readonly hosts: readonly string[];
   readonly state: State;
   /** Milliseconds since 1970. */
@@ -35,10 +36,16 @@ export function handle(request: Request, context: Context): Handled {
   // RFC 9112, section 3.2
   if (host === undefined && request.httpVersion !== '1.0')
     return handled(request, now, whole(page(date, 400)), { reason: 'no Host' });
-  if (!isOwnHost(host, hosts)) return handled(request, now, whole(empty(date, 403)), { reason: 'foreign Host' });
+  const name = hostName(host);
+  if (name !== undefined && !isOwnHost(name, hosts)) {
+    const shown = /^[\w.-]{1,253}$/.test(name) ? name : 'something';
+    const why = `The Host header names ${shown}, which is no name of this emulator; ${remedy}.\n`;
+    const answer = withBody(empty(date, 403), why);
+    return handled(request, now, whole(answer), { reason: 'foreign Host' });
+  }
 
-  const matches = state.faults.match(request.method, request.target, now);
-  const { answer, refusal, ...failure } = attempt(request, state, date, tokenLifetimeMs(matches));
+  const matches = state.faults.match(request.method, request.target, now, versionOf(request));
+  const { answer, refusal, ...failure } = attempt(request, state, date, tokenRules(matches));
   const faulty = matches.reduce((delivery, match) => apply(delivery, match, date), intact(answer));
   const delivery = { ...faulty, answer: faulty.answer && finish(request, faulty.answer, state) };
 
@@ -62,14 +69,9 @@ export function reject(status: 400 | 413 | 431, request: Request = unread, { sta
   return handled(request, now, intact(answer), { reason: status === 400 ? 'not HTTP' : 'too large' });
 }
 
-function attempt(
-  request: Request,
-  state: State,
-  now: Date,
-  tokenLifetimeMs: number,
-): Decision & Pick<Outcome, 'error'> {
+function attempt(request: Request, state: State, now: Date, rules: TokenRules): Decision & Pick<Outcome, 'error'> {
   try {
-    return decide(request, state, now, tokenLifetimeMs);
+    return decide(request, state, now, rules);
   } catch (error) {
     return { answer: empty(now, 500), error };
   }
@@ -88,13 +90,18 @@ function handled(request: Request, at: number, delivery: Delivery, outcome: Outc
   return { delivery, entry: { at, method, path, version: versionOf(request), status, ...outcome } };
 }
 
+const remedy = 'allowedHosts or --allow-host NAME gives it one more';
+
+/** The name in a `Host` header, without the port. */
+function hostName(host: string | undefined): string | undefined {
+  const [, bracketed, bare] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(host ?? '') ?? [];
+  return host && (bracketed ?? bare ?? '').toLowerCase();
+}
+
 /**
- * True for a `Host` header that only callers of the emulator send. A web page that makes its own name resolve to this
- * machine (DNS rebinding) is recognised by that name.
+ * True for the names that only callers of the emulator use. A web page that makes its own name resolve to this machine
+ * (DNS rebinding) is recognised by that name.
  */
-function isOwnHost(host: string | undefined, hosts: readonly string[]): boolean {
-  if (host === undefined) return true; // no browser leaves it out
-  const [, bracketed, bare] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(host) ?? [];
-  const name = (bracketed ?? bare ?? '').toLowerCase();
+function isOwnHost(name: string, hosts: readonly string[]): boolean {
   return isIP(name) !== 0 || name === 'localhost' || hosts.some((own) => own.toLowerCase() === name);
 }

@@ -1,6 +1,6 @@
 import { duration } from './clock.js';
 import { eventShape, type TimelineEntry, type TimelineEvent } from './events.js';
-import { type Fault, faultShape } from './faults.js';
+import { type Fault, faultShape, mostFaults } from './faults.js';
 import { identityOf } from './identity.js';
 import { instanceTree } from './instance.js';
 import { type InstanceSettings, instanceSettings } from './instance-options.js';
@@ -43,6 +43,8 @@ const entryShape = refine(
   { anyOf: [having('at'), having('on')] },
 );
 
+const mostEvents = 10_000;
+
 export const baseShape = oneOf('instance', 'empty');
 
 const scenarioShape = fields({
@@ -51,8 +53,8 @@ const scenarioShape = fields({
   base: optional(baseShape),
   options: optional(instanceSettings),
   tree: optional(treeShape),
-  timeline: optional(list(entryShape)),
-  faults: optional(list(faultShape)),
+  timeline: optional(list(entryShape, mostEvents)),
+  faults: optional(list(faultShape, mostFaults)),
   seed: optional(wholeNumber(0, 2 ** 32 - 1)),
 } satisfies { [Name in keyof Scenario]-?: unknown });
 

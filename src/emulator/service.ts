@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Answer, empty, found, granted, page, withoutConnection } from './answers.js';
+import { type Answer, empty, found, granted, page, withoutHeader } from './answers.js';
 import type { State } from './state.js';
+import type { TokenRules } from './tokens.js';
 
 export interface Request {
   readonly method: string;
@@ -53,11 +54,11 @@ export function versionOf({ method, headers }: Request): 1 | 2 {
 }
 
 /**
- * The service's answer, with a body also for HEAD. `tokenLifetimeMs` limits a new token's life, whatever is promised.
+ * The service's answer, with a body also for HEAD.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
-export function decide(request: Request, state: State, now: Date, tokenLifetimeMs: number): Decision {
+export function decide(request: Request, state: State, now: Date, rules: TokenRules): Decision {
   const { method, target } = request;
   if (state.options.httpEndpoint === 'disabled') return { answer: empty(now, 403), refusal: 'endpoint off' };
   // The target of CONNECT is a host and a port, not a path.
@@ -67,11 +68,11 @@ export function decide(request: Request, state: State, now: Date, tokenLifetimeM
   const [version = '', ...rest] = segments;
 
   if (knownVersions.has(version) && rest.join('/') === 'api/token') {
-    if (method === 'PUT') return grant(request, version, state, now, tokenLifetimeMs);
+    if (method === 'PUT') return grant(request, version, state, now, rules);
     if (version === 'latest') return otherMethod(method, now, 'OPTIONS, PUT');
   }
   return method === 'GET' || method === 'HEAD'
-    ? read(segments, request, state, now)
+    ? read(segments, request, state, now, rules)
     : otherMethod(method, now, allowedReads);
 }
 
@@ -86,32 +87,38 @@ function grant(
   version: string,
   { options, tokens }: State,
   now: Date,
-  tokenLifetimeMs: number,
+  rules: TokenRules,
 ): Decision {
   // Each router takes one off the TTL of the packet, and the last one drops it without a word.
   // https://aws.amazon.com/blogs/security/defense-in-depth-open-firewalls-reverse-proxies-ssrf-vulnerabilities-ec2-instance-metadata-service/
   if (options.hops >= options.httpPutResponseHopLimit) return { answer: undefined, refusal: 'hop limit' };
   const refusal = 'bad token request';
-  if (/^[^?]*\/(\?|$)/.test(target)) return { answer: withoutConnection(empty(now, 403)), refusal };
+  if (/^[^?]*\/(\?|$)/.test(target)) return { answer: withoutHeader(empty(now, 403), 'Connection'), refusal };
   if (version !== 'latest' || headers['x-forwarded-for'] !== undefined) return { answer: empty(now, 403), refusal };
   const header = headers[ttlHeader];
   const ttlSeconds = typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : 0;
   if (ttlSeconds < 1 || ttlSeconds > longestTtlSeconds) return { answer: page(now, 400), refusal };
   const lifetimeMs = ttlSeconds * 1000;
   const promisedEnd = now.getTime() + lifetimeMs;
-  const end = now.getTime() + Math.min(lifetimeMs, tokenLifetimeMs);
+  const end = now.getTime() + Math.min(lifetimeMs, rules.lifetimeMs);
   return { answer: granted(now, tokens.issue({ end, promisedEnd }), ttlSeconds) };
 }
 
-function read(segments: readonly string[], { target, headers }: Request, state: State, now: Date): Decision {
+function read(
+  segments: readonly string[],
+  { target, headers }: Request,
+  state: State,
+  now: Date,
+  { acceptsAny }: TokenRules,
+): Decision {
   const { options, tree, tokens, launched } = state;
   const token = headers[tokenHeader];
   const life = typeof token === 'string' ? tokens.lifeOf(token) : undefined;
   const unauthorized = (refusal: Refusal): Decision => ({ answer: empty(now, 401), refusal });
   if (token === undefined && options.httpTokens === 'required') return unauthorized('v1 off');
-  if (token !== undefined && life === undefined) return unauthorized('token unknown');
-  if (life && life.end <= now.getTime()) return unauthorized('token expired');
-  const ttlSeconds = life && Math.floor((life.promisedEnd - now.getTime()) / 1000);
+  if (token !== undefined && life === undefined && !acceptsAny) return unauthorized('token unknown');
+  if (life && life.end <= now.getTime() && !acceptsAny) return unauthorized('token expired');
+  const ttlSeconds = life && Math.max(0, Math.floor((life.promisedEnd - now.getTime()) / 1000));
 
   const [version, ...path] = segments;
   if (version === undefined) {

@@ -96,13 +96,14 @@ export function numberBetween(least: number, most: number, bound: 'at least' | '
   );
 }
 
-export function list<T>(item: Shape<T>): Shape<readonly T[]> {
+export function list<T>(item: Shape<T>, most: number): Shape<readonly T[]> {
   const accepted = `a list, each item ${item.accepted}`;
   return {
     accepted,
-    schema: { type: 'array', items: item.schema },
+    schema: { type: 'array', items: item.schema, maxItems: most },
     check(value, path) {
       if (!Array.isArray(value)) throw refused(path, accepted, value);
+      if (value.length > most) throw new EmulatorOptionError(`${path} has ${value.length} items; the most is ${most}`);
       return value.map((one, index) => item.check(one, `${path}[${index}]`));
     },
   };

@@ -193,6 +193,64 @@ describe('emulator faults', () => {
     );
   });
 
+  const ttl = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
+  const replies: readonly [
+    fault: Omit<Extract<Fault, { kind: 'token-reply' }>, 'kind'>,
+    status: number,
+    ttl?: string,
+  ][] = [
+    [{}, 200, '21600'],
+    [{ ttl: 'none' }, 200],
+    [{ ttl: '21600.0' }, 200, '21600.0'],
+    [{ status: 201 }, 201, '21600'],
+    [{ status: 201, ttl: 'none' }, 201],
+  ];
+  for (const [fault, status, served] of replies) {
+    it(`token-reply changes the reply to a token request, and no other: ${JSON.stringify(fault)}`, async () => {
+      await using emulator = await still();
+      emulator.fault({ kind: 'token-reply', ...fault });
+      const reply = await ask(emulator, 'PUT', '/latest/api/token', { [ttl]: '21600' });
+      const found = reply.headers.find((line) => line.startsWith(`${ttl}: `))?.slice(ttl.length + 2);
+      assert.deepEqual([reply.status, found, reply.body.length], [status, served, 56]);
+      const read = await ask(emulator, 'GET', region, { 'X-aws-ec2-metadata-token': reply.body });
+      assert.deepEqual([read.status, header(read, ttl)], [200, '21600']);
+      assert.equal((await ask(emulator, 'PUT', '/latest/api/token')).status, 400);
+    });
+  }
+
+  it('refused-token answers 401 to tokens that are valid, and to nothing else, until it ends', async () => {
+    await using emulator = await still();
+    emulator.fault({ kind: 'refused-token', until: '10s' });
+    const session = { 'X-aws-ec2-metadata-token': await token(emulator) };
+    const statuses = async () => [
+      (await ask(emulator, 'GET', region, session)).status,
+      (await ask(emulator, 'GET', '/latest/nope', session)).status,
+      (await ask(emulator, 'GET', region)).status,
+    ];
+    assert.deepEqual(await statuses(), [401, 401, 200]);
+    await emulator.advance(10_000);
+    assert.deepEqual(await statuses(), [200, 404, 200]);
+  });
+
+  it('any-token takes made-up, ended and void tokens for valid ones', async () => {
+    await using emulator = await still({ httpTokens: 'required' });
+    const ended = { 'X-aws-ec2-metadata-token': await token(emulator, 1) };
+    const isVoid = { 'X-aws-ec2-metadata-token': await token(emulator) };
+    emulator.expireTokens();
+    await emulator.advance(1000);
+    const statuses = async () =>
+      Promise.all(
+        [{ 'X-aws-ec2-metadata-token': 'made-up' }, ended, isVoid, {}].map(
+          async (headers) => (await ask(emulator, 'GET', region, headers)).status,
+        ),
+      );
+    assert.deepEqual(await statuses(), [401, 401, 401, 401]);
+    const handle = emulator.fault({ kind: 'any-token' });
+    assert.deepEqual(await statuses(), [200, 200, 200, 401]);
+    handle.remove();
+    assert.deepEqual(await statuses(), [401, 401, 401, 401]);
+  });
+
   for (const status of [503, 429] as const) {
     it(`throttle answers its rate at once and each second, and ${status} to the others`, async () => {
       await using emulator = await still();
@@ -459,8 +517,14 @@ describe('emulator faults', () => {
     ],
     [
       '{"kind": "reset", "paths": []}',
-      /^fault\.paths must be a pattern of paths such as iam\/\*\*, or a list of them, not \[\]$/,
+      /^fault\.paths must be a pattern of paths such as iam\/\*\*, or a list of up to 100, each of up to 256 characters, not \[\]$/,
     ],
+    [
+      JSON.stringify({ kind: 'reset', paths: 'x'.repeat(257) }),
+      /^fault\.paths must be a pattern of paths .* not 'x{79}…$/,
+    ],
+    ['{"kind": "token-reply", "status": 204}', /^fault\.status must be 200 or 201, not 204$/],
+    ['{"kind": "token-reply", "ttl": 60}', /^fault\.ttl must be printable ASCII, not 60$/],
     ['{"kind": "reset", "path": "x"}', /^fault\.path is not known here; known are kind, paths, /],
     ['{"kind": "refuse", "times": 1}', /^fault\.times is not known here; known are kind, from, until$/],
     ['{"kind": "reset", "from": "2m", "until": "1m"}', /^fault\.until must be later than from, which is 2m, not 1m$/],

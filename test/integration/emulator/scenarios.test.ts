@@ -278,6 +278,24 @@ const promises: Readonly<Record<ScenarioName, (emulator: Emulator) => Promise<vo
     await emulator.advance(1);
     assert.equal(await read(emulator, 'placement/region', session), 401);
   },
+  async 'first-boot'(emulator) {
+    await assert.rejects(token(emulator), { code: 'ECONNREFUSED' });
+    await emulator.advance(2 * second);
+    const session = { 'X-aws-ec2-metadata-token': await token(emulator) };
+    assert.equal(await read(emulator, 'placement/region', session), 401);
+    await emulator.advance(8 * second);
+    assert.equal(await read(emulator, 'placement/region', session), 'us-east-1');
+    assert.equal(await read(emulator, 'placement/region'), 401);
+    assert.equal(await read(emulator, 'iam/info', session), 404);
+    await emulator.advance(5 * second);
+    assert.equal(await read(emulator, 'iam/security-credentials', session), 'example-role');
+  },
+  async 'compatible-server'(emulator) {
+    const { status, headers } = await ask(emulator, 'PUT', '/latest/api/token', ttl);
+    assert.deepEqual([status, headers.filter((line) => /ttl|server/i.test(line))], [200, ['Server: nginx']]);
+    assert.equal(await read(emulator, 'placement/region', { 'X-aws-ec2-metadata-token': 'made-up' }), 'us-east-1');
+    assert.equal((await ask(emulator, 'GET', '/latest/dynamic/instance-identity/document')).status, 404);
+  },
 };
 
 describe('ready scenarios', () => {
@@ -330,7 +348,7 @@ describe('ready scenarios', () => {
   it('are listed in the error for an unknown name', async () => {
     await assert.rejects(createEmulator(JSON.parse('{"scenario": "spot"}')), {
       code: 'ERR_EMULATOR_OPTION',
-      message: /^there is no scenario 'spot'; the scenarios are spot-interruption, .*early-tokens$/,
+      message: /^there is no scenario 'spot'; the scenarios are spot-interruption, .*compatible-server$/,
     });
     await assert.rejects(createEmulator(JSON.parse('{"scenario": "toString"}')), { message: /no scenario 'toString'/ });
   });

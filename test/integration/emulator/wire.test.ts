@@ -355,9 +355,24 @@ describe('emulator on the wire', () => {
       const { status: got, body } = await ask(lab.emulator, 'GET', '/latest/meta-data/placement/region', {
         Host: host,
       });
-      assert.deepEqual([got, body], [status, status === 200 ? 'us-east-1' : '']);
+      assert.equal(got, status);
+      if (status === 200) assert.equal(body, 'us-east-1');
+      else assert.match(body, /^The Host header names .*; allowedHosts or --allow-host NAME gives it one more\.\n$/);
     });
   }
+
+  it('names the Host that it refuses, if that can be a name', async () => {
+    await using lab = await atLaunch();
+    for (const [Host, shown] of [
+      ['imds:1338', 'imds'],
+      ['<script>', 'something'],
+      [`${'a'.repeat(300)}.example`, 'something'],
+    ] as const) {
+      const { headers, body } = await ask(lab.emulator, 'GET', '/latest/', { Host });
+      assert.ok(body.startsWith(`The Host header names ${shown}, `), body);
+      assert.ok(headers.includes('Content-Type: text/plain') && headers.includes(`Content-Length: ${body.length}`));
+    }
+  });
 
   it('requires a Host header, except in HTTP/1.0', async () => {
     await using lab = await atLaunch();

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { createEmulator, type Fault, parseScenario, type TimelineEntry } from '../../../src/emulator/index.js';
+import { ask, connect } from './socket.js';
+
+const longestHoldMs = 50;
+
+/** Milliseconds of processor time that this process has used: on a busy machine, time passes without any. */
+const processorMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
+/** The longest that the event loop was held while `work` ran, in processor time, as an interval of 10 ms sees it. */
+async function longestHold(work: () => unknown): Promise<number> {
+  let last = processorMs();
+  let longest = 0;
+  const look = (): void => {
+    const now = processorMs();
+    longest = Math.max(longest, now - last);
+    last = now;
+  };
+  const timer = setInterval(look, 10);
+  try {
+    await work();
+    look();
+  } finally {
+    clearInterval(timer);
+  }
+  return longest;
+}
+
+/** Once to load and compile the code, then the best of three: the collector of garbage may come at any time. */
+async function assertHeldBriefly(work: () => unknown): Promise<void> {
+  await work();
+  const holds: number[] = [];
+  for (let round = 0; round < 3; round++) holds.push(await longestHold(work));
+  assert.ok(Math.min(...holds) <= longestHoldMs, `the event loop was held for ${holds.map(Math.round)} ms`);
+}
+
+/** `work` for ten times as much takes ten times as long, give or take; the square would be a hundred times. */
+async function assertLinear(count: number, work: (count: number) => Promise<unknown>): Promise<void> {
+  const spent = async (size: number): Promise<number> => {
+    const times: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const before = processorMs();
+      await work(size);
+      times.push(processorMs() - before);
+    }
+    return Math.min(...times);
+  };
+  await spent(count);
+  const [few, many] = [await spent(count), await spent(10 * count)];
+  assert.ok(many < 40 * Math.max(few, 2), `${count}: ${few} ms, ${10 * count}: ${many} ms`);
+}
+
+// What the headers of a request hold.
+const longest = 7900;
+const deep = `/latest/${'a/'.repeat(longest / 2)}`;
+const wide = `/latest/${'a'.repeat(longest)}`;
+
+describe('bounds of the emulator', () => {
+  const patterns = [
+    '**/a/**/a/**/a/**/b',
+    `/${'**/a/'.repeat(50)}b`,
+    `/latest/${'*a'.repeat(120)}b`,
+    `${'**/*a*a*a*b/'.repeat(20)}b`,
+    `/${'*'.repeat(255)}`,
+  ];
+  for (const paths of patterns) {
+    it(`compares the longest paths with ${paths.slice(0, 40)} without holding the event loop`, async () => {
+      await using emulator = await createEmulator({ scenario: { faults: [{ kind: 'newline', paths }] } });
+      for (const target of [deep, wide])
+        await assertHeldBriefly(async () => assert.equal((await ask(emulator, 'GET', target)).status, 404));
+    });
+  }
+
+  it('compares a request with the most faults without holding the event loop', async () => {
+    const faults = Array.from(
+      { length: 1000 },
+      (_, index): Fault => ({ kind: 'newline', paths: `**/x${index}/**/y*z` }),
+    );
+    await using emulator = await createEmulator({ scenario: { faults } });
+    await assertHeldBriefly(async () => assert.equal((await ask(emulator, 'GET', deep)).status, 404));
+  });
+
+  const refused: readonly [what: string, scenario: object, message: RegExp][] = [
+    [
+      'events',
+      { timeline: Array(100_000).fill({ at: 0, event: 'rebalance' }) },
+      /^timeline has 100000 items; the most is 10000$/,
+    ],
+    ['faults', { faults: Array(10_000).fill({ kind: 'empty' }) }, /^faults has 10000 items; the most is 1000$/],
+    [
+      'patterns',
+      { faults: [{ kind: 'empty', paths: Array(1000).fill('iam/**') }] },
+      /^faults\[0\]\.paths must be a pattern .* or a list of up to 100, /,
+    ],
+    ['names in a path', { tree: { ['a/'.repeat(1000)]: 'x' } }, /^tree: .* is too long: a path has 100 names at most$/],
+  ];
+  for (const [what, scenario, message] of refused) {
+    it(`refuses ten times too many ${what} without holding the event loop`, async () => {
+      await assertHeldBriefly(() => assert.throws(() => parseScenario(scenario), { message }));
+      await assert.rejects(createEmulator({ scenario }), { message });
+    });
+  }
+
+  it('refuses one fault more than the most, and takes it when another has ended', async () => {
+    await using emulator = await createEmulator({ speed: 0 });
+    const handles = Array.from({ length: 999 }, () => emulator.fault({ kind: 'newline', paths: 'x' }));
+    emulator.fault({ kind: 'newline', paths: 'x', until: '1s' });
+    const message = 'there are 1000 faults already, which is the most; remove one first';
+    assert.throws(() => emulator.fault({ kind: 'empty' }), { code: 'ERR_EMULATOR_OPTION', message });
+    handles[0]?.remove();
+    emulator.fault({ kind: 'newline', paths: 'instance-id', times: 1 });
+    assert.throws(() => emulator.fault({ kind: 'empty' }), { message });
+    assert.match((await ask(emulator, 'GET', '/latest/meta-data/instance-id')).body, /\n$/);
+    emulator.fault({ kind: 'newline', paths: 'x' });
+    await emulator.advance(1000);
+    emulator.fault({ kind: 'newline', paths: 'x' });
+    assert.throws(() => emulator.fault({ kind: 'empty' }), { message });
+  });
+
+  const events: readonly TimelineEntry[] = [
+    { at: '1s', event: 'set', path: 'a', value: 'b' },
+    { at: '1s', event: 'maintenance' },
+    { at: '1s', event: 'spot-interruption', notice: '14d' },
+    { at: '1s', event: 'attach-interface', mac: '0e:49:61:0f:c3:99' },
+    { at: '1s', event: 'rotate-credentials' },
+    { at: '1s', event: 'fault', fault: { kind: 'newline', paths: 'x' } },
+    { at: '1s', event: 'replace-root-volume', imageId: 'ami-1' },
+  ];
+  for (const entry of events) {
+    it(`runs ${entry.event} events in a time that grows as their number`, async () => {
+      await assertLinear(800, async (count) => {
+        const timeline = Array.from({ length: count }, (_, index) => ({ ...entry, at: index % 1000 }));
+        await using emulator = await createEmulator({ scenario: { timeline }, speed: 0 });
+        await emulator.advance(1000);
+      });
+    });
+  }
+
+  it('sets values in a time that grows as their number, at once or one by one', async () => {
+    const values = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
+    await assertLinear(2000, async (count) => {
+      await using emulator = await createEmulator({ tree: { 'tags/instance': values(count) } });
+      for (const [name, value] of Object.entries(values(count))) emulator.set(`more/${name}`, value);
+      for (const name of Object.keys(values(count))) emulator.remove(`more/${name}`);
+    });
+  });
+
+  it('keeps no more than 1,024 silent connections, and answers meanwhile', async function () {
+    this.timeout(120_000);
+    await using emulator = await createEmulator();
+    const sockets = [];
+    for (let count = 0; count < 2048; count++) {
+      const socket = await connect(emulator.url);
+      sockets.push(socket.on('error', () => {}).resume());
+    }
+    while (sockets.filter(({ destroyed }) => !destroyed).length > 1024) await new Promise(setImmediate);
+    assert.equal((await ask(emulator, 'GET', '/latest/')).status, 200);
+    for (const socket of sockets) socket.destroy();
+  });
+});
