@@ -25,7 +25,7 @@ const reasons: Readonly<Record<Exclude<Reason, FaultReason>, string>> = {
   'bad path': 'refused: not a path',
   'bad method': 'refused: only GET, HEAD and OPTIONS read',
   'not there': 'not there',
-  'foreign Host': 'refused: its Host header names somebody else',
+  'foreign Host': 'refused: its Host header has a name that is not let in (--allow-host NAME)',
   'no Host': 'refused: HTTP/1.1 asks for a Host header',
   'not HTTP': 'refused: not HTTP',
   'too large': 'refused: headers may have 8 KiB, and a body 64 KiB',

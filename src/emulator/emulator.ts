@@ -77,10 +77,24 @@ export class Emulator {
     return this.#servers.map(({ url }) => url);
   }
 
-  /** Environment variables that lead AWS's SDKs and tools, and this package, to the emulator. */
+  /**
+   * Environment variables that lead AWS's SDKs and tools, and this package, to the emulator, past any proxy: its hosts join
+   * the `NO_PROXY` of this process.
+   */
   get env(): Readonly<Record<string, string>> {
-    // With a slash at the end: AWS CLI 2.9, as in Debian 12, appends the path without one, and others do not mind.
-    return { AWS_EC2_METADATA_SERVICE_ENDPOINT: `${this.url}/`, AWS_EC2_METADATA_DISABLED: 'false' };
+    // Some tools want an IPv6 address with its brackets, and others without.
+    const hosts = this.urls.map((url) => new URL(url).hostname).flatMap((host) => [host, host.replace(/[[\]]/g, '')]);
+    const { NO_PROXY = '', no_proxy = '' } = process.env;
+    const given = [NO_PROXY, no_proxy];
+    const all = new Set([...given.flatMap((list) => list.split(',')), ...hosts].filter((host) => host !== ''));
+    const passed = given.includes('*') ? '*' : [...all].join();
+    return {
+      // With a slash at the end: AWS CLI 2.9, as in Debian 12, appends the path without one, and others do not mind.
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: `${this.url}/`,
+      AWS_EC2_METADATA_DISABLED: 'false',
+      NO_PROXY: passed,
+      no_proxy: passed,
+    };
   }
 
   /** The instance's options as they are now. Changed by `configure`. */
@@ -202,7 +216,8 @@ export class Emulator {
 
   #context(): Context {
     this.#settle();
-    return { hosts: this.#start.hosts, state: this.#state, now: this.now() };
+    const { hosts, allowedHosts } = this.#start;
+    return { hosts: [...hosts, ...allowedHosts], state: this.#state, now: this.now() };
   }
 
   #note({ delivery, entry }: Handled): Delivery {

@@ -4,7 +4,7 @@ import { checkOptions, type InstanceSettings, instanceFields } from './instance-
 import type { SeenRequest } from './journal.js';
 import { baseShape, type Scenario } from './scenario.js';
 import { type ScenarioName, scenarioOf } from './scenarios.js';
-import { type Shape, simple, wholeNumber } from './shape.js';
+import { list, type Shape, simple, text, wholeNumber } from './shape.js';
 import type { Tree } from './tree.js';
 
 /** Options of `createEmulator`; each has a default. */
@@ -14,6 +14,8 @@ export interface EmulatorOptions extends InstanceSettings {
    * the network in.
    */
   readonly host?: string | readonly string[] | undefined;
+  /** Names of it that callers may have in their `Host` header, beside its hosts and `localhost`. Default none. */
+  readonly allowedHosts?: readonly string[] | undefined;
   /** Port to listen on, the same at every host. Default 0: a free one for each. */
   readonly port?: number | undefined;
   /** What `tree` is laid over: an instance that has every category, or nothing. Default `instance`. */
@@ -47,6 +49,7 @@ const startFields = {
     {},
     (value) => isName(value) || (Array.isArray(value) && value.length > 0 && value.every(isName)),
   ),
+  allowedHosts: list(text('a host name such as imds', /^[\w.-]{1,253}$/), 100),
   port: wholeNumber(0, 65535),
   base: baseShape,
   tree: anything,
@@ -68,11 +71,12 @@ const startFields = {
 /** The options checked, with the scenario in full, and defaults filled in. */
 export function readOptions(given: EmulatorOptions) {
   checkOptions(given, 'createEmulator()', { ...instanceFields, ...startFields });
-  const { host = '127.0.0.1', port = 0, base, tree = {}, now = Date.now, speed = 1 } = given;
+  const { host = '127.0.0.1', allowedHosts = [], port = 0, base, tree = {}, now = Date.now, speed = 1 } = given;
   const scenario = scenarioOf(given.scenario);
   return {
     settings: given,
     hosts: [host].flat().map((one) => one.replace(/^\[(.*)\]$/, '$1')),
+    allowedHosts,
     port,
     scenario: base === undefined ? scenario : { ...scenario, base },
     tree,

@@ -56,9 +56,9 @@ describe('imports between the rooms of src/', () => {
 /** What only one place may do, by the words that do it. */
 const privileges = [
   {
-    title: 'the settings and cli/imds.ts read the environment',
+    title: 'the settings, cli/imds.ts and emulator.env read the environment',
     words: /\bprocess\.env\b/,
-    who: /^(client\/settings|cli\/imds)\.ts$/,
+    who: /^(client\/settings|cli\/imds|emulator\/emulator)\.ts$/,
   },
   {
     title: 'cli/imds.ts prints',

@@ -10,8 +10,9 @@ import { jsonLog, requestLog } from '../request-log.js';
 // The port of AWS's own mock.
 const usualPort = 1338;
 
-interface Given extends Omit<EmulatorOptions, 'scenario'> {
+interface Given extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts'> {
   readonly scenario?: string;
+  readonly allowHost?: readonly string[];
   readonly list?: true;
   readonly json?: true;
 }
@@ -42,17 +43,26 @@ export const emulate: AddCommand = (program, run) => {
       `port to listen on (${usualPort}; with a command a free one)`,
       wholeNumber('--port', 'a port', 0, 65535),
     )
-    .option('--host <address>', 'address to listen on; any but loopback lets the network in (127.0.0.1)')
+    .option(
+      '--host <address>',
+      'address to listen on, repeatable; any but loopback lets the network in (127.0.0.1)',
+      collect,
+    )
+    .option('--allow-host <name>', 'a name that callers know it by, repeatable, such as that of its container', collect)
     .option(
       '--hops <n>',
       'routers between the callers and the instance: 1 as in a container (0)',
       wholeNumber('--hops', 'a number of routers', 0, 64),
     );
   addInstanceOptions(command).action(
-    run(async (context, [name, ...args]: readonly string[], { scenario, list, json, ...given }: Given) => {
+    run(async (context, [name, ...args]: readonly string[], { scenario, list, json, allowHost, ...given }: Given) => {
       const { io } = context;
       if (list) return await listScenarios(context, json);
-      const options = { ...given, ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }) };
+      const options = {
+        ...given,
+        allowedHosts: allowHost,
+        ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }),
+      };
       if (name === undefined) return await serve({ port: usualPort, ...options }, json, context);
       if (json) throw misuse('--json and a command would both write to standard output');
       const emulator = await start({ port: 0, ...options });
@@ -91,6 +101,7 @@ async function serve(options: EmulatorOptions, json: true | undefined, { io, pai
     } else {
       await io.stdout.write(`export AWS_EC2_METADATA_SERVICE_ENDPOINT=${env['AWS_EC2_METADATA_SERVICE_ENDPOINT']}\n`);
       say(io, 'the emulator is running; the line above points AWS tools to it, Ctrl-C ends it');
+      if (urls.length > 1) say(io, `it answers at ${urls.slice(1).join(', ')}, too`);
     }
     begun.resolve();
     return await end.promise;
@@ -120,6 +131,9 @@ async function listScenarios({ io, paint }: Context, json: true | undefined): Pr
   return exitCodes.done;
 }
 
+/** Of an option that can be given several times. */
+const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+
 async function start(options: EmulatorOptions): Promise<Emulator> {
   const { createEmulator } = await import('../../emulator/index.js');
   try {
@@ -127,9 +141,10 @@ async function start(options: EmulatorOptions): Promise<Emulator> {
   } catch (error) {
     const code = codeOf(error);
     if (!(error instanceof Error) || code === undefined) throw error;
-    if (code === 'ERR_EMULATOR_OPTION') throw misuse(error.message);
+    if (code === 'ERR_EMULATOR_OPTION')
+      throw misuse(error.message.replace(/^host\b/, '--host').replace(/^allowedHosts\[\d+\]/, '--allow-host'));
     const { host = '127.0.0.1', port } = options;
-    throw new Failure(exitCodes.failure, `cannot listen on ${host}, port ${port}: ${code}`, {
+    throw new Failure(exitCodes.failure, `cannot listen on ${[host].flat().join(' and ')}, port ${port}: ${code}`, {
       hint: code === 'EADDRINUSE' ? '--port 0 takes a free one' : undefined,
       cause: error,
     });

@@ -61,7 +61,9 @@ const misuses: readonly Case[] = [
   wrong('an unknown port', ['emulate', '--port', '65536'], '--port 65536', '0 to 65535'),
   wrong('a state that is none', ['emulate', '--http-tokens', 'maybe'], '--http-tokens maybe', 'optional or required'),
   wrong('a hop limit of nothing', ['emulate', '--http-put-response-hop-limit', '0'], '-hop-limit 0', '1 to 64'),
-  wrong('an empty host', ['emulate', '--host', ''], 'host', "''"),
+  wrong('an empty host', ['emulate', '--host', ''], '--host', '[""]'),
+  wrong('one empty host among others', ['emulate', '--host', '::1', '--host', ''], '--host', '["::1",""]'),
+  wrong('a host name with a port', ['emulate', '--allow-host', 'imds:1338'], '--allow-host', "'imds:1338'"),
 ];
 
 const badEndpoints: readonly Case[] = [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { scenarios } from '../../../src/emulator/index.js';
@@ -55,6 +55,29 @@ const untimed = (text: string): string[] =>
     .map((line) => line.replace(/^\d\d:\d\d:\d\d {2}/, ''));
 
 describe('imds emulate', () => {
+  it('listens at every --host, and answers to every --allow-host', async function () {
+    if (!Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))) this.skip();
+    const args = ['--host', '127.0.0.1', '--host', '::1', '--allow-host', 'imds', '--allow-host', 'imds.example'];
+    const { stderr, stdout, code } = await emulating(args, async (url, terminal) => {
+      const [, second = ''] = await written(terminal, /it answers at (\S+), too/);
+      for (const [at, host, status] of [
+        [url, 'imds:1338', 200],
+        [second, 'imds.example', 200],
+        [second, 'other.example', 403],
+      ] as const) {
+        const { port, hostname } = new URL(at);
+        const socket = connect({ port: Number(port), host: hostname.replace(/[[\]]/g, '') });
+        socket.write(`GET /latest/meta-data/mac HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+        const [chunk] = await once(socket, 'data');
+        assert.match(String(chunk), new RegExp(`^HTTP/1.1 ${status} `));
+      }
+    });
+    assert.equal(code, 0);
+    assert.match(stdout.toString(), /^export AWS_EC2_METADATA_SERVICE_ENDPOINT=http:\/\/127\.0\.0\.1:\d+\/\n$/);
+    assert.match(stderr, /it answers at http:\/\/\[::1\]:\d+, too/);
+    assert.match(stderr, /403 {2}\S+ {2}refused: its Host header has a name that is not let in \(--allow-host NAME\)/);
+  });
+
   describe('tells what it is asked', () => {
     it('in a line each, with the IMDS version and why something was refused', async () => {
       const { stderr, stdout, code } = await emulating(['--http-tokens', 'required'], async (url) => {

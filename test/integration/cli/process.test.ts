@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -166,6 +166,25 @@ describe('the built command', () => {
       const { stdout } = await outcomeOf(start(['emulate', '--', process.execPath, '-e', script], { env }));
       assert.match(stdout.toString(), /^kept http:\/\/127\.0\.0\.1:\d+\/ false\n$/);
     });
+
+    for (const [given, joined] of [
+      [{}, '127.0.0.1'],
+      [{ NO_PROXY: 'a.example' }, 'a.example,127.0.0.1'],
+    ] as const) {
+      it(`keeps proxies out of the way, NO_PROXY ${JSON.stringify(given)}`, async function () {
+        if (spawnSync('python3', ['--version']).error) this.skip();
+        const proxies = { HTTP_PROXY: 'http://127.0.0.1:9', http_proxy: 'http://127.0.0.1:9' };
+        const script = `if True:
+          import os, urllib.request
+          url = os.environ['AWS_EC2_METADATA_SERVICE_ENDPOINT'] + 'latest/meta-data/instance-id'
+          print(urllib.request.urlopen(url).read().decode(), os.environ['NO_PROXY'], os.environ['no_proxy'])`;
+        const { NO_PROXY: _, no_proxy: __, ...rest } = process.env;
+        const env = guardedEnv({ ...rest, ...proxies, ...given });
+        const { stdout, stderr } = await outcomeOf(start(['emulate', '--', 'python3', '-c', script], { env }));
+        assert.equal(stderr, '');
+        assert.equal(stdout.toString(), `i-1234567890abcdef0 ${joined} ${joined}\n`);
+      });
+    }
 
     for (const [title, command, code] of [
       ['its exit code', ['-e', 'process.exit(17)'], 17],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { inspect } from 'node:util';
-import { describe, it } from 'mocha';
+import { afterEach, describe, it } from 'mocha';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import { ask, connect, header, token } from './socket.js';
 
@@ -536,7 +536,55 @@ describe('emulator', () => {
     assert.deepEqual(emulator.env, {
       AWS_EC2_METADATA_SERVICE_ENDPOINT: `${emulator.url}/`,
       AWS_EC2_METADATA_DISABLED: 'false',
+      NO_PROXY: '127.0.0.1',
+      no_proxy: '127.0.0.1',
     });
+  });
+
+  describe('env and proxies', () => {
+    const proxies = ['NO_PROXY', 'no_proxy'];
+    const given = Object.fromEntries(proxies.map((name) => [name, process.env[name]]));
+    const restore = (values: Readonly<Record<string, string | undefined>>): void => {
+      for (const [name, value] of Object.entries(values)) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    };
+    afterEach(() => restore(given));
+
+    for (const [before, after] of [
+      [{}, '127.0.0.1'],
+      [{ NO_PROXY: 'a.example,b.example' }, 'a.example,b.example,127.0.0.1'],
+      [{ no_proxy: 'a.example', NO_PROXY: 'b.example' }, 'b.example,a.example,127.0.0.1'],
+      [{ NO_PROXY: '127.0.0.1', no_proxy: '' }, '127.0.0.1'],
+      [{ no_proxy: '*' }, '*'],
+    ] as const) {
+      it(`joins its host to ${JSON.stringify(before)}`, async () => {
+        restore({ NO_PROXY: undefined, no_proxy: undefined, ...before });
+        await using emulator = await createEmulator();
+        const { NO_PROXY, no_proxy } = emulator.env;
+        assert.deepEqual([NO_PROXY, no_proxy], [after, after]);
+      });
+    }
+
+    it('names an IPv6 host with and without its brackets', async function () {
+      if (!hasIPv6) this.skip();
+      await using emulator = await createEmulator({ host: ['127.0.0.1', '::1'] });
+      assert.equal(emulator.env['NO_PROXY'], '127.0.0.1,[::1],::1');
+    });
+  });
+
+  it('answers to the names in allowedHosts, in any case and with any port', async () => {
+    await using emulator = await createEmulator({ allowedHosts: ['imds', 'Metadata.example'] });
+    const statuses = ['imds:1338', 'IMDS', 'metadata.example', 'imds.example', 'x'].map(
+      async (Host) => (await ask(emulator, 'GET', '/latest/', { Host })).status,
+    );
+    assert.deepEqual(await Promise.all(statuses), [200, 200, 200, 403, 403]);
+    for (const allowedHosts of ['imds', [''], ['a b'], [1], ['http://imds'], ['imds:1338'], Array(101).fill('x')])
+      await assert.rejects(createEmulator(JSON.parse(JSON.stringify({ allowedHosts }))), {
+        code: 'ERR_EMULATOR_OPTION',
+        message: /^allowedHosts/,
+      });
   });
 
   it('accepts the Host header of its own host', async () => {
