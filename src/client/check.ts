@@ -23,28 +23,29 @@ export function quoted(value: unknown): string {
 /** `a, b or c`. */
 export const oneOf = (words: readonly string[]): string => words.join(', ').replace(/, (?=[^,]*$)/, ' or ');
 
-export const wholeNumber =
-  (low: number, high: number, unit: string): Check<number> =>
+/** Accepts a value that passes a test, which only values of the type do. */
+export const checked =
+  <T>(test: (value: unknown) => boolean, expected: string): Check<T> =>
   (value, name) =>
-    typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high
-      ? value
-      : refuse(name, value, `a whole number of ${unit} from ${low} to ${high}`);
+    test(value) ? (value as T) : refuse(name, value, expected);
 
-export const milliseconds =
-  (low: number): Check<number> =>
-  (value, name) =>
-    typeof value === 'number' && value >= low && value <= longestTimerMs
-      ? value
-      : refuse(name, value, `milliseconds from ${low} to ${longestTimerMs}`);
+const isBetween = (value: unknown, low: number, high: number): value is number =>
+  typeof value === 'number' && value >= low && value <= high;
 
-export const trueOrFalse: Check<boolean> = (value, name) =>
-  typeof value === 'boolean' ? value : refuse(name, value, 'true or false');
+export const wholeNumber = (low: number, high: number, unit: string): Check<number> =>
+  checked(
+    (value) => isBetween(value, low, high) && Number.isInteger(value),
+    `a whole number of ${unit} from ${low} to ${high}`,
+  );
 
-export const nonEmptyText: Check<string> = (value, name) =>
-  typeof value === 'string' && value.trim() !== '' ? value : refuse(name, value, 'a name');
+export const milliseconds = (low: number): Check<number> =>
+  checked((value) => isBetween(value, low, longestTimerMs), `milliseconds from ${low} to ${longestTimerMs}`);
 
-export const abortSignal: Check<AbortSignal> = (value, name) =>
-  value instanceof AbortSignal ? value : refuse(name, value, 'an AbortSignal');
+export const trueOrFalse = checked<boolean>((value) => typeof value === 'boolean', 'true or false');
+
+export const nonEmptyText = checked<string>((value) => typeof value === 'string' && value.trim() !== '', 'a name');
+
+export const abortSignal = checked<AbortSignal>((value) => value instanceof AbortSignal, 'an AbortSignal');
 
 /** Text that holds a number, as one; anything else as it is. */
 export const numberOf = (value: unknown): unknown =>
@@ -53,21 +54,17 @@ export const numberOf = (value: unknown): unknown =>
 /** AWS states timeouts in seconds; fractions are allowed. */
 export const seconds: Check<number> = (value, name) => {
   const ms = Number(numberOf(value)) * 1000;
-  return ms > 0 && ms <= longestTimerMs ? ms : refuse(name, value, 'a number of seconds above 0');
+  return isBetween(ms, Number.MIN_VALUE, longestTimerMs) ? ms : refuse(name, value, 'a number of seconds above 0');
 };
 
-/** SDKs disagree on what other texts mean, so anything but these two is refused. */
-export const trueOrFalseText: Check<boolean> = (value, name) => {
-  const text = String(value).trim().toLowerCase();
-  return text === 'true' || text === 'false' ? text === 'true' : refuse(name, value, 'true or false');
-};
-
-/** The service's address for `IPv4` or `IPv6`. */
-export const wellKnownEndpoint: Check<string> = (value, name) => {
-  const text = String(value).trim().toLowerCase();
-  if (text === 'ipv4') return 'http://169.254.169.254';
-  return text === 'ipv6' ? 'http://[fd00:ec2::254]' : refuse(name, value, 'IPv4 or IPv6');
-};
+/** Accepts one of a few words, in any case, and gives what it stands for. */
+export const wordFor =
+  <T>(meanings: Readonly<Record<string, T>>): Check<T> =>
+  (value, name) => {
+    const text = typeof value === 'string' ? value.trim().toLowerCase() : value;
+    const found = Object.entries(meanings).find(([word]) => word.toLowerCase() === text);
+    return found ? found[1] : refuse(name, value, oneOf(Object.keys(meanings)));
+  };
 
 export const endpointUrl: Check<string> = (value, name) => {
   const text = value instanceof URL ? value.href : value;

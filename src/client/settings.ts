@@ -3,6 +3,7 @@ import type { CallOptions } from '../metadata/accessor.js';
 import {
   abortSignal,
   type Check,
+  checked,
   checkOptions,
   endpointUrl,
   milliseconds,
@@ -11,92 +12,70 @@ import {
   refuse,
   seconds,
   trueOrFalse,
-  trueOrFalseText,
-  wellKnownEndpoint,
   wholeNumber,
+  wordFor,
 } from './check.js';
 import { longestTimerMs } from './clock.js';
 import { type LeftOut, readProfile } from './config-file.js';
-import type { Logger } from './events.js';
 import type { CacheOptions, ImdsOptions } from './options.js';
 
 /** How much is kept; see {@link CacheOptions}. */
 export type CacheSettings = { readonly [Name in keyof CacheOptions]-?: number };
 
-const ipv4 = wellKnownEndpoint('IPv4', 'default');
+const ipv4 = 'http://169.254.169.254';
 const defaultTimeoutMs = 1000;
 const defaultAttempts = 3;
-
-const attempts = wholeNumber(1, 100, 'attempts');
-
-const cacheChecks = { maxEntries: wholeNumber(1, 1_000_000, 'entries'), liveMaxAgeMs: milliseconds(0) };
 const defaultCache: CacheSettings = { maxEntries: 1000, liveMaxAgeMs: 1000 };
 
+const attempts = wholeNumber(1, 100, 'attempts');
+// SDKs disagree on what other texts mean.
+const trueOrFalseText = wordFor({ true: true, false: false });
+
+const cacheChecks = { maxEntries: wholeNumber(1, 1_000_000, 'entries'), liveMaxAgeMs: milliseconds(0) };
 const cache: Check<CacheSettings | undefined> = (value, name) => {
-  if (value === false) return undefined;
-  if (value === true) return defaultCache;
+  if (typeof value === 'boolean') return value ? defaultCache : undefined;
   if (typeof value !== 'object' || value === null)
     return refuse(name, value, 'true, false or { maxEntries, liveMaxAgeMs }');
   return { ...defaultCache, ...checkOptions(value, `${name}.`, cacheChecks) };
 };
 
-const logger: Check<Logger | undefined> = (value, name) =>
-  typeof value === 'object' && value !== null
-    ? value
-    : refuse(name, value, 'an object with debug, info, warn or error functions');
-
-const now: Check<unknown> = (value, name) =>
-  typeof value === 'function' ? value : refuse(name, value, 'a function giving milliseconds');
-
 /** All there is to say of one setting. */
 interface Row<T> {
   /** Checks the value of the option. A row without it is no option. */
   readonly check?: Check<T>;
-  readonly variable?: string;
-  /** Its key in a profile of the shared config file. */
+  /** Its key in a profile of the shared config file. In capitals, behind `AWS_`, it is also the name of a variable. */
   readonly key?: string;
+  /** The name of a variable alone. */
+  readonly variable?: string;
   /** Reads the text of the variable or key. Default: the check of the option. */
   readonly parse?: Check<T>;
   readonly fallback: T;
 }
 
-const row = <T>(row: Row<T>): Row<T> => row;
+const row = <T>(row: Row<T>): Row<T> => ({ ...(row.key && { variable: `AWS_${row.key.toUpperCase()}` }), ...row });
 
 const timeout = row({
   check: milliseconds(1),
-  variable: 'AWS_METADATA_SERVICE_TIMEOUT',
   key: 'metadata_service_timeout',
   parse: seconds,
   fallback: defaultTimeoutMs,
 });
 
 const table = {
-  endpoint: row({
-    check: endpointUrl,
-    variable: 'AWS_EC2_METADATA_SERVICE_ENDPOINT',
-    key: 'ec2_metadata_service_endpoint',
-    fallback: ipv4,
-  }),
+  endpoint: row({ check: endpointUrl, key: 'ec2_metadata_service_endpoint', fallback: ipv4 }),
   endpointMode: row({
-    check: wellKnownEndpoint,
-    variable: 'AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE',
+    check: wordFor({ IPv4: ipv4, IPv6: 'http://[fd00:ec2::254]' }),
     key: 'ec2_metadata_service_endpoint_mode',
     fallback: ipv4,
   }),
   tokenTtlSeconds: row({ check: wholeNumber(1, 21600, 'seconds'), fallback: 21600 }),
   allowV1: row({ check: trueOrFalse, fallback: false }),
-  v1Disabled: row({
-    variable: 'AWS_EC2_METADATA_V1_DISABLED',
-    key: 'ec2_metadata_v1_disabled',
-    parse: trueOrFalseText,
-    fallback: false,
-  }),
+  v1Disabled: row({ key: 'ec2_metadata_v1_disabled', parse: trueOrFalseText, fallback: false }),
   disabled: row({ variable: 'AWS_EC2_METADATA_DISABLED', parse: trueOrFalseText, fallback: false }),
   connectTimeoutMs: timeout,
   requestTimeoutMs: timeout,
   maxAttempts: row({
     check: attempts,
-    variable: 'AWS_METADATA_SERVICE_NUM_ATTEMPTS',
     key: 'metadata_service_num_attempts',
     parse: (value, name) => attempts(numberOf(value), name),
     fallback: defaultAttempts,
@@ -108,8 +87,17 @@ const table = {
   staticStability: row({ check: trueOrFalse, fallback: true }),
   cache: row({ check: cache, fallback: defaultCache }),
   profile: row({ check: nonEmptyText, variable: 'AWS_PROFILE', fallback: 'default' }),
-  logger: row<Logger | undefined>({ check: logger, fallback: undefined }),
-  now: row<unknown>({ check: now, fallback: undefined }),
+  logger: row<unknown>({
+    check: checked(
+      (value) => typeof value === 'object' && value !== null,
+      'an object with debug, info, warn or error functions',
+    ),
+    fallback: undefined,
+  }),
+  now: row<unknown>({
+    check: checked((value) => typeof value === 'function', 'a function giving milliseconds'),
+    fallback: undefined,
+  }),
 };
 
 type Name = keyof typeof table;
