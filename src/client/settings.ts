@@ -1,5 +1,4 @@
 import { ImdsSettingsError } from '../errors.js';
-import type { CallOptions } from '../metadata/accessor.js';
 import {
   abortSignal,
   type Check,
@@ -95,7 +94,10 @@ const table = {
     fallback: undefined,
   }),
   now: row<unknown>({
-    check: checked((value) => typeof value === 'function', 'a function giving milliseconds'),
+    check: checked(
+      (value) => typeof value === 'function' && Number.isFinite(value()),
+      'a function giving milliseconds',
+    ),
     fallback: undefined,
   }),
 };
@@ -239,7 +241,7 @@ export const environment = (): Readonly<Record<string, string | undefined>> =>
 
 const callChecks = { signal: abortSignal, fresh: trueOrFalse, deadlineMs: milliseconds(1) };
 
-/** Checks the options of a single call. @throws ImdsSettingsError */
-export function checkCallOptions(options: CallOptions): void {
-  checkOptions(options, 'call option ', callChecks);
+/** Checks the options of a single call, which may have more than all calls have. @throws ImdsSettingsError */
+export function checkCallOptions(options: object, more: Readonly<Record<string, Check<unknown>>> = {}): void {
+  checkOptions(options, 'call option ', { ...callChecks, ...more });
 }

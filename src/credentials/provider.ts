@@ -1,3 +1,4 @@
+import { trueOrFalse } from '../client/check.js';
 import type { Clock } from '../client/clock.js';
 import type { Events, ImdsEvents } from '../client/events.js';
 import { checkCallOptions, type Settings } from '../client/settings.js';
@@ -100,8 +101,9 @@ export class CredentialsSource {
 
   /** Makes a function for clients of AWS's SDK, which call it when their credentials near their end. */
   provider(options: CredentialProviderOptions = {}): ImdsCredentialProvider {
-    return async ({ forceRefresh = false } = {}) => {
-      const { held, accountId } = await this.#get({ ...options, fresh: forceRefresh });
+    checkCallOptions(options, { accountId: trueOrFalse });
+    return async (request) => {
+      const { held, accountId } = await this.#get({ ...options, fresh: request?.forceRefresh === true });
       // SDK clients compare it with this machine's clock, and come back at `refreshAt`.
       const expiration = this.#clock.wallClock() + held.refreshAt - this.#serviceClock() + rotationMs;
       return credentialsOf(held.document, expiration, accountId);
@@ -114,11 +116,11 @@ export class CredentialsSource {
     this.#held = undefined;
   }
 
-  async #get({ accountId: wantsAccountId, ...options }: CredentialsOptions) {
-    checkCallOptions(options);
+  async #get(options: CredentialsOptions) {
+    checkCallOptions(options, { accountId: trueOrFalse });
     options.signal?.throwIfAborted();
     if (this.#closedBy) throw this.#closedBy;
-    const { deadlineMs = this.#settings().deadlineMs, signal, fresh = false } = options;
+    const { deadlineMs = this.#settings().deadlineMs, signal, fresh = false, accountId: wantsAccountId } = options;
     const call = { deadline: this.#clock.now() + deadlineMs, signal };
     const held = await this.#current(call, fresh);
     const accountId = held.document.AccountId ?? this.#accountId;

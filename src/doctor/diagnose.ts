@@ -1,3 +1,4 @@
+import { abortSignal, checked, checkOptions, trueOrFalse } from '../client/check.js';
 import { platformOnce } from '../platform.js';
 import { type Fix, fixesOf, type Judgement, neededLimit, summaryOf } from './advice.js';
 import { familyOf } from './endpoint.js';
@@ -30,13 +31,20 @@ export interface Diagnosis {
   readonly fix: readonly Fix[];
 }
 
+const optionChecks = {
+  v1Probe: trueOrFalse,
+  signal: abortSignal,
+  announce: checked((value) => typeof value === 'function', 'a function taking a message'),
+};
+
 /**
  * Finds out whether IMDSv2 works for this process, and if not why, and what helps. Takes well below a second where all
  * is well and at most three.
  *
- * @throws the signal's reason, and nothing because of what it finds
+ * @throws ImdsSettingsError when an option cannot be used, and the signal's reason; nothing because of what it finds
  */
 export async function diagnose(input: Input, options: DiagnoseOptions = {}): Promise<Diagnosis> {
+  checkOptions(options, 'diagnose option ', optionChecks);
   options.signal?.throwIfAborted();
   const { settings, env, platform = platformOnce(env) } = input;
   const answers = settings.disabledBy ? undefined : await probe(input, options);

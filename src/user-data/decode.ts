@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { codeOf } from '../errors.js';
+import { codeOf, ImdsSettingsError } from '../errors.js';
 import { type Flaw, flawsOf, type Packing } from './flaws.js';
 import { isMime } from './headers.js';
 import { piecesOf, type UserDataKind } from './kinds.js';
@@ -66,6 +66,9 @@ const largestUserData = 16 * 1024;
  */
 export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
   const gunzip = unpacker();
+  // Never quoted back, as user data may hold secrets.
+  if (!ArrayBuffer.isView(raw))
+    throw new ImdsSettingsError(`user data is of type ${typeof raw}: expected a Uint8Array, as getBuffer() gives it`);
   const served = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
   const decoded = fromBase64(served);
   const packed = decoded ?? served;
