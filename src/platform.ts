@@ -29,7 +29,7 @@ export interface Facts {
 }
 
 /** A look at this machine. Where it is not permitted, as with Node's `--permission` or in Deno, there is nothing to see. */
-function look<T, U>(see: () => T, nothing: U): T | U {
+export function look<T, U>(see: () => T, nothing: U): T | U {
   try {
     return see();
   } catch {

@@ -227,17 +227,20 @@ export function givenSettings(settings: Settings): readonly string[] {
     .map(([name, value]) => `${name} ${value} (${origins[name]})`);
 }
 
-/** The environment. A variable that may not be read, as in Deno, counts as unset. */
+/** The variables of the environment. One that may not be read, as in Deno, counts as unset. */
 export const environment = (): Readonly<Record<string, string | undefined>> =>
-  new Proxy(process.env, {
-    get(variables, name) {
-      try {
-        return Reflect.get(variables, name);
-      } catch {
-        return undefined;
-      }
+  new Proxy<Record<string, string | undefined>>(
+    {},
+    {
+      get(_, name) {
+        try {
+          return process.env[String(name)];
+        } catch {
+          return undefined;
+        }
+      },
     },
-  });
+  );
 
 const callChecks = { signal: abortSignal, fresh: trueOrFalse, deadlineMs: milliseconds(1) };
 

@@ -18,11 +18,10 @@ export const machineCounters: Counters = {
   read: machineFacts().read,
   statistics: (device, signal) =>
     new Promise((resolve, reject) => {
-      const env = environment();
       // Not every user has sbin in the PATH.
-      const PATH = [env['PATH'], '/usr/sbin'].filter(Boolean).join(':');
+      const PATH = [environment()['PATH'], '/usr/sbin'].filter(Boolean).join(':');
       const options = {
-        env: { ...env, PATH },
+        env: { PATH },
         timeout: 300,
         killSignal: 'SIGKILL',
         ...(signal && { signal }),

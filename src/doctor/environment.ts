@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { givenSettings } from '../client/settings.js';
-import type { ContainerKind } from '../platform.js';
+import { type ContainerKind, look } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
 import type { Facts, Result } from './facts.js';
 
@@ -79,7 +79,9 @@ function route({ answers, family }: Facts): Result | undefined {
 }
 
 function deviceOf(address: string): string {
-  const found = Object.entries(networkInterfaces()).find(([, all]) => all?.some((one) => one.address === address));
+  const found = Object.entries(look(networkInterfaces, {})).find(([, all]) =>
+    all?.some((one) => one.address === address),
+  );
   return found ? ` (${found[0]})` : '';
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { guardedEnv } from '../support/guard.mjs';
-import { Installation, program } from '../support/packed.js';
+import { confined, Installation, program } from '../support/packed.js';
 import { consumer, moduleModes, typeCheck } from '../support/type-check.js';
 
 // Each with the types of Node of its time.
@@ -122,6 +122,18 @@ describe('the packed package', () => {
       });
     }
   }
+
+  it('meets no foreign error where Deno permits nothing but reading it', () => {
+    packed.write('confined.mjs', confined);
+    const args = ['run', '--no-prompt', '--no-remote', '--node-modules-dir=manual', `--allow-read=${packed.folder}`];
+    for (const more of [[], ['--allow-net'], ['--allow-net', '--allow-env']])
+      assert.equal(
+        packed.run(bin('deno'), [...args, ...more, 'confined.mjs', 'http://127.0.0.1:9'], {
+          env: { ...env, AWS_CONFIG_FILE: undefined },
+        }),
+        '1 failed with an error of imds',
+      );
+  });
 
   it('is bundled by webpack', () => {
     const options = `{ mode: 'production', target: 'node', entry: './app.js', output: { path: __dirname, filename: 'out.js' } }`;

@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'mocha';
 import { rollup } from 'rollup';
 import { exported } from '../support/exported.js';
 import { guardedEnv } from '../support/guard.mjs';
-import { Installation, program } from '../support/packed.js';
+import { confined, Installation, program } from '../support/packed.js';
 
 // Its declarations say that the default export is the module.
 const commonjs = commonjsPlugin as unknown as typeof commonjsPlugin.default;
@@ -45,6 +45,18 @@ describe('the packed package, installed into an empty folder', () => {
     const unexpected = paths.filter((path) => !published.some((pattern) => pattern.test(path)));
     const missing = published.filter((pattern) => !paths.some((path) => pattern.test(path)));
     assert.deepEqual({ unexpected, missing }, { unexpected: [], missing: [] });
+  });
+
+  it('meets no foreign error where Node permits nothing but reading it', () => {
+    packed.write('confined.mjs', confined);
+    const [major = 0] = process.versions.node.split('.').map(Number);
+    const permission = major < 22 ? '--experimental-permission' : '--permission';
+    // Ports of loopback that nobody listens at; later versions of Node need a permission to connect as well.
+    const permissions = [permission, `--allow-fs-read=${packed.folder}/*`, ...(major < 25 ? [] : ['--allow-net'])];
+    // The guard of the tests is a file that may not be read either.
+    const env = guardedEnv({ NODE_OPTIONS: undefined, AWS_CONFIG_FILE: undefined });
+    const printed = packed.run(process.execPath, [...permissions, 'confined.mjs', 'http://127.0.0.1:9'], { env });
+    assert.equal(printed, '1 failed with an error of imds');
   });
 
   for (const [entry, { values }] of Object.entries(exported)) {

@@ -21,6 +21,21 @@ export const program = {
   prints: 'i-1234567890abcdef0 us-east-1 true ERR_IMDS_NOT_FOUND',
 };
 
+/** Asks what needs permissions of a runtime; prints what fails with an error of somebody else, which should be nothing. */
+export const confined = `import { Imds, isImdsError } from 'imds';
+const imds = new Imds({ deadlineMs: 500, ...(process.argv[2] && { endpoint: process.argv[2] }) });
+const calls = [() => imds.platform(), () => imds.isEC2(), () => imds.endpoint, () => imds.instanceId(), () => imds.diagnose()];
+let failures = 0;
+for (const call of calls)
+  try {
+    await call();
+  } catch (error) {
+    failures += 1;
+    if (!isImdsError(error)) console.log(error);
+  }
+console.log(failures, 'failed with an error of imds');
+`;
+
 /** The built package, packed as it is published, and installed into an empty folder. */
 export class Installation {
   readonly folder = mkdtempSync(join(tmpdir(), 'imds-package-'));
