@@ -99,7 +99,7 @@ describe('imds completion', () => {
       const offered = lines(output('fish', ['--no-config', '-c', code])).map((line) => line.replace(/\t.*/, ''));
       assert.deepEqual(offered.sort(), [...expected].sort(), words.join(' '));
     }
-  }).timeout(30_000);
+  });
 
   const zsh = isInstalled('zsh');
   (zsh ? it : it.skip)(`is understood by zsh${zsh ? '' : ' (not tried: there is no zsh here)'}`, () => {

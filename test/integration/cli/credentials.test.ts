@@ -16,9 +16,8 @@ const sessionToken = 'IQoJb3JpZ2luX2VjEXAMPLE/+==';
 
 const seconds = (time: number): number => Math.trunc(time / 1000) * 1000;
 
-describe('imds credentials', function () {
+describe('imds credentials', () => {
   // It starts processes, and loads packages of AWS.
-  this.timeout(20_000);
 
   let emulator: Emulator;
   let endsAt = 0;

@@ -67,7 +67,7 @@ describe('imds record', () => {
     const { code, stdout, stderr } = await outcomeOf(start(['emulate', '--scenario', file, '--', ...again]));
     assert.deepEqual([code, stderr], [0, 'recorded 2 values\n']);
     assert.equal(stdout.toString(), readFileSync(file, 'utf8'));
-  }).timeout(20_000);
+  });
 
   it('keeps names, tags and addresses with --keep', async () => {
     await using emulator = await createEmulator(few);
@@ -166,7 +166,7 @@ describe('imds record', () => {
       [token, data].filter((secret) => `${kept.stdout}${kept.stderr}`.includes(`${secret}`)),
       [],
     );
-  }).timeout(30_000);
+  });
 
   it('writes what it got, says what it did not get, and leaves with the exit code of that', async () => {
     await using emulator = await createEmulator(few);
@@ -257,7 +257,7 @@ describe('imds record', () => {
     // The first comes at once, and so does the one for the session token.
     const most = seconds * 50 + 2;
     assert.ok(emulator.requests.length <= most, `${emulator.requests.length} requests in ${seconds} s`);
-  }).timeout(30_000);
+  });
 
   it('refuses what does not go together', async () => {
     const { code, stderr } = await imds('record', '--stdout', '--out', file, '--endpoint', 'http://127.0.0.1:9');

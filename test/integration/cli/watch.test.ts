@@ -98,7 +98,7 @@ describe('imds watch', () => {
     const { code, stdout } = await running;
     assert.equal(code, 0);
     assert.match(stdout.toString(), / rebalance: recommended at 2026-11-23T09:20:00Z\n$/);
-  }).timeout(15_000);
+  });
 
   for (const [title, args, expected] of [
     ['an unknown kind', ['spot'], /^imds: .*'spot'.*spot-interruption, rebalance.*\n/],
@@ -164,7 +164,7 @@ describe('imds watch', () => {
     ]);
     assert.match(stderr, /^imds request GET .*503$/m);
     assert.match(stderr, /^imds watch failed kind spot-interruption failures 1 /m);
-  }).timeout(15_000);
+  });
 
   describe('--exec', () => {
     it('runs the command with the notice in its environment and on its standard input', async () => {
@@ -304,7 +304,7 @@ describe('imds watch', () => {
           assert.equal((await running).code, expected);
           if (wasInTime) assert.equal(read('log'), 'begun\n', `${signal} after ${turns}`);
         }
-    }).timeout(20_000);
+    });
 
     it('says so when there is no shell', async () => {
       const { code, stderr } = await at(new Terminal({ env: { PATH: folder } }), '--once', '--exec', 'true');
@@ -396,7 +396,7 @@ describe('imds watch', () => {
       const { code, stdout, stderr } = await outcome;
       assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
       assert.equal(JSON.parse(stdout.toString()).change, 'present');
-    }).timeout(30_000);
+    });
   });
 
   describe('docs/watching.md', () => {
@@ -481,7 +481,7 @@ describe('imds watch', () => {
       assert.equal(code, 0);
       assert.match(read('drained'), /^drain --within 1\d\d\n$/);
       assert.match(stdout.toString(), /"kind":"spot-interruption","change":"(appeared|present)"/);
-    }).timeout(30_000);
+    });
 
     it('drains when Auto Scaling ends the instance, not for a state that goes on or a notice that is withdrawn', () => {
       const bin = programs();
@@ -537,7 +537,7 @@ describe('imds watch', () => {
       spot.remove('spot');
       watching.kill('SIGTERM');
       assert.equal((await outcome).code, 0);
-    }).timeout(30_000);
+    });
 
     it('forgets what it wrote before it was restarted, and puts the pod back when the notice is withdrawn', async () => {
       mkdirSync(file('notices'));
@@ -556,6 +556,6 @@ describe('imds watch', () => {
       await until(() => !existsSync(file('notices/spot')));
       watching.kill('SIGTERM');
       assert.equal((await outcome).code, 0);
-    }).timeout(30_000);
+    });
   });
 });

@@ -448,7 +448,7 @@ describe('the client on a socket', () => {
       const asked = /GET (\S+)/.exec(peer.requests.at(-1) ?? '')?.[1] ?? '';
       says(head(asked.length), asked)(socket);
     });
-    const imds = clientOf(peer, { requestTimeoutMs: 20_000, connectTimeoutMs: 20_000, deadlineMs: 25_000 });
+    const imds = clientOf(peer, { requestTimeoutMs: 50_000, connectTimeoutMs: 50_000, deadlineMs: 55_000 });
     const { signal } = new AbortController();
     const paths = Array.from({ length: 1000 }, (_, index) => `/latest/meta-data/tags/instance/key-${index}`);
     assert.deepEqual(await Promise.all(paths.map((each) => imds.get(each, { signal }))), paths);
