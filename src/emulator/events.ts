@@ -48,31 +48,26 @@ const interruption = 'interruption';
 const noRole = 'there is no role';
 
 const events = {
-  /** Puts a value or a directory at a path, as `emulator.set` does. */
   set: event({ path: pathShape, value: nodeShape }, ({ path, value }, { tree }, at) => {
     tree.set(path, toNode(value, at), at);
     return `${path} is set`;
   }),
 
-  /** Removes what is at a path. */
   remove: event({ path: pathShape }, ({ path }, { tree }, at) =>
     tree.remove(path, at) ? `${path} is removed` : `${path} was not there`,
   ),
 
-  /** Changes the instance's options. */
   configure: event({ options: instanceSettings }, ({ options }, state) => {
     state.options = withSettings(state.options, options);
     const changes = Object.entries(options).map((change) => change.join(' '));
     return changes.join(', ');
   }),
 
-  /** Adds a fault. */
   fault: event({ fault: faultShape }, ({ fault }, { faults }, at) => {
     faults.add(fault, at.getTime());
     return fault.kind;
   }),
 
-  /** Voids every session token. */
   'expire-tokens': event({}, (_, { tokens }) => {
     tokens.voidAll();
     return 'all session tokens are void';
@@ -97,7 +92,6 @@ const events = {
     },
   ),
 
-  /** A rebalance recommendation. */
   rebalance: event({}, (_, { tree }, at) => {
     tree.set('events/recommendations/rebalance', `{"noticeTime": "${instant(at)}"}`, at);
     return 'a rebalance is recommended';
@@ -196,13 +190,11 @@ const events = {
     },
   ),
 
-  /** A network interface is detached. */
   'detach-interface': event({ mac }, ({ mac }, { tree }, at) => ({
     detail: `${mac} ${tree.remove(`${interfaces}/${mac}`, at) ? 'is gone' : 'was not there'}`,
     about: mac,
   })),
 
-  /** The instance hibernates: nobody listens. */
   hibernate: event({}, (_, state) => {
     state.isOn = false;
     return 'the instance hibernates';

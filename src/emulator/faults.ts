@@ -108,7 +108,6 @@ const effects = {
   latency: effect(4, { delay: duration, jitter: optional(duration) }, ({ delay, jitter = 0 }, { delayMs, random }) => ({
     delayMs: delayMs + milliseconds(delay) + random * milliseconds(jitter),
   })),
-  /** The connection stays open and nothing is ever sent. */
   'no-reply': effect(6, {}, () => ({ answer: undefined })),
   /** The connection is reset before the answer, or after half of its body. Default `start`. */
   reset: effect(5, { at: optional(oneOf('start', 'middle')) }, ({ at }) => ({
@@ -125,9 +124,7 @@ const effects = {
   'wrong-length': effect(3, { by: wholeNumber(-65536, 65536) }, ({ by }, { answer }) => ({
     answer: withHeader(answer, 'Content-Length', String(Math.max(0, Buffer.byteLength(answer.body) + by))),
   })),
-  /** The answer is no HTTP. */
   garbage: effect(6, {}, () => ({ garbage: tlsAlert })),
-  /** Status 200 and no body. */
   empty: effect(1, {}, (_, { now }) => ({ answer: empty(now, 200) })),
   /** A redirection to `location`. Default `status` 301. */
   redirect: effect(

@@ -10,7 +10,7 @@ export interface SeenRequest {
   readonly method: string;
   /**
    * As it was sent, such as `/latest/meta-data/instance-id`, but for what may be a secret: `?…` stands for a query, and `…`
-   * for a segment that holds a session token. Empty where `method` is.
+   * for a segment that holds a session token, or for what is beyond 1,024 characters. Empty where `method` is.
    */
   readonly path: string;
   /** 2 if it asked for a session token or carried one, else 1. */
@@ -33,6 +33,7 @@ export interface SeenRequest {
 }
 
 const size = 10_000;
+const longestShown = 1024;
 
 /** The latest requests. */
 export class Journal {
@@ -49,5 +50,7 @@ export function withoutSecrets(target: string): string {
   if (target.length < tokenLength && !target.includes('?')) return target;
   const [path = '', query] = target.split('?', 2);
   const segments = path.split('/').map((segment) => (holdsToken(segment) ? '…' : segment));
-  return segments.join('/') + (query === undefined ? '' : '?…');
+  const shown = segments.join('/');
+  const clipped = shown.length > longestShown ? `${shown.slice(0, longestShown)}…` : shown;
+  return clipped + (query === undefined ? '' : '?…');
 }

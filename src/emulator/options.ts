@@ -4,7 +4,7 @@ import { checkOptions, type InstanceSettings, instanceFields } from './instance-
 import type { SeenRequest } from './journal.js';
 import { baseShape, type Scenario } from './scenario.js';
 import { type ScenarioName, scenarioOf } from './scenarios.js';
-import { list, type Shape, simple, text, wholeNumber } from './shape.js';
+import { list, numberBetween, type Shape, simple, text, wholeNumber } from './shape.js';
 import type { Tree } from './tree.js';
 
 /** Options of `createEmulator`; each has a default. */
@@ -37,7 +37,6 @@ export interface EmulatorOptions extends InstanceSettings {
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
 }
 
-const fastest = 1_000_000;
 const isName = (value: unknown): boolean => typeof value === 'string' && value !== '';
 const aFunction = simple('a function', {}, (value) => typeof value === 'function');
 /** For what is checked where it is used. */
@@ -59,11 +58,7 @@ const startFields = {
     {},
     (value) => typeof value === 'function' && value() >= 0 && value() <= latestTime,
   ),
-  speed: simple(
-    `a number from 0 to ${fastest}`,
-    {},
-    (value) => typeof value === 'number' && value >= 0 && value <= fastest,
-  ),
+  speed: numberBetween(0, 1_000_000),
   onRequest: aFunction,
   onEvent: aFunction,
 } satisfies { [Name in Exclude<keyof EmulatorOptions, keyof InstanceSettings>]: Shape };

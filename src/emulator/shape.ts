@@ -86,13 +86,13 @@ export function wholeNumber(minimum: number, maximum: number): Shape<number> {
   );
 }
 
-/** A number, whole or not, that is at least or more than `least` and at most `most`. */
-export function numberBetween(least: number, most: number, bound: 'at least' | 'more than' = 'at least') {
-  const minimum = bound === 'at least' ? { minimum: least } : { exclusiveMinimum: least };
+/** A number, whole or not; with `bound` `more than`, `minimum` itself is not accepted. */
+export function numberBetween(minimum: number, maximum: number, bound: 'at least' | 'more than' = 'at least') {
+  const isOpen = bound === 'more than';
   return simple<number>(
-    `a number that is ${bound} ${least} and at most ${most}`,
-    { type: 'number', ...minimum, maximum: most },
-    (value) => typeof value === 'number' && value <= most && (bound === 'at least' ? value >= least : value > least),
+    isOpen ? `a number that is more than ${minimum} and at most ${maximum}` : `a number from ${minimum} to ${maximum}`,
+    { type: 'number', ...(isOpen ? { exclusiveMinimum: minimum } : { minimum }), maximum },
+    (value) => typeof value === 'number' && value <= maximum && (isOpen ? value > minimum : value >= minimum),
   );
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { createEmulator, type Fault, parseScenario, type TimelineEntry } from '../../../src/emulator/index.js';
-import { ask, connect } from './socket.js';
+import { ask, connect, token } from './socket.js';
 
 const longestHoldMs = 50;
 
@@ -148,6 +148,16 @@ describe('bounds of the emulator', () => {
       for (const [name, value] of Object.entries(values(count))) emulator.set(`more/${name}`, value);
       for (const name of Object.keys(values(count))) emulator.remove(`more/${name}`);
     });
+  });
+
+  it('keeps 1,024 characters of a path, and no token beside them', async () => {
+    await using emulator = await createEmulator();
+    const session = await token(emulator);
+    for (const target of [deep, `${'/a'.repeat(500)}/${session}/${'a/'.repeat(500)}`])
+      await ask(emulator, 'GET', target);
+    const [, first, second] = emulator.requests.map(({ path }) => path);
+    assert.equal(first, `${deep.slice(0, 1024)}…`);
+    assert.equal(second, `${`${'/a'.repeat(500)}/…/${'a/'.repeat(500)}`.slice(0, 1024)}…`);
   });
 
   it('keeps no more than 1,024 silent connections, and answers meanwhile', async function () {

@@ -511,10 +511,7 @@ describe('emulator faults', () => {
     ['{"kind": "status", "status": 418}', /^fault\.status must be 400, .* or 503, not 418$/],
     ['{"kind": "status", "status": "503"}', /^fault\.status must be .* not '503'$/],
     ['{"kind": "reset", "times": 0}', /^fault\.times must be a whole number from 1 to /],
-    [
-      '{"kind": "reset", "probability": 2}',
-      /^fault\.probability must be a number that is at least 0 and at most 1, not 2$/,
-    ],
+    ['{"kind": "reset", "probability": 2}', /^fault\.probability must be a number from 0 to 1, not 2$/],
     [
       '{"kind": "reset", "paths": []}',
       /^fault\.paths must be a pattern of paths such as iam\/\*\*, or a list of up to 100, each of up to 256 characters, not \[\]$/,
