@@ -15,46 +15,32 @@ export type Header = readonly [name: string, value: string];
 
 export const ttlHeader = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
 
+const plain: Header = ['Content-Type', 'text/plain'];
+
 /** A value or a listing. `ttlSeconds` is the life left to the session token that came with the request. */
 export function found(
   now: Date,
   about: { content: Content; type: string; lastModified: Date; ttlSeconds: number | undefined },
 ): Answer {
-  return {
-    status: 200,
-    headers: [
-      ...timeLeft(about.ttlSeconds),
-      ['Content-Type', about.type],
-      ['Accept-Ranges', 'none'],
-      ['Last-Modified', about.lastModified.toUTCString()],
-      ['Content-Length', String(Buffer.byteLength(about.content))],
-      ...closing(now),
-    ],
-    body: about.content,
-  };
+  const headers: readonly Header[] = [
+    ...timeLeft(about.ttlSeconds),
+    ['Content-Type', about.type],
+    ['Accept-Ranges', 'none'],
+    ['Last-Modified', about.lastModified.toUTCString()],
+    lengthOf(about.content),
+    ...closing(now),
+  ];
+  return { status: 200, headers, body: about.content };
 }
 
 /** A new session token. */
 export function granted(now: Date, token: string, ttlSeconds: number): Answer {
-  return {
-    status: 200,
-    headers: [
-      ...timeLeft(ttlSeconds),
-      ['Content-Length', String(token.length)],
-      ...closing(now),
-      ['Content-Type', 'text/plain'],
-    ],
-    body: token,
-  };
+  return { status: 200, headers: [...timeLeft(ttlSeconds), lengthOf(token), ...closing(now), plain], body: token };
 }
 
 /** An answer without a body. */
 export function empty(now: Date, status: number, first: readonly Header[] = []): Answer {
-  return {
-    status,
-    headers: [...first, ['Content-Length', '0'], ...closing(now), ['Content-Type', 'text/plain']],
-    body: '',
-  };
+  return { status, headers: [...first, lengthOf(''), ...closing(now), plain], body: '' };
 }
 
 /** The page that explains a 404 or a 400. */
@@ -72,16 +58,8 @@ export function page(now: Date, status: number, ttlSeconds?: number): Answer {
  </body>
 </html>
 `;
-  return {
-    status,
-    headers: [
-      ...timeLeft(ttlSeconds),
-      ['Content-Type', 'text/html'],
-      ['Content-Length', String(body.length)],
-      ...closing(now),
-    ],
-    body,
-  };
+  const headers = [...timeLeft(ttlSeconds), ['Content-Type', 'text/html'] as const, lengthOf(body), ...closing(now)];
+  return { status, headers, body };
 }
 
 /** The same answer without a header. */
@@ -96,7 +74,7 @@ export function withHeader(answer: Answer, header: string, value: string): Answe
 
 /** The same answer with another body. */
 export function withBody(answer: Answer, body: Content): Answer {
-  return withHeader({ ...answer, body }, 'Content-Length', String(Buffer.byteLength(body)));
+  return withHeader({ ...answer, body }, ...lengthOf(body));
 }
 
 /** The same answer in the form of the Xen generations: HTTP/1.0, the headers in alphabetical order, an `ETag`. */
@@ -122,6 +100,10 @@ export function toBytes({ status, protocol = 'HTTP/1.1', headers, body }: Answer
     head: Buffer.from(`${protocol} ${status} ${reason}\r\n${lines}\r\n`, 'latin1'),
     body: Buffer.from(body),
   };
+}
+
+function lengthOf(body: Content): Header {
+  return ['Content-Length', String(Buffer.byteLength(body))];
 }
 
 function timeLeft(ttlSeconds: number | undefined): readonly Header[] {

@@ -38,9 +38,10 @@ export function handle(request: Request, context: Context): Handled {
     return handled(request, now, whole(page(date, 400)), { reason: 'no Host' });
   const name = hostName(host);
   if (name !== undefined && !isOwnHost(name, hosts)) {
-    const shown = /^[\w.-]{1,253}$/.test(name) ? name : 'something';
-    const why = `The Host header names ${shown}, which is no name of this emulator; ${remedy}.\n`;
-    const answer = withBody(empty(date, 403), why);
+    const why = /^[\w.-]{1,253}$/.test(name)
+      ? `${name} is no name of this emulator; --allow-host ${name}, or allowedHosts, makes it one`
+      : 'the Host header holds no name';
+    const answer = withBody(empty(date, 403), `${why}\n`);
     return handled(request, now, whole(answer), { reason: 'foreign Host' });
   }
 
@@ -89,8 +90,6 @@ function handled(request: Request, at: number, delivery: Delivery, outcome: Outc
   const path = withoutSecrets(target);
   return { delivery, entry: { at, method, path, version: versionOf(request), status, ...outcome } };
 }
-
-const remedy = 'allowedHosts or --allow-host NAME gives it one more';
 
 /** The name in a `Host` header, without the port. */
 function hostName(host: string | undefined): string | undefined {
