@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { codeOf, ImdsSettingsError } from '../errors.js';
 import { type Flaw, flawsOf, type Packing } from './flaws.js';
-import { isMime } from './headers.js';
+import { isMime, lineEnds } from './headers.js';
 import { piecesOf, type UserDataKind } from './kinds.js';
 import { type Leaf, readMime, undecodable } from './mime.js';
 
@@ -86,7 +86,7 @@ export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
     isGzipped,
     isMime: archive !== undefined,
     isCut: archive?.isCut ?? false,
-    flaws: flawsOfWhole(raw.length, archive?.isCut ? lineAt(whole, whole.length) : undefined),
+    flaws: flawsOfWhole(raw.length, archive?.isCut ? lineEnds(whole) + 1 : undefined),
     parts: Object.freeze(parts),
   };
   const list = parts.map(({ kind, content }) => `${kind} (${content.length} bytes)`).join(', ');
@@ -100,6 +100,7 @@ async function partsOf(leaf: Leaf, whole: Omit<Packing, 'isEncoded'>, gunzip: Gu
   const saysGzip = contentType !== undefined && gzipType.test(contentType);
   const isGzipped = saysGzip || isGzip(content);
   const unpacked = isGzipped ? await gunzip(content, 'A part of the user data') : content;
+  let [line, seen] = [bodyLine, 0];
   return piecesOf(unpacked, saysGzip ? undefined : contentType).map((piece) => {
     const { kind, content, isTemplate = false, persists = false, offset = 0 } = piece;
     const secrets = {
@@ -108,7 +109,9 @@ async function partsOf(leaf: Leaf, whole: Omit<Packing, 'isEncoded'>, gunzip: Gu
         return isUtf8(content) ? content.toString() : undefined;
       },
     };
-    const line = bodyLine + (isEncoded || isGzipped ? 0 : lineAt(unpacked, offset) - 1);
+    // The lines of what was unpacked are not those of the archive.
+    if (!isEncoded && !isGzipped) line += lineEnds(unpacked.subarray(seen, offset));
+    seen = offset;
     const packing = { ...whole, isGzipped: isGzipped || whole.isGzipped, isEncoded };
     const flaws = Object.freeze(flawsOf(piece, leaf, packing).map((flaw) => Object.freeze({ flaw, line })));
     const shown = { kind, contentType, name, isGzipped, isTemplate, persists, line, flaws };
@@ -121,10 +124,6 @@ function flawsOfWhole(size: number, cutAt: number | undefined): readonly Flaw[] 
   if (cutAt !== undefined) flaws.push({ flaw: 'no-last-boundary', line: cutAt });
   return Object.freeze(flaws.map((flaw) => Object.freeze(flaw)));
 }
-
-/** The line of an offset, counted from 1. */
-const lineAt = (content: Buffer, offset: number): number =>
-  content.toString('latin1', 0, offset).split(/\r\n|[\r\n]/).length;
 
 /** A frozen object whose secrets are not enumerable, so that JSON and copies lack them; inspection shows the summary. */
 function withSecrets<Shown extends object, Secrets extends object>(

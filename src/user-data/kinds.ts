@@ -148,9 +148,10 @@ function kindOfWhole(text: string, content: Buffer): UserDataKind {
 /** YAML, TOML or JSON; comments may come before the first key. */
 function kindOfDocument(text: string): UserDataKind {
   if (/^apiVersion:[ \t]*["']?node\.eks\.aws\//m.test(text)) return 'eks-node-config';
-  const isTasks = /^(?:\s|#.*\n|---)*version:[ \t]*["']?1\./.test(text.slice(0, 4096)) && /^tasks:/m.test(text);
+  const beginning = text.slice(0, 4096);
+  const isTasks = /^(?:\s|#.*\n|---)*version:[ \t]*["']?1\./.test(beginning) && /^tasks:/m.test(text);
   if (isTasks) return 'ec2launch-tasks';
-  if (/^(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*(?:\[\s*settings\s*[.\]]|settings[ \t]*\.)/.test(text))
+  if (/^(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*(?:\[\s*settings\s*[.\]]|settings[ \t]*\.)/.test(beginning))
     return 'bottlerocket-settings';
   return isIgnition(text) ? 'ignition' : 'unknown';
 }
