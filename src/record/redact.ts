@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net';
 import { categoryOf } from '../metadata/lookup.js';
 import { anyText, documents, failure, fakeKey, fakes, type Replacing, type Rule, rules, type Shape } from './rules.js';
 import { StandIns } from './stand-ins.js';
+import { secretWords } from './walk.js';
 
 /** A value as scenarios have it: text, bytes, or fake credentials that are renewed for ever. */
 export type RecordedValue = string | { readonly $base64: string } | { readonly $credentials: Record<string, never> };
@@ -27,9 +28,8 @@ export interface Recorded {
 
 export const notKnown = 'not known to this version';
 
-// Words that stand before secrets, access key IDs of AWS, and how user data begins.
-const secretMarks =
-  /secret|token|credential|passw|passphrase|private.?key|api.?key|\b(?:AKIA|ASIA)[A-Z0-9]{12}|^\s*(?:#!|#cloud-|MIME-Version:)/i;
+// Access key IDs of AWS, and how user data begins.
+const secretMarks = new RegExp(`${secretWords}|\\b(?:AKIA|ASIA)[A-Z0-9]{12}|^\\s*(?:#!|#cloud-|MIME-Version:)`, 'i');
 
 /** Replaces secrets alone. */
 export function withoutSecrets({ path, names, body }: Reading): Recorded {

@@ -43,6 +43,8 @@ type Place = Pick<Item, 'path' | 'names'>;
 const parallelReads = 4;
 // The deepest path of the table has seven segments below the version.
 const deepest = 16;
+// An instance with sixty interfaces has some two thousand.
+const mostEntries = 4096;
 // After so many failures in a row the rest would fail too.
 const patience = 8;
 
@@ -57,9 +59,16 @@ export async function walk(
   [first, ...others]: readonly [string, ...string[]],
   options: WalkOptions = {},
 ): Promise<readonly Item[]> {
-  const walking = new Walk(reader, options);
-  const top = await walking.top(first);
-  return (await Promise.all([top(), ...others.map((root) => walking.root(root))])).flat();
+  const ended = new AbortController();
+  const signal = AbortSignal.any([ended.signal, ...(options.signal ? [options.signal] : [])]);
+  const walking = new Walk(reader, { ...options, signal });
+  try {
+    const top = await walking.top(first);
+    return (await Promise.all([top(), ...others.map((root) => walking.root(root))])).flat();
+  } finally {
+    // Of what failed nothing goes on.
+    ended.abort();
+  }
 }
 
 class Walk {
@@ -67,6 +76,7 @@ class Walk {
   readonly #options: WalkOptions;
   readonly #ask: ReturnType<typeof asker>;
   #values = 0;
+  #entriesSeen = 0;
 
   constructor(reader: WalkReader, options: WalkOptions) {
     this.#reader = reader;
@@ -87,6 +97,8 @@ class Walk {
   }
 
   async #entries({ path, names }: Place, listed: readonly string[]): Promise<readonly Item[]> {
+    this.#entriesSeen += listed.length;
+    if (this.#entriesSeen > mostEntries) throw new EndlessError(path);
     const all = await Promise.all(listed.map((line) => this.#entry(childOf(path, names, line), path + line)));
     return all.flat();
   }
@@ -104,10 +116,7 @@ class Walk {
     const place = { path: `${file}/`, names };
     return await this.#attempt(place, [], async () => {
       if (names.length > deepest)
-        throw new ImdsResponseError(`${place.path} is deeper than instance metadata goes`, {
-          fault: 'too-large',
-          hint: 'Something other than IMDS answers at this address. Check the endpoint.',
-        });
+        throw new ImdsResponseError(`${place.path} is deeper than instance metadata goes`, foreign);
       return await this.#entries(place, await this.#ask((options) => this.#reader.list(place.path, options)));
     });
   }
@@ -131,9 +140,22 @@ class Walk {
       this.#options.signal?.throwIfAborted();
       if (isNotFound(error)) return [];
       if (isEmptyAnswer(error)) return empty;
-      if (!this.#options.recording || !isImdsError(error) || error.code === 'ERR_IMDS_CLOSED') throw error;
+      if (!this.#options.recording || !isImdsError(error)) throw error;
+      if (error.code === 'ERR_IMDS_CLOSED' || error instanceof EndlessError) throw error;
       return [{ ...place, error }];
     }
+  }
+}
+
+const foreign = {
+  fault: 'too-large',
+  hint: 'Something other than IMDS answers at this address. Check the endpoint.',
+} as const;
+
+/** There is no end of it, as where directories list themselves. */
+class EndlessError extends ImdsResponseError {
+  constructor(path: string) {
+    super(`there are more than ${mostEntries} values and directories, the last in ${path}; no more are read`, foreign);
   }
 }
 
@@ -159,17 +181,24 @@ function flawOf(path: string): ImdsError | undefined {
 }
 
 /** True for a category of this version, and for a directory that leads to some. */
-export const isKnown = (path: string): boolean =>
-  categoryOf(path) !== undefined || rows().some(({ category }) => category.path.startsWith(path.replace(/\/?$/, '/')));
+export function isKnown(path: string): boolean {
+  if (categoryOf(path) !== undefined) return true;
+  const directory = path.replace(/^\/[^/]+\//, '/latest/').replace(/\/?$/, '/');
+  return rows().some(({ category }) => category.path.startsWith(directory));
+}
 
-/** The one rule for what is not read without being asked for by its path. */
+/** Words that stand in the names of secrets, or before them. */
+export const secretWords = 'credential|secret|token|passw|passphrase|pwd|(?:private|api|access).?key|user.?data';
+const secretNames = new RegExp(secretWords, 'i');
+
+/** The one rule for what is not read without being asked for by its path: `imds list -r` and `imds record` follow it. */
 function omission(path: string, { unknown = false, recording = false }: WalkOptions): Omitted | undefined {
   const category = categoryOf(path);
   if (category?.secret && !recording) return category.kind === 'binary' ? 'user data' : 'credentials';
-  if (recording && path === '/latest/meta-data/managed-ssh-keys/active-keys') return 'short-lived keys';
+  if (/^\/[^/]+\/meta-data\/managed-ssh-keys\/active-keys$/.test(path)) return 'short-lived keys';
   if (isKnown(path)) return undefined;
   // A newer kind of credentials will have such a path.
-  if (/credential|secret|token|password|user-?data/i.test(path)) return 'named like a secret';
+  if (secretNames.test(path)) return 'named like a secret';
   return unknown ? undefined : 'unknown';
 }
 
@@ -183,11 +212,13 @@ function asker({ requestsPerSecond = Number.POSITIVE_INFINITY, signal }: WalkOpt
   async function request<T>(send: (options: CallOptions) => Promise<T>): Promise<T> {
     const last = failures.at(-1);
     if (last && failures.length >= patience) throw last;
+    signal?.throwIfAborted();
     const waitMs = next - performance.now();
     next = Math.max(next, performance.now()) + 1000 / requestsPerSecond;
     if (waitMs > 0) await delay(waitMs, undefined, { signal });
     try {
       const answer = await send({ signal });
+      signal?.throwIfAborted();
       failures = [];
       return answer;
     } catch (error) {
@@ -202,7 +233,8 @@ function asker({ requestsPerSecond = Number.POSITIVE_INFINITY, signal }: WalkOpt
     try {
       return await request(send);
     } finally {
-      const begin = waiting.shift();
+      // After an abort the first that fails is enough.
+      const begin = signal?.aborted ? undefined : waiting.shift();
       if (begin) begin();
       else free += 1;
     }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { ImdsDecodeError, ImdsError, ImdsResponseError, ImdsTimeoutError } from '../../../src/errors.js';
 import { type RecordOptions, record } from '../../../src/record/record.js';
+import { type WalkReader, walk } from '../../../src/record/walk.js';
 import { treeReader } from '../../support/tree-reader.js';
 
 const take = (tree: object, options: RecordOptions = {}, onRead?: (path: string) => void | Promise<void>) =>
@@ -426,6 +427,48 @@ describe('record', () => {
     );
   });
 
+  it('does not read what is named like a secret, and neither does the walk of a listing', async () => {
+    const named = [
+      ...['agent-token', 'db-password', 'db_pwd', 'role-credentials', 'api-key', 'apiKey', 'private_key', 'passphrase'],
+      ...['access-keys', 'user-data-2', 'client.secret', 'AgentToken'],
+    ];
+    const things = Object.fromEntries(
+      named.flatMap((name) => [
+        [name, 'hunter2'],
+        [`${name}-of`, { a: 'hunter2' }],
+      ]),
+    );
+    const tree = {
+      'meta-data': {
+        ...instanceId,
+        ...things,
+        iam: { ...things },
+        'iam-ecs-x': { info: '{}', 'security-credentials': { 'a-TaskExecution': 'hunter2' } },
+        'managed-ssh-keys': { 'active-keys': { someone: 'hunter2' } },
+        placement: { region: 'us-east-1', ...things },
+      },
+      dynamic: { ...things, tomorrow: { ...things } },
+    };
+    const paths: string[] = [];
+    const reader = treeReader(tree, (path) => void paths.push(path));
+    for (const keep of [false, true]) await record(reader, { keep, requestsPerSecond: 100_000 });
+    for (const unknown of [false, true])
+      for (const root of [
+        '/latest/',
+        '/latest/dynamic/',
+        '/latest/meta-data/',
+        '/latest/meta-data/placement/',
+      ] as const) {
+        const items = await walk(reader, [root], { unknown });
+        assert.ok(items.every(({ body }) => !body?.includes('hunter2')));
+      }
+    const isSecret = new RegExp(`/(?:${named.join('|')}|active-keys)`);
+    assert.deepEqual(
+      paths.filter((path) => isSecret.test(path)),
+      [],
+    );
+  });
+
   it('keeps names, addresses and what is not known if asked to, but no secret', async () => {
     const tree = {
       'public-keys': { '0=me': { 'openssh-key': 'ssh-rsa AAAA me\n' } },
@@ -571,6 +614,47 @@ describe('record', () => {
       [{ path: `bottomless/${'deeper/'.repeat(15)}`, why: 'the answer cannot be used' }],
     );
   });
+
+  for (const [title, list] of [
+    ['directories that list themselves', ['a/', 'b/', 'c']],
+    ['ten times as many entries as it reads', Array.from({ length: 40_960 }, (_, index) => `entry-${index}`)],
+  ] as const) {
+    it(`gives up on ${title}, without holding the event loop`, async () => {
+      let requests = 0;
+      const reader: WalkReader = {
+        async list() {
+          requests += 1;
+          await new Promise(setImmediate);
+          return list;
+        },
+        async getBuffer() {
+          requests += 1;
+          await new Promise(setImmediate);
+          return Buffer.from('value');
+        },
+      };
+      // Processor time: how long others kept the processor says nothing.
+      let [longest, last] = [0, process.cpuUsage()];
+      const timer = setInterval(() => {
+        const { user, system } = process.cpuUsage(last);
+        longest = Math.max(longest, (user + system) / 1000);
+        last = process.cpuUsage();
+      }, 10);
+      const endless = /there are more than 4096 values and directories, the last in \/latest\/.*no more are read/;
+      try {
+        await assert.rejects(walk(reader, ['/latest/meta-data/'], { unknown: true }), endless);
+        await assert.rejects(record(reader, { keep: true, requestsPerSecond: 1e6 }), endless);
+        const asked = requests;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        assert.ok(requests <= 2 * 4096, `${requests}`);
+        assert.equal(requests, asked);
+      } finally {
+        clearInterval(timer);
+      }
+      assert.ok(longest <= 50, `${longest} ms`);
+      // A collection of garbage may take its time; what holds the loop by itself does so again.
+    }).retries(2);
+  }
 
   it('ends at once when it is aborted or its client closed', async () => {
     const controller = new AbortController();
