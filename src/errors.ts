@@ -114,7 +114,7 @@ export class ImdsNotFoundError extends errorWith<{
 }>('ERR_IMDS_NOT_FOUND') {}
 
 /** Why a reply could not be used. */
-export type ResponseFault = 'status' | 'redirect' | 'too-large' | 'cut' | 'reset' | 'not-http';
+export type ResponseFault = 'status' | 'redirect' | 'too-large' | 'cut' | 'reset' | 'not-http' | 'echo';
 
 /** The reply cannot be used: an unexpected status, a redirect, a cut or oversized body, a reset, no HTTP at all. */
 export class ImdsResponseError extends errorWith<{

@@ -4,6 +4,7 @@ import {
   ImdsForbiddenError,
   ImdsHopLimitError,
   ImdsNotFoundError,
+  ImdsPathError,
   ImdsResponseError,
   ImdsTimeoutError,
   ImdsTokenError,
@@ -61,6 +62,17 @@ export const notAToken = (target: string): ImdsTokenError =>
     statusCode: 200,
     hint: foreignHint,
   });
+
+/** A reply holds the token of its request. */
+export const echoed = (target: string): ImdsResponseError =>
+  new ImdsResponseError(`${target} was answered with the session token that was sent`, {
+    fault: 'echo',
+    hint: foreignHint,
+  });
+
+/** The path of a read holds the session token. */
+export const pathWithToken = (): ImdsPathError =>
+  new ImdsPathError('the path holds the session token, which is to be kept secret');
 
 /** The token had ended when it came. */
 export const tokenTooLate = (target: string): ImdsTimeoutError =>

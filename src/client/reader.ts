@@ -143,6 +143,7 @@ export class Reader {
   /** What a path holds: from the cache, from a read under way, or from the service. */
   async #entry(path: string, category: Category<unknown> | undefined, options: CallOptions): Promise<Entry> {
     const call = this.#call(options);
+    this.#connection?.session.checkPath(path);
     const kept = options.fresh ? undefined : this.#cache?.get(path);
     if (this.#events.wanted('cache')) this.#events.publish('cache', { action: kept ? 'hit' : 'miss', path });
     return kept ?? (await this.#reads.run(path, call, (deadline) => this.#fetch(path, category, deadline)));

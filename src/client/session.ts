@@ -3,8 +3,10 @@ import { type ImdsError, ImdsHopLimitError, ImdsTimeoutError, ImdsTokenError, is
 import type { Clock } from './clock.js';
 import type { Events } from './events.js';
 import {
+  echoed,
   notAToken,
   outOfTime,
+  pathWithToken,
   refusedAgain,
   statusError,
   tokenStatusError,
@@ -15,7 +17,17 @@ import { Limit } from './limit.js';
 import { abortRetry, retry } from './retry.js';
 import type { Settings } from './settings.js';
 import { type Call, SingleFlight } from './single-flight.js';
-import { type Lifetime, lifetimeOf, shorterOf, tokenHeader, tokenOf, tokenPath, ttlHeader, ttlOf } from './token.js';
+import {
+  holds,
+  type Lifetime,
+  lifetimeOf,
+  shorterOf,
+  tokenHeader,
+  tokenOf,
+  tokenPath,
+  ttlHeader,
+  ttlOf,
+} from './token.js';
 import type { Response, Transport } from './transport.js';
 
 /** A session token in use. */
@@ -59,6 +71,8 @@ export class Session {
   readonly #tokenRequests: SingleFlight<Token>;
   readonly #closing = new AbortController();
   #token: Token | undefined;
+  /** The newest token, in use or not. */
+  #newest: string | undefined;
   #renewNotBefore = 0;
   /** When version 2 is tried again; undefined while it is in use. */
   #probeV2At: number | undefined;
@@ -94,6 +108,11 @@ export class Session {
   /** A token for another program. Never falls back to version 1. */
   async token(call: Call): Promise<string> {
     return (await this.#usableToken(call)).token;
+  }
+
+  /** Refuses a path that holds the token, which would then be in events, errors and other logs. @throws ImdsPathError */
+  checkPath(path: string): void {
+    if (this.#newest !== undefined && holds(path, this.#newest)) throw pathWithToken();
   }
 
   /** Forgets the token, and ends the delays before further attempts. */
@@ -156,6 +175,7 @@ export class Session {
     const sentAt = this.#clock.now();
     if (sentAt >= deadline) throw outOfTime(path);
     const { token } = authorization;
+    this.checkPath(path);
     const response = await this.#transport.request({
       method: 'GET',
       path,
@@ -163,6 +183,8 @@ export class Session {
       version: token === undefined ? 1 : 2,
       timeoutMs: Math.min(this.#settings.requestTimeoutMs, deadline - sentAt),
     });
+    if (token !== undefined && holds(response.body.toString('latin1'), token))
+      throw echoed(`GET ${this.#settings.endpoint}${path}`);
     // Replies say how long the token still lives. Counted from when the request left, that is never too late.
     const seconds = ttlOf(response);
     if (authorization.token !== undefined && authorization === this.#token && seconds !== undefined)
@@ -215,6 +237,7 @@ export class Session {
       throw error;
     }
     this.#token = token;
+    this.#newest = token.token;
     this.#renewNotBefore = 0;
     this.#lostReply = undefined;
     if (this.#probeV2At !== undefined && events.wanted('fallback')) events.publish('fallback', { to: 2 });

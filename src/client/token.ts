@@ -45,3 +45,7 @@ export const shorterOf = (a: Lifetime, b: Lifetime): Lifetime => ({
   endsAt: Math.min(a.endsAt, b.endsAt),
   renewAt: Math.min(a.renewAt, b.renewAt),
 });
+
+/** True when a text holds a token. A short one, as mocks give, has to be a line of it or a segment. */
+export const holds = (text: string, token: string): boolean =>
+  token.length < 16 ? text.split(/[\n/]/).includes(token) : text.includes(token);

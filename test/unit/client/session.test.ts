@@ -827,6 +827,33 @@ describe('Session', () => {
     assert.doesNotMatch(inspect(session, { showHidden: true, depth: 10 }), /TOKEN-1/);
   });
 
+  it('sends no path that holds its token', async () => {
+    const session = start();
+    for (const held of ['/latest/meta-data/TOKEN-1', '/latest/meta-data/TOKEN-1/x'])
+      await assert.rejects(session.read(held, service.time + 5000), { code: 'ERR_IMDS_PATH' });
+    assert.deepEqual(service.seen, ['PUT']);
+    assert.throws(
+      () => session.checkPath('/latest/TOKEN-1'),
+      (error) => !inspect(error).includes('TOKEN-1'),
+    );
+    session.checkPath('/latest/TOKEN-10');
+  });
+
+  it('refuses a reply that holds its token, of a short one only as a whole line', async () => {
+    const long = 'AQAEAHUSH-0123456789';
+    for (const [token, body, isEcho] of [
+      ['TOKEN', 'a\nTOKEN', true],
+      ['TOKEN', 'a TOKEN', false],
+      [long, `x${long}x`, true],
+    ] as const) {
+      service.put = () => granted(token);
+      service.get = () => answer(200, body);
+      const reading = read(start());
+      if (isEcho) await assert.rejects(reading, { code: 'ERR_IMDS_RESPONSE', fault: 'echo' });
+      else assert.equal((await reading).body.toString(), body);
+    }
+  });
+
   it('ends at once, with the reason, the delay before a further attempt when it is closed', async () => {
     const closed = new ImdsResponseError('closed', { fault: 'reset' });
     service.get = () => status(503);
