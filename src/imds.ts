@@ -1,4 +1,4 @@
-import { systemClock } from './client/clock.js';
+import { clockWith, systemClock } from './client/clock.js';
 import { accountId, region, tags } from './client/composed.js';
 import { Events } from './client/events.js';
 import { closed } from './client/failures.js';
@@ -92,7 +92,7 @@ export class Imds extends Accessors {
       events.publish('settings', { action: 'left-out', ...leftOut }),
     );
     const events = new Events(options.logger);
-    const clock = { ...systemClock, now: options.now ?? systemClock.now };
+    const clock = options.now ? clockWith(options.now) : systemClock;
     const reader = new Reader(settings, cache, events, clock);
     super(accessorsOf(reader));
     this.#settings = settings;

@@ -18,9 +18,12 @@ interface Kept<E> {
   readonly survivesStop: boolean;
 }
 
+// So many are kept without lru-cache, which most short-lived processes then never load.
+const few = 12;
+
 /** Values by path, each with a maximum age, the least recently used going first. */
 export class Cache<E extends { readonly body: Uint8Array | undefined }> {
-  #kept: LRUCache<string, Kept<E>> | undefined;
+  #kept: Map<string, Kept<E>> | LRUCache<string, Kept<E>> = new Map();
   readonly #maxEntries: number;
   readonly #clock: Clock;
   #epoch = 0;
@@ -30,15 +33,18 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
     this.#clock = clock;
   }
 
-  /** Loads lru-cache on first use. Nothing is kept before. */
+  /** Loads lru-cache, which bounds what is kept, once there are a few entries. */
   async open(): Promise<void> {
-    if (this.#kept) return;
+    if (!(this.#kept instanceof Map) || (this.#kept.size < few && few < this.#maxEntries)) return;
     const { LRUCache } = await import('lru-cache');
-    this.#kept ??= new LRUCache({
+    if (!(this.#kept instanceof Map)) return;
+    const kept = new LRUCache<string, Kept<E>>({
       max: this.#maxEntries,
       maxSize: mostBytes,
       sizeCalculation: ({ entry }, path) => path.length + (entry.body?.length ?? 0) + 1,
     });
+    for (const [path, entry] of this.#kept) kept.set(path, entry);
+    this.#kept = kept;
   }
 
   /** Counts the stops and starts of the instance that were noticed. Values of an earlier epoch may no longer be true. */
@@ -47,27 +53,27 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
   }
 
   get(path: string): E | undefined {
-    const kept = this.#kept?.get(path);
+    const kept = this.#kept.get(path);
     if (kept === undefined) return undefined;
     if (kept.until === Number.POSITIVE_INFINITY || this.#clock.now() < kept.until) return kept.entry;
-    this.#kept?.delete(path);
+    this.#kept.delete(path);
     return undefined;
   }
 
   /** Keeps an entry that was asked for in `epoch`, or forgets the path if it is not to be kept. */
   set(path: string, entry: E, { forMs, survivesStop }: Keep, epoch: number): void {
     if (forMs > 0 && (epoch === this.#epoch || survivesStop))
-      this.#kept?.set(path, { entry, until: this.#clock.now() + forMs, survivesStop });
-    else this.#kept?.delete(path);
+      this.#kept.set(path, { entry, until: this.#clock.now() + forMs, survivesStop });
+    else this.#kept.delete(path);
   }
 
   /** Forgets what a stop and start may have changed. */
   startEpoch(): void {
     this.#epoch += 1;
-    for (const [path, { survivesStop }] of this.#kept?.entries() ?? []) if (!survivesStop) this.#kept?.delete(path);
+    for (const [path, { survivesStop }] of this.#kept.entries()) if (!survivesStop) this.#kept.delete(path);
   }
 
   clear(): void {
-    this.#kept?.clear();
+    this.#kept.clear();
   }
 }

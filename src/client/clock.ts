@@ -7,7 +7,7 @@ export interface Timer {
 
 /** Time and chance, passed down from the client to whoever waits or measures, so that a test can move the time. */
 export interface Clock {
-  /** Monotonic milliseconds; every deadline is counted on it. */
+  /** Monotonic milliseconds, for ages and lifetimes. */
   readonly now: () => number;
   /** Milliseconds since 1970 by this machine. */
   readonly wallClock: () => number;
@@ -17,14 +17,93 @@ export interface Clock {
   readonly setTimer: (act: () => void, ms: number) => Timer;
 }
 
+/** A clock for those who wait for the service. */
+export interface WaitingClock extends Clock {
+  /**
+   * Monotonic milliseconds without those in which this process did not get to run, as its event loop was blocked, the
+   * machine busy or the process stopped. Deadlines are counted on it, and only while there is one are they left out.
+   */
+  readonly running: () => number;
+  /** Calls `act` once {@link running} has reached `at` and sockets have handed over what came before; gives its undoing. */
+  readonly setDeadline: (act: () => void, at: number) => () => void;
+}
+
 /** The longest that `setTimeout` waits, some 24.8 days: it fires anything longer at once. */
 export const longestTimerMs = 2 ** 31 - 1;
 
+// A process that runs comes by this often. Of a longer absence only twice as much is counted.
+const tickMs = 25;
+const mostCountedMs = 2 * tickMs;
+
+/** As `performance.now()`, the first use of which takes a process a millisecond. */
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
+
+let observers = 0;
+let ticker: NodeJS.Timeout | undefined;
+let lastTick = 0;
+let counted = 0;
+
+const running = (): number => {
+  const elapsed = monotonic() - lastTick;
+  return counted + (ticker ? Math.min(elapsed, mostCountedMs) : elapsed);
+};
+
+function tick(): void {
+  counted = running();
+  lastTick = monotonic();
+  if (observers > 0) return;
+  clearInterval(ticker);
+  ticker = undefined;
+}
+
+function observe(): () => void {
+  observers += 1;
+  if (!ticker) {
+    tick();
+    ticker = setInterval(tick, tickMs).unref();
+  }
+  let isOver = false;
+  return () => {
+    if (!isOver) observers -= 1;
+    isOver = true;
+  };
+}
+
+function setDeadline(act: () => void, at: number): () => void {
+  const unobserve = observe();
+  let timeout: NodeJS.Timeout;
+  let immediate: NodeJS.Immediate | undefined;
+  const end = (): void => {
+    unobserve();
+    act();
+  };
+  const wait = (): void => {
+    const leftMs = at - running();
+    if (leftMs > 0) timeout = setTimeout(wait, Math.min(Math.ceil(leftMs), longestTimerMs));
+    // Node runs an immediate after it has asked the sockets. They hand over a reply first, and its end the second time.
+    else
+      immediate = setImmediate(() => {
+        immediate = setImmediate(end);
+      });
+  };
+  wait();
+  return () => {
+    clearTimeout(timeout);
+    clearImmediate(immediate);
+    unobserve();
+  };
+}
+
 /** The clock of this process. */
-export const systemClock: Clock = {
-  now: () => performance.now(),
+export const systemClock: WaitingClock = {
+  now: monotonic,
   wallClock: () => Date.now(),
   random: Math.random,
+  running,
+  setDeadline,
   setTimer(act, ms) {
     let isRef = true;
     let timeout: NodeJS.Timeout;
@@ -50,3 +129,23 @@ export const systemClock: Clock = {
     };
   },
 };
+
+/** The clock of this process with another monotonic time, deadlines included. */
+export const clockWith = (now: () => number): WaitingClock => ({
+  ...systemClock,
+  now,
+  running: now,
+  setDeadline: (act, at) => systemClock.setTimer(act, at - now()).cancel,
+});
+
+/** Resolves after so many milliseconds, or when the signal aborts. */
+export const pause = (clock: Pick<Clock, 'setTimer'>, ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const end = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.setTimer(end, ms);
+    signal?.addEventListener('abort', end);
+  });

@@ -5,12 +5,13 @@ import { isEmpty, lines, textOrEmpty, utf8 } from '../metadata/decode.js';
 import { categoryOf, isDirectory } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 import { Cache, type Keep } from './cache.js';
-import type { Clock } from './clock.js';
+import type { WaitingClock } from './clock.js';
 import type { Events } from './events.js';
 import { disabled, notFound } from './failures.js';
+import { loadRetry } from './retry.js';
 import { Session } from './session.js';
 import { type CacheSettings, checkCallOptions, type Settings } from './settings.js';
-import { type Call, SingleFlight } from './single-flight.js';
+import { type Call, type Flight, SingleFlight } from './single-flight.js';
 import { type Response, Transport } from './transport.js';
 
 /** What a path held when it was read. */
@@ -42,14 +43,17 @@ interface Clocks {
 export class Reader {
   readonly #settings: () => Settings;
   readonly #events: Events;
-  readonly #clock: Clock;
+  readonly #clock: WaitingClock;
   readonly #cache: Cache<Entry> | undefined;
   readonly #liveMaxAgeMs: number;
   readonly #reads: SingleFlight<Entry>;
   #connection: Connection | undefined;
+  /** When got and the other packages were there; the time of a call starts no earlier. */
+  #loadedAt: number | undefined;
+  #loading: Promise<void> | undefined;
   #closedBy: ImdsError | undefined;
 
-  constructor(settings: () => Settings, cache: CacheSettings | undefined, events: Events, clock: Clock) {
+  constructor(settings: () => Settings, cache: CacheSettings | undefined, events: Events, clock: WaitingClock) {
     this.#settings = settings;
     this.#events = events;
     this.#clock = clock;
@@ -93,20 +97,26 @@ export class Reader {
   /** Asks the service for the text at a path, past the cache, and says when it was served. */
   async ask(path: string, options: CallOptions): Promise<{ text: string; servedAt: number }> {
     const absolute = absolutePath(path);
-    const { deadline } = this.#call(options);
-    const response = await this.#connect().session.read(absolute, deadline);
+    const call = await this.#call(options);
+    const response = await this.#connect().session.read(absolute, call);
     if (response.statusCode === 404) throw notFound(absolute, categoryOf(absolute));
     return { text: utf8(response.body, absolute), servedAt: this.#servedAt(response) };
   }
 
   async token(options: CallOptions): Promise<string> {
-    return await this.#connect().session.token(this.#call(options));
+    const call = await this.#call(options);
+    return await this.#connect().session.token(call);
   }
 
   /** Options for each of several reads that together have the time of one call, which starts now. */
   sharing(options: CallOptions = {}): () => CallOptions {
-    const { deadline } = this.#call(options);
-    return () => ({ ...options, deadlineMs: Math.max(1, deadline - this.#clock.now()) });
+    const { running } = this.#clock;
+    const start = running();
+    return () => {
+      const { deadlineMs = this.#connect().settings.deadlineMs } = options;
+      const spentMs = running() - Math.max(start, this.#loadedAt ?? running());
+      return { ...options, deadlineMs: Math.max(1, deadlineMs - spentMs) };
+    };
   }
 
   /** The error of every call since {@link close}. */
@@ -142,19 +152,21 @@ export class Reader {
 
   /** What a path holds: from the cache, from a read under way, or from the service. */
   async #entry(path: string, category: Category<unknown> | undefined, options: CallOptions): Promise<Entry> {
-    const call = this.#call(options);
+    const call = await this.#call(options);
     this.#connection?.session.checkPath(path);
     const kept = options.fresh ? undefined : this.#cache?.get(path);
     if (this.#events.wanted('cache')) this.#events.publish('cache', { action: kept ? 'hit' : 'miss', path });
-    return kept ?? (await this.#reads.run(path, call, (deadline) => this.#fetch(path, category, deadline)));
+    return kept ?? (await this.#reads.run(path, call, (flight) => this.#fetch(path, category, call, flight)));
   }
 
-  async #fetch(path: string, category: Category<unknown> | undefined, deadline: number): Promise<Entry> {
-    const { session } = this.#connect();
+  async #fetch(path: string, category: Category<unknown> | undefined, call: Call, flight: Flight): Promise<Entry> {
     const epoch = this.#cache?.epoch ?? 0;
-    const [response] = await Promise.all([session.read(path, deadline), this.#cache?.open()]);
+    const { deadline } = flight;
+    const response = await this.#connect().session.read(path, { deadline, fresh: call.fresh });
     const entry: Entry = { body: response.statusCode === 404 ? undefined : response.body };
-    if (this.#cache) {
+    // An older read than another that was begun meanwhile is not kept.
+    if (this.#cache && flight.isLatest()) {
+      await this.#cache.open();
       const clocks = { servedAt: this.#servedAt(response), here: this.#clock.wallClock() };
       const keep = ageOf(entry, category ?? categoryOf(path), this.#liveMaxAgeMs, clocks);
       this.#cache.set(path, entry, keep, epoch);
@@ -167,13 +179,23 @@ export class Reader {
     return Date.parse(response.header('date') ?? '') || this.#clock.wallClock();
   }
 
-  /** Checks the options of a call, whose time starts now. */
-  #call(options: CallOptions): Call {
+  /** Checks the options of a call and loads what it needs. Then its time starts. */
+  async #call(options: CallOptions): Promise<Call> {
     if (this.#closedBy) throw this.#closedBy;
     checkCallOptions(options);
     options.signal?.throwIfAborted();
-    const { deadlineMs = this.#connect().settings.deadlineMs, signal } = options;
-    return { deadline: this.#clock.now() + deadlineMs, signal };
+    const { settings, transport } = this.#connect();
+    if (this.#loadedAt === undefined) {
+      this.#loading ??= this.#load(transport);
+      await this.#loading;
+    }
+    const { deadlineMs = settings.deadlineMs, signal, fresh } = options;
+    return { deadline: this.#clock.running() + deadlineMs, signal, fresh };
+  }
+
+  async #load(transport: Transport): Promise<void> {
+    await Promise.all([transport.load(), loadRetry()]);
+    this.#loadedAt = this.#clock.running();
   }
 
   #connect(): Connection {

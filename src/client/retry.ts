@@ -1,5 +1,5 @@
 import { ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
-import type { Clock } from './clock.js';
+import { pause, type WaitingClock } from './clock.js';
 import type { Events } from './events.js';
 import type { Settings } from './settings.js';
 
@@ -25,55 +25,57 @@ export function isRetryable(error: unknown): boolean {
 export interface RetryOptions extends Pick<Settings, 'maxAttempts' | 'retryDelayMs'> {
   /** What is asked for, for the event. */
   readonly path: string;
-  /** When the time for all attempts is over, on the clock. */
+  /** When the time for all attempts is over, on the clock's {@link WaitingClock.running}. */
   readonly deadline: number;
-  readonly clock: Clock;
+  readonly clock: WaitingClock;
   readonly events: Events;
-  /** Ends the delays between attempts. */
+  /** Ends the pauses between attempts. */
   readonly signal: AbortSignal;
 }
 
 let library: typeof import('p-retry') | undefined;
 
+/** Loads p-retry. The first {@link retry} waits for it, if nobody did before. */
+export async function loadRetry(): Promise<typeof import('p-retry')> {
+  library ??= await import('p-retry');
+  return library;
+}
+
 /**
- * Makes an attempt, and further ones after retryable failures, with doubled and jittered delays, all before the deadline.
+ * Makes an attempt, and further ones after retryable failures, with doubled and jittered pauses, all before the deadline.
  * See "Retry behavior" in the AWS SDKs and Tools Reference Guide.
- *
- * @throws what the last attempt threw that the deadline did not cut short, or the signal's reason
  */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  library ??= await import('p-retry');
+  const { default: pRetry } = library ?? (await loadRetry());
   const { maxAttempts, retryDelayMs, path, deadline, clock, events, signal } = options;
-  // Timers cut fractions of a millisecond off, and may fire one early.
-  const isOver = (): boolean => clock.now() >= deadline - 2;
+  const leftMs = (): number => deadline - clock.running();
   let failure: unknown;
   const timed = async (): Promise<T> => {
-    if (failure !== undefined && isOver()) throw abortRetry(failure);
+    if (failure !== undefined && leftMs() <= 1) throw abortRetry(failure);
     try {
       return await attempt();
     } catch (error) {
       // An attempt that the deadline cut short tells less than the failure before it.
-      if (failure !== undefined && isOver() && ranOutOfTime(error)) throw abortRetry(failure);
+      if (failure !== undefined && leftMs() <= 1 && ranOutOfTime(error)) throw abortRetry(failure);
       failure = error;
       throw error;
     }
   };
-  return await library.default(timed, {
+  return await pRetry(timed, {
     signal,
     retries: maxAttempts - 1,
-    factor: 2,
-    minTimeout: retryDelayMs,
-    maxTimeout: Number.POSITIVE_INFINITY,
-    randomize: true,
-    maxRetryTime: Math.max(0, deadline - clock.now()),
     onFailedAttempt: () => {},
     shouldConsumeRetry: () => true,
-    shouldRetry: ({ error, attemptNumber }) => {
-      const again = isRetryable(error) && !isOver();
-      if (again && events.wanted('retry'))
+    shouldRetry: async ({ error, attemptNumber, retriesConsumed }) => {
+      if (!isRetryable(error) || leftMs() <= 1) return false;
+      if (events.wanted('retry'))
         events.publish('retry', { path, attempt: attemptNumber, error: isImdsError(error) ? error.code : undefined });
-      return again;
+      const pauseMs = Math.round(retryDelayMs * 2 ** retriesConsumed * (1 + clock.random()));
+      if (pauseMs > 0) await pause(clock, Math.min(pauseMs, leftMs()), signal);
+      return true;
     },
+    // The pause is that above.
+    minTimeout: 0,
   });
 }
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { type ImdsError, ImdsHopLimitError, ImdsTimeoutError, ImdsTokenError, isImdsError } from '../errors.js';
-import type { Clock } from './clock.js';
+import type { WaitingClock } from './clock.js';
 import type { Events } from './events.js';
 import {
   echoed,
@@ -33,18 +33,20 @@ import type { Response, Transport } from './transport.js';
 /** A session token in use. */
 interface Token {
   readonly token: string;
+  /** What a read with it sends. One object, as the transport prepares reads by it. */
+  readonly headers: Readonly<Record<string, string>>;
   lifetime: Lifetime;
   /** True once a read with it got a 401. */
   isRefused: boolean;
 }
 
-const version1 = Object.freeze({ token: undefined });
+const version1 = Object.freeze({ token: undefined, headers: Object.freeze({}) });
 
 /** What a read is made with: a session token or, while version 1 is in use, nothing. */
 type Authorization = Token | typeof version1;
 
 // IMDS throttles simultaneous connections; AWS does not publish from how many on.
-const simultaneousReads = 8;
+const simultaneousRequests = 8;
 // After a failed early renewal, the next is tried this much later.
 const renewAgainMs = 10_000;
 // While version 1 is in use, version 2 is tried again this often.
@@ -65,7 +67,7 @@ export class Session {
   readonly #transport: Pick<Transport, 'request'>;
   readonly #settings: Settings;
   readonly #events: Events;
-  readonly #clock: Clock;
+  readonly #clock: WaitingClock;
   readonly #onRefusal: () => void;
   readonly #limit: Limit;
   readonly #tokenRequests: SingleFlight<Token>;
@@ -86,7 +88,7 @@ export class Session {
     transport: Pick<Transport, 'request'>,
     settings: Settings,
     events: Events,
-    clock: Clock,
+    clock: WaitingClock,
     onRefusal: () => void,
   ) {
     this.#transport = transport;
@@ -94,15 +96,15 @@ export class Session {
     this.#events = events;
     this.#clock = clock;
     this.#onRefusal = onRefusal;
-    this.#limit = new Limit(simultaneousReads, clock);
+    this.#limit = new Limit(simultaneousRequests);
     // A caller with little time must not make a slow reply look like a lost one, for others too.
     this.#tokenRequests = new SingleFlight(clock, settings.requestTimeoutMs);
     setMaxListeners(0, this.#closing.signal);
   }
 
   /** Reads a path and gives the reply: status 200, or 404. @throws an {@link ImdsError} for any other outcome */
-  read(path: string, deadline: number): Promise<Response> {
-    return this.#retry(() => this.#attempt(path, deadline), path, deadline, this.#settings.maxAttempts);
+  read(path: string, call: Call): Promise<Response> {
+    return this.#retry(() => this.#attempt(path, call), path, call.deadline, this.#settings.maxAttempts);
   }
 
   /** A token for another program. Never falls back to version 1. */
@@ -121,20 +123,12 @@ export class Session {
     this.#closing.abort(reason);
   }
 
-  async #attempt(path: string, deadline: number): Promise<Response> {
-    // All reads wait for a token together, and then each for its turn.
-    await this.#authorize({ deadline }).catch(rethrow);
-    return await this.#limit.run(path, deadline, () => this.#exchange(path, deadline));
-  }
-
-  async #exchange(path: string, deadline: number): Promise<Response> {
-    // Chosen only now, as a token may end while a read waits for its turn.
-    let authorization = await this.#authorize({ deadline }).catch(rethrow);
-    let response = await this.#get(path, authorization, deadline);
+  async #attempt(path: string, call: Call): Promise<Response> {
+    let [response, authorization] = await this.#get(path, call);
     if (response.statusCode === 401) {
       this.#stopUsing(authorization);
-      authorization = await this.#usableToken({ deadline }).catch(rethrow);
-      response = await this.#get(path, authorization, deadline);
+      await this.#usableToken(call).catch(rethrow);
+      [response, authorization] = await this.#get(path, call);
     }
     const { statusCode } = response;
     if (statusCode === 200 || statusCode === 404) return response;
@@ -144,11 +138,23 @@ export class Session {
     throw refusedAgain(target);
   }
 
+  /** Sends a read when its turn comes, and says what it was sent with. */
+  async #get(path: string, call: Call): Promise<readonly [Response, Authorization]> {
+    for (;;) {
+      const authorization = await this.#authorize(call).catch(rethrow);
+      // A token may end while its read waits for its turn.
+      const response = await this.#limit.run(async () =>
+        this.#isUsable(authorization) ? await this.#sendGet(path, authorization, call.deadline) : undefined,
+      );
+      if (response) return [response, authorization];
+    }
+  }
+
   /** What to read with now. Waits only when there is no usable token. */
   async #authorize(call: Call): Promise<Authorization> {
     const now = this.#clock.now();
     const token = this.#token;
-    if (token && now < token.lifetime.endsAt) {
+    if (token && this.#isUsable(token)) {
       if (now >= token.lifetime.renewAt && now >= this.#renewNotBefore) {
         this.#renewNotBefore = now + renewAgainMs;
         this.#requestTokenBehind(this.#settings.maxAttempts);
@@ -171,23 +177,22 @@ export class Session {
     }
   }
 
-  async #get(path: string, authorization: Authorization, deadline: number): Promise<Response> {
+  #isUsable(authorization: Authorization): boolean {
+    return authorization.token === undefined || this.#clock.now() < authorization.lifetime.endsAt;
+  }
+
+  async #sendGet(path: string, authorization: Authorization, deadline: number): Promise<Response> {
     const sentAt = this.#clock.now();
-    if (sentAt >= deadline) throw outOfTime(path);
-    const { token } = authorization;
     this.checkPath(path);
-    const response = await this.#transport.request({
-      method: 'GET',
-      path,
-      headers: token === undefined ? {} : { [tokenHeader]: token },
-      version: token === undefined ? 1 : 2,
-      timeoutMs: Math.min(this.#settings.requestTimeoutMs, deadline - sentAt),
-    });
+    const timeoutMs = this.#timeoutMs(path, deadline);
+    const { token, headers } = authorization;
+    const version = token === undefined ? 1 : 2;
+    const response = await this.#transport.request({ method: 'GET', path, headers, version, timeoutMs });
     if (token !== undefined && holds(response.body.toString('latin1'), token))
       throw echoed(`GET ${this.#settings.endpoint}${path}`);
     // Replies say how long the token still lives. Counted from when the request left, that is never too late.
     const seconds = ttlOf(response);
-    if (authorization.token !== undefined && authorization === this.#token && seconds !== undefined)
+    if (token !== undefined && authorization === this.#token && seconds !== undefined)
       authorization.lifetime = shorterOf(authorization.lifetime, lifetimeOf(sentAt, seconds));
     return response;
   }
@@ -210,22 +215,26 @@ export class Session {
   /** The token at hand, which another read may have fetched meanwhile, or a new one. */
   async #usableToken(call: Call): Promise<Token> {
     const token = this.#token;
-    return token && this.#clock.now() < token.lifetime.endsAt ? token : await this.#fetchToken(call);
+    return token && this.#isUsable(token) ? token : await this.#fetchToken(call);
   }
 
   async #fetchToken(call: Call): Promise<Token> {
-    if (this.#lostReply && this.#clock.now() < this.#lostReply.until) throw this.#lostReply.error;
-    const { maxAttempts } = this.#settings;
-    return await this.#tokenRequests.run(tokenPath, call, (deadline) => this.#requestToken(deadline, maxAttempts));
+    if (!call.fresh && this.#lostReply && this.#clock.now() < this.#lostReply.until) throw this.#lostReply.error;
+    const { deadline, signal } = call;
+    return await this.#requestToken({ deadline, signal }, this.#settings.maxAttempts);
   }
 
   /** Requests a token while reads go on. A failure is published; who needs the token then meets the next one. */
   #requestTokenBehind(maxAttempts: number): void {
-    const call = { deadline: this.#clock.now() + this.#settings.deadlineMs };
-    this.#tokenRequests.run(tokenPath, call, (deadline) => this.#requestToken(deadline, maxAttempts)).catch(() => {});
+    const call = { deadline: this.#clock.running() + this.#settings.deadlineMs };
+    this.#requestToken(call, maxAttempts).catch(() => {});
   }
 
-  async #requestToken(deadline: number, maxAttempts: number): Promise<Token> {
+  #requestToken(call: Call, maxAttempts: number): Promise<Token> {
+    return this.#tokenRequests.run(tokenPath, call, ({ deadline }) => this.#newToken(deadline, maxAttempts));
+  }
+
+  async #newToken(deadline: number, maxAttempts: number): Promise<Token> {
     const events = this.#events;
     let token: Token;
     try {
@@ -246,10 +255,8 @@ export class Session {
   }
 
   async #put(deadline: number): Promise<Token> {
-    const { tokenTtlSeconds, endpoint } = this.#settings;
-    const target = `PUT ${endpoint}${tokenPath}`;
-    const sentAt = this.#clock.now();
-    const response = await this.#sendPut(String(tokenTtlSeconds), deadline - sentAt);
+    const target = `PUT ${this.#settings.endpoint}${tokenPath}`;
+    const [response, sentAt] = await this.#limit.run(() => this.#sendPut(deadline));
     if (response.statusCode !== 200) throw tokenStatusError(response.statusCode, target, this.#v1Note);
     const granted = tokenOf(response);
     if (!granted) throw notAToken(target);
@@ -257,21 +264,32 @@ export class Session {
     const lifetime = lifetimeOf(sentAt, ttlSeconds);
     if (this.#clock.now() >= lifetime.endsAt) throw tokenTooLate(target);
     if (this.#events.wanted('token')) this.#events.publish('token', { action: 'obtained', ttlSeconds });
-    return { token, lifetime, isRefused: false };
+    return { token, headers: { [tokenHeader]: token }, lifetime, isRefused: false };
   }
 
-  async #sendPut(ttlSeconds: string, leftMs: number): Promise<Response> {
-    const { requestTimeoutMs } = this.#settings;
-    const timeoutMs = Math.min(requestTimeoutMs, leftMs);
+  async #sendPut(deadline: number): Promise<readonly [Response, number]> {
+    const { requestTimeoutMs, tokenTtlSeconds } = this.#settings;
+    const sentAt = this.#clock.now();
+    const timeoutMs = this.#timeoutMs(tokenPath, deadline);
+    const headers = { [ttlHeader]: String(tokenTtlSeconds) };
     try {
-      const headers = { [ttlHeader]: ttlSeconds };
-      return await this.#transport.request({ method: 'PUT', path: tokenPath, headers, version: 2, timeoutMs });
+      return [
+        await this.#transport.request({ method: 'PUT', path: tokenPath, headers, version: 2, timeoutMs }),
+        sentAt,
+      ];
     } catch (error) {
       if (!(error instanceof ImdsTimeoutError)) throw error;
       // Lost, if nothing came in nearly all the time of one attempt. A reply after less may still be on its way.
       const isLost = error.phase === 'response' && timeoutMs > 0.9 * requestTimeoutMs;
       throw tokenTimeout(error, isLost, this.#v1Note);
     }
+  }
+
+  /** Milliseconds that a request which begins now may take. */
+  #timeoutMs(path: string, deadline: number): number {
+    const leftMs = deadline - this.#clock.running();
+    if (leftMs <= 0) throw outOfTime(path);
+    return Math.min(this.#settings.requestTimeoutMs, leftMs);
   }
 
   /** Which setting kept version 1 from being tried; empty if none did. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Got, RequestError } from 'got';
 import { type ImdsError, isImdsError } from '../errors.js';
 import { version } from '../version.js';
-import type { Clock } from './clock.js';
+import type { WaitingClock } from './clock.js';
 import type { Events } from './events.js';
 import { broken, statusError, timedOut, tooLarge, unreachable } from './failures.js';
 import type { Settings } from './settings.js';
@@ -37,16 +37,24 @@ const largestBody = 1024 * 1024;
 export class Transport {
   readonly #settings: Address;
   readonly #events: Events;
-  readonly #clock: Clock;
-  #got: Promise<Got> | undefined;
+  readonly #clock: WaitingClock;
+  #got: Got | undefined;
+  /** By the headers of reads: an instance of got that needs the URL alone, as got is slow to merge options. */
+  readonly #readers = new WeakMap<Request['headers'], Got>();
   /** Ends the requests under way, each with an error. */
   readonly #ends = new Set<(reason: ImdsError) => void>();
   #closedBy: ImdsError | undefined;
 
-  constructor(settings: Address, events: Events, clock: Clock) {
+  constructor(settings: Address, events: Events, clock: WaitingClock) {
     this.#settings = settings;
     this.#events = events;
     this.#clock = clock;
+  }
+
+  /** Loads what requests are made with. The first request waits for it, if nobody did before. */
+  async load(): Promise<void> {
+    const got = await load(this.#settings.endpoint.startsWith('unix:'));
+    this.#got ??= got;
   }
 
   /**
@@ -55,16 +63,15 @@ export class Transport {
    * @throws ImdsUnreachableError, ImdsTimeoutError, ImdsResponseError
    */
   async request(request: Request): Promise<Response> {
-    this.#got ??= load();
-    const got = await this.#got;
-    if (!this.#events.wanted('request')) return await this.#send(got, request);
+    if (!this.#got) await this.load();
+    if (!this.#events.wanted('request')) return await this.#send(request);
     const { method, path, version } = request;
     const { now } = this.#clock;
     const start = now();
     const publish = (result: { statusCode?: number; error?: ImdsError['code'] }): void =>
       this.#events.publish('request', { method, path, version, durationMs: now() - start, ...result });
     try {
-      const response = await this.#send(got, request);
+      const response = await this.#send(request);
       publish({ statusCode: response.statusCode });
       return response;
     } catch (error) {
@@ -79,29 +86,49 @@ export class Transport {
     for (const end of this.#ends) end(reason);
   }
 
-  #send(got: Got, request: Request): Promise<Response> {
+  #send(request: Request): Promise<Response> {
     if (this.#closedBy) return Promise.reject(this.#closedBy);
-    const { endpoint, connectTimeoutMs } = this.#settings;
-    const timeoutMs = Math.max(1, request.timeoutMs);
-    const stream = open(got, endpoint, request, { connect: connectTimeoutMs, request: timeoutMs });
-    const target = `${request.method} ${endpoint}${request.path}`;
+    const { setDeadline, running } = this.#clock;
+    const { connectTimeoutMs } = this.#settings;
+    const { timeoutMs } = request;
+    const target = `${request.method} ${this.#settings.endpoint}${request.path}`;
+    const stream = this.#open(request);
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let size = 0;
-      let sent: ClientRequest | undefined;
+      let socket: Socket | undefined;
+      let isConnected = false;
       let response: IncomingMessage | undefined;
 
-      const fail = (error: ImdsError): void => {
+      const end = (): void => {
         this.#ends.delete(fail);
+        cancelConnect?.();
+        cancelRequest();
+      };
+      const fail = (error: ImdsError): void => {
+        end();
         reject(error);
         // Nobody waits for the stream's own end, but an error without a listener would end the process.
         stream.on('error', () => {});
         stream.destroy();
       };
+      const timeUp = (): void => {
+        if (!isConnected) fail(noConnection(target, Math.min(connectTimeoutMs, timeoutMs)));
+        else fail(timedOut(target, timeoutMs, socket?.bytesRead ? 'body' : 'response', expired()));
+      };
+      const start = running();
+      const cancelConnect = connectTimeoutMs < timeoutMs ? setDeadline(timeUp, start + connectTimeoutMs) : undefined;
+      const cancelRequest = setDeadline(timeUp, start + timeoutMs);
       this.#ends.add(fail);
 
-      stream.once('request', (request: ClientRequest) => {
-        sent = request;
+      stream.once('request', (sent: ClientRequest) => {
+        sent.once('socket', (assigned: Socket) => {
+          socket = assigned;
+          socket.once('connect', () => {
+            isConnected = true;
+            cancelConnect?.();
+          });
+        });
       });
       // After a 101 got takes the connection for its user's, and neither answers nor times out any more.
       stream.once('upgrade', ({ statusCode = 101 }: IncomingMessage, socket: Socket) => {
@@ -117,29 +144,29 @@ export class Transport {
         if (size > largestBody) fail(tooLarge(target, largestBody));
         else chunks.push(chunk);
       });
-      stream.once('error', (error: RequestError) => {
-        const isSilent = (sent?.socket?.bytesRead ?? 0) === 0;
-        fail(failureOf(error, target, { timeoutMs, connectTimeoutMs, isSilent, response }));
-      });
+      stream.once('error', (error: RequestError) => fail(failureOf(error, target, isConnected, response)));
       stream.once('end', () => {
-        this.#ends.delete(fail);
+        end();
         if (response) resolve(responseOf(response, chunks));
       });
     });
   }
-}
 
-function open(got: Got, endpoint: string, { method, path, headers }: Request, timeout: object) {
-  // got writes a Unix socket's request as unix:/run/imds.sock:/latest/…, and would send "unix" for a host name.
-  const isSocket = endpoint.startsWith('unix:');
-  return got.stream(isSocket ? `${endpoint}:${path}` : endpoint + path, {
-    method,
-    headers: isSocket ? { ...headers, host: 'localhost' } : headers,
-    ...(isSocket ? { enableUnixSockets: true } : {}),
-    timeout,
+  #open({ method, path, headers }: Request) {
+    const got = this.#got;
+    if (!got) throw new TypeError('got is not loaded');
+    const { endpoint } = this.#settings;
+    // got writes a Unix socket's request as unix:/run/imds.sock:/latest/…
+    const url = endpoint.startsWith('unix:') ? `${endpoint}:${path}` : endpoint + path;
     // An explicit empty body, or got would wait for one to be written.
-    ...(method === 'PUT' ? { body: '' } : {}),
-  });
+    if (method === 'PUT') return got.stream(url, { method, headers, body: '' });
+    let reader = this.#readers.get(headers);
+    if (!reader) {
+      reader = got.extend({ headers });
+      this.#readers.set(headers, reader);
+    }
+    return reader.stream(url);
+  }
 }
 
 const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readonly Buffer[]): Response => ({
@@ -151,8 +178,10 @@ const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readon
   body: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks),
 });
 
-async function load(): Promise<Got> {
-  const [{ default: got }, http, net] = await Promise.all([import('got'), import('node:http'), import('node:net')]);
+async function load(isSocket: boolean): Promise<Got> {
+  const { default: got } = await import('got');
+  const http = process.getBuiltinModule('node:http');
+  const net = process.getBuiltinModule('node:net');
   return got.extend({
     // Of got's thirty options for node:http most are for TLS and undefined, and node:http copies all of them again and
     // again. IMDS closes each connection, so there is nothing for an agent to keep; and through the global one,
@@ -166,38 +195,33 @@ async function load(): Promise<Got> {
     followRedirect: false,
     throwHttpErrors: false,
     decompress: false,
-    headers: { 'user-agent': `imds/${version}` },
+    // got would send "unix" for the host name of a socket.
+    headers: { 'user-agent': `imds/${version}`, ...(isSocket ? { host: 'localhost' } : {}) },
+    enableUnixSockets: isSocket,
   });
 }
 
-interface Exchange {
-  readonly timeoutMs: number;
-  readonly connectTimeoutMs: number;
-  /** True when no byte of a reply had arrived. */
-  readonly isSilent: boolean;
-  readonly response: IncomingMessage | undefined;
-}
-
 /** The error to show for one of got, whose options hold the token. */
-function failureOf(error: RequestError, target: string, exchange: Exchange): ImdsError {
-  const { timeoutMs, connectTimeoutMs, isSilent, response } = exchange;
+function failureOf(
+  error: RequestError,
+  target: string,
+  isConnected: boolean,
+  response: IncomingMessage | undefined,
+): ImdsError {
   const { code } = error;
-  const cause = systemError(error);
-  const isTimeout = code === 'ETIMEDOUT' && error.name === 'TimeoutError';
-  if (error.timings?.connect === undefined) {
-    const waitedMs = Math.round(Math.min(connectTimeoutMs, timeoutMs));
-    return unreachable(target, isTimeout ? `no connection within ${waitedMs} ms` : code, cause);
-  }
-  if (isTimeout) return timedOut(target, timeoutMs, isSilent ? 'response' : 'body', cause);
-  const fault = code.startsWith('HPE_') ? 'not-http' : response ? 'cut' : 'reset';
-  return broken(target, fault, { code, statusCode: response?.statusCode, cause });
-}
-
-/** The system's part of an error alone: a parse error, for one, carries the bytes received. */
-function systemError(error: RequestError): Error {
+  // The system's part alone: a parse error, for one, carries the bytes received.
   const { cause } = error;
   const isError = typeof cause === 'object' && cause !== null && 'message' in cause;
-  const plain = new Error(isError ? String(cause.message) : error.message);
-  plain.name = 'SystemError';
-  return Object.assign(plain, { code: error.code });
+  const beneath = systemError(code, isError ? String(cause.message) : error.message);
+  if (!isConnected) return unreachable(target, code, beneath);
+  const fault = code.startsWith('HPE_') ? 'not-http' : response ? 'cut' : 'reset';
+  return broken(target, fault, { code, statusCode: response?.statusCode, cause: beneath });
 }
+
+const noConnection = (target: string, waitedMs: number): ImdsError =>
+  unreachable(target, `no connection within ${Math.round(waitedMs)} ms`, expired());
+
+const expired = (): Error => systemError('ETIMEDOUT', 'the time was up');
+
+const systemError = (code: string, message: string): Error =>
+  Object.assign(new Error(message), { name: 'SystemError', code });

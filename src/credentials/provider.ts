@@ -1,8 +1,8 @@
 import { trueOrFalse } from '../client/check.js';
-import type { Clock } from '../client/clock.js';
+import type { WaitingClock } from '../client/clock.js';
 import type { Events, ImdsEvents } from '../client/events.js';
 import { checkCallOptions, type Settings } from '../client/settings.js';
-import { type Call, SingleFlight } from '../client/single-flight.js';
+import { type Call, type Flight, SingleFlight } from '../client/single-flight.js';
 import { ImdsCredentialsError, type ImdsError, isImdsError } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
 import type { RoleCredentials } from '../metadata/documents.js';
@@ -69,7 +69,7 @@ export class CredentialsSource {
   readonly #reader: CredentialsReader;
   readonly #settings: () => CredentialsSettings;
   readonly #events: Events;
-  readonly #clock: Clock;
+  readonly #clock: WaitingClock;
   readonly #role: Role;
   readonly #refreshes: SingleFlight<Held>;
   #serviceClock = (): number => Number.NEGATIVE_INFINITY;
@@ -79,7 +79,7 @@ export class CredentialsSource {
   #noAccountIdFor: Held | undefined;
   #closedBy: ImdsError | undefined;
 
-  constructor(reader: CredentialsReader, settings: () => CredentialsSettings, events: Events, clock: Clock) {
+  constructor(reader: CredentialsReader, settings: () => CredentialsSettings, events: Events, clock: WaitingClock) {
     this.#reader = reader;
     this.#settings = settings;
     this.#events = events;
@@ -121,7 +121,7 @@ export class CredentialsSource {
     options.signal?.throwIfAborted();
     if (this.#closedBy) throw this.#closedBy;
     const { deadlineMs = this.#settings().deadlineMs, signal, fresh = false, accountId: wantsAccountId } = options;
-    const call = { deadline: this.#clock.now() + deadlineMs, signal };
+    const call = { deadline: this.#clock.running() + deadlineMs, signal };
     const held = await this.#current(call, fresh);
     const accountId = held.document.AccountId ?? this.#accountId;
     return { held, accountId: accountId ?? (wantsAccountId ? await this.#readAccountId(call, held) : undefined) };
@@ -130,10 +130,10 @@ export class CredentialsSource {
   async #current(call: Call, fresh: boolean): Promise<Held> {
     const held = this.#held;
     if (held && !fresh && !this.#isDue(held)) return held;
-    const refresh = (deadline: number) => this.#refresh(deadline, fresh);
+    const refresh = ({ deadline }: Flight) => this.#refresh(deadline, fresh);
     if (held && !fresh && held.endsAt - this.#serviceClock() > waitBelowMs) {
       // In the background: a failure is published as an event, and the current credentials stay in use.
-      const deadline = this.#clock.now() + this.#settings().deadlineMs;
+      const deadline = this.#clock.running() + this.#settings().deadlineMs;
       this.#refreshes.run('the role credentials', { deadline }, refresh).catch(() => {});
       return held;
     }
@@ -204,7 +204,7 @@ export class CredentialsSource {
   async #readAccountId({ deadline, signal }: Call, held: Held): Promise<string | undefined> {
     if (this.#noAccountIdFor === held) return undefined;
     try {
-      const deadlineMs = Math.max(1, deadline - this.#clock.now());
+      const deadlineMs = Math.max(1, deadline - this.#clock.running());
       this.#accountId = await this.#reader.accountId({ deadlineMs, signal });
     } catch (error) {
       if (signal?.aborted) throw error;

@@ -1,4 +1,4 @@
-import type { Clock } from '../client/clock.js';
+import type { WaitingClock } from '../client/clock.js';
 import { ImdsCredentialsError, ImdsDecodeError, isNotFound } from '../errors.js';
 import { iamInfo, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
 import { stopwatch } from './schedule.js';
@@ -41,18 +41,18 @@ const longestLifeMs = 24 * 60 * 60_000;
 /** The instance's role: finds its credentials, or the reason why there are none. */
 export class Role {
   readonly #readNow: ReadNow;
-  readonly #clock: Clock;
+  readonly #clock: WaitingClock;
   #listed: string | undefined;
   #aheadMs = 0;
 
-  constructor(readNow: ReadNow, clock: Clock) {
+  constructor(readNow: ReadNow, clock: WaitingClock) {
     this.#readNow = readNow;
     this.#clock = clock;
   }
 
   /**
    * @param wanted name of the role; by default the first that the service lists
-   * @param deadline on the monotonic clock
+   * @param deadline on the clock's `running`
    * @throws ImdsCredentialsError, ImdsDecodeError, and every error of a failed request
    */
   async credentials(wanted: string | undefined, deadline: number): Promise<RoleAnswer> {
@@ -89,7 +89,9 @@ export class Role {
     const elapsedMs = stopwatch(this.#clock);
     const askedAt = this.#clock.wallClock();
     try {
-      const { text, servedAt } = await this.#readNow(path, { deadlineMs: Math.max(1, deadline - this.#clock.now()) });
+      const { text, servedAt } = await this.#readNow(path, {
+        deadlineMs: Math.max(1, deadline - this.#clock.running()),
+      });
       const aheadMs = servedAt - askedAt;
       const isConfirmed = [0, this.#aheadMs].some((known) => Math.abs(aheadMs - known) <= sameTimeMs);
       this.#aheadMs = aheadMs;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { systemClock } from '../../../src/client/clock.js';
+import { clockWith } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
 import { retry } from '../../../src/client/retry.js';
 import { Session } from '../../../src/client/session.js';
@@ -192,7 +192,7 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
     service,
     settings(),
     new Events(undefined),
-    { ...systemClock, now: () => service.time },
+    clockWith(() => service.time),
     () => {},
   );
   const endings: Ending[] = [];
@@ -218,7 +218,7 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
     if (each.kind === 'reply') service.reply(each.which, each.outcome, each.saysMs);
     if (each.kind === 'read') {
       readings += 1;
-      begin(session.read(`/latest/meta-data/${readings}`, service.time + deadlineMs));
+      begin(session.read(`/latest/meta-data/${readings}`, { deadline: service.time + deadlineMs }));
     }
     if (each.kind === 'token wanted') {
       const controller = new AbortController();
@@ -241,7 +241,7 @@ describe('the session, in any order of events', () => {
   // p-retry is loaded by the first attempt there is, which takes time that the model knows nothing of.
   before(async () => {
     const { signal } = new AbortController();
-    const clock = { ...systemClock, now: () => 0 };
+    const clock = clockWith(() => 0);
     const limits = { maxAttempts: 1, retryDelayMs: 0, deadline: 1 };
     await retry(async () => {}, { ...limits, events: new Events(undefined), path: '/', clock, signal });
   });

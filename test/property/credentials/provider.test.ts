@@ -135,6 +135,8 @@ async function play({ rotations, outages, latencies, visits, chances, clock }: S
     () => ({ deadlineMs, roleName: 'web-role', staticStability: true }),
     new Events(undefined),
     {
+      running: elapsed,
+      setDeadline: (act, at) => timeline.setTimer(act, at - elapsed()).cancel,
       now: () =>
         elapsed() - (clock.event === 'hibernation' && isAfter() ? Math.min(elapsed() - clock.afterMs, hour) : 0),
       wallClock: () => timeline.now + clock.skewMs - (clock.event === 'set back' && isAfter() ? 3 * hour : 0),

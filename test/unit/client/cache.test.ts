@@ -15,11 +15,17 @@ const not: Keep = { forMs: 0, survivesStop: false };
 describe('Cache', () => {
   let time: number;
   let cache: Cache<Entry>;
-  beforeEach(async () => {
+  beforeEach(() => {
     time = 0;
     cache = new Cache(10, { ...systemClock, now: () => time });
-    await cache.open();
   });
+
+  async function fill(count: number, value: Entry): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      await cache.open();
+      cache.set(`/${index}`, value, forLife, cache.epoch);
+    }
+  }
 
   it('knows nothing at first', () => assert.equal(cache.get('/a'), undefined));
 
@@ -90,9 +96,10 @@ describe('Cache', () => {
     assert.equal(cache.get('/stop-start')?.body?.toString(), 'new');
   });
 
-  it('drops the entry used the longest time ago when there are too many', () => {
-    for (let index = 0; index < 10; index++) cache.set(`/${index}`, entry(), forLife, cache.epoch);
+  it('drops the entry used the longest time ago when there are too many', async () => {
+    await fill(10, entry());
     cache.get('/0');
+    await cache.open();
     cache.set('/10', entry(), forLife, cache.epoch);
     assert.ok(cache.get('/0'));
     assert.equal(cache.get('/1'), undefined);
@@ -101,9 +108,7 @@ describe('Cache', () => {
 
   it('holds no more than 16 MiB together, whatever the number of entries', async () => {
     cache = new Cache(1000, { ...systemClock, now: () => time });
-    await cache.open();
-    const large = { body: Buffer.alloc(1024 * 1024) };
-    for (let index = 0; index < 40; index++) cache.set(`/${index}`, large, forLife, cache.epoch);
+    await fill(40, { body: Buffer.alloc(1024 * 1024) });
     const kept = Array.from({ length: 40 }, (_, index) => cache.get(`/${index}`)).filter((each) => each !== undefined);
     assert.ok(kept.length >= 14 && kept.length <= 16, `${kept.length} are kept`);
     assert.ok(cache.get('/39'));

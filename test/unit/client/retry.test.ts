@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mock } from 'node:test';
-import { systemClock } from '../../../src/client/clock.js';
+import { clockWith, systemClock, type WaitingClock } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
 import { abortRetry, isRetryable, type RetryOptions, retry } from '../../../src/client/retry.js';
 import {
@@ -73,7 +73,7 @@ describe('retry()', () => {
       retryDelayMs: 0,
       events: new Events(undefined),
       path: '/latest/x',
-      deadline: performance.now() + 5000,
+      deadline: systemClock.running() + 5000,
       clock: systemClock,
       signal: new AbortController().signal,
       ...change,
@@ -126,18 +126,16 @@ describe('retry()', () => {
   ] as const) {
     it(`waits ${delays.join(', ')} ms from a delay of 100 when chance says ${random}`, async () => {
       const waited: number[] = [];
-      const run = globalThis.setTimeout;
-      const timer = mock.method(globalThis, 'setTimeout', (callback: () => void, ms = 0) => {
-        waited.push(ms);
-        return run(callback, 0);
-      });
-      const chance = mock.method(Math, 'random', () => random);
-      const settings = { maxAttempts: 5, retryDelayMs: 100 };
-      const { result } = series([status(503), status(503), status(503), status(503)], settings);
-      await result.finally(() => {
-        timer.mock.restore();
-        chance.mock.restore();
-      });
+      const clock: WaitingClock = {
+        ...systemClock,
+        random: () => random,
+        setTimer(act, ms) {
+          waited.push(ms);
+          return systemClock.setTimer(act, 0);
+        },
+      };
+      const settings = { maxAttempts: 5, retryDelayMs: 100, clock };
+      await series([status(503), status(503), status(503), status(503)], settings).result;
       assert.deepEqual(waited, delays);
     });
   }
@@ -147,13 +145,10 @@ describe('retry()', () => {
     const failure = status(503);
     const { result, state } = series([failure], {
       deadline: 50,
-      clock: {
-        ...systemClock,
-        now: () => {
-          time += 30;
-          return time;
-        },
-      },
+      clock: clockWith(() => {
+        time += 30;
+        return time;
+      }),
     });
     await assert.rejects(result, (error) => error === failure);
     assert.equal(state.made, 1);
@@ -168,7 +163,7 @@ describe('retry()', () => {
     };
     const settings = { maxAttempts: 3, retryDelayMs: 10 };
     const { signal } = new AbortController();
-    const clock = { ...systemClock, now: () => time };
+    const clock = clockWith(() => time);
     const attempts = { ...settings, events: new Events(undefined), path: '/x', deadline: 100, clock, signal };
     await assert.rejects(retry(attempt, attempts), { statusCode: 503 });
     const waits = delays.mock.callCount();
@@ -179,7 +174,7 @@ describe('retry()', () => {
   it('makes no attempt after a delay that outlasted the time', async () => {
     const failure = status(503);
     const settings = { maxAttempts: 3, retryDelayMs: 60_000 };
-    const { result, state } = series([failure], { ...settings, deadline: performance.now() + 20 });
+    const { result, state } = series([failure], { ...settings, deadline: systemClock.running() + 20 });
     await assert.rejects(result, (error) => error === failure);
     assert.equal(state.made, 1);
   });
@@ -198,7 +193,7 @@ describe('retry()', () => {
       const settings = { maxAttempts: 3, retryDelayMs: 0 };
       const { signal } = new AbortController();
       const events = new Events(undefined);
-      const clock = { ...systemClock, now: () => time };
+      const clock = clockWith(() => time);
       return await retry(attempt, { ...settings, events, path: '/x', deadline: 100, clock, signal }).catch(
         (error: unknown) => error,
       );
@@ -222,7 +217,7 @@ describe('retry()', () => {
 
   it('gives the first failure when there is no earlier one', async () => {
     const failure = timeout('response');
-    const { result } = series([failure], { deadline: performance.now() });
+    const { result } = series([failure], { deadline: systemClock.running() });
     await assert.rejects(result, (error) => error === failure);
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { systemClock } from '../../../src/client/clock.js';
+import { clockWith } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { Session } from '../../../src/client/session.js';
@@ -88,13 +88,14 @@ describe('Session', () => {
       service,
       settings(),
       new Events(options.logger),
-      { ...systemClock, now: () => service.time },
+      clockWith(() => service.time),
       () => {
         refused += 1;
       },
     );
   }
-  const read = (session: Session, leftMs = 5000): Promise<Response> => session.read(path, service.time + leftMs);
+  const read = (session: Session, leftMs = 5000): Promise<Response> =>
+    session.read(path, { deadline: service.time + leftMs });
 
   describe('fetches a session token', () => {
     it('with the first read, as long-lived as the setting says, and sends it along', async () => {
@@ -209,7 +210,7 @@ describe('Session', () => {
     service.put = (nth) => granted(`TOKEN-${nth}`, 10);
     service.get = (_, nth) => (nth <= 8 ? slow.promise : value());
     const session = start({ deadlineMs: 60_000 });
-    const reads = Array.from({ length: 9 }, (_, index) => session.read(`${path}/${index}`, 60_000));
+    const reads = Array.from({ length: 9 }, (_, index) => session.read(`${path}/${index}`, { deadline: 60_000 }));
     while (service.asked.length < 9) await settled();
     service.time = 9000;
     slow.fulfil(value());
@@ -830,7 +831,7 @@ describe('Session', () => {
   it('sends no path that holds its token', async () => {
     const session = start();
     for (const held of ['/latest/meta-data/TOKEN-1', '/latest/meta-data/TOKEN-1/x'])
-      await assert.rejects(session.read(held, service.time + 5000), { code: 'ERR_IMDS_PATH' });
+      await assert.rejects(session.read(held, { deadline: service.time + 5000 }), { code: 'ERR_IMDS_PATH' });
     assert.deepEqual(service.seen, ['PUT']);
     assert.throws(
       () => session.checkPath('/latest/TOKEN-1'),

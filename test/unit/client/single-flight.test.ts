@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { getEventListeners, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { systemClock } from '../../../src/client/clock.js';
-import { type Call, SingleFlight } from '../../../src/client/single-flight.js';
+import { clockWith, systemClock } from '../../../src/client/clock.js';
+import { type Call, type Flight, SingleFlight } from '../../../src/client/single-flight.js';
 
-const now = (): number => performance.now();
-const clock = (time: () => number) => ({ ...systemClock, now: time });
+const now = systemClock.running;
 const within = (ms = 5000): Call => ({ deadline: now() + ms });
 
 /** Work that ends when the test says so. */
@@ -13,7 +12,7 @@ class Work {
   readonly begun: number[] = [];
   readonly #ends: { resolve: (value: string) => void; reject: (error: unknown) => void }[] = [];
 
-  readonly begin = (deadline: number): Promise<string> => {
+  readonly begin = ({ deadline }: Flight): Promise<string> => {
     this.begun.push(deadline);
     return new Promise((resolve, reject) => {
       this.#ends.push({ resolve, reject });
@@ -173,7 +172,7 @@ describe('SingleFlight', () => {
     it('gives the work a least time, though a caller in a hurry does not wait for it', async () => {
       let time = 0;
       flights = new SingleFlight(
-        clock(() => time),
+        clockWith(() => time),
         1000,
       );
       await assert.rejects(join({ deadline: 20 }), { phase: 'deadline' });
@@ -190,7 +189,7 @@ describe('SingleFlight', () => {
 
     it('begins anew, once, for those who have more time than the work that ended for lack of time', async () => {
       let time = 0;
-      flights = new SingleFlight(clock(() => time));
+      flights = new SingleFlight(clockWith(() => time));
       const hasty = join({ deadline: 100 });
       const othersWaiting = [join({ deadline: 5000 }), join({ deadline: 4000 }), join({ deadline: 3000 })];
       time = 100;
@@ -203,7 +202,7 @@ describe('SingleFlight', () => {
 
     it('does not begin anew for the little time that callers of one moment differ by', async () => {
       let time = 0;
-      flights = new SingleFlight(clock(() => time));
+      flights = new SingleFlight(clockWith(() => time));
       const callers = Array.from({ length: 50 }, (_, index) => join({ deadline: 100 + index }));
       time = 100;
       work.fail(new Error('out of time'));
@@ -213,7 +212,7 @@ describe('SingleFlight', () => {
 
     it('does not begin anew for a caller who aborts in that moment', async () => {
       let time = 0;
-      flights = new SingleFlight(clock(() => time));
+      flights = new SingleFlight(clockWith(() => time));
       const { signal, abort } = withAbort();
       const hasty = join({ deadline: 100 });
       const caller = join({ deadline: 5000, signal });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
+import { systemClock } from '../../../src/client/clock.js';
 import { Events, type ImdsEvents } from '../../../src/client/events.js';
 import {
   type CredentialsSettings,
@@ -80,6 +81,9 @@ class World {
       new Events({ debug: log('debug'), warn: log('warn') }),
       {
         now: () => this.time - launch - this.asleep,
+        running: () => this.time - launch - this.asleep,
+        // By the time of the test's process, which never comes to the longer ones.
+        setDeadline: (act, at) => systemClock.setTimer(act, at - (this.time - launch - this.asleep)).cancel,
         wallClock: () => this.time + this.skew,
         random: () => this.random,
         // The next turn of the event loop: time passes only when nothing else is left to do.
