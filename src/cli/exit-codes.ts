@@ -46,20 +46,28 @@ export const exitCodeOf: Readonly<Record<ImdsError['code'], number>> = {
   ERR_IMDS_CLOSED: exitCodes.failure,
 };
 
+/** A word that was given, and those that would be accepted: the nearest are suggested. */
+export interface Choice {
+  readonly given: string;
+  readonly accepted: readonly string[];
+}
+
 /** A failure of the command line itself. */
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly exitCode: number;
   readonly hint: string | undefined;
+  readonly choice: Choice | undefined;
 
   constructor(
     exitCode: number,
     message: string,
-    options: { readonly hint?: string | undefined; readonly cause?: unknown } = {},
+    options: { readonly hint?: string | undefined; readonly choice?: Choice; readonly cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause });
     this.exitCode = exitCode;
     this.hint = options.hint;
+    this.choice = options.choice;
   }
 }
 

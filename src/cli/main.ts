@@ -1,11 +1,11 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { Imds } from '../index.js';
 import type { Context } from './command.js';
 import { codeOf, exitCodes } from './exit-codes.js';
 import type { Io } from './io.js';
 import { clientOptions } from './options.js';
-import { painter, widthOf } from './output.js';
-import { createProgram } from './program.js';
+import { type Paint, painter, widthOf } from './output.js';
+import { createProgram, overview } from './program.js';
 import { reportOf } from './report.js';
 
 /**
@@ -55,7 +55,10 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       return await writeCompletions(program, args.slice(1), io.stdout);
     }
     await program.parseAsync(args, { from: 'user' }).catch(async (error) => {
-      exitCode = await writeHelp(error, help, io);
+      if (isMisuse(error)) await io.stderr.write(overviewFor(program, paintStderr));
+      else if (help === '') throw error;
+      else await io.stdout.write(help);
+      exitCode = isMisuse(error) ? exitCodes.usage : exitCodes.done;
     });
     return exitCode;
   } catch (error) {
@@ -73,10 +76,13 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** Writes the help that ended the parsing; throws what else did. Help that nobody asked for: the command is missing. */
-async function writeHelp(error: unknown, help: string, { stdout, stderr }: Io): Promise<number> {
-  if (!(error instanceof CommanderError) || help === '') throw error;
-  const isMisuse = error.exitCode !== exitCodes.done;
-  await (isMisuse ? stderr : stdout).write(help);
-  return isMisuse ? exitCodes.usage : exitCodes.done;
+/** True for help that nobody asked for: there is no command, or none of the name that help was asked on. */
+const isMisuse = (error: unknown): boolean =>
+  error instanceof CommanderError && error.code === 'commander.help' && error.exitCode !== exitCodes.done;
+
+function overviewFor(program: Command, paint: Paint): string {
+  const [help, name] = program.args;
+  if (help === 'help' && name !== undefined)
+    throw new CommanderError(exitCodes.usage, 'commander.unknownCommand', `error: unknown command '${name}'`);
+  return overview(program, paint);
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { EndpointMode, ImdsOptions } from '../index.js';
-import { misuse } from './exit-codes.js';
+import { exitCodes, Failure } from './exit-codes.js';
 import type { Output } from './io.js';
 import { oneLine, oneOfThese } from './output.js';
 
@@ -104,7 +104,7 @@ export const choice = <Word extends string>(flag: string, text: string, words: r
 export const oneOf =
   <Word extends string>(flag: string, words: readonly Word[]) =>
   (text: string): Word =>
-    words.find((word) => word.toLowerCase() === text.toLowerCase()) ?? refuse(flag, text, oneOfThese(words));
+    words.find((word) => word.toLowerCase() === text.toLowerCase()) ?? refuse(flag, text, oneOfThese(words), words);
 
 /** Reads a whole number of some unit. */
 export const wholeNumber = (flag: string, unit: string, least: number, most: number) =>
@@ -121,7 +121,7 @@ const numeric =
     return value >= least && value <= most ? value : refuse(flag, text, `${unit}, ${least} to ${most}`);
   };
 
-function refuse(flag: string, text: string, accepted: string): never {
+function refuse(flag: string, text: string, expected: string, accepted: readonly string[] = []): never {
   const shown = /^[!-~]+$/.test(text) ? text : JSON.stringify(text);
-  throw misuse(`${flag} ${shown}: expected ${accepted}`);
+  throw new Failure(exitCodes.usage, `${flag} ${shown}: expected ${expected}`, { choice: { given: text, accepted } });
 }

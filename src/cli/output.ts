@@ -73,16 +73,32 @@ export function glossary(items: Readonly<Record<string, string>>): readonly stri
   return Object.entries(items).map(([term, text]) => `  ${term.padEnd(width)}  ${text}`);
 }
 
-/** Rows under a heading, in columns as wide as they need to be. */
-export function table(heading: readonly string[], rows: readonly (readonly string[])[], { bold }: Paint): string {
-  const widths = heading.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => columnsOf(row[column] ?? ''))),
-  );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => padded(cell, widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
+/**
+ * Rows under a heading, in columns as wide as they need to be. Where that is more than there is, a first cell that is too
+ * long has a line of its own, and the text of the last one is wrapped.
+ */
+export function table(
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+  { bold }: Paint,
+  columns = Number.POSITIVE_INFINITY,
+): string {
+  const all = [heading, ...rows];
+  const widths = heading.map((_, column) => Math.max(...all.map((row) => columnsOf(row[column] ?? ''))));
+  const others = widths.slice(1, -1).reduce((sum, width) => sum + width + 2, 2);
+  const lastWidth = Math.min(widths.at(-1) ?? 0, Math.max(20, columns - (widths[0] ?? 0) - others));
+  widths[0] = Math.min(widths[0] ?? 0, Math.max(20, columns - others - lastWidth));
+  const indent = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
+  const line = (cells: readonly string[]): string => {
+    const [first = '', last = ''] = [cells[0], cells.at(-1)];
+    const isLong = columnsOf(first) > (widths[0] ?? 0);
+    const [text = '', ...more] = columnsOf(last) > lastWidth ? wrap(last.split(' '), lastWidth) : [last];
+    const padding = [isLong ? '' : first, ...cells.slice(1, -1)].map(
+      (cell, at) => `${padded(cell, widths[at] ?? 0)}  `,
+    );
+    const lines = [`${padding.join('')}${text}`, ...more.map((each) => ' '.repeat(indent) + each)];
+    return [...(isLong ? [first] : []), ...lines].map((each) => each.trimEnd()).join('\n');
+  };
   return [bold(line(heading)), ...rows.map(line)].map((text) => `${text}\n`).join('');
 }
 

@@ -42,9 +42,9 @@ const environment = {
   AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: 'as --endpoint-mode',
   AWS_METADATA_SERVICE_TIMEOUT: 'as --timeout, but in seconds',
   AWS_METADATA_SERVICE_NUM_ATTEMPTS: 'as --attempts',
-  AWS_EC2_METADATA_V1_DISABLED: 'true: no IMDSv1, in spite of --allow-v1',
+  AWS_EC2_METADATA_V1_DISABLED: 'true: never IMDSv1, whatever is given',
   AWS_EC2_METADATA_DISABLED: 'true: nothing is sent',
-  'AWS_PROFILE, AWS_CONFIG_FILE': 'where to look for ec2_metadata_* settings',
+  'AWS_PROFILE, AWS_CONFIG_FILE': 'where ec2_metadata_* settings are',
   NO_COLOR: 'as --no-color',
 };
 
@@ -63,6 +63,7 @@ export interface HelpOutput {
 export function createProgram(run: Run, { write, columns, paint }: HelpOutput, first = ''): Command {
   const program = new Command('imds')
     .exitOverride()
+    .showSuggestionAfterError(false)
     .configureOutput({
       writeOut: write,
       writeErr: write,
@@ -97,6 +98,17 @@ export function createProgram(run: Run, { write, columns, paint }: HelpOutput, f
   const named = Object.hasOwn(commands, first) ? commands[first] : undefined;
   for (const add of named ? [named] : Object.values(commands)) add(program, run);
   return program;
+}
+
+/** Help of one screen, for who gave no command. */
+export function overview(program: Command, { bold }: Paint): string {
+  const help = program.createHelp();
+  const commands = help
+    .visibleCommands(program)
+    .map((each) => [help.subcommandTerm(each), help.subcommandDescription(each)]);
+  const about = 'The metadata of the EC2 instance that this runs on, read through IMDSv2.';
+  return `${about}\n\n${bold('Commands:')}\n${glossary(Object.fromEntries(commands)).join('\n')}\n
+imds --help has options and exit codes; imds <command> --help has examples.\n`;
 }
 
 const argumentTerm = (argument: Command['registeredArguments'][number]): string => {

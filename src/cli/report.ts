@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from 'commander';
 import { type ImdsError, isImdsError } from '../index.js';
 import { categoryOf } from '../metadata/lookup.js';
-import { exitCodeOf, exitCodes, Failure } from './exit-codes.js';
+import { type Choice, exitCodeOf, exitCodes, Failure } from './exit-codes.js';
 import { withFlags } from './options.js';
 import { oneLine, oneOfThese } from './output.js';
 
@@ -18,7 +18,10 @@ export async function reportOf(error: unknown, program: Command, args: readonly 
 }
 
 async function explained(error: unknown, program: Command, args: readonly string[]): Promise<Report> {
-  if (error instanceof Failure) return error;
+  if (error instanceof Failure) {
+    const { exitCode, message, hint, choice } = error;
+    return { exitCode, message, hint: hint ?? (choice && (await hintAt(choice))) };
+  }
   if (error instanceof CommanderError) return misuse(error, program, args);
   if (!isImdsError(error))
     return { exitCode: exitCodes.failure, message: error instanceof Error ? error.message : String(error) };
@@ -26,17 +29,36 @@ async function explained(error: unknown, program: Command, args: readonly string
   return { exitCode: exitCodeOf[error.code], message: withFlags(error.message), hint: hint && withFlags(hint) };
 }
 
-/** Commander's words, with its suggestion apart. */
-function misuse({ code, message }: CommanderError, program: Command, args: readonly string[]): Report {
-  const [, words = '', suggestion] = /^(?:error: )?(.*?)(?:\n\(Did you mean ([^\n]*)\?\))?$/s.exec(message) ?? [];
+/** Commander's words, and what may have been meant: also a path, which is read with `imds get`. */
+async function misuse({ code, message }: CommanderError, program: Command, args: readonly string[]): Promise<Report> {
+  const report = { exitCode: exitCodes.usage, message: message.replace(/^error: /, '') };
   const command = program.commands.find((candidate) => args.includes(candidate.name()));
-  let hint = `imds ${command ? `${command.name()} ` : ''}--help shows what there is`;
-  if (code === 'commander.unknownCommand') hint = `imds --help lists the commands; a path is read with imds get`;
-  if (suggestion !== undefined) hint = didYouMean(suggestion.replace(/^one of /, '').split(', '));
-  return { exitCode: exitCodes.usage, message: words, hint };
+  const options = [program, ...(command ? [command] : [])].flatMap((each) =>
+    each.options.map(({ long }) => long ?? ''),
+  );
+  const accepted: Readonly<Record<string, readonly string[]>> = {
+    'commander.unknownCommand': program.commands.map((each) => each.name()),
+    'commander.unknownOption': [...options, '--help'],
+  };
+  const given = /'([^'=]*)/.exec(message)?.[1] ?? '';
+  const choice = accepted[code];
+  const help = `imds ${command ? `${command.name()} ` : ''}--help shows what there is`;
+  if (!choice) return { ...report, hint: help };
+  const { nearest } = await import('./suggest.js');
+  const paths = command
+    ? []
+    : nearest(`/latest/meta-data/${given.replace(/^--/, '')}`).map((path) => `imds get ${path}`);
+  const fallback = paths.length > 0 ? didYouMean(paths) : help;
+  return { ...report, hint: (await hintAt({ given, accepted: choice })) ?? fallback };
 }
 
 const didYouMean = (words: readonly string[]): string => `did you mean ${oneOfThese(words)}?`;
+
+async function hintAt({ given, accepted }: Choice): Promise<string | undefined> {
+  const { nearestWords } = await import('./suggest.js');
+  const words = nearestWords(given, accepted);
+  return words.length > 0 ? didYouMean(words) : undefined;
+}
 
 /** A path of no category is probably misspelt; the others are only there at times, and the error says when. */
 async function hintOn(error: ImdsError): Promise<string | undefined> {

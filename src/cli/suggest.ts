@@ -34,6 +34,32 @@ function guess(asked: readonly string[], template: string): { candidate: string;
   return here.cost <= elsewhere.cost ? here : elsewhere;
 }
 
+/**
+ * Words that may have been meant by another: those of which it is the beginning or a part between hyphens, and those
+ * spelt alike.
+ *
+ * @returns at most three, the likeliest first
+ */
+export function nearestWords(given: string, words: readonly string[]): string[] {
+  const bare = (text: string): string => text.replace(/^--/, '').toLowerCase();
+  const asked = bare(given);
+  const cost = (word: string): number =>
+    asked.length > 2 && (word.startsWith(asked) || word.split('-').includes(asked))
+      ? 0.5
+      : sorted(asked) === sorted(word)
+        ? 1
+        : edits(asked, word);
+  return words
+    .map((word) => ({ word, cost: cost(bare(word)) }))
+    .filter(({ cost }) => cost < Infinity)
+    .sort((a, b) => a.cost - b.cost)
+    .slice(0, 3)
+    .map(({ word }) => word);
+}
+
+/** Letters in another order are as likely as one wrong letter. */
+const sorted = (text: string): string => [...text].sort().join('');
+
 const segmentsOf = (path: string): string[] => path.replace(/\/$/, '').split('/');
 
 const isOpen = (segment: string): boolean => segment.includes('{');

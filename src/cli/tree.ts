@@ -2,10 +2,12 @@ import { isUtf8 } from 'node:buffer';
 import { categoryOf } from '../metadata/lookup.js';
 import { nested } from '../record/nested.js';
 import type { Item } from '../record/walk.js';
+import { columnsOf } from './output.js';
 import { jsonValue } from './values.js';
 
 // An RSA key of 4096 bits has some 750 characters.
 const longest = 1000;
+const head = 60;
 
 /** Why the value of an item is not shown. */
 function leftOut({ omitted, error }: Item): string | undefined {
@@ -30,8 +32,12 @@ export function treeJson(items: readonly Item[], root: string): unknown {
   );
 }
 
-/** An item as text: a line, or several for a value of several lines, which begin with its path as it is shown. */
-export function itemLines(item: Item, shown: string): string {
+/**
+ * An item as text: a line, or several for a value of several lines, which begin with its path as it is shown.
+ *
+ * @param columns of a terminal, where only the beginning is shown of long values that are one word, such as base64
+ */
+export function itemLines(item: Item, shown: string, columns?: number): string {
   const { path, body } = item;
   if (body === undefined) return `${shown} (left out: ${leftOut(item)})\n`;
   if (!isUtf8(body)) return `${shown} (${body.length} bytes that are no text)\n`;
@@ -39,10 +45,16 @@ export function itemLines(item: Item, shown: string): string {
   const text = body.toString();
   const lines = (kind === 'json' ? compact(text) : text).trimEnd().split(/\r?\n/);
   const [first = ''] = lines;
+  const room = (note: string): number => Math.max(8, (columns ?? Infinity) - columnsOf(shown) - note.length - 3);
   // Certificates and signatures: nobody reads those.
-  if (kind === 'scalar' && lines.length > 1) return `${shown} = ${first} … (${lines.length} lines)\n`;
-  if (kind === 'scalar' && first.length > longest)
-    return `${shown} = ${first.slice(0, 60)} … (${first.length} characters)\n`;
+  if (kind === 'scalar' && lines.length > 1) {
+    const note = ` … (${lines.length} lines)`;
+    return `${shown} = ${first.slice(0, room(note))}${note}\n`;
+  }
+  if (kind === 'scalar' && (first.length > longest || (/\S{61}/.test(first) && first.length > room('')))) {
+    const note = ` … (${first.length} characters)`;
+    return `${shown} = ${first.slice(0, Math.min(head, room(note)))}${note}\n`;
+  }
   if (lines.length > 1) return `${shown} =\n${lines.map((line) => `  ${line}\n`).join('')}`;
   return first === '' ? `${shown} =\n` : `${shown} = ${first}\n`;
 }

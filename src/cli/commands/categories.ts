@@ -27,7 +27,9 @@ export const categories: AddCommand = (program, run) => {
           kept: kept(category),
         }));
         const cells = all.map(({ path, kind, mayBeAbsent, kept }) => [path, kind, mayBeAbsent ? 'may be' : '', kept]);
-        await io.stdout.write(json ? jsonText(all) : table(['PATH', 'KIND', 'ABSENT', 'KEPT'], cells, paint));
+        await io.stdout.write(
+          json ? jsonText(all) : table(['PATH', 'KIND', 'ABSENT', 'KEPT'], cells, paint, io.stdout.columns),
+        );
         return exitCodes.done;
       }),
     );

@@ -127,7 +127,7 @@ async function listScenarios({ io, paint }: Context, json: true | undefined): Pr
   const { scenarios } = await import('../../emulator/index.js');
   const all = Object.entries(scenarios).map(([name, { description }]) => ({ name, description }));
   const rows = all.map(({ name, description }) => [name, description]);
-  await io.stdout.write(json ? jsonText(all) : table(['SCENARIO', 'WHAT HAPPENS'], rows, paint));
+  await io.stdout.write(json ? jsonText(all) : table(['SCENARIO', 'WHAT HAPPENS'], rows, paint, io.stdout.columns));
   return exitCodes.done;
 }
 

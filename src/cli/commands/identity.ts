@@ -24,7 +24,7 @@ const documentPath = 'dynamic/instance-identity/document';
 export const identity: AddCommand = (program, run) => {
   program
     .command('identity')
-    .summary('the instance identity document, and whether its signature holds')
+    .summary('the identity document, and whether AWS signed it')
     .description(
       withExamples(
         'Prints the instance identity document as served. With --verify it prints what the document says of the instance, ' +

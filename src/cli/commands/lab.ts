@@ -20,7 +20,7 @@ interface Given extends Omit<EmulatorOptions, 'scenario'> {
 export const lab: AddCommand = (program, run) => {
   const command = program
     .command('lab')
-    .summary('a place where IMDS has its real address and a real hop limit')
+    .summary('IMDS at its real address, with a real hop limit')
     .description(
       withExamples(
         'Runs a command, or a shell, where an emulator answers at the real addresses of the instance metadata service, and ' +

@@ -62,7 +62,7 @@ async function listTree({ io, connect, signal }: Context, path: string | undefin
     io.stdout,
     json
       ? jsonText(treeJson(shown, root))
-      : shown.map((item) => itemLines(item, start + item.path.slice(root.length))).join(''),
+      : shown.map((item) => itemLines(item, start + item.path.slice(root.length), io.stdout.columns)).join(''),
   );
   const hidden = items.length - shown.length;
   if (hidden > 0)

@@ -18,7 +18,7 @@ const usualFile = 'imds-recording.json';
 export const record: AddCommand = (program, run) => {
   program
     .command('record')
-    .summary("this instance's metadata as a scenario for imds emulate")
+    .summary("this instance's metadata, for imds emulate to replay")
     .description(
       withExamples(
         'Reads all instance metadata and writes it down as a scenario, which imds emulate replays. Credentials, user data ' +

@@ -5,6 +5,7 @@ import { type AddCommand, type Context, withExamples } from '../command.js';
 import { exitCodes, Failure } from '../exit-codes.js';
 import { type Io, onSignals } from '../io.js';
 import { noticeEnv, noticeLine } from '../notices.js';
+import { oneOf } from '../options.js';
 import { jsonLine, oneOfThese, say } from '../output.js';
 
 interface Options {
@@ -23,13 +24,14 @@ const kinds: Readonly<Record<NoticeKind, boolean>> = {
   tags: false,
   addresses: false,
 };
+const allKinds = Object.keys(kinds);
 const defaultKinds = Object.entries(kinds).flatMap(([kind, isDefault]) => (isDefault ? [kind] : []));
 
 /** `imds watch [KIND…]` */
 export const watch: AddCommand = (program, run) => {
   program
     .command('watch')
-    .summary('notices as they come: Spot, rebalance, maintenance, Auto Scaling')
+    .summary('notices: Spot, rebalance, maintenance, Auto Scaling')
     .description(
       withExamples(
         `Prints a line for each notice, until Ctrl-C: what is there, then each change. Without a kind it is ` +
@@ -42,7 +44,9 @@ export const watch: AddCommand = (program, run) => {
       ),
     )
     .addArgument(
-      new Argument('[kind...]', `what to watch for: ${oneOfThese(Object.keys(kinds))}`).choices(Object.keys(kinds)),
+      new Argument('[kind...]', `what to watch for: ${oneOfThese(allKinds)}`)
+        .choices(allKinds)
+        .argParser((text, before: readonly string[] = []) => [...before, oneOf('watch', allKinds)(text)]),
     )
     .option('--json', 'a JSON object for each notice, on a line of its own')
     .option('--once', 'end after the first notice')

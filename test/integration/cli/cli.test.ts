@@ -317,6 +317,15 @@ describe('the command line', () => {
       assert.ok(printed(await imds('list', '-r')).includes(`\n${line}\n`));
     });
 
+    it('shows the beginning of what does not fit a terminal and is one word, as base64 is', async () => {
+      emulator.set('hostname', 'x'.repeat(200));
+      const text = printed(await at(new Terminal({ tty: true, columns: 80 }), 'list', '-r', '/latest/'));
+      assert.match(text, /^\/latest\/meta-data\/hostname = x+ … \(200 characters\)$/m);
+      assert.match(text, /^\/latest\/dynamic\/instance-identity\/pkcs7 = MI\S+ … \(\d+ lines\)$/m);
+      const cut = text.split('\n').filter((line) => line.includes(' … (') && !line.includes('signer-ocsp'));
+      for (const line of cut) assert.ok(line.length <= 80, line);
+    });
+
     it('passes over what vanishes, or is still empty, while it looks', async () => {
       const answers: Readonly<Record<string, string>> = {
         '/latest/meta-data/': 'hostname\nmac\nplacement/\nsystem',
@@ -533,11 +542,28 @@ describe('the command line', () => {
       for (const line of prose) assert.ok(line.length <= 60, line);
     });
 
-    it('is told on standard error, with 2, where the command is missing', async () => {
-      const { code, stdout, stderr } = await imds();
-      assert.deepEqual({ code, stdout: stdout.toString() }, { code: 2, stdout: '' });
-      assert.equal(stderr, printed(await imds('--help')));
+    it('is one screen on standard error, with 2, where the command is missing', async () => {
+      for (const args of [[], ['--verbose']]) {
+        const { code, stdout, stderr } = await new Terminal({ tty: true, env: { NO_COLOR: '1' } }).run(...args);
+        assert.deepEqual({ code, stdout: stdout.toString() }, { code: 2, stdout: '' });
+        const lines = stderr.split('\n');
+        assert.ok(lines.length < 24 && lines.every((line) => line.length <= 80), stderr);
+        for (const name of commandNames)
+          assert.ok(
+            lines.some((line) => line.startsWith(`  ${name} `)),
+            name,
+          );
+      }
     });
+
+    for (const args of [['--help'], ['categories'], ['emulate', '--list']]) {
+      it(`fits 80 columns, its words whole: imds ${args.join(' ')}`, async () => {
+        const wide = printed(await new Terminal().run(...args));
+        const text = printed(await new Terminal({ tty: true, columns: 80, env: { NO_COLOR: '1' } }).run(...args));
+        for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
+        assert.deepEqual(text.split(/\s+/).sort(), wide.split(/\s+/).sort());
+      });
+    }
   });
 
   describe('a standard output', () => {

@@ -25,6 +25,11 @@ const completions: readonly (readonly [words: readonly string[], expected: reado
   ],
   [['emulate', '--scenario', 'spot-int'], ['spot-interruption']],
   [['emulate', '--scenario', 'tsconfi'], ['tsconfig.json']],
+  [
+    ['identity', '--kind', ''],
+    ['rsa2048', 'pkcs7', 'signature'],
+  ],
+  [['identity', '--certificate', 'tsconfi'], ['tsconfig.json']],
   [['record', '--out', 'tsconfi'], ['tsconfig.json']],
 ];
 
@@ -83,6 +88,16 @@ describe('imds completion', () => {
       ]);
       assert.deepEqual(directory, ['placement/', '(compopt', '-o', 'nospace)']);
       assert.deepEqual(value, ['placement/region']);
+    });
+
+    it('offers what fits after a URL, which bash takes apart at its colons', () => {
+      const url = ['http', ':', '//127.0.0.1', ':', '1338'];
+      const answers = askBash([
+        ['get', '--endpoint', ...url, 'placement/reg'],
+        ['get', '--endpoint', '=', ...url, 'placement/reg'],
+        ['--endpoint', ...url, 'categ'],
+      ]);
+      assert.deepEqual(answers, [['placement/region'], ['placement/region'], ['categories']]);
     });
 
     it('offers programs after --', () => {
