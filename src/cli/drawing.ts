@@ -1,4 +1,5 @@
 import type { Diagnosis } from '../index.js';
+import { exitCodes } from './exit-codes.js';
 import type { Io } from './io.js';
 import { type Paint, printable, widthOf, wrap } from './output.js';
 
@@ -8,35 +9,58 @@ type Finding = Diagnosis['findings'][number];
 interface Canvas {
   readonly io: Pick<Io, 'stdout' | 'env'>;
   readonly paint: Paint;
+  /** Shows all findings and remedies in full, however many lines they take. */
+  readonly verbose?: boolean | undefined;
 }
 
-/** For the place where the way breaks. */
-const captions: Partial<Record<Diagnosis['verdict'], string>> = {
-  'hop-limit': 'the token reply dies here',
-  'endpoint-disabled': 'refused: the endpoint is switched off',
-  unreachable: 'nothing gets through',
-  refused: 'the token is refused',
-  throttled: 'too many requests',
-  'foreign-responder': 'something else answers',
-  'v1-only': 'no tokens are given',
-  'disabled-by-setting': 'not asked: a setting forbids it',
-  'not-ec2': 'nothing answers',
-  enclave: 'an enclave has no network',
+const { done, unreachable, refused, timeout, hopLimit, unusable } = exitCodes;
+
+/** For each verdict the exit code, and the caption for the place where the way breaks. */
+export const verdicts: Readonly<Record<Diagnosis['verdict'], readonly [exitCode: number, caption: string]>> = {
+  healthy: [done, ''],
+  'hop-limit': [hopLimit, 'the token reply dies here'],
+  'endpoint-disabled': [refused, 'refused: the endpoint is switched off'],
+  unreachable: [unreachable, 'nothing gets through'],
+  locked: [refused, 'forbidden by this machine'],
+  'other-family': [unreachable, 'nothing gets through'],
+  refused: [refused, 'the token is refused'],
+  throttled: [timeout, 'too many requests'],
+  'foreign-responder': [unusable, 'something else answers'],
+  'v1-only': [refused, 'no tokens are given'],
+  'disabled-by-setting': [unreachable, 'not asked: a setting forbids it'],
+  'not-ec2': [unreachable, 'nothing answers'],
+  enclave: [unreachable, 'an enclave has no network'],
+  inconclusive: [timeout, 'the way breaks here'],
 };
 
-/** A diagnosis for people: the way, the verdict, what helps, what was found. */
+// Of a terminal's usual 24 lines the last one is the prompt's.
+const screenLines = 23;
+
+/** A diagnosis for people: the way, the verdict, what helps, what was found. It fits on a screen, unless all is wanted. */
 export function drawing(diagnosis: Diagnosis, canvas: Canvas): string {
-  const { io, paint } = canvas;
+  const { io, paint, verbose } = canvas;
   const columns = Math.max(40, widthOf(io.stdout, 80));
   const { verdict, summary, findings, fix } = diagnosis;
   const title = verdict === 'healthy' ? paint.bold : (text: string) => paint.bold(paint.red(text));
-  const text = [
+  const head = [
     picture(diagnosis, isUtf8(io.env), columns, paint),
     [title(verdict), ...wrap(printable(summary).split(' '), columns)].join('\n'),
-    ...fix.map((each, index) => remedy(each, index === 0, columns, paint)),
-    [paint.bold('Findings'), ...findings.map((finding) => row(finding, columns, paint))].join('\n'),
-  ].join('\n\n');
-  return `\n${text}\n`;
+  ];
+  const [first, ...others] = fix.map((each, index) => remedy(each, index === 0, columns, paint));
+  const remedies = [...(first ? [first] : []), ...others];
+  const rows = (shown: readonly Finding[]) => shown.map((finding) => row(finding, columns, paint));
+  const page = (...blocks: readonly string[]): string => `${[...head, ...blocks].join('\n\n')}\n`;
+  if (verbose) return page(...remedies, [paint.bold('Findings'), ...rows(findings)].join('\n'));
+  const telling = findings.filter(({ status }) => status === 'fail' || status === 'warn');
+  const fine = `  ${findings.length - telling.length} findings are fine or were skipped: --verbose shows them`;
+  const folded = `  ${telling.length} of ${findings.length} findings tell something: --verbose shows them`;
+  const whys = fix.slice(1).flatMap(({ why }) => hanging(`${paint.bold('Or: ')} `, 5, why, columns));
+  const pages = [
+    page(...remedies, [...rows(telling), fine].join('\n')),
+    page(...remedies, folded),
+    page(...(first ? [first] : []), [...whys, folded].join('\n')),
+  ];
+  return pages.find((text) => text.split('\n').length <= screenLines + 1) ?? pages.at(-1) ?? '';
 }
 
 /** True for a locale that has more than ASCII (POSIX, "Environment Variables": the first that is set counts). */
@@ -62,17 +86,25 @@ function picture(
     2 + names.slice(0, breakAt).reduce((sum, name) => sum + name.length + 4, 0) + (names[breakAt]?.length ?? 0) + 3;
   // Of several routers it is not known which one drops it.
   const isVague = verdict === 'hop-limit' && distance > 2;
-  const caption = `${captions[verdict] ?? 'the way breaks here'}${isVague ? ' or nearer' : ''}`;
+  const caption = `${verdicts[verdict][1]}${isVague ? ' or nearer' : ''}`;
   const indent = Math.min(cross, Math.max(0, columns - caption.length - 2));
   return `${drawn}\n${' '.repeat(indent)}${red(`${utf8 ? '↑' : '^'} ${caption}`)}`;
 }
 
-function remedy({ why, command, sideEffect }: Fix, isFirst: boolean, columns: number, { bold, cyan }: Paint): string {
+function remedy(fix: Fix, isFirst: boolean, columns: number, { bold, cyan }: Paint): string {
+  const { why, command, sideEffect, permission, refusedBy } = fix;
+  const note = (label: string, text: string | undefined): readonly string[] =>
+    text
+      ? wrap(printable(label + text).split(' '), columns - 6).map(
+          (line, index) => (index === 0 ? '    ' : '      ') + line,
+        )
+      : [];
   return [
     ...hanging(`${bold(isFirst ? 'Fix:' : 'Or: ')} `, 5, why, columns),
-    '',
     ...command.split('; ').flatMap((each) => continued(each, columns).map((line) => cyan(line))),
-    ...(sideEffect ? ['', ...hanging('    Beware: ', 12, sideEffect, columns)] : []),
+    ...note('Beware: ', sideEffect),
+    ...note('Takes ', permission && `the permission ${permission}`),
+    ...note('Refused by ', refusedBy),
   ].join('\n');
 }
 

@@ -1,12 +1,12 @@
 import { abortSignal, checked, checkOptions, trueOrFalse } from '../client/check.js';
 import { platformOnce } from '../platform.js';
 import { type Fix, fixesOf, type Judgement, neededLimit, summaryOf } from './advice.js';
-import { familyOf } from './endpoint.js';
+import { familyOf, otherFamily } from './endpoint.js';
 import { environmentChecks, otherCredentials } from './environment.js';
 import type { Facts, Finding, Input, Result } from './facts.js';
 import { type Hop, pathOf } from './path.js';
 import { type DiagnoseOptions, instanceIdOf, probe } from './probe.js';
-import { connection, read, responder, serviceChecks, token, v1 } from './service.js';
+import { connection, other, read, responder, serviceChecks, token, v1 } from './service.js';
 import { type Outcomes, type Verdict, verdictOf } from './verdict.js';
 
 export type { Fix } from './advice.js';
@@ -76,15 +76,18 @@ const findingsOf = <Given extends readonly unknown[]>(
     return found ? [{ id, status: found[0], detail: found[1] }] : [];
   });
 
-function outcomesOf({ settings, platform, family, answers }: Facts): Outcomes {
+function outcomesOf(facts: Facts): Outcomes {
+  const { settings, platform, family, answers } = facts;
   const { isEnclave, onEc2, isElsewhere } = platform;
   return {
     settings: settings.disabledBy ? 'disabled' : 'usable',
     platform: isEnclave ? 'enclave' : onEc2 ? 'ec2' : isElsewhere ? 'elsewhere' : 'unknown',
     endpoint: family ? 'well-known' : 'custom',
-    connection: answers ? connection(answers)[2] : 'skipped',
+    connection: answers ? connection(answers, facts)[2] : 'skipped',
+    otherFamily: answers ? other(answers) : 'skipped',
     token: answers ? token(answers)[2] : 'skipped',
     read: answers ? read(answers)[2] : 'skipped',
+    details: !answers?.details ? 'skipped' : answers.details.isThrottled ? 'throttled' : 'answered',
     responder: answers ? responder(answers)[2] : 'unknown',
     distance: !answers?.distance ? 'unknown' : answers.distance.hops === 1 ? 'near' : 'far',
     v1: answers ? v1(answers)[2] : 'skipped',
@@ -102,13 +105,16 @@ function judge(facts: Facts, findings: readonly Finding[]): Judgement {
     verdict: verdictOf(outcomes),
     outcomes,
     endpoint: settings.endpoint,
+    endpointFrom: settings.origins.endpoint,
+    otherFamily: outcomes.otherFamily === 'answered' ? otherFamily[facts.family ?? 'IPv4'] : undefined,
     platform,
+    isManaged: /MANAGED_INSTANCES/.test(env['AWS_EXECUTION_ENV'] ?? ''),
     distance: answers?.distance?.hops,
     instanceId: (answers?.details && instanceIdOf(answers.read)) ?? platform.instanceId ?? instanceIdOf(answers?.read),
     region: answers?.details?.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION']),
     disabledBy: settings.disabledBy,
     otherCredentials: otherCredentials(env),
-    connectionDetail: answers ? connection(answers)[1] : '',
+    connectionDetail: answers ? connection(answers, facts)[1] : '',
     tokenDetail: detailOf(outcomes.token === 'granted' ? 'read' : 'token'),
     problems: findings
       .filter(({ id, status }) => status === 'fail' && lateChecks.includes(id))

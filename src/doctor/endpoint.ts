@@ -2,6 +2,8 @@ import type { EndpointMode } from '../client/options.js';
 
 export const wellKnown: Readonly<Record<EndpointMode, string>> = { IPv4: '169.254.169.254', IPv6: 'fd00:ec2::254' };
 
+export const otherFamily: Readonly<Record<EndpointMode, EndpointMode>> = { IPv4: 'IPv6', IPv6: 'IPv4' };
+
 /** The IP family of a well-known endpoint. */
 export function familyOf(endpoint: string): EndpointMode | undefined {
   const host = hostOf(endpoint);

@@ -17,6 +17,8 @@ export interface Input {
   readonly platform?: Platform | undefined;
   /** The services that measure the distance. Default: those beside a well-known endpoint, else none. */
   readonly beacons?: readonly Beacon[] | undefined;
+  /** The endpoint to try where no connection is made to the first. Default: the well-known one of the other family, else none. */
+  readonly otherEndpoint?: string | undefined;
   /** Counts dropped packets, at a well-known endpoint only. Default: this machine. */
   readonly counters?: Counters | undefined;
 }
@@ -48,6 +50,10 @@ export interface Details {
     | 'none'
     | 'unreadable';
   readonly hasTags: boolean;
+  /** One of these reads was answered 429 or 503. */
+  readonly isThrottled: boolean;
+  /** At a custom endpoint, the things IMDS does that this service does not, in words. */
+  readonly missing?: readonly string[] | undefined;
 }
 
 /** Everything that came back, or did not. */
@@ -59,6 +65,8 @@ export interface Answers {
   readonly isMeasurable: boolean;
   readonly distance: Distance | undefined;
   readonly token: Reply;
+  /** A read at the endpoint of the other family, with a token that IMDS never gave. */
+  readonly other?: Reply | undefined;
   /**
    * A read of the instance ID with the token, or where none was granted with one that IMDS never gave. Absent without a
    * connection.

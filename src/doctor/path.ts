@@ -27,6 +27,8 @@ const breaks: Readonly<Partial<Record<Verdict, 'start' | 'bridge' | 'instance'>>
   unreachable: 'start',
   'not-ec2': 'start',
   enclave: 'start',
+  locked: 'start',
+  'other-family': 'start',
   'disabled-by-setting': 'start',
   'endpoint-disabled': 'instance',
   refused: 'instance',

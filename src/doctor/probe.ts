@@ -1,13 +1,13 @@
 import { createSocket } from 'node:dgram';
 import { systemClock } from '../client/clock.js';
 import type { EndpointMode } from '../client/options.js';
-import { tokenHeader, tokenOf, tokenPath, ttlHeader } from '../client/token.js';
+import { tokenHeader, tokenOf, tokenPath, ttlHeader, ttlOf } from '../client/token.js';
 import { Transport } from '../client/transport.js';
 import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
 import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
 import { linkLocalAllowance } from './allowance.js';
 import { measureDistance, beacons as wellKnownBeacons } from './distance.js';
-import { familyOf, wellKnown } from './endpoint.js';
+import { familyOf, otherFamily, wellKnown } from './endpoint.js';
 import type { Answers, Details, Input, Reply, Route } from './facts.js';
 
 /** Options of a diagnosis, all optional. */
@@ -36,6 +36,8 @@ interface Question {
 }
 
 const metadata = '/latest/meta-data/';
+const instanceId = `${metadata}instance-id`;
+const unknownToken = 'none';
 // A lost packet must not pass for a lost reply: a request without a reply is repeated. All together takes less than three
 // seconds.
 const tokenSchedule: Schedule = { sendAtMs: [0, 400, 800], timeoutMs: 1300 };
@@ -59,21 +61,55 @@ export async function probe(input: Input, options: DiagnoseOptions): Promise<Ans
     family && Promise.all([route('IPv4'), route('IPv6')]),
   ]);
   const get = (path: string, headers: Question['headers'], schedule = readSchedule): Promise<Reply> =>
-    ask(input, { method: 'GET', path: metadata + path, headers }, schedule, signal);
+    ask(input, { method: 'GET', path, headers }, schedule, signal);
   const granted = grantedToken(token);
   // IMDS answers a token that it never gave 401, whatever `HttpTokens` is: proof that it is there and that its replies
   // arrive. Such a request does not count as one without a token.
-  const read =
-    token.error instanceof ImdsUnreachableError
-      ? undefined
-      : await get('instance-id', { [tokenHeader]: granted?.token ?? 'none' });
+  const isUnreachable = token.error instanceof ImdsUnreachableError;
+  const read = isUnreachable ? undefined : await get(instanceId, { [tokenHeader]: granted?.token ?? unknownToken });
+  const other = isUnreachable ? await askOther(input, routes, signal) : undefined;
   const wouldTell =
     token.error instanceof ImdsTimeoutError && read?.error && isSilence(read.error) && distance?.hops !== 1;
-  const v1 = wouldTell ? await probeV1(input, options, () => get('instance-id', {}, v1Schedule)) : undefined;
+  const v1 = wouldTell ? await probeV1(input, options, () => get(instanceId, {}, v1Schedule)) : undefined;
   const works = granted !== undefined && instanceIdOf(read) !== undefined;
-  const details = works ? await readDetails((path) => get(path, { [tokenHeader]: granted.token })) : undefined;
+  const withToken = (path: string, given = granted?.token ?? ''): Promise<Reply> => get(path, { [tokenHeader]: given });
+  const details = works
+    ? { ...(await readDetails(withToken)), missing: family ? undefined : await missingIn(token, withToken) }
+    : undefined;
   signal?.throwIfAborted();
-  return { routes, allowance, isMeasurable: beacons.length > 0, distance, token, read, v1, details };
+  return { routes, allowance, isMeasurable: beacons.length > 0, distance, token, other, read, v1, details };
+}
+
+/** Asks the other well-known endpoint, if there is a route to it. */
+async function askOther(input: Input, routes: readonly Route[] | undefined, signal: AbortSignal | undefined) {
+  const family = familyOf(input.settings.endpoint);
+  const isRouted = family && routes?.some((route) => route.family === otherFamily[family] && route.from);
+  const wellKnownOther = isRouted
+    ? family === 'IPv4'
+      ? `http://[${wellKnown.IPv6}]`
+      : `http://${wellKnown.IPv4}`
+    : undefined;
+  const endpoint = input.otherEndpoint ?? wellKnownOther;
+  if (endpoint === undefined) return undefined;
+  const headers = { [tokenHeader]: unknownToken };
+  const there = { ...input, settings: { ...input.settings, endpoint } };
+  return await ask(there, { method: 'GET', path: instanceId, headers }, readSchedule, signal);
+}
+
+/** The things IMDS does that a compatible service does not. */
+async function missingIn(
+  token: Reply,
+  get: (path: string, token?: string) => Promise<Reply>,
+): Promise<readonly string[]> {
+  const [refusal, document] = await Promise.all([
+    get(instanceId, unknownToken),
+    get('/latest/dynamic/instance-identity/document'),
+  ]);
+  return [
+    ...(token.response && ttlOf(token.response) === undefined ? ['no TTL with a token'] : []),
+    ...(refusal.response?.statusCode === 401 ? [] : ['no 401 for a token that it never gave']),
+    ...(document.response?.statusCode === 200 ? [] : ['no identity document']),
+  ];
 }
 
 /** Asks without a token, unless that is forbidden. */
@@ -84,7 +120,7 @@ async function probeV1(input: Input, options: DiagnoseOptions, get: () => Promis
     options.v1Probe === false ? 'the caller' : origins.v1ForbiddenBy === 'default' ? undefined : v1ForbiddenBy;
   if (withheldBy !== undefined) return { withheldBy };
   options.signal?.throwIfAborted();
-  options.announce?.(`nothing else tells, so ${metadata}instance-id is read once without a token`);
+  options.announce?.(`nothing else tells, so ${instanceId} is read once without a token`);
   return await get();
 }
 
@@ -92,11 +128,14 @@ async function probeV1(input: Input, options: DiagnoseOptions, get: () => Promis
 async function readDetails(get: (path: string) => Promise<Reply>): Promise<Details> {
   const textOf = ({ response }: Reply): string | undefined =>
     response?.statusCode === 200 ? response.body.toString('utf8').trim() : undefined;
-  const roles = 'iam/security-credentials/';
-  const [region, listed, tags] = await Promise.all([get('placement/region'), get(roles), get('tags/instance/')]);
+  const roles = `${metadata}iam/security-credentials/`;
+  const replies = await Promise.all([get(`${metadata}placement/region`), get(roles), get(`${metadata}tags/instance/`)]);
+  const [region, listed, tags] = replies;
   const name = textOf(listed)?.split('\n')[0];
-  const document = name ? documentOf(await get(roles + encodeURIComponent(name))) : undefined;
+  const credentials = name ? await get(roles + encodeURIComponent(name)) : undefined;
+  const document = credentials && documentOf(credentials);
   return {
+    isThrottled: [...replies, credentials].some((reply) => reply && isThrottled(reply)),
     region: /^[a-z0-9-]{1,40}$/.exec(textOf(region) ?? '')?.[0],
     role: name ? { name, document } : listed.response ? 'none' : 'unreadable',
     hasTags: textOf(tags) !== undefined,
@@ -154,6 +193,9 @@ async function ask(
 /** Nothing came back: neither a connection nor, where there was one, a reply. */
 export const isSilence = (error: ImdsError): boolean =>
   error instanceof ImdsTimeoutError || (error instanceof ImdsUnreachableError && codeOf(error.cause) === 'ETIMEDOUT');
+
+/** Answered that there are too many requests. */
+export const isThrottled = ({ response }: Reply): boolean => [429, 503].includes(response?.statusCode ?? 0);
 
 /** The session token in a reply, if there is one. */
 export const grantedToken = ({ response }: Reply) => (response?.statusCode === 200 ? tokenOf(response) : undefined);

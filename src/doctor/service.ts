@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { codeOf, ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError } from '../errors.js';
+import { otherFamily, socketOf, wellKnown } from './endpoint.js';
 import type { Answers, Facts, Result } from './facts.js';
-import { grantedToken, instanceIdOf, isSilence } from './probe.js';
+import { grantedToken, instanceIdOf, isSilence, isThrottled } from './probe.js';
 import type { Outcomes } from './verdict.js';
 
 /** The result of a check that bears on the verdict, and its outcome in one word. */
@@ -22,10 +23,17 @@ const socketFaults: Readonly<Record<string, string>> = {
 // The kernel's own firewall gives these for a rejection; without any route there is no source address either.
 const noRoute = /^(ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EINVAL)$/;
 
-export function connection({ token: { error, tookMs } }: Answers): Judged<'connection'> {
+export function connection(
+  { token: { error, tookMs }, routes }: Answers,
+  { settings, family }: Facts,
+): Judged<'connection'> {
   if (!(error instanceof ImdsUnreachableError)) return ['ok', 'made', 'made'];
   const code = codeOf(error.cause) ?? 'unknown';
   if (code === 'ETIMEDOUT') return ['fail', `none within ${took(tookMs)}: packets are dropped`, 'silent'];
+  // Over IPv6 a firewall far away may answer so, too; then there is a route.
+  const isRouted = family === 'IPv6' && routes?.some((route) => route.family === family && route.from);
+  if (/^(EACCES|EPERM)$/.test(code) && !socketOf(settings.endpoint) && !isRouted)
+    return ['fail', `forbidden by a prohibit route, or a rule for this process (${code})`, 'locked'];
   if (noRoute.test(code)) return ['fail', `no way there (${code})`, 'no-route'];
   return ['fail', `${socketFaults[code] ?? 'refused'} (${code})`, 'refused'];
 }
@@ -61,6 +69,16 @@ export function token(answers: Answers): Judged<'token'> {
   return ['fail', `the request was answered ${statusCode}: ${words}`, outcome];
 }
 
+export const other = ({ other }: Answers): Outcomes['otherFamily'] =>
+  !other ? 'skipped' : other.response?.statusCode === 401 || instanceIdOf(other) ? 'answered' : 'silent';
+
+function family(answers: Answers, { family }: Facts): Result | undefined {
+  const outcome = other(answers);
+  if (outcome === 'skipped') return undefined;
+  const address = family ? wellKnown[otherFamily[family]] : 'the other endpoint';
+  return outcome === 'answered' ? ['warn', `${address} answers`] : ['skip', `${address} does not answer either`];
+}
+
 export function read({ read, token }: Answers): Judged<'read'> {
   if (!read) return ['skip', 'no connection', 'skipped'];
   const { response, error } = read;
@@ -73,7 +91,7 @@ export function read({ read, token }: Answers): Judged<'read'> {
       ? ['fail', 'the fresh token is refused (401)', 'token-demanded']
       : ['ok', 'reads are answered: a valid token is demanded (401)', 'token-demanded'];
   if (statusCode === 403) return ['fail', 'refused (403)', 'forbidden'];
-  if (statusCode === 429 || statusCode === 503) return ['fail', `too many requests (${statusCode})`, 'throttled'];
+  if (isThrottled(read)) return ['fail', `too many requests (${statusCode})`, 'throttled'];
   if (statusCode !== 200) return ['fail', `no answer of IMDS (${statusCode})`, 'unusable'];
   if (!instanceIdOf(read)) return ['fail', 'answered, but not with an instance ID (200)', 'unusable'];
   if (!isGranted) return ['warn', 'answered without regard to the token (200)', 'token-ignored'];
@@ -105,7 +123,7 @@ function distance(answers: Answers): Result {
   const [, , outcome] = token(answers);
   const isLost = outcome === 'lost';
   if (!distance)
-    return [isLost ? 'warn' : 'ok', 'not measured: neither the time service nor the DNS beside IMDS answers'];
+    return [isLost ? 'warn' : 'skip', 'not measured: neither the time service nor the DNS beside IMDS answers'];
   const { hops, by } = distance;
   const service = by.speaks === 'NTP' ? 'the time service' : 'the DNS';
   const words = `${hops} ${hops === 1 ? 'hop' : 'hops'}, measured by ${service}${isIP(by.address) ? ` at ${by.address}` : ''}`;
@@ -126,6 +144,17 @@ function identity({ details, read }: Answers, { platform: { instanceId } }: Fact
   if (served === undefined || instanceId === undefined) return undefined;
   if (served === instanceId) return ['ok', `${served}, as the firmware says`];
   return ['warn', `${served} is served, but the firmware says ${instanceId}: this is the metadata of another instance`];
+}
+
+function compatibility({ details }: Answers): Result | undefined {
+  if (!details?.missing) return undefined;
+  if (details.missing.length === 0)
+    return ['ok', 'does what IMDS does: TTL, 401 for a made-up token, identity document'];
+  return ['warn', `a compatible service that lacks some of what IMDS does: ${details.missing.join(', ')}`];
+}
+
+function load({ details }: Answers): Result | undefined {
+  return details?.isThrottled ? ['fail', 'some reads were answered 429 or 503: too many requests'] : undefined;
 }
 
 function role({ details }: Answers): Result | undefined {
@@ -159,16 +188,19 @@ function clock({ token, read }: Answers): Result {
 
 /** The checks of what came back, in the order of the report. */
 export const serviceChecks: Readonly<Record<string, (answers: Answers, facts: Facts) => Result | undefined>> = {
-  connection: (answers, { settings }) => {
-    const [status, words] = connection(answers);
-    return [status, `to ${settings.endpoint}: ${words}`];
+  connection(answers, facts) {
+    const [status, words] = connection(answers, facts);
+    return [status, `to ${facts.settings.endpoint}: ${words}`];
   },
+  family,
   token,
   responder,
+  compatibility,
   distance,
   allowance,
   read,
   v1,
+  load,
   identity,
   role,
   tags,

@@ -11,6 +11,8 @@ export type Verdict =
   | 'disabled-by-setting'
   | 'not-ec2'
   | 'enclave'
+  | 'locked'
+  | 'other-family'
   | 'inconclusive';
 
 /** The outcome of each check that bears on the verdict, in one word. */
@@ -18,7 +20,10 @@ export interface Outcomes {
   readonly settings: 'usable' | 'disabled';
   readonly platform: 'ec2' | 'elsewhere' | 'unknown' | 'enclave';
   readonly endpoint: 'well-known' | 'custom';
-  readonly connection: 'made' | 'refused' | 'no-route' | 'silent' | 'skipped';
+  /** `locked`: this machine itself forbids it. */
+  readonly connection: 'made' | 'refused' | 'no-route' | 'locked' | 'silent' | 'skipped';
+  /** The well-known endpoint of the other IP family, asked where no connection is made to the first. */
+  readonly otherFamily: 'answered' | 'silent' | 'skipped';
   /** `lost`: connected, asked, and nothing came back. */
   readonly token: 'granted' | 'lost' | 'forbidden' | 'malformed' | 'unsupported' | 'throttled' | 'unusable' | 'skipped';
   /** A read with the token, or where none was granted with one that IMDS never gave, which it answers 401 at once. */
@@ -31,6 +36,8 @@ export interface Outcomes {
     | 'silent'
     | 'unusable'
     | 'skipped';
+  /** The reads that follow. */
+  readonly details: 'answered' | 'throttled' | 'skipped';
   readonly responder: 'ec2' | 'other' | 'unknown';
   /** `near`: no router in between. */
   readonly distance: 'near' | 'far' | 'unknown';
@@ -41,22 +48,27 @@ export interface Outcomes {
 type Row = readonly [verdict: Verdict, conditions: { readonly [Check in keyof Outcomes]?: readonly Outcomes[Check][] }];
 
 const noConnection = ['refused', 'no-route', 'silent'] as const;
+const noToken = ['forbidden', 'malformed', 'unsupported', 'unusable'] as const;
 const mayLose = ['unknown', 'far'] as const;
 
 /** The first row whose conditions all hold gives the verdict. */
 const table: readonly Row[] = [
   ['disabled-by-setting', { settings: ['disabled'] }],
+  ['throttled', { details: ['throttled'] }],
   ['healthy', { token: ['granted'], read: ['answered'] }],
   ['throttled', { token: ['throttled'] }],
   ['throttled', { token: ['granted'], read: ['throttled'] }],
-  ['foreign-responder', { token: ['forbidden', 'malformed', 'unsupported', 'unusable'], responder: ['other'] }],
-  ['v1-only', { token: ['forbidden', 'malformed', 'unsupported', 'unusable'], read: ['token-ignored'] }],
+  ['v1-only', { token: noToken, read: ['token-ignored'], endpoint: ['custom'] }],
+  ['foreign-responder', { token: noToken, responder: ['other'] }],
+  ['v1-only', { token: noToken, read: ['token-ignored'] }],
   ['endpoint-disabled', { token: ['forbidden', 'lost'], read: ['forbidden'] }],
   ['refused', { token: ['forbidden', 'malformed', 'unsupported'] }],
   ['refused', { token: ['granted'], read: ['forbidden', 'token-demanded'] }],
   ['foreign-responder', { token: ['lost'], read: ['unusable'], responder: ['other'] }],
   ['hop-limit', { token: ['lost'], distance: mayLose, read: ['token-demanded', 'token-ignored'] }],
   ['hop-limit', { token: ['lost'], distance: mayLose, v1: ['answered'] }],
+  ['locked', { connection: ['locked'] }],
+  ['other-family', { connection: noConnection, otherFamily: ['answered'] }],
   ['enclave', { connection: noConnection, platform: ['enclave'], endpoint: ['well-known'] }],
   ['unreachable', { connection: noConnection, platform: ['ec2'] }],
   ['unreachable', { connection: noConnection, distance: ['near', 'far'] }],

@@ -1,7 +1,6 @@
-import type { Diagnosis } from '../../index.js';
+import type { Command } from 'commander';
 import { type AddCommand, withExamples } from '../command.js';
-import { drawing } from '../drawing.js';
-import { exitCodes } from '../exit-codes.js';
+import { drawing, verdicts } from '../drawing.js';
 import { withFlags } from '../options.js';
 import { jsonText, say } from '../output.js';
 
@@ -9,21 +8,6 @@ interface Options {
   readonly json?: boolean;
   readonly v1Probe: boolean;
 }
-
-const exitCodeOfVerdict: Readonly<Record<Diagnosis['verdict'], number>> = {
-  healthy: exitCodes.done,
-  'hop-limit': exitCodes.hopLimit,
-  'endpoint-disabled': exitCodes.refused,
-  unreachable: exitCodes.unreachable,
-  refused: exitCodes.refused,
-  throttled: exitCodes.timeout,
-  'foreign-responder': exitCodes.unusable,
-  'v1-only': exitCodes.refused,
-  'disabled-by-setting': exitCodes.unreachable,
-  'not-ec2': exitCodes.unreachable,
-  enclave: exitCodes.unreachable,
-  inconclusive: exitCodes.timeout,
-};
 
 /** `imds doctor` */
 export const doctor: AddCommand = (program, run) => {
@@ -34,7 +18,7 @@ export const doctor: AddCommand = (program, run) => {
       withExamples(
         'Finds out whether IMDSv2 works for this process, measures how many hops away the service is, and prints the way ' +
           'there, what is wrong with it, and the command that helps. The exit code is 0 when IMDSv2 works, else that of ' +
-          'the verdict.',
+          'the verdict. With --verbose it prints all that it found.',
         {
           'imds doctor': 'for people',
           'imds doctor --json | jq .hopLimit': 'the hop limit that is needed here',
@@ -44,11 +28,12 @@ export const doctor: AddCommand = (program, run) => {
     .option('--json', 'one JSON object')
     .option('--no-v1-probe', 'never ask without a token, not even where nothing else tells')
     .action(
-      run(async ({ io, paint, signal, connect }, { json, v1Probe }: Options) => {
+      run(async ({ io, paint, signal, connect }, { json, v1Probe }: Options, command: Command) => {
         const announce = (message: string): void => say(io, message);
         const diagnosis = await connect().diagnose({ v1Probe, signal, announce });
-        await io.stdout.write(json ? jsonText(diagnosis) : withFlags(drawing(diagnosis, { io, paint })));
-        return exitCodeOfVerdict[diagnosis.verdict];
+        const { verbose } = command.optsWithGlobals<{ readonly verbose?: boolean }>();
+        await io.stdout.write(json ? jsonText(diagnosis) : withFlags(drawing(diagnosis, { io, paint, verbose })));
+        return verdicts[diagnosis.verdict][0];
       }),
     );
 };

@@ -17,7 +17,7 @@ describe('imds doctor', () => {
   it('leaves with 0 when IMDSv2 works', async () => {
     const { code, stdout, stderr } = await imds('doctor', '--endpoint', emulator.url);
     assert.equal(code, 0);
-    assert.match(stdout.toString(), /^\n {2}this process -- http:[^\n]*\n\nhealthy\nIMDSv2 works/);
+    assert.match(stdout.toString(), /^ {2}this process -- http:[^\n]*\n\nhealthy\nIMDSv2 works/);
     assert.equal(stderr, '');
   });
 
@@ -74,7 +74,7 @@ describe('imds doctor', () => {
     const { code, stdout } = await terminal.run('doctor', '--endpoint', 'unix:/run/imds-absent/imds.sock');
     const text = stdout.toString();
     assert.equal(code, 3);
-    assert.match(text, /^\n {2}this process ──╳── Unix socket ── IMDS\n {17}↑ nothing gets through\n/);
+    assert.match(text, /^ {2}this process ──╳── Unix socket ── IMDS\n {17}↑ nothing gets through\n/);
     assert.match(
       text,
       /\nNo connection to unix:\/run\/imds-absent\/imds.sock: there is no such socket\n\(ENOENT\)\.\n/,
@@ -82,6 +82,23 @@ describe('imds doctor', () => {
     assert.match(text, /\n {4}socat UNIX-LISTEN:\/run\/imds-absent\/imds.sock,\S*mode=660 \\\n {6}\S+:\S+\n/);
     assert.ok(text.split('\n').every((line) => line.length <= 80));
   });
+
+  for (const [title, options] of [
+    ['a healthy service', {}],
+    ['a lost token', { hops: 1 }],
+    ['an endpoint that is off', { httpEndpoint: 'disabled' }],
+  ] as const)
+    it(`fits on a screen of 24 lines for ${title}, and shows all with --verbose`, async () => {
+      emulator.configure(options);
+      const { stdout } = await doctor(new Terminal());
+      const short = stdout.toString();
+      assert.ok(short.split('\n').length <= 24, short);
+      assert.match(short, /\n {2}\d+ (of \d+ )?findings .*: --verbose shows them\n$/);
+      assert.doesNotMatch(short, /^ {2}(ok|skip) /m);
+      const verbose = await doctor(new Terminal(), '--verbose');
+      for (const id of ['settings', 'machine', 'container', 'credentials', 'token'])
+        assert.match(verbose.stdout.toString(), new RegExp(`^  (ok|skip|warn|fail) +${id} `, 'm'));
+    });
 
   it('fits into a narrow terminal, with colours', async () => {
     emulator.configure({ hops: 1 });

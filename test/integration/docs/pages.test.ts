@@ -143,7 +143,7 @@ describe('docs/enclaves.md', () => {
     const [shown = ''] = blocks(readFileSync('docs/enclaves.md', 'utf8'), 'text');
     const terminal = new Terminal({ env: { LANG: 'C.UTF-8' } });
     const { stdout } = await terminal.run('doctor', '--endpoint', 'unix:/run/imds.sock');
-    assert.ok(stdout.toString().startsWith(`\n${shown}\n`), stdout.toString());
+    assert.ok(stdout.toString().startsWith(`${shown}\n`), stdout.toString());
   });
 });
 

@@ -25,7 +25,7 @@ describe('diagnosis and platform of a client', () => {
         path.map(({ name }) => name),
         ['this process', emulator.url],
       );
-      assert.ok(emulator.requests.every(({ version, status }) => version === 2 && status === 200));
+      assert.ok(emulator.requests.every(({ version }) => version === 2));
     });
 
     it('blames the hop limit where the token reply gets lost, and has the command that helps', async () => {

@@ -116,6 +116,71 @@ describe('diagnose', () => {
     assert.equal(diagnosis.verdict, 'hop-limit');
     assert.equal(diagnosis.distance, undefined);
     assert.equal(diagnosis.hopLimit, 2);
+    assert.equal(finding(diagnosis, 'distance')?.status, 'warn');
+  });
+
+  it('skips the distance where nothing measures it and nothing depends on it', async () => {
+    const { url } = await emulator();
+    const diagnosis = await examine(url, { beacons: [await timeService(undefined)] });
+    assert.equal(diagnosis.verdict, 'healthy');
+    assert.equal(finding(diagnosis, 'distance')?.status, 'skip');
+  });
+
+  it('comes to other-family where only the endpoint of the other family answers', async () => {
+    const [endpoint, { url, requests }] = await Promise.all([stand(nobody()), emulator({ httpTokens: 'required' })]);
+    const diagnosis = await examine(endpoint, { otherEndpoint: url });
+    assert.equal(diagnosis.verdict, 'other-family');
+    assert.match(diagnosis.summary, /^Only the IPv6 endpoint answers/);
+    assert.equal(finding(diagnosis, 'family')?.status, 'warn');
+    assert.ok(requests.length > 0 && requests.every(({ version, status }) => version === 2 && status === 401));
+  });
+
+  it('comes to unreachable where no family answers, and says that both were asked', async () => {
+    const [endpoint, otherEndpoint] = await Promise.all([stand(nobody()), stand(nobody())]);
+    const diagnosis = await examine(endpoint, { otherEndpoint });
+    assert.equal(diagnosis.verdict, 'unreachable');
+    assert.match(finding(diagnosis, 'family')?.detail ?? '', /does not answer either/);
+  });
+
+  it('says that the service is throttled, though it gave a token and answered the first read', async () => {
+    const { url } = await emulator({ scenario: 'throttled' });
+    const { verdict, findings } = await examine(url);
+    assert.equal(verdict, 'throttled');
+    assert.ok(findings.some(({ status, detail }) => status === 'fail' && /429|503/.test(detail)));
+  });
+
+  describe('at a compatible service', () => {
+    const id: http.RequestListener = (_request, response) => void response.end('i-1234567890abcdef0');
+    const granting =
+      (headers: http.OutgoingHttpHeaders): http.RequestListener =>
+      (_request, response) =>
+        void response.writeHead(200, headers).end('a-token');
+    const ttl = { 'x-aws-ec2-metadata-token-ttl-seconds': '60' };
+
+    it('names what is missing', async () => {
+      const read: http.RequestListener = ({ url }, response) =>
+        void (url?.endsWith('/instance-id') ? response : response.writeHead(404)).end('i-1234567890abcdef0');
+      const diagnosis = await examine(await stand(serve(read, granting(ttl))));
+      assert.equal(diagnosis.verdict, 'healthy');
+      assert.deepEqual(finding(diagnosis, 'compatibility'), {
+        id: 'compatibility',
+        status: 'warn',
+        detail:
+          'a compatible service that lacks some of what IMDS does: no 401 for a token that it never gave, no identity document',
+      });
+    });
+
+    it('says that it speaks IMDSv1 only where it gives no token', async () => {
+      const none: http.RequestListener = (_request, response) => void response.writeHead(404).end();
+      const diagnosis = await examine(await stand(serve(id, none)));
+      assert.equal(diagnosis.verdict, 'v1-only');
+      assert.match(diagnosis.summary, /speaks IMDSv1 only/);
+    });
+
+    it('has nothing to say of the emulator', async () => {
+      const { url } = await emulator();
+      assert.equal(finding(await examine(url), 'compatibility')?.status, 'ok');
+    });
   });
 
   it('does not blame the hop limit where no router is in between', async () => {

@@ -10,8 +10,10 @@ const nothing: Outcomes = {
   platform: 'unknown',
   endpoint: 'well-known',
   connection: 'made',
+  otherFamily: 'skipped',
   token: 'granted',
   read: 'answered',
+  details: 'answered',
   responder: 'ec2',
   distance: 'near',
   v1: 'skipped',
@@ -30,6 +32,9 @@ const plain: Judgement = {
   verdict: 'healthy',
   outcomes: nothing,
   endpoint: 'http://169.254.169.254',
+  endpointFrom: 'default',
+  otherFamily: undefined,
+  isManaged: false,
   platform: host,
   distance: undefined,
   instanceId: undefined,
@@ -49,12 +54,14 @@ const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
   ['throttled', { token: 'throttled', read: 'throttled' }],
   ['throttled', { token: 'throttled', read: 'silent', responder: 'other' }],
   ['throttled', { read: 'throttled' }],
+  ['throttled', { details: 'throttled' }],
   ['foreign-responder', { token: 'unsupported', read: 'unusable', responder: 'other' }],
   ['foreign-responder', { token: 'forbidden', read: 'token-ignored', responder: 'other' }],
   ['foreign-responder', { token: 'unusable', read: 'unusable', responder: 'other' }],
   ['foreign-responder', { token: 'lost', read: 'unusable', responder: 'other' }],
   ['v1-only', { token: 'unsupported', read: 'token-ignored' }],
   ['v1-only', { token: 'forbidden', read: 'token-ignored' }],
+  ['v1-only', { token: 'unsupported', read: 'token-ignored', responder: 'other', endpoint: 'custom' }],
   ['endpoint-disabled', { token: 'forbidden', read: 'forbidden' }],
   ['endpoint-disabled', { token: 'lost', read: 'forbidden', distance: 'far' }],
   ['refused', { token: 'forbidden', read: 'token-demanded' }],
@@ -71,6 +78,20 @@ const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
   ['inconclusive', { token: 'lost', read: 'silent', distance: 'unknown', v1: 'silent' }],
   ['inconclusive', { read: 'silent' }],
   ['inconclusive', { token: 'unusable', read: 'unusable' }],
+  ['locked', { connection: 'locked', token: 'skipped', read: 'skipped', otherFamily: 'answered' }],
+  ['other-family', { connection: 'silent', token: 'skipped', read: 'skipped', otherFamily: 'answered' }],
+  [
+    'other-family',
+    {
+      connection: 'no-route',
+      token: 'skipped',
+      read: 'skipped',
+      platform: 'elsewhere',
+      otherFamily: 'answered',
+      distance: 'unknown',
+    },
+  ],
+  ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', platform: 'ec2', otherFamily: 'silent' }],
   ['enclave', { connection: 'no-route', token: 'skipped', read: 'skipped', platform: 'enclave' }],
   [
     'unreachable',
@@ -134,6 +155,17 @@ describe('the remedy for a hop limit that is too low', () => {
     );
   });
 
+  it('says what it takes and where it is refused, and comes last where AWS manages the instance', () => {
+    const [raise] = fixesOf(lost);
+    assert.equal(raise?.permission, 'ec2:ModifyInstanceMetadataOptions');
+    assert.match(raise?.refusedBy ?? '', /EKS Auto Mode.*get-instance-metadata-defaults/);
+    const managed = fixesOf({ ...lost, isManaged: true, platform: { ...lost.platform, container: 'ecs' } });
+    assert.deepEqual(
+      managed.map(({ command }) => command.split(' ')[1]),
+      ['ecs', 'ec2'],
+    );
+  });
+
   const alternatives = { kubernetes: /pod-identity/, ecs: /task-role/, docker: /^docker run/, podman: /^podman run/ };
   for (const container of ['kubernetes', 'ecs', 'docker', 'podman'] as const) {
     it(`has an alternative for ${container} that opens nothing to others`, () => {
@@ -155,6 +187,29 @@ describe('the remedy for a hop limit that is too low', () => {
     const names = pathOf(lost).map(({ name }) => name);
     assert.deepEqual(names, ['this process', 'router', 'Docker bridge', 'instance', 'IMDS']);
   });
+});
+
+describe('the remedy where only the other family answers', () => {
+  const mode = 'export AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6';
+  const origins: readonly (readonly [string, command: string, beware?: RegExp])[] = [
+    ['default', mode],
+    ['AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE', mode],
+    ['AWS_EC2_METADATA_SERVICE_ENDPOINT', `unset AWS_EC2_METADATA_SERVICE_ENDPOINT; ${mode}`],
+    ['option endpointMode', mode, /no effect unless option endpointMode/],
+    ['ec2_metadata_service_endpoint in profile default of config', mode, /no effect unless ec2_metadata/],
+  ];
+  for (const [endpointFrom, command, beware] of origins)
+    it(`is its setting, with the endpoint from ${endpointFrom}`, () => {
+      const found = { ...plain, verdict: 'other-family', otherFamily: 'IPv6', endpointFrom } as const;
+      const [fix] = fixesOf(found);
+      assert.equal(fix?.command, command);
+      if (beware) assert.match(fix?.sideEffect ?? '', beware);
+      else assert.equal(fix?.sideEffect, undefined);
+      assert.equal(
+        summaryOf(found),
+        `Only the IPv6 endpoint answers; this process asks http://169.254.169.254 (${endpointFrom}).`,
+      );
+    });
 });
 
 describe('the summary', () => {

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { drawing, verdicts } from '../../../src/cli/drawing.js';
+import { fixesOf, type Judgement, neededLimit, summaryOf } from '../../../src/doctor/advice.js';
+import { pathOf } from '../../../src/doctor/path.js';
+import type { Verdict } from '../../../src/doctor/verdict.js';
+import type { ContainerKind } from '../../../src/platform.js';
+
+const findings = (['ok', 'fail', 'skip', 'warn', 'fail'] as const).map((status, index) => ({
+  id: `check-${index}`,
+  status,
+  detail: 'a text that is long enough to take two lines of eighty columns each, as findings often do',
+}));
+
+function drawn(verdict: Verdict, container: ContainerKind, given: Partial<Judgement>, verbose = false): string {
+  const found: Judgement = {
+    verdict,
+    outcomes: {
+      settings: 'usable',
+      platform: 'ec2',
+      endpoint: 'well-known',
+      connection: 'silent',
+      otherFamily: 'skipped',
+      token: 'lost',
+      read: 'token-demanded',
+      details: 'skipped',
+      responder: 'ec2',
+      distance: 'far',
+      v1: 'skipped',
+    },
+    endpoint: 'http://169.254.169.254',
+    endpointFrom: 'option endpointMode',
+    otherFamily: 'IPv6',
+    platform: { onEc2: true, why: 'x', isElsewhere: false, container, hasHostNetwork: false, isEnclave: false },
+    isManaged: false,
+    distance: 3,
+    instanceId: 'i-0123456789abcdef0',
+    region: 'ap-southeast-1',
+    disabledBy: 'AWS_EC2_METADATA_DISABLED',
+    otherCredentials: 'a role for the service account (IRSA)',
+    connectionDetail: 'forbidden by a prohibit route, or a rule for this process (EACCES)',
+    tokenDetail: 'asked for 3 times in 1503 ms: connected, and no reply came',
+    problems: ['role: web-role: AssumeRoleUnauthorizedAccess; see the trust policy of the role'],
+    v1Withheld: true,
+    ...given,
+  };
+  const hopLimit = neededLimit(found);
+  return drawing(
+    {
+      verdict,
+      summary: summaryOf(found),
+      path: pathOf(found),
+      findings,
+      fix: fixesOf(found),
+      ...(hopLimit !== undefined && { hopLimit }),
+    },
+    {
+      io: { stdout: { isTTY: false, columns: 80, write: async () => {} }, env: { LANG: 'C.UTF-8' } },
+      paint: { bold: String, red: String, cyan: String },
+      verbose,
+    },
+  );
+}
+
+describe('the report of the doctor at a terminal of 80 columns and 24 lines', () => {
+  const places: readonly (readonly [string, ContainerKind, Partial<Judgement>])[] = [
+    ['a Docker container', 'docker', {}],
+    ['a pod', 'kubernetes', {}],
+    ['an ECS task that AWS manages', 'ecs', { isManaged: true }],
+    ['a pod that asks over IPv6', 'kubernetes', { endpoint: 'http://[fd00:ec2::254]', otherFamily: 'IPv4' }],
+  ];
+  for (const [place, container, given] of places)
+    for (const verdict of Object.keys(verdicts) as Verdict[])
+      it(`keeps the way, the verdict and the first command on the screen for ${verdict} in ${place}`, () => {
+        const text = drawn(verdict, container, given);
+        const lines = text.split('\n');
+        // The last line of the terminal is the prompt's.
+        assert.ok(lines.length - 1 <= 23, text);
+        for (const line of lines) assert.ok(line.length <= 80, line);
+        assert.match(text, /^ {2}this process /);
+        assert.ok(lines.includes(verdict));
+        if (verdict !== 'healthy') assert.match(text, /\nFix: .*\n(?: {5}.*\n)?(?: {4}\S)/);
+        assert.doesNotMatch(text, /^ {2}(ok|skip) /m);
+      });
+
+  it('shows everything where all is wanted', () => {
+    const text = drawn('hop-limit', 'kubernetes', {}, true);
+    for (const { id } of findings) assert.ok(text.includes(id));
+    assert.match(text, /aws eks create-pod-identity-association/);
+  });
+});
