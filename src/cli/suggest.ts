@@ -26,7 +26,7 @@ function guess(asked: readonly string[], template: string): { candidate: string;
     cost: isOpen(name) ? Infinity : 0.5 + expected.length / 100 + Math.min(edits(leaf, name), missingWords(leaf, name)),
   };
   if (asked.length !== expected.length) return elsewhere;
-  const filled = expected.map((segment, index) => (isOpen(segment) ? asked[index] : segment)).join('/');
+  const filled = expected.map((segment, index) => (fits(asked[index], segment) ? asked[index] : segment)).join('/');
   const here = {
     candidate: template.endsWith('/') ? `${filled}/` : filled,
     cost: edits(asked.join('/'), filled),
@@ -63,6 +63,10 @@ const sorted = (text: string): string => [...text].sort().join('');
 const segmentsOf = (path: string): string[] => path.replace(/\/$/, '').split('/');
 
 const isOpen = (segment: string): boolean => segment.includes('{');
+
+/** True when this may stand for the placeholder of a segment such as `ebs{n}`. */
+const fits = (text = '', segment: string): boolean =>
+  isOpen(segment) && text.startsWith(segment.slice(0, segment.indexOf('{')));
 
 /** The edit distance, unless it is more than a third of what was asked. */
 function edits(asked: string, candidate: string): number {

@@ -2,6 +2,7 @@ import { type Accessor, type Bind, below, eachWith, group } from './accessor.js'
 import { type Category, optional, optionalOrEmpty, secret, under } from './category.js';
 import { boolean, bytes, instantIfAny, publicKeys, textOrEmpty } from './decode.js';
 import {
+  ecsTaskCredentialsInfo,
   elasticGpuAssociation,
   elasticInferenceAccelerator,
   iamInfo,
@@ -26,6 +27,7 @@ export interface Composites<UserData> {
 /** The accessors of all categories. */
 export type Categories<UserData = unknown> = ReturnType<typeof categories<UserData>>;
 
+type LifeCycle = 'on-demand' | 'spot' | 'scheduled' | 'capacity-block' | 'interruptible-capacity-reservation';
 type LifecycleState = 'Detached' | 'InService' | 'Standby' | 'Terminated';
 type WarmPoolState = `Warmed:${'Hibernated' | 'Running' | 'Stopped' | 'Terminated'}`;
 
@@ -89,16 +91,19 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
       swap: bind(optional(scalar('block-device-mapping/swap', 'stop-start'))),
     }),
 
-    elasticGpus: {
-      associations: {
+    /** Names of the Elastic GPU data: `['associations/']`. AWS has retired the product. */
+    elasticGpus: group(bind(optional(directory('elastic-gpus/', 'stop-start'))), {
+      /** IDs of the Elastic GPUs, such as `['egpu-0123456789abcdef0']`. AWS has retired the product. */
+      associations: group(bind(optional(directory('elastic-gpus/associations/', 'stop-start'))), {
         /** One Elastic GPU by its ID, such as `egpu-0123456789abcdef0`. AWS has retired the product. */
         elasticGpuId: each('egpu-0123456789abcdef0', (id: string) =>
           optional(json(elasticGpuAssociation)('elastic-gpus/associations/{elastic-gpu-id}', 'stop-start', id)),
         ),
-      },
-    },
+      }),
+    }),
 
-    elasticInference: {
+    /** Names of the Elastic Inference data: `['associations/']`. AWS has retired the product. */
+    elasticInference: group(bind(optional(directory('elastic-inference/', 'stop-start'))), {
       /**
        * IDs of the Elastic Inference accelerators, such as `['eia-bfa21c7904f64a82a21b9f4540169ce1']`. AWS has retired
        * the product.
@@ -109,7 +114,7 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
           optional(json(elasticInferenceAccelerator)('elastic-inference/associations/{eia-id}', 'stop-start', id)),
         ),
       }),
-    },
+    }),
 
     /** Kinds of events, such as `['maintenance/', 'recommendations/']`. */
     events: group(bind(directory('events/', 'live')), {
@@ -166,6 +171,26 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
       }),
     }),
 
+    /**
+     * Credentials of ECS tasks under one name space, such as `example`: a group of accessors, which called itself lists their
+     * names: `['info', 'security-credentials/']`. Prepared in the ECS agent and not released by AWS; `undefined` elsewhere.
+     */
+    iamEcs: below('example', (ns: string) =>
+      group(bind(optional(under('meta-data/iam-ecs-{ns}/', ns).directory('', 'live'))), {
+        /**
+         * Roles of the tasks, by task ID and role type, such as `TaskApplication`: `{ LastUpdated, TaskCredentials }`. Not
+         * released by AWS.
+         */
+        info: bind(optional(under('meta-data/iam-ecs-{ns}/', ns).json(ecsTaskCredentialsInfo)('info', 'live'))),
+        securityCredentials: {
+          /** Credentials of one task, by its ID and role type, such as `0123456789abcdef-TaskApplication`. Secret. Not released by AWS. */
+          taskRole: each('0123456789abcdef-TaskApplication', (task: string) =>
+            optional(credentials('iam-ecs-{ns}/security-credentials/{task-role}', ns, task)),
+          ),
+        },
+      }),
+    ),
+
     /** Services with credentials of the instance identity role: `['ec2/']`. */
     identityCredentials: group(bind(directory('identity-credentials/', 'live')), {
       /** Names of the identity role data: `['info', 'security-credentials/']`. */
@@ -188,8 +213,8 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
     instanceAction: bind<Word<'none' | 'shutdown' | 'bundle-pending'>>(scalar('instance-action', 'live')),
     /** ID of this instance, such as `i-1234567890abcdef0`. */
     instanceId: bind(scalar('instance-id', 'immutable')),
-    /** Purchasing option, such as `on-demand` or `spot`. */
-    instanceLifeCycle: bind<Word<'on-demand' | 'spot'>>(scalar('instance-life-cycle', 'immutable')),
+    /** Purchasing option, such as `on-demand` or `spot`; the further words are the EC2 API's and presumably the same here. */
+    instanceLifeCycle: bind<Word<LifeCycle>>(scalar('instance-life-cycle', 'immutable')),
     /** Instance type, such as `m7g.xlarge`. */
     instanceType: bind(scalar('instance-type', 'stop-start')),
     /** First IPv6 address of the primary interface, such as `2001:db8:8:4::2`; `undefined` when it has none. */
@@ -211,13 +236,14 @@ export function categories<UserData>(bind: Bind, composites: Composites<UserData
      * none. Not documented by AWS.
      */
     managedSshKeys: group(bind(optional(directory('managed-ssh-keys/', 'live'))), {
-      activeKeys: {
+      /** Users with keys pushed within the last 60 seconds, such as `['ec2-user/']`; `undefined` when there are none. Not documented by AWS. */
+      activeKeys: group(bind(optional(directory('managed-ssh-keys/active-keys/', 'live'))), {
         /**
          * Lines of the signed SSH keys pushed for one user, such as `ec2-user`, within the last 60 seconds; `undefined`
          * when there are none.
          */
         user: each('ec2-user', (user: string) => optional(list('managed-ssh-keys/active-keys/{user}/', 'live', user))),
-      },
+      }),
       /** Certificates of the signer in PEM, beginning with `-----BEGIN CERTIFICATE-----`. */
       signerCert: bind(optional(scalar('managed-ssh-keys/signer-cert/', 'live'))),
       /** Names of the OCSP responses for the signer's certificates, such as `['9bf6a4…']`: their fingerprints. */

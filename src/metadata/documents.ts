@@ -175,6 +175,20 @@ export const roleCredentials = json<RoleCredentialsDocument>({
   },
 });
 
+/** The roles of ECS tasks, as the ECS agent writes them; no instance has been seen with them. */
+export interface EcsTaskCredentialsInfo {
+  readonly LastUpdated?: string;
+  /** By task ID and role type, such as `0123456789abcdef-TaskApplication`. */
+  readonly TaskCredentials?: Readonly<Record<string, { readonly RoleARN?: string }>>;
+}
+
+export const ecsTaskCredentialsInfo = json(
+  object<EcsTaskCredentialsInfo>(
+    {},
+    { LastUpdated: text, TaskCredentials: (value) => (isObject(value) ? value : undefined) },
+  ),
+);
+
 /** State of the credentials of the instance identity role. */
 export interface IdentityCredentialsInfo {
   /** `Success`, or what is wrong. */

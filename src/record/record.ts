@@ -98,7 +98,7 @@ const shortPath = (path: string): string => path.replace(/^\/latest\/(meta-data\
 /** A path without the names in it, such as `tags/instance/{tag-key}`, also where no path can hold its last name. */
 function withPlaceholders(path: string): string {
   const template = [path, path.replace(/[^/]+(?=\/?$)/, '_')].map((each) => categoryOf(each)?.template).find(Boolean);
-  if (template !== undefined) return shortPath(`/latest/${template}`);
+  if (template !== undefined) return shortPath(`/latest/${template}`).replace(/\/$/, path.endsWith('/') ? '/' : '');
   if (isKnown(path)) return shortPath(path);
   return `${withPlaceholders(path.replace(/[^/]+\/?$/, '')).replace(/[^/]$/, '$&/')}{unknown}`;
 }

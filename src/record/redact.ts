@@ -103,8 +103,8 @@ function stoodIn(path: string, body: Buffer): RecordedValue | undefined {
 /** Of credentials their state alone: that there are none, and by which code of AWS, or others in their place. */
 function credentials(text: string): RecordedValue {
   const found: Readonly<Record<string, unknown>> = { ...parsed(text) };
-  if (typeof found['Code'] !== 'string' || found['Code'] === 'Success' || 'SecretAccessKey' in found)
-    return { $credentials: {} };
+  const isWhole = ['AccessKeyId', 'SecretAccessKey', 'Token'].every((name) => found[name]);
+  if (typeof found['Code'] !== 'string' || found['Code'] === 'Success' || isWhole) return { $credentials: {} };
   const told = Object.keys(failure).filter((member) => typeof found[member] === 'string');
   const state = Object.fromEntries(told.map((member) => [member, found[member]]));
   return JSON.stringify(redacted(state, failure, asItIs).value, undefined, 2);

@@ -31,7 +31,10 @@ all<
     Same<Read<Categories['amiLaunchIndex']>, number>,
     Same<Read<Categories['localIpv4']>, string | undefined>,
     Same<Read<Categories['hibernation']['configured']>, boolean | undefined>,
-    Same<Read<Categories['instanceLifeCycle']>, Word<'on-demand' | 'spot'>>,
+    Same<
+      Read<Categories['instanceLifeCycle']>,
+      Word<'on-demand' | 'spot' | 'scheduled' | 'capacity-block' | 'interruptible-capacity-reservation'>
+    >,
     Same<Read<Categories['securityGroups']>, readonly string[]>,
     Same<Read<Categories['placement']>, readonly string[]>,
     Same<Read<Categories['placement']['partitionNumber']>, number | undefined>,

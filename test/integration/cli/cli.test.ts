@@ -198,6 +198,7 @@ describe('the command line', () => {
     });
 
     it('reaches every category', async () => {
+      emulator.set('iam-ecs-example', { info: '{}', 'security-credentials': { task: '{}' } });
       const text = printed(await imds('list', '-r'));
       const paths = text.match(/^\S+/gm);
       const kinds = new Set(['directory', 'binary']);

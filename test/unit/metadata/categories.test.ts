@@ -36,6 +36,17 @@ function category(template: string): Category<unknown> {
   return found;
 }
 
+/** Rows from source code and scripts, and the directories above others. */
+const notDocumented: readonly string[] = [
+  'meta-data/elastic-gpus/',
+  'meta-data/elastic-gpus/associations/',
+  'meta-data/elastic-inference/',
+  'meta-data/iam-ecs-{ns}/',
+  'meta-data/iam-ecs-{ns}/info',
+  'meta-data/iam-ecs-{ns}/security-credentials/{task-role}',
+  'meta-data/managed-ssh-keys/active-keys/',
+];
+
 const camelCase = (segment: string) => segment.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 /** The name that a template has to have: its segments in camelCase, and placeholders by their own names. */
@@ -45,7 +56,7 @@ function mechanicalName(template: string): string {
     .replace(/^meta-data\//, '')
     .split('/')
     .filter((segment) => segment !== '')
-    .map((segment) => camelCase(/^\{.*\}$/.test(segment) ? segment.slice(1, -1) : segment.replace(/\{.*\}$/, '')))
+    .map((segment) => camelCase(/^\{.*\}$/.test(segment) ? segment.slice(1, -1) : segment.replace(/-?\{.*\}$/, '')))
     .join('.');
 }
 
@@ -63,15 +74,16 @@ describe('the table of categories', () => {
       mutability,
       optional,
     });
+    const compared = rows().filter(({ category }) => !notDocumented.includes(category.template));
     assert.deepEqual(
-      Object.fromEntries(rows().map(({ category }) => [category.template, facts(category)])),
+      Object.fromEntries(compared.map(({ category }) => [category.template, facts(category)])),
       Object.fromEntries(documented.map((row) => [row.path, facts(row)])),
     );
   });
 
-  it('has 117 rows, none twice', () => {
-    assert.equal(rows().length, 117);
-    assert.equal(byTemplate.size, 117);
+  it('has 124 rows, none twice', () => {
+    assert.equal(rows().length, 124);
+    assert.equal(byTemplate.size, 124);
   });
 
   it('names every accessor after its path', () => {
@@ -105,13 +117,14 @@ describe('the table of categories', () => {
       [
         'meta-data/iam/security-credentials/{role}',
         'meta-data/iam/security-credentials-extended/{role}',
+        'meta-data/iam-ecs-{ns}/security-credentials/{task-role}',
         'meta-data/identity-credentials/ec2/security-credentials/ec2-instance',
         'user-data',
       ],
     );
     assert.deepEqual(
       rows().filter(({ category }) => category.expiresAt !== undefined),
-      secrets.slice(0, 3),
+      secrets.slice(0, 4),
     );
   });
 });

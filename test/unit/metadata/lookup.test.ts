@@ -39,7 +39,7 @@ describe('the look-up of a category by its path', () => {
     '/latest/meta-data/instance-ids',
     '/latest/meta-data/instance-id//',
     '/latest/meta-data//instance-id',
-    '/latest/meta-data/elastic-gpus/',
+    '/latest/meta-data/iam-ecs-/info',
     '/latest/meta-data/block-device-mapping/ebs',
     '/latest/meta-data/block-device-mapping/ebsx',
     '/latest/meta-data/tags/instance/..',

@@ -236,7 +236,7 @@ describe('record', () => {
       assert.deepEqual(Object.values(Object(await metadata({ iam: { 'security-credentials': tree } }, { keep })).iam), [
         {
           [keep ? 'a' : 'role1']: { $credentials: {} },
-          [keep ? 'b' : 'role2']: { $credentials: {} },
+          [keep ? 'b' : 'role2']: '{\n  "Code": "Odd"\n}',
           [keep ? 'c' : 'role3']: { $credentials: {} },
           [keep ? 'd' : 'role4']:
             '{\n  "Code": "Failed",\n  "LastUpdated": "2026-11-23T09:00:00Z",\n  "Message": "What the service said of it is not in this recording."\n}',
