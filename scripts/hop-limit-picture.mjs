@@ -26,7 +26,7 @@ function report() {
     distance: 'far',
     v1: 'skipped',
   };
-  /** @type {import('../src/doctor/advice.js').Judgement} */
+  /** @type {import('../src/doctor/remedies.js').Judgement} */
   const judgement = {
     verdict: verdictOf(outcomes),
     outcomes,

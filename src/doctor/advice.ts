@@ -1,50 +1,15 @@
-import type { EndpointMode } from '../client/options.js';
-import type { ContainerKind, Platform } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
-import type { Outcomes, Verdict } from './verdict.js';
-
-/** A command that helps. */
-export interface Fix {
-  /** Its effect, such as `switches the endpoint on, at once and without a restart`. */
-  readonly why: string;
-  /** Ready to paste; what could not be found out stands in angle brackets. */
-  readonly command: string;
-  /** Changes beyond its purpose. */
-  readonly sideEffect?: string;
-  /** The IAM actions that it takes, such as `ec2:ModifyInstanceMetadataOptions`. */
-  readonly permission?: string;
-  /** Where AWS refuses it, or undoes it later. */
-  readonly refusedBy?: string;
-}
-
-/** The verdict, and all that advice is made of. */
-export interface Judgement {
-  readonly verdict: Verdict;
-  readonly outcomes: Outcomes;
-  readonly endpoint: string;
-  /** The origin of the endpoint, such as `default` or `option endpoint`. */
-  readonly endpointFrom: string;
-  /** The family of the other well-known endpoint, if that one answers. */
-  readonly otherFamily: EndpointMode | undefined;
-  readonly platform: Platform;
-  /** AWS manages this instance, so its options cannot be changed. */
-  readonly isManaged: boolean;
-  /** Measured, in hops. */
-  readonly distance: number | undefined;
-  readonly instanceId: string | undefined;
-  readonly region: string | undefined;
-  /** The setting that forbids every request. */
-  readonly disabledBy: string | undefined;
-  /** The source of credentials that needs no IMDS, such as `EKS Pod Identity`. */
-  readonly otherCredentials: string | undefined;
-  /** Details of the findings about the connection, and about the token or the read with it. */
-  readonly connectionDetail: string;
-  readonly tokenDetail: string;
-  /** Findings that fail although the service works. */
-  readonly problems: readonly string[];
-  /** A request without a token would have told more, but was forbidden. */
-  readonly v1Withheld: boolean;
-}
+import {
+  alternatives,
+  blocked,
+  closerLook,
+  type Fix,
+  forwarder,
+  interceptor,
+  type Judgement,
+  modifyOptions,
+} from './remedies.js';
+import type { Verdict } from './verdict.js';
 
 /** Enough for one bridge, the usual case; for when the distance could not be measured. */
 const usualLimit = 2;
@@ -54,14 +19,6 @@ export const neededLimit = ({ verdict, distance }: Pick<Judgement, 'verdict' | '
   distance ?? (verdict === 'hop-limit' ? usualLimit : undefined);
 
 const hops = (count: number): string => `${count} ${count === 1 ? 'hop' : 'hops'}`;
-
-const interceptor = ({ endpoint }: Judgement): Fix => {
-  const address = hostOf(endpoint);
-  const socket = socketOf(endpoint);
-  if (socket) return { why: 'shows what listens at the socket', command: `sudo ss -xlp src ${socket}` };
-  const command = `sudo iptables-save -t nat | grep ${address}; sudo nft list ruleset | grep ${address}`;
-  return { why: `shows what redirects ${address} (run it on the host)`, command };
-};
 
 /** For each verdict a sentence, and what helps, the likeliest first. */
 const advice: Readonly<
@@ -217,95 +174,3 @@ export function summaryOf(found: Judgement): string {
 
 /** The commands that help, the likeliest first. */
 export const fixesOf = (found: Judgement): readonly Fix[] => advice[found.verdict].fixes(found);
-
-function modifyOptions(
-  { instanceId = '<instance-id>', region }: Judgement,
-  { why, option, sideEffect }: { readonly why: string; readonly option?: string; readonly sideEffect?: string },
-): Fix {
-  const words = ['aws ec2 modify-instance-metadata-options', `--instance-id ${instanceId}`];
-  if (region) words.push(`--region ${region}`);
-  if (option) words.push(option);
-  return {
-    why: `${why}, at once and without a restart`,
-    command: [...words, '--http-endpoint enabled'].join(' '),
-    ...(sideEffect && { sideEffect }),
-    permission: 'ec2:ModifyInstanceMetadataOptions',
-    refusedBy:
-      'EKS Auto Mode, ECS Managed Instances, SageMaker HyperPod, or a policy (see aws ec2 get-instance-metadata-defaults)',
-  };
-}
-
-/** Run on the host, or in an enclave, from which it leads to a vsock port of the parent, CID 3. */
-function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
-  const socket = socketOf(endpoint);
-  const from = socket ? `UNIX-LISTEN:${socket},fork,unlink-early,mode=660` : 'TCP-LISTEN:1338,fork,reuseaddr';
-  const to = socket && platform.isEnclave ? 'VSOCK-CONNECT:3:8002' : 'TCP:169.254.169.254:80';
-  const who = socket ? 'whoever may open that socket' : 'whoever reaches that port';
-  return { why, command: `socat ${from} ${to}`, sideEffect: `${who} may read the credentials of the role` };
-}
-
-/** For a well-known address that cannot be reached. */
-function blocked(found: Judgement): readonly Fix[] {
-  const address = hostOf(found.endpoint);
-  const hasRoute = found.outcomes.connection !== 'no-route';
-  const route = { why: 'shows the route, or that there is none', command: `ip route get ${address}` };
-  const rules = {
-    why: 'shows firewall rules for it; on the host a container is subject to those of the host, too',
-    command: `sudo nft list ruleset | grep ${address}; sudo iptables-save | grep ${address}`,
-  };
-  if (!address.includes(':')) return [hasRoute ? rules : route];
-  return [
-    modifyOptions(found, { why: 'switches the IPv6 endpoint on', option: '--http-protocol-ipv6 enabled' }),
-    { why: 'asks over IPv4 instead', command: 'imds doctor --endpoint-mode IPv4' },
-    route,
-    ...(hasRoute ? [rules] : []),
-  ];
-}
-
-function closerLook(endpoint: string): Fix {
-  const socket = socketOf(endpoint);
-  const host = hostOf(endpoint);
-  if (!socket)
-    return {
-      why: 'shows what is sent and what comes back while the doctor runs again',
-      command: `sudo tcpdump -ni any host ${host}`,
-    };
-  return {
-    why: 'shows what a token request comes to; the token itself is thrown away',
-    command:
-      `curl -v -o /dev/null -X PUT --unix-socket ${socket} ` +
-      '--header "X-aws-ec2-metadata-token-ttl-seconds: 1" http://localhost/latest/api/token',
-  };
-}
-
-/** Ways to credentials that open nothing to other containers. */
-function alternatives(found: Judgement): readonly Fix[] {
-  const { endpoint, platform } = found;
-  if (socketOf(endpoint) && !platform.isEnclave)
-    return [forwarder('forwards the socket on the host itself, where 1 hop is enough', found)];
-  return platform.hasHostNetwork ? [] : [perContainer[platform.container] ?? hostNetwork(platform.container)];
-}
-
-const taskRole: Fix = {
-  why: 'gives the task a role of its own; IMDS stays closed',
-  command: 'aws ecs register-task-definition --task-role-arn <role> --cli-input-json file://<task>.json',
-  permission: 'ecs:RegisterTaskDefinition, iam:PassRole',
-};
-
-const perContainer: Readonly<Partial<Record<ContainerKind, Fix>>> = {
-  kubernetes: {
-    why: 'gives this service account a role of its own (EKS Pod Identity); IMDS stays closed',
-    command:
-      'aws eks create-pod-identity-association --cluster-name <cluster> --namespace <namespace> ' +
-      '--service-account <name> --role-arn <role>',
-    permission: 'eks:CreatePodIdentityAssociation, iam:PassRole',
-  },
-  ecs: taskRole,
-  fargate: taskRole,
-};
-
-const hostNetwork = (container: ContainerKind): Fix => ({
-  why: 'puts this one container on the network of the host, where 1 hop is enough',
-  command: `${container === 'podman' ? 'podman' : 'docker'} run --network host <image>`,
-  sideEffect: 'the container sees all of the network of the host',
-});

@@ -1,18 +1,19 @@
 import { abortSignal, checked, checkOptions, trueOrFalse } from '../client/check.js';
 import { platformOnce } from '../platform.js';
-import { type Fix, fixesOf, type Judgement, neededLimit, summaryOf } from './advice.js';
+import { fixesOf, neededLimit, summaryOf } from './advice.js';
 import { familyOf, otherFamily } from './endpoint.js';
 import { environmentChecks, otherCredentials } from './environment.js';
 import type { Facts, Finding, Input, Result } from './facts.js';
 import { type Hop, pathOf } from './path.js';
 import { type DiagnoseOptions, instanceIdOf, probe } from './probe.js';
+import type { Fix, Judgement } from './remedies.js';
 import { connection, other, read, responder, serviceChecks, token, v1 } from './service.js';
 import { type Outcomes, type Verdict, verdictOf } from './verdict.js';
 
-export type { Fix } from './advice.js';
 export type { Finding } from './facts.js';
 export type { Hop } from './path.js';
 export type { DiagnoseOptions } from './probe.js';
+export type { Fix } from './remedies.js';
 export type { Verdict } from './verdict.js';
 
 /** All about the way from this process to IMDS. The names of verdicts, checks and properties are stable. */

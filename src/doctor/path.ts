@@ -1,6 +1,7 @@
 import type { ContainerKind } from '../platform.js';
-import { type Judgement, neededLimit } from './advice.js';
+import { neededLimit } from './advice.js';
 import { socketOf } from './endpoint.js';
+import type { Judgement } from './remedies.js';
 import type { Verdict } from './verdict.js';
 
 /** A place on the way from this process to IMDS. */

@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
-import { type AddCommand, withExamples } from '../command.js';
+import { type AddCommand, type Context, withExamples } from '../command.js';
 import { drawing, verdicts } from '../drawing.js';
-import { withFlags } from '../options.js';
-import { jsonText, say } from '../output.js';
+import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
+import { choice, withFlags } from '../options.js';
+import { jsonText, say, widthOf } from '../output.js';
 
 interface Options {
   readonly json?: boolean;
   readonly v1Probe: boolean;
+  readonly summarize?: true | readonly string[];
+  readonly format?: 'prometheus' | 'table';
 }
 
 /** `imds doctor` */
@@ -22,13 +25,19 @@ export const doctor: AddCommand = (program, run) => {
         {
           'imds doctor': 'for people',
           'imds doctor --json | jq .hopLimit': 'the hop limit that is needed here',
+          'kubectl logs -l app=imds-doctor --prefix --tail=-1 | imds doctor --summarize': 'many reports as one table',
         },
       ),
     )
     .option('--json', 'one JSON object')
     .option('--no-v1-probe', 'never ask without a token, not even where nothing else tells')
+    .option('--summarize [file...]', 'read reports, from logs too, into one table; without a file standard input')
+    .addOption(choice('--format <format>', 'with --summarize', ['table', 'prometheus']))
     .action(
-      run(async ({ io, paint, signal, connect }, { json, v1Probe }: Options, command: Command) => {
+      run(async ({ io, paint, signal, connect }, options: Options, command: Command) => {
+        const { json, v1Probe, summarize: files, format } = options;
+        if (files) return await summarize(files === true ? [] : files, options, { io, paint });
+        if (format) throw misuse('--format needs --summarize');
         const announce = (message: string): void => say(io, message);
         const diagnosis = await connect().diagnose({ v1Probe, signal, announce });
         const { verbose } = command.optsWithGlobals<{ readonly verbose?: boolean }>();
@@ -37,3 +46,38 @@ export const doctor: AddCommand = (program, run) => {
       }),
     );
 };
+
+async function summarize(
+  files: readonly string[],
+  { json, format }: Options,
+  { io, paint }: Pick<Context, 'io' | 'paint'>,
+): Promise<number> {
+  const { Fleet } = await import('../fleet.js');
+  const { createReadStream } = await import('node:fs');
+  const fleet = new Fleet();
+  for (const file of files.length > 0 ? files : ['-']) {
+    const decoder = new TextDecoder();
+    let rest = '';
+    try {
+      for await (const chunk of file === '-' ? io.stdin() : createReadStream(file)) {
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) fleet.add(line, file);
+      }
+    } catch (error) {
+      throw new Failure(exitCodes.failure, `${file} cannot be read: ${codeOf(error)}`, { cause: error });
+    }
+    fleet.add(rest, file);
+  }
+  fleet.end();
+  const { damaged, groups, exitCode } = fleet;
+  if (damaged > 0) say(io, `${damaged} damaged ${damaged === 1 ? 'report was' : 'reports were'} left out`);
+  if (groups.length === 0) say(io, 'there is no report of imds doctor --json in the input');
+  const text = json
+    ? jsonText({ groups, damaged })
+    : format === 'prometheus'
+      ? fleet.prometheus()
+      : fleet.table(paint, widthOf(io.stdout));
+  if (groups.length > 0 || format === 'prometheus') await io.stdout.write(text);
+  return exitCode;
+}

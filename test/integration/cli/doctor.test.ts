@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import type { Diagnosis } from '../../../src/doctor/diagnose.js';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
@@ -119,6 +122,48 @@ describe('imds doctor', () => {
     const { stderr } = await imds('doctor', '--endpoint', silent.url);
     await silent.close();
     assert.match(stderr, /^imds: nothing else tells, so .* is read once without a token\n$/);
+  });
+
+  describe('with --summarize', () => {
+    const reports = async (): Promise<string> => {
+      const healthy = (await doctor(new Terminal(), '--json')).stdout.toString();
+      emulator.configure({ hops: 1 });
+      const lost = (await doctor(new Terminal(), '--json')).stdout.toString();
+      return `${healthy}${lost}${lost.slice(0, 100)}`;
+    };
+
+    it('makes a table of what --json printed, from standard input and files, and leaves with the worst code', async () => {
+      const text = await reports();
+      const folder = mkdtempSync(join(tmpdir(), 'imds-doctor-'));
+      const file = join(folder, 'log');
+      writeFileSync(file, text);
+      const terminal = new Terminal({ stdin: text });
+      const { code, stdout, stderr } = await terminal.run('doctor', '--summarize', '-', file);
+      rmSync(folder, { recursive: true });
+      assert.equal(code, 7);
+      assert.match(
+        stdout.toString(),
+        /^verdict .*\nhop-limit +2 +2 .*\nhealthy +- +2 +i-1234567890abcdef0, i-1234567890abcdef0\n$/,
+      );
+      assert.equal(stderr, 'imds: 2 damaged reports were left out\n');
+    });
+
+    it('prints JSON and metrics', async () => {
+      const text = await reports();
+      const json = await new Terminal({ stdin: text }).run('doctor', '--summarize', '--json');
+      const { groups, damaged } = JSON.parse(json.stdout.toString());
+      assert.deepEqual([groups.length, damaged], [2, 1]);
+      const metrics = await new Terminal({ stdin: text }).run('doctor', '--summarize', '--format', 'prometheus');
+      assert.match(metrics.stdout.toString(), /^imds_doctor_reports\{verdict="hop-limit",hop_limit="2"\} 1$/m);
+    });
+
+    it('leaves with 8 when there is no report, 1 when a file cannot be read, 2 for --format alone', async () => {
+      const none = await new Terminal({ stdin: 'nothing' }).run('doctor', '--summarize');
+      assert.deepEqual([none.code, none.stderr], [8, 'imds: there is no report of imds doctor --json in the input\n']);
+      const missing = await new Terminal().run('doctor', '--summarize', '/nowhere/log');
+      assert.deepEqual([missing.code, missing.stderr.split('\n')[0]], [1, 'imds: /nowhere/log cannot be read: ENOENT']);
+      assert.equal((await new Terminal().run('doctor', '--format', 'prometheus')).code, 2);
+    });
   });
 
   it('ends on Ctrl-C', async () => {

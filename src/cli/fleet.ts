@@ -1,0 +1,141 @@
+import type { Diagnosis } from '../index.js';
+import { verdicts } from './drawing.js';
+import { exitCodes } from './exit-codes.js';
+import { type Paint, printable, table } from './output.js';
+
+/** The reports of one verdict and hop limit. */
+interface Group {
+  readonly verdict: Diagnosis['verdict'];
+  /** The limit that these nodes need; absent if not known. */
+  readonly hopLimit?: number;
+  /** Pods, instances or files. */
+  readonly nodes: string[];
+}
+
+// What a line of a report begins with: a brace or bracket alone, a property, or the whole report on one line.
+const piece = /(?:[{[\]}],?|\{".*\}|"[A-Za-z]+": ?.*)$/;
+const time = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?/g;
+const instance = /\bi-[0-9a-f]{8,17}\b/;
+
+/** Gathers what `imds doctor --json` printed on many nodes, from logs whose lines may bear a prefix and come interleaved. */
+export class Fleet {
+  /** Reports that were cut or garbled. */
+  damaged = 0;
+  readonly #groups = new Map<string, Group>();
+  /** Reports that are being read, by what stands before their lines. */
+  readonly #open = new Map<string, { readonly lines: string[]; depth: number }>();
+
+  /** @param source the name of the file, for reports that tell no other */
+  add(line: string, source: string): void {
+    const found = piece.exec(line.trimEnd());
+    if (!found) return;
+    const [text] = found;
+    const prefix = line.slice(0, found.index).replace(time, '').trim();
+    const key = `${source}\n${prefix}`;
+    if (text.startsWith('{"')) {
+      this.#take(text, prefix, source);
+      return;
+    }
+    const open = this.#open.get(key) ?? { lines: [], depth: 0 };
+    // Every report begins with its verdict, so the one before was cut.
+    if (text.startsWith('"verdict":') && open.lines.length > 1) {
+      this.damaged += Number(open.lines.length > 2);
+      Object.assign(open, { lines: ['{'], depth: 1 });
+    }
+    if (open.depth === 0 && text !== '{') return;
+    open.lines.push(text);
+    if (/^[\]}]/.test(text)) open.depth -= 1;
+    if (/[{[]$/.test(text)) open.depth += 1;
+    this.#open.set(key, open);
+    if (open.depth > 0) return;
+    this.#open.delete(key);
+    this.#take(open.lines.join('\n'), prefix, source);
+  }
+
+  /** Counts what was left unfinished. */
+  end(): void {
+    for (const { lines } of this.#open.values()) this.damaged += Number(lines[1]?.startsWith('"verdict":') ?? false);
+    this.#open.clear();
+  }
+
+  #take(text: string, prefix: string, source: string): void {
+    const report = reportIn(text);
+    if (!report) {
+      this.damaged += Number(text.includes('"verdict":'));
+      return;
+    }
+    const { verdict, hopLimit } = report;
+    const key = `${verdict} ${hopLimit}`;
+    const group = this.#groups.get(key) ?? { verdict, ...(hopLimit !== undefined && { hopLimit }), nodes: [] };
+    this.#groups.set(key, group);
+    const [pod] = /(?<=pod\/)[^/\]\s]+/.exec(prefix) ?? [];
+    const [id] = instance.exec(`${report.summary} ${report.fix?.[0]?.command}`) ?? instance.exec(source) ?? [];
+    group.nodes.push(pod ?? id ?? (prefix.replace(/^\[|[\]:|]+$/g, '').trim() || source));
+  }
+
+  /** The worst first, the larger before the smaller. */
+  get groups(): readonly Group[] {
+    const rank = ({ verdict, nodes }: Group): number => verdicts[verdict][0] * 1e9 + nodes.length;
+    return [...this.#groups.values()].sort((one, other) => rank(other) - rank(one));
+  }
+
+  /** The highest that a report stands for. */
+  get exitCode(): number {
+    const codes = this.groups.map(({ verdict }) => verdicts[verdict][0]);
+    return codes.length > 0 ? Math.max(...codes) : exitCodes.unusable;
+  }
+
+  table(paint: Paint, columns: number): string {
+    const rows = this.groups.map(({ verdict, hopLimit, nodes }) => [
+      verdict,
+      hopLimit === undefined ? '-' : String(hopLimit),
+      String(nodes.length),
+      listed(nodes.map(printable), columns - 40),
+    ]);
+    return table(['verdict', 'hop limit', 'reports', 'nodes'], rows, paint);
+  }
+
+  /** For the textfile collector of node_exporter. */
+  prometheus(): string {
+    const rows = this.groups.map(({ verdict, hopLimit = '', nodes }) => {
+      return `imds_doctor_reports{verdict="${verdict}",hop_limit="${hopLimit}"} ${nodes.length}`;
+    });
+    return [
+      '# HELP imds_doctor_reports Reports of imds doctor by verdict and by the hop limit that is needed.',
+      '# TYPE imds_doctor_reports gauge',
+      ...rows,
+      '# HELP imds_doctor_damaged_reports Reports of imds doctor that could not be read.',
+      '# TYPE imds_doctor_damaged_reports gauge',
+      `imds_doctor_damaged_reports ${this.damaged}`,
+      '',
+    ].join('\n');
+  }
+}
+
+type Report = Pick<Diagnosis, 'verdict'> & Partial<Pick<Diagnosis, 'hopLimit' | 'summary' | 'fix'>>;
+
+/** A report, if the text is one. */
+function reportIn(text: string): Report | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isReport = typeof value === 'object' && value !== null && 'verdict' in value;
+    if (!isReport || !Object.hasOwn(verdicts, String(value.verdict))) return undefined;
+    // What else it holds is only printed, or looked for an instance ID.
+    const report = value as Report;
+    return Number.isSafeInteger(report.hopLimit ?? 1) && Array.isArray(report.fix ?? []) ? report : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first names that fit, and how many there are beside. */
+function listed(names: readonly string[], width: number): string {
+  let text = names[0] ?? '';
+  for (const [index, name] of names.entries()) {
+    if (index === 0) continue;
+    const more = ` and ${names.length - index} more`;
+    if (`${text}, ${name}${more}`.length > width) return text + more;
+    text += `, ${name}`;
+  }
+  return text;
+}
