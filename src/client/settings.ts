@@ -219,14 +219,6 @@ function settle(sources: readonly Source[]): Omit<Settings, 'leftOut'> {
   };
 }
 
-/** The settings that are not at their default, in words: `maxAttempts 5 (AWS_METADATA_SERVICE_NUM_ATTEMPTS)`. */
-export function givenSettings(settings: Settings): readonly string[] {
-  const origins: Readonly<Record<string, string>> = settings.origins;
-  return Object.entries(settings)
-    .filter(([name]) => (origins[name] ?? 'default') !== 'default' && name !== 'v1ForbiddenBy')
-    .map(([name, value]) => `${name} ${value} (${origins[name]})`);
-}
-
 /** The variables of the environment. One that may not be read, as in Deno, counts as unset. */
 export const environment = (): Readonly<Record<string, string | undefined>> =>
   new Proxy<Record<string, string | undefined>>(

@@ -1,8 +1,16 @@
 import { networkInterfaces } from 'node:os';
-import { givenSettings } from '../client/settings.js';
+import type { Settings } from '../client/settings.js';
 import { type ContainerKind, look } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
 import type { Facts, Result } from './facts.js';
+
+/** The settings that are not at their default, in words: `maxAttempts 5 (AWS_METADATA_SERVICE_NUM_ATTEMPTS)`. */
+function givenSettings(settings: Settings): readonly string[] {
+  const origins: Readonly<Record<string, string>> = settings.origins;
+  return Object.entries(settings)
+    .filter(([name]) => (origins[name] ?? 'default') !== 'default' && name !== 'v1ForbiddenBy')
+    .map(([name, value]) => `${name} ${value} (${origins[name]})`);
+}
 
 function settings({ settings }: Facts): Result {
   if (settings.disabledBy) return ['fail', `${settings.disabledBy} is true; the AWS SDKs do not ask IMDS either`];
