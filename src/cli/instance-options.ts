@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
 import type { Scenario } from '../emulator/index.js';
-import { codeOf, misuse } from './exit-codes.js';
+import { codeOf, exitCodes, Failure, misuse } from './exit-codes.js';
 import type { Io } from './io.js';
 import { aNumber, choice, wholeNumber } from './options.js';
 
@@ -52,10 +52,9 @@ async function read(name: string, io: Io, ready: readonly string[]): Promise<str
   } catch (error) {
     const code = codeOf(error);
     if (code !== 'ENOENT') throw misuse(`--scenario ${name} cannot be read: ${code}`);
-    const { closest } = await import('fastest-levenshtein');
-    throw misuse(
-      `--scenario ${name}: there is neither a scenario nor a file of this name`,
-      `did you mean ${closest(name, ready)}? imds emulate --list shows all`,
-    );
+    throw new Failure(exitCodes.usage, `--scenario ${name}: there is neither a scenario nor a file of this name`, {
+      choice: { given: name, accepted: ready },
+      hint: 'imds emulate --list shows all',
+    });
   }
 }

@@ -20,7 +20,8 @@ export async function reportOf(error: unknown, program: Command, args: readonly 
 async function explained(error: unknown, program: Command, args: readonly string[]): Promise<Report> {
   if (error instanceof Failure) {
     const { exitCode, message, hint, choice } = error;
-    return { exitCode, message, hint: hint ?? (choice && (await hintAt(choice))) };
+    const hints = [choice && (await hintAt(choice)), hint].filter((each) => each !== undefined);
+    return { exitCode, message, hint: hints.join(' ') };
   }
   if (error instanceof CommanderError) return misuse(error, program, args);
   if (!isImdsError(error))

@@ -11,13 +11,23 @@ import { shortPath } from './values.js';
 export function nearest(path: string): string[] {
   const asked = segmentsOf(shortPath(path.replace(/^\/[^/]+\//, '')));
   const guesses = rows().map(({ category }) => guess(asked, shortPath(category.template)));
+  return likeliest(guesses);
+}
+
+interface Guess {
+  readonly candidate: string;
+  /** The less, the likelier it was meant; infinity is not likely at all. */
+  readonly cost: number;
+}
+
+function likeliest(guesses: readonly Guess[]): string[] {
   const best = Math.min(...guesses.map(({ cost }) => cost));
   const close = guesses.filter(({ cost }) => cost < Infinity && cost <= 2 * best + 1).sort((a, b) => a.cost - b.cost);
   return [...new Set(close.map(({ candidate }) => candidate))].slice(0, 3);
 }
 
-/** The less it costs to turn what was asked into the candidate, the likelier it was meant; infinity is not likely at all. */
-function guess(asked: readonly string[], template: string): { candidate: string; cost: number } {
+/** A template, and what it costs to turn what was asked into it. */
+function guess(asked: readonly string[], template: string): Guess {
   const expected = segmentsOf(template);
   const [leaf = '', name = ''] = [asked.at(-1), expected.at(-1)];
   const elsewhere = {
@@ -49,12 +59,7 @@ export function nearestWords(given: string, words: readonly string[]): string[] 
       : sorted(asked) === sorted(word)
         ? 1
         : edits(asked, word);
-  return words
-    .map((word) => ({ word, cost: cost(bare(word)) }))
-    .filter(({ cost }) => cost < Infinity)
-    .sort((a, b) => a.cost - b.cost)
-    .slice(0, 3)
-    .map(({ word }) => word);
+  return likeliest(words.map((word) => ({ candidate: word, cost: cost(bare(word)) })));
 }
 
 /** Letters in another order are as likely as one wrong letter. */
