@@ -25,7 +25,7 @@ export const doctor: AddCommand = (program, run) => {
         {
           'imds doctor': 'for people',
           'imds doctor --json | jq .hopLimit': 'the hop limit that is needed here',
-          'kubectl logs -l app=imds-doctor --prefix --tail=-1 | imds doctor --summarize': 'many reports as one table',
+          'imds doctor --summarize pod-*.log': 'many reports as one table',
         },
       ),
     )
