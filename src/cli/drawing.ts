@@ -53,7 +53,7 @@ export function drawing(diagnosis: Diagnosis, canvas: Canvas): string {
   if (verbose) return page(...remedies, [paint.bold('Findings'), ...rows(findings)].join('\n'));
   const telling = findings.filter(({ status }) => status === 'fail' || status === 'warn');
   const fine = `  ${findings.length - telling.length} findings are fine or were skipped: --verbose shows them`;
-  const folded = `  ${telling.length} of ${findings.length} findings tell something: --verbose shows them`;
+  const folded = `  ${telling.length} of ${findings.length} findings are not fine: --verbose shows all`;
   const whys = fix.slice(1).flatMap(({ why }) => hanging(`${paint.bold('Or: ')} `, 5, why, columns));
   const pages = [
     page(...remedies, [...rows(telling), fine].join('\n')),

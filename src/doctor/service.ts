@@ -30,12 +30,15 @@ export function connection(
   if (!(error instanceof ImdsUnreachableError)) return ['ok', 'made', 'made'];
   const code = codeOf(error.cause) ?? 'unknown';
   if (code === 'ETIMEDOUT') return ['fail', `none within ${took(tookMs)}: packets are dropped`, 'silent'];
+  if (socketOf(settings.endpoint)) return ['fail', `${socketFaults[code] ?? 'refused'} (${code})`, 'refused'];
+  const isRouted = routes?.some((route) => route.family === family && route.from) ?? false;
   // Over IPv6 a firewall far away may answer so, too; then there is a route.
-  const isRouted = family === 'IPv6' && routes?.some((route) => route.family === family && route.from);
-  if (/^(EACCES|EPERM)$/.test(code) && !socketOf(settings.endpoint) && !isRouted)
+  if (/^(EACCES|EPERM)$/.test(code) && !(isRouted && family === 'IPv6'))
     return ['fail', `forbidden by a prohibit route, or a rule for this process (${code})`, 'locked'];
-  if (noRoute.test(code)) return ['fail', `no way there (${code})`, 'no-route'];
-  return ['fail', `${socketFaults[code] ?? 'refused'} (${code})`, 'refused'];
+  if (!noRoute.test(code)) return ['fail', `refused (${code})`, 'refused'];
+  return isRouted
+    ? ['fail', `rejected on the way (${code})`, 'refused']
+    : ['fail', `no way there (${code})`, 'no-route'];
 }
 
 /** The meaning of a status other than 200 of a token request. */

@@ -128,12 +128,12 @@ describe('the doctor, in labs', () => {
       {
         what: 'rejects them',
         rules: ['ip daddr 169.254.169.254 reject with icmp port-unreachable'],
-        connection: /refused|no way/,
+        connection: /refused|rejected on the way/,
       },
       {
         what: 'rejects them as administratively prohibited',
         rules: ['ip daddr 169.254.169.254 reject with icmp admin-prohibited'],
-        connection: /refused|no way/,
+        connection: /refused|rejected on the way/,
       },
       {
         what: 'resets connections',
@@ -149,6 +149,20 @@ describe('the doctor, in labs', () => {
         assert.equal(verdict, 'unreachable');
         assert.equal(distance, 2);
         assert.match(findings.find(({ id }) => id === 'connection')?.detail ?? '', connection);
+      });
+
+    for (const [mode, rule, other] of [
+      ['IPv4', 'ip daddr 169.254.169.254 drop', 'IPv6'],
+      ['IPv6', 'ip6 daddr fd00:ec2::254 drop', 'IPv4'],
+    ] as const)
+      it(`other-family where only ${other} gets through, and names the setting`, async () => {
+        world.limitHops(1);
+        world.filter(rule);
+        const { verdict, fix, tookMs, announced } = await diagnose('container', mode);
+        assert.equal(verdict, 'other-family');
+        assert.equal(fix[0]?.command, `export AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=${other}`);
+        assert.ok(tookMs < 3000, `the doctor took ${tookMs} ms`);
+        assert.deepEqual(announced, []);
       });
 
     it('unreachable on an instance without a route, not-ec2 elsewhere, enclave in an enclave', async () => {
