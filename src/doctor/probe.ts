@@ -7,7 +7,7 @@ import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError 
 import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
 import { linkLocalAllowance } from './allowance.js';
 import { measureDistance, beacons as wellKnownBeacons } from './distance.js';
-import { familyOf, otherFamily, wellKnown } from './endpoint.js';
+import { familyOf, wellKnown } from './endpoint.js';
 import type { Answers, Details, Input, Reply, Route } from './facts.js';
 
 /** Options of a diagnosis, all optional. */
@@ -82,18 +82,12 @@ export async function probe(input: Input, options: DiagnoseOptions): Promise<Ans
 
 /** Asks the other well-known endpoint, if there is a route to it. */
 async function askOther(input: Input, routes: readonly Route[] | undefined, signal: AbortSignal | undefined) {
-  const family = familyOf(input.settings.endpoint);
-  const isRouted = family && routes?.some((route) => route.family === otherFamily[family] && route.from);
-  const wellKnownOther = isRouted
-    ? family === 'IPv4'
-      ? `http://[${wellKnown.IPv6}]`
-      : `http://${wellKnown.IPv4}`
-    : undefined;
-  const endpoint = input.otherEndpoint ?? wellKnownOther;
+  const { address } = routes?.find(({ family, from }) => from && family !== familyOf(input.settings.endpoint)) ?? {};
+  const endpoint = input.otherEndpoint ?? (address && `http://${address.includes(':') ? `[${address}]` : address}`);
   if (endpoint === undefined) return undefined;
-  const headers = { [tokenHeader]: unknownToken };
   const there = { ...input, settings: { ...input.settings, endpoint } };
-  return await ask(there, { method: 'GET', path: instanceId, headers }, readSchedule, signal);
+  const question = { method: 'GET', path: instanceId, headers: { [tokenHeader]: unknownToken } } as const;
+  return await ask(there, question, readSchedule, signal);
 }
 
 /** The things IMDS does that a compatible service does not. */
