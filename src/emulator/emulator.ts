@@ -14,7 +14,7 @@ import {
 } from './instance-options.js';
 import { Journal, type SeenRequest } from './journal.js';
 import { EmulatorOptionError, refused } from './option-error.js';
-import { type EmulatorOptions, readOptions } from './options.js';
+import { type EmulatorOptions, proxyExceptions, readOptions } from './options.js';
 import { eventAloneShape, startTree } from './scenario.js';
 import { type Handler, Server } from './server.js';
 import { State } from './state.js';
@@ -84,8 +84,7 @@ export class Emulator {
   get env(): Readonly<Record<string, string>> {
     // Some tools want an IPv6 address with its brackets, and others without.
     const hosts = this.urls.map((url) => new URL(url).hostname).flatMap((host) => [host, host.replace(/[[\]]/g, '')]);
-    const { NO_PROXY = '', no_proxy = '' } = process.env;
-    const given = [NO_PROXY, no_proxy];
+    const given = proxyExceptions();
     const all = new Set([...given.flatMap((list) => list.split(',')), ...hosts].filter((host) => host !== ''));
     const passed = given.includes('*') ? '*' : [...all].join();
     return {

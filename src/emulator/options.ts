@@ -81,3 +81,6 @@ export function readOptions(given: EmulatorOptions) {
     onEvent: given.onEvent,
   };
 }
+
+/** Hosts that no proxy is asked for, as the environment of this process lists them in either spelling. */
+export const proxyExceptions = (): readonly string[] => [process.env['NO_PROXY'] ?? '', process.env['no_proxy'] ?? ''];

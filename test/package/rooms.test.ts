@@ -56,9 +56,9 @@ describe('imports between the rooms of src/', () => {
 /** What only one place may do, by the words that do it. */
 const privileges = [
   {
-    title: 'the settings, cli/imds.ts and emulator.env read the environment',
+    title: 'settings, the options of the emulator and cli/imds.ts read the environment',
     words: /\bprocess\.env\b/,
-    who: /^(client\/settings|cli\/imds|emulator\/emulator)\.ts$/,
+    who: /^(client\/settings|cli\/imds|emulator\/options)\.ts$/,
   },
   {
     title: 'cli/imds.ts prints',
