@@ -136,10 +136,20 @@ async function bundle() {
   return output.filter((file) => file.type === 'chunk');
 }
 
-/** @param {string} name @param {readonly string[]} exported */
+/**
+ * The ES modules of an entry: one for Node, and one for bundlers, which cannot follow `createRequire`. An `import` of the
+ * CommonJS file would cost Node 10 ms: it parses all of the file, and of those it loads, for the names that they export.
+ *
+ * @param {string} name @param {readonly string[]} exported
+ */
 function writeModule(name, exported) {
   const [file] = name.split('/').slice(-1);
-  writeFileSync(join(dist, `${name}.js`), `export { ${exported.join(', ')} } from './${file}.cjs';\n`);
+  const names = exported.join(', ');
+  writeFileSync(
+    join(dist, `${name}.js`),
+    `import { createRequire } from 'node:module';\n\nexport const { ${names} } = createRequire(import.meta.url)('./${file}.cjs');\n`,
+  );
+  writeFileSync(join(dist, `${name}.bundler.js`), `export { ${names} } from './${file}.cjs';\n`);
 }
 
 async function declare() {
