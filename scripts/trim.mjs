@@ -72,6 +72,8 @@ const standIns = {
       };
     `,
   },
+  // Commands that are programs of their own: there are none here.
+  commander: { 'node:child_process': 'export default {}' },
   // Archives are split, not written.
   '@zone-eu/mailsplit': {
     './lib/message-joiner': 'export default undefined',

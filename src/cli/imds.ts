@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The `imds` command: the one file that touches the process. */
-import { isatty, type WriteStream } from 'node:tty';
+import type { WriteStream } from 'node:tty';
 import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
 import { main } from './main.js';
@@ -27,7 +27,10 @@ void main(process.argv.slice(2), {
   stdout: output(process.stdout),
   stderr: output(process.stderr),
   stdin: () => process.stdin,
-  stdinIsTTY: isatty(0),
+  // Imported, node:tty would be loaded for pipes too.
+  get stdinIsTTY() {
+    return process.getBuiltinModule('node:tty').isatty(0);
+  },
   env: process.env,
   signals: process,
   kill: (pid, signal) => void process.kill(pid, signal),

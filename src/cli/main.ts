@@ -33,7 +33,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 
   let exitCode: number = exitCodes.done;
   let help = '';
-  const program = createProgram(
+  const program = await createProgram(
     (body) =>
       async (...given) => {
         exitCode = await body({ io, paint, paintStderr, signal, connect }, ...given);

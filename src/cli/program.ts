@@ -1,40 +1,26 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
 import { type AddCommand, type Run, withExamples } from './command.js';
-import { categories } from './commands/categories.js';
-import { completion } from './commands/completion.js';
-import { credentials } from './commands/credentials.js';
-import { doctor } from './commands/doctor.js';
-import { emulate } from './commands/emulate.js';
-import { get } from './commands/get.js';
-import { identity } from './commands/identity.js';
-import { lab } from './commands/lab.js';
-import { list } from './commands/list.js';
-import { network } from './commands/network.js';
-import { record } from './commands/record.js';
-import { token } from './commands/token.js';
-import { userData } from './commands/user-data.js';
-import { watch } from './commands/watch.js';
 import { exitCodeMeanings } from './exit-codes.js';
 import { addGlobalOptions } from './options.js';
 import { glossary, type Paint } from './output.js';
 
-/** All commands by their names, in the order of the help. */
-const commands: Readonly<Record<string, AddCommand>> = {
-  get,
-  list,
-  credentials,
-  identity,
-  network,
-  'user-data': userData,
-  token,
-  watch,
-  categories,
-  doctor,
-  emulate,
-  lab,
-  record,
-  completion,
+/** Loads each command, by name and in the order of the help: one command line needs the code of one. */
+const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  get: async () => (await import('./commands/get.js')).get,
+  list: async () => (await import('./commands/list.js')).list,
+  credentials: async () => (await import('./commands/credentials.js')).credentials,
+  identity: async () => (await import('./commands/identity.js')).identity,
+  network: async () => (await import('./commands/network.js')).network,
+  'user-data': async () => (await import('./commands/user-data.js')).userData,
+  token: async () => (await import('./commands/token.js')).token,
+  watch: async () => (await import('./commands/watch.js')).watch,
+  categories: async () => (await import('./commands/categories.js')).categories,
+  doctor: async () => (await import('./commands/doctor.js')).doctor,
+  emulate: async () => (await import('./commands/emulate.js')).emulate,
+  lab: async () => (await import('./commands/lab.js')).lab,
+  record: async () => (await import('./commands/record.js')).record,
+  completion: async () => (await import('./commands/completion.js')).completion,
 };
 
 const environment = {
@@ -60,7 +46,7 @@ export interface HelpOutput {
  *
  * @param first the first argument: where it names a command, the parser has that one alone, since start-up time counts
  */
-export function createProgram(run: Run, { write, columns, paint }: HelpOutput, first = ''): Command {
+export async function createProgram(run: Run, { write, columns, paint }: HelpOutput, first = ''): Promise<Command> {
   const program = new Command('imds')
     .exitOverride()
     .showSuggestionAfterError(false)
@@ -96,7 +82,7 @@ export function createProgram(run: Run, { write, columns, paint }: HelpOutput, f
     .addHelpText('after', () => `\n${appendix(paint)}`);
   addGlobalOptions(program);
   const named = Object.hasOwn(commands, first) ? commands[first] : undefined;
-  for (const add of named ? [named] : Object.values(commands)) add(program, run);
+  for (const load of named ? [named] : Object.values(commands)) (await load())(program, run);
   return program;
 }
 

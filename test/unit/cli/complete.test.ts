@@ -6,7 +6,7 @@ import { shortPath } from '../../../src/cli/values.js';
 import { rows } from '../../../src/metadata/lookup.js';
 
 const paint = { bold: String, red: String, cyan: String };
-const program = createProgram(() => async () => {}, { write: () => {}, columns: 100, paint });
+const program = await createProgram(() => async () => {}, { write: () => {}, columns: 100, paint });
 const commandNames = program.commands.map((command) => command.name());
 const scenarios = ['rebalance', 'spot-interruption'];
 
