@@ -29,6 +29,8 @@ export interface ImdsEvents {
     readonly action: 'obtained' | 'rejected' | 'failed';
     /** Seconds granted, when obtained. */
     readonly ttlSeconds?: number;
+    /** `true` when the service did not say how long the token lives, as IMDS does. */
+    readonly isTtlAssumed?: true;
     /** Code of the failure, when failed. */
     readonly error?: ImdsErrorCode;
   };

@@ -30,7 +30,7 @@ export function statusError(statusCode: number, target: string, note = ''): Imds
         `with which IMDS refuses the token request.${note && ` ${note}`}`,
     });
   if (statusCode >= 300 && statusCode < 400)
-    return new ImdsResponseError(`${target} was answered with a redirect (${statusCode}), which is never followed`, {
+    return new ImdsResponseError(`${target} was answered with a redirect (${statusCode}), which is not followed`, {
       fault: 'redirect',
       statusCode,
       hint: foreignHint,
@@ -52,9 +52,23 @@ export function tokenStatusError(statusCode: number, target: string, note: strin
   });
 }
 
+const refusals = new WeakSet<object>();
+
 /** A fresh token was refused as well. */
-export const refusedAgain = (target: string): ImdsTokenError =>
-  new ImdsTokenError(`${target} was answered 401, with a fresh session token too`, { statusCode: 401 });
+export function refusedAgain(target: string): ImdsTokenError {
+  const error = new ImdsTokenError(`${target} was answered 401, with a fresh session token too`, {
+    statusCode: 401,
+    hint:
+      'On a first boot this can last some seconds: the option waitMs (`--wait SECONDS`) asks until the service is ready. Else ' +
+      'something in the way drops the header X-aws-ec2-metadata-token, or sends the two requests to different places.',
+  });
+  refusals.add(error);
+  return error;
+}
+
+/** True for an error of {@link refusedAgain}. */
+export const isTokenRefusal = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && refusals.has(error);
 
 /** A token request was answered 200 with something else. */
 export const notAToken = (target: string): ImdsTokenError =>
@@ -98,14 +112,24 @@ export function tokenTimeout({ message, cause }: ImdsTimeoutError, isLost: boole
 export const outOfTime = (path: string): ImdsTimeoutError =>
   new ImdsTimeoutError(`no answer for ${path} in the time given to the call`, { phase: 'deadline' });
 
+/** What usually helps when no connection is made, by the system's code. */
+const connectionHints: Readonly<Record<string, string>> = {
+  EMFILE: 'This process has too many files and sockets open: close some, or raise the limit (`ulimit -n`).',
+  ENFILE: 'This machine has too many files and sockets open.',
+  EACCES: 'A rule of this machine keeps the process away from this address: a prohibit route or a firewall.',
+  EPERM: 'A rule of this machine keeps the process away from this address: a firewall, or a policy for the process.',
+};
+
 /** No connection was made. @param why a code such as `ECONNREFUSED`, or words */
 export const unreachable = (target: string, why: string, cause: Error): ImdsUnreachableError =>
   new ImdsUnreachableError(`${target} could not be sent: ${why}`, {
     cause,
-    hint: /http:\/\/(169\.254\.169\.254|\[fd00:ec2::254\])\//.test(target)
-      ? 'Is this an EC2 instance? If so, look at the route to this address, at firewall rules, and for IPv6 at ' +
-        'HttpProtocolIpv6. Elsewhere, `imds emulate` serves the same and AWS_EC2_METADATA_SERVICE_ENDPOINT points to it.'
-      : 'Nothing answers at this endpoint. Check that it is right and that what should listen there is running.',
+    hint:
+      connectionHints[why] ??
+      (/http:\/\/(169\.254\.169\.254|\[fd00:ec2::254\])\//.test(target)
+        ? 'Is this an EC2 instance? If so, look at the route to this address, at firewall rules, and for IPv6 at ' +
+          'HttpProtocolIpv6. Elsewhere, `imds emulate` serves the same and AWS_EC2_METADATA_SERVICE_ENDPOINT points to it.'
+        : 'Nothing answers at this endpoint. Check that it is right and that what should listen there is running.'),
   });
 
 /** The reply did not come in time, or not all of it. */

@@ -110,6 +110,7 @@ export class Reader {
 
   /** Options for each of several reads that together have the time of one call, which starts now. */
   sharing(options: CallOptions = {}): () => CallOptions {
+    checkCallOptions(options);
     const { running } = this.#clock;
     const start = running();
     return () => {

@@ -132,10 +132,21 @@ export class Session {
     }
     const { statusCode } = response;
     if (statusCode === 200 || statusCode === 404) return response;
+    if (statusCode === 301 && this.#isDirectory(path, response)) return await this.#attempt(`${path}/`, call);
     const target = `GET ${this.#settings.endpoint}${path}`;
     if (statusCode !== 401) throw statusError(statusCode, target);
     this.#stopUsing(authorization);
     throw refusedAgain(target);
+  }
+
+  /** IMDS on Xen redirects a directory to itself with a final slash. */
+  #isDirectory(path: string, response: Response): boolean {
+    const { endpoint } = this.#settings;
+    const base = (endpoint.startsWith('unix:') ? 'http://localhost' : endpoint) + path;
+    const location = response.header('location') ?? '';
+    return (
+      !path.endsWith('/') && URL.canParse(location, base) && new URL(location, base).href === `${new URL(base).href}/`
+    );
   }
 
   /** Sends a read when its turn comes, and says what it was sent with. */
@@ -257,13 +268,20 @@ export class Session {
   async #put(deadline: number): Promise<Token> {
     const target = `PUT ${this.#settings.endpoint}${tokenPath}`;
     const [response, sentAt] = await this.#limit.run(() => this.#sendPut(deadline));
-    if (response.statusCode !== 200) throw tokenStatusError(response.statusCode, target, this.#v1Note);
     const granted = tokenOf(response);
-    if (!granted) throw notAToken(target);
-    const { token, ttlSeconds } = granted;
+    if (!granted)
+      throw response.statusCode === 200
+        ? notAToken(target)
+        : tokenStatusError(response.statusCode, target, this.#v1Note);
+    const { token, ttlSeconds, hasTtl } = granted;
     const lifetime = lifetimeOf(sentAt, ttlSeconds);
     if (this.#clock.now() >= lifetime.endsAt) throw tokenTooLate(target);
-    if (this.#events.wanted('token')) this.#events.publish('token', { action: 'obtained', ttlSeconds });
+    if (this.#events.wanted('token'))
+      this.#events.publish(
+        'token',
+        { action: 'obtained', ttlSeconds, ...(hasTtl ? {} : { isTtlAssumed: true }) },
+        hasTtl ? undefined : 'warn',
+      );
     return { token, headers: { [tokenHeader]: token }, lifetime, isRefused: false };
   }
 
@@ -299,8 +317,8 @@ export class Session {
   }
 
   #retry<T>(attempt: () => Promise<T>, path: string, deadline: number, maxAttempts: number): Promise<T> {
-    const { retryDelayMs } = this.#settings;
-    const bounds = { maxAttempts, retryDelayMs, path, deadline, signal: this.#closing.signal };
+    const { retryDelayMs, waitMs } = this.#settings;
+    const bounds = { maxAttempts, retryDelayMs, waitMs, path, deadline, signal: this.#closing.signal };
     return retry(attempt, { ...bounds, clock: this.#clock, events: this.#events });
   }
 }

@@ -8,6 +8,8 @@ export const tokenHeader = 'x-aws-ec2-metadata-token';
 export const ttlHeader = 'x-aws-ec2-metadata-token-ttl-seconds';
 
 const longestTtlSeconds = 21600;
+// A token without a lifetime is used this long. AWS's SDKs use it once.
+const assumedTtlSeconds = 10;
 // A token is left unused for its last second, so that it does not lapse on the way to the service.
 const marginMs = 1000;
 // As in AWS's SDK for Rust. Short-lived tokens are renewed in their last fifth instead.
@@ -19,18 +21,35 @@ export interface Lifetime {
   readonly renewAt: number;
 }
 
-/** The token in the reply to a token request; undefined when the reply is something else, such as an error page. */
-export function tokenOf(response: Response): { readonly token: string; readonly ttlSeconds: number } | undefined {
+/** A session token as it came. */
+export interface Granted {
+  readonly token: string;
+  readonly ttlSeconds: number;
+  /** False when the reply did not say how long it lives. */
+  readonly hasTtl: boolean;
+}
+
+/**
+ * The token in the reply to a token request; undefined when the reply is something else, such as an error page. IMDS
+ * answers 200 and says how long the token lives. Some of what imitates it says neither.
+ */
+export function tokenOf(response: Response): Granted | undefined {
+  if (response.statusCode !== 200 && response.statusCode !== 201) return undefined;
   const token = response.body.toString('latin1').trim();
   const ttlSeconds = ttlOf(response);
-  // Tokens are opaque, but have to fit into a header.
-  return /^[\x21-\x7e]{1,4096}$/.test(token) && ttlSeconds ? { token, ttlSeconds } : undefined;
+  if (ttlSeconds === 0) return undefined;
+  // Tokens are opaque, but have to fit into a header. Without a lifetime it may be the start of a page.
+  const pattern = ttlSeconds === undefined ? /^[\w+/=.:~-]{1,4096}$/ : /^[\x21-\x7e]{1,4096}$/;
+  if (!pattern.test(token)) return undefined;
+  return { token, ttlSeconds: ttlSeconds ?? assumedTtlSeconds, hasTtl: ttlSeconds !== undefined };
 }
 
 /** Seconds that the service says the token still lives, 0 at its end; undefined when it does not say. */
 export function ttlOf(response: Response): number | undefined {
   const text = response.header(ttlHeader);
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Math.min(Number(text), longestTtlSeconds) : undefined;
+  return text !== undefined && /^\d{1,9}(\.\d*)?$/.test(text)
+    ? Math.min(Math.floor(Number(text)), longestTtlSeconds)
+    : undefined;
 }
 
 /** @param sentAt when the request left, on the client's clock: earlier than the service began to count */

@@ -214,7 +214,9 @@ function failureOf(
   const isError = typeof cause === 'object' && cause !== null && 'message' in cause;
   const beneath = systemError(code, isError ? String(cause.message) : error.message);
   if (!isConnected) return unreachable(target, code, beneath);
-  const fault = code.startsWith('HPE_') ? 'not-http' : response ? 'cut' : 'reset';
+  // The parser's word for a connection that ended within a chunk.
+  const isCut = response && (code === 'HPE_INVALID_EOF_STATE' || !code.startsWith('HPE_'));
+  const fault = isCut ? 'cut' : code.startsWith('HPE_') ? 'not-http' : 'reset';
   return broken(target, fault, { code, statusCode: response?.statusCode, cause: beneath });
 }
 

@@ -1,6 +1,7 @@
 import { trueOrFalse } from '../client/check.js';
 import type { WaitingClock } from '../client/clock.js';
 import type { Events, ImdsEvents } from '../client/events.js';
+import { retry } from '../client/retry.js';
 import { checkCallOptions, type Settings } from '../client/settings.js';
 import { type Call, type Flight, SingleFlight } from '../client/single-flight.js';
 import { ImdsCredentialsError, type ImdsError, isImdsError } from '../errors.js';
@@ -52,7 +53,7 @@ export interface CredentialsReader {
 }
 
 /** The settings that credentials need. */
-export type CredentialsSettings = Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability'>;
+export type CredentialsSettings = Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability' | 'waitMs'>;
 
 /** The current credentials. Times are milliseconds since 1970, on the service's clock. */
 interface Held {
@@ -150,7 +151,7 @@ export class CredentialsSource {
     // A refresh that ran out of another caller's time begins again; by then it may be needless.
     if (before && !fresh && !this.#isDue(before)) return before;
     try {
-      const document = await this.#load(deadline);
+      const document = await this.#load(deadline, fresh);
       // Ended credentials do not replace ones that end later.
       const outlives = before && endOf(document) <= Math.min(before.endsAt, this.#serviceClock());
       const isNew = !outlives && document.AccessKeyId !== before?.document.AccessKeyId;
@@ -168,9 +169,19 @@ export class CredentialsSource {
     }
   }
 
-  async #load(deadline: number): Promise<RoleCredentials> {
-    const { roleName, staticStability } = this.#settings();
-    const { document, serviceClock } = await this.#role.credentials(roleName, deadline);
+  async #load(deadline: number, fresh: boolean): Promise<RoleCredentials> {
+    const { roleName, staticStability, waitMs } = this.#settings();
+    const { document, serviceClock } = await retry(() => this.#role.credentials(roleName, { deadline, fresh }), {
+      path: 'iam/security-credentials/',
+      // Each of its requests was made often enough.
+      maxAttempts: 1,
+      retryDelayMs: 0,
+      waitMs,
+      isNotReady: (error) => error instanceof ImdsCredentialsError && error.reason === 'no-role',
+      deadline,
+      clock: this.#clock,
+      events: this.#events,
+    });
     this.#serviceClock = serviceClock;
     if (endOf(document) <= serviceClock() && !staticStability)
       throw new ImdsCredentialsError(`the credentials of the role ended at ${document.Expiration}`, {

@@ -1,4 +1,5 @@
 import type { WaitingClock } from '../client/clock.js';
+import type { Call } from '../client/single-flight.js';
 import { ImdsCredentialsError, ImdsDecodeError, isNotFound } from '../errors.js';
 import { iamInfo, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
 import { stopwatch } from './schedule.js';
@@ -11,7 +12,7 @@ import { stopwatch } from './schedule.js';
  */
 export type ReadNow = (
   path: string,
-  options: { readonly deadlineMs: number },
+  options: { readonly deadlineMs: number; readonly fresh?: boolean | undefined },
 ) => Promise<{ text: string; servedAt: number }>;
 
 interface Served {
@@ -52,45 +53,45 @@ export class Role {
 
   /**
    * @param wanted name of the role; by default the first that the service lists
-   * @param deadline on the clock's `running`
    * @throws ImdsCredentialsError, ImdsDecodeError, and every error of a failed request
    */
-  async credentials(wanted: string | undefined, deadline: number): Promise<RoleAnswer> {
-    let answer = await this.#find(wanted, deadline);
-    if (!answer) throw await this.#explain(wanted, deadline);
+  async credentials(wanted: string | undefined, call: Call): Promise<RoleAnswer> {
+    let answer = await this.#find(wanted, call);
+    if (!answer) throw await this.#explain(wanted, call);
     // One wrong `Date` header must not decide how long credentials live, so another answer has to confirm it.
     for (let reads = 1; ; reads += 1) {
       const served: Served = answer;
       const document = credentialsIn(served);
       if (believes(served, document)) return { document, serviceClock: clockOf(served, served.aheadMs) };
-      answer = reads < 3 ? await this.#read(served.path, deadline).catch(() => undefined) : undefined;
+      answer = reads < 3 ? await this.#read(served.path, call).catch(() => undefined) : undefined;
       if (!answer) return { document, serviceClock: clockOf(served, likeliest(served, document)) };
     }
   }
 
-  async #find(wanted: string | undefined, deadline: number): Promise<Served | undefined> {
+  async #find(wanted: string | undefined, call: Call): Promise<Served | undefined> {
     const name = wanted ?? this.#listed;
-    const served = name === undefined ? undefined : await this.#read(rolesPath + name, deadline);
+    const served = name === undefined ? undefined : await this.#read(rolesPath + name, call);
     if (served || wanted !== undefined) return served;
     // Another role may be attached by now.
-    this.#listed = await this.#list(deadline);
-    return this.#listed === undefined ? undefined : await this.#read(rolesPath + this.#listed, deadline);
+    this.#listed = await this.#list(call);
+    return this.#listed === undefined ? undefined : await this.#read(rolesPath + this.#listed, call);
   }
 
   /** The role that the service lists. The name of the instance profile, in `iam/info`, may differ. */
-  async #list(deadline: number): Promise<string | undefined> {
-    const name = /\S.*/.exec((await this.#read(rolesPath, deadline))?.text ?? '')?.[0].trim();
+  async #list(call: Call): Promise<string | undefined> {
+    const name = /\S.*/.exec((await this.#read(rolesPath, call))?.text ?? '')?.[0].trim();
     if (name !== undefined && !/^[\w+=,.@:/-]+$/.test(name))
       throw new ImdsDecodeError(`Expected the name of a role from ${rolesPath}, got something else`);
     return name;
   }
 
-  async #read(path: string, deadline: number): Promise<Served | undefined> {
+  async #read(path: string, call: Call): Promise<Served | undefined> {
     const elapsedMs = stopwatch(this.#clock);
     const askedAt = this.#clock.wallClock();
     try {
       const { text, servedAt } = await this.#readNow(path, {
-        deadlineMs: Math.max(1, deadline - this.#clock.running()),
+        deadlineMs: Math.max(1, call.deadline - this.#clock.running()),
+        fresh: call.fresh,
       });
       const aheadMs = servedAt - askedAt;
       const isConfirmed = [0, this.#aheadMs].some((known) => Math.abs(aheadMs - known) <= sameTimeMs);
@@ -103,15 +104,15 @@ export class Role {
   }
 
   /** The error for a missing role, as exact as the service allows. */
-  async #explain(wanted: string | undefined, deadline: number): Promise<ImdsCredentialsError> {
+  async #explain(wanted: string | undefined, call: Call): Promise<ImdsCredentialsError> {
     const orNothing = <T>(read: Promise<T>) => read.catch(() => undefined);
-    const listed = wanted === undefined ? undefined : await orNothing(this.#list(deadline));
+    const listed = wanted === undefined ? undefined : await orNothing(this.#list(call));
     if (listed !== undefined && listed !== wanted)
       return noRole(
         `the instance has the role ${listed}, not ${wanted}`,
         'Leave out the option roleName, or attach an instance profile that contains this role.',
       );
-    const read = this.#read('iam/info', deadline);
+    const read = this.#read('iam/info', call);
     const info = await orNothing(read.then((served) => served && iamInfo(Buffer.from(served.text), served.path)));
     if (info === undefined)
       return noRole(

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { systemClock } from '../client/clock.js';
 import type { EndpointMode } from '../client/options.js';
-import { tokenHeader, tokenOf, tokenPath, ttlHeader, ttlOf } from '../client/token.js';
+import { type Granted, tokenHeader, tokenOf, tokenPath, ttlHeader, ttlOf } from '../client/token.js';
 import { Transport } from '../client/transport.js';
 import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
 import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
@@ -192,7 +192,7 @@ export const isSilence = (error: ImdsError): boolean =>
 export const isThrottled = ({ response }: Reply): boolean => [429, 503].includes(response?.statusCode ?? 0);
 
 /** The session token in a reply, if there is one. */
-export const grantedToken = ({ response }: Reply) => (response?.statusCode === 200 ? tokenOf(response) : undefined);
+export const grantedToken = ({ response }: Reply): Granted | undefined => response && tokenOf(response);
 
 /** The instance ID in a reply, if there is one. */
 export function instanceIdOf(reply: Reply | undefined): string | undefined {

@@ -63,6 +63,8 @@ export function token(answers: Answers): Judged<'token'> {
   const granted = grantedToken(answers.token);
   if (granted) {
     const words = `granted in ${took(tookMs)} for ${granted.ttlSeconds} s`;
+    if (!granted.hasTtl)
+      return ['warn', `granted in ${took(tookMs)}, without the lifetime that IMDS states`, 'granted'];
     if (attempts > 1) return ['warn', `${words}, on attempt ${attempts}: packets get lost`, 'granted'];
     return [tookMs > slowMs ? 'warn' : 'ok', words, 'granted'];
   }

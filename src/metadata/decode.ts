@@ -15,6 +15,9 @@ export interface PublicKey {
 /** True for a body without content: no byte, or line breaks alone. */
 export const isEmpty = (body: Buffer): boolean => body.every((byte) => byte === 0x0a || byte === 0x0d);
 
+// More than a hundred interfaces, or fifty tags, have names. Thousands would hold up the event loop of whoever reads each.
+const mostEntries = 1024;
+
 const unusable = (path: string, expected: string, got = 'something else'): ImdsDecodeError =>
   new ImdsDecodeError(`Expected ${expected} from ${path}, got ${got}`);
 
@@ -59,12 +62,13 @@ export const boolean = parsed('true or false', (word) =>
 );
 
 /** One entry a line, at least one; directories keep their final slash. Frozen. */
-export const lines: Decoder<readonly string[]> = (body, path) =>
-  Object.freeze(
-    filled(body, path, 'one entry a line')
-      .split(/\r?\n/)
-      .filter((line) => line !== ''),
-  );
+export const lines: Decoder<readonly string[]> = (body, path) => {
+  const entries = filled(body, path, 'one entry a line')
+    .split(/\r?\n/)
+    .filter((line) => line !== '');
+  if (entries.length > mostEntries) throw unusable(path, `at most ${mostEntries} entries`, String(entries.length));
+  return Object.freeze(entries);
+};
 
 /** The lines `0=my-public-key` of `public-keys/`; names may hold further equals signs. Frozen. */
 export const publicKeys: Decoder<readonly PublicKey[]> = (body, path) =>

@@ -157,6 +157,12 @@ describe('the client with the emulator', () => {
     assert.deepEqual(await it.imds.spot.instanceAction(), { action: 'stop', time: '2026-11-23T09:30:00Z' });
   });
 
+  it('reads a directory without its slash on Xen, which redirects to it', async () => {
+    await using it = await pair({ system: 'xen' });
+    assert.equal(await it.imds.get('iam/security-credentials'), await it.imds.get('iam/security-credentials/'));
+    assert.equal(await it.imds.instanceId(), await it.imds.get('instance-id'));
+  });
+
   it('reads over IPv6', async function () {
     if (!hasIPv6) this.skip(); // no ::1 on this machine
     await using it = await pair({ host: '::1' });

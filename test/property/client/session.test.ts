@@ -242,7 +242,7 @@ describe('the session, in any order of events', () => {
   before(async () => {
     const { signal } = new AbortController();
     const clock = clockWith(() => 0);
-    const limits = { maxAttempts: 1, retryDelayMs: 0, deadline: 1 };
+    const limits = { maxAttempts: 1, retryDelayMs: 0, waitMs: 0, deadline: 1 };
     await retry(async () => {}, { ...limits, events: new Events(undefined), path: '/', clock, signal });
   });
 

@@ -132,7 +132,7 @@ async function play({ rotations, outages, latencies, visits, chances, clock }: S
         }),
       accountId: () => Promise.reject(new Error('nobody wants it')),
     },
-    () => ({ deadlineMs, roleName: 'web-role', staticStability: true }),
+    () => ({ deadlineMs, roleName: 'web-role', staticStability: true, waitMs: 0 }),
     new Events(undefined),
     {
       running: elapsed,

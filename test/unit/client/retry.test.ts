@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mock } from 'node:test';
 import { clockWith, systemClock, type WaitingClock } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
+import { refusedAgain } from '../../../src/client/failures.js';
 import { abortRetry, isRetryable, type RetryOptions, retry } from '../../../src/client/retry.js';
 import {
   ImdsDecodeError,
@@ -71,6 +72,7 @@ describe('retry()', () => {
     const result = retry(attempt, {
       maxAttempts: 3,
       retryDelayMs: 0,
+      waitMs: 0,
       events: new Events(undefined),
       path: '/latest/x',
       deadline: systemClock.running() + 5000,
@@ -161,7 +163,7 @@ describe('retry()', () => {
       time = 100;
       throw status(503);
     };
-    const settings = { maxAttempts: 3, retryDelayMs: 10 };
+    const settings = { maxAttempts: 3, retryDelayMs: 10, waitMs: 0 };
     const { signal } = new AbortController();
     const clock = clockWith(() => time);
     const attempts = { ...settings, events: new Events(undefined), path: '/x', deadline: 100, clock, signal };
@@ -190,7 +192,7 @@ describe('retry()', () => {
         if (failures.length === 1) time = 100;
         throw failures.shift();
       };
-      const settings = { maxAttempts: 3, retryDelayMs: 0 };
+      const settings = { maxAttempts: 3, retryDelayMs: 0, waitMs: 0 };
       const { signal } = new AbortController();
       const events = new Events(undefined);
       const clock = clockWith(() => time);
@@ -231,6 +233,65 @@ describe('retry()', () => {
     await assert.rejects(result, (error) => error === reason);
     assert.ok(elapsedMs() < 1000);
     assert.equal(state.made, 1);
+  });
+
+  describe('with waitMs', () => {
+    const refused = new ImdsUnreachableError('refused');
+
+    /** Runs on a clock on which only pauses take time, and gives the pauses. */
+    async function waiting(failures: readonly unknown[], settings: Partial<RetryOptions>) {
+      const pauses: number[] = [];
+      let time = 0;
+      const clock: WaitingClock = {
+        ...clockWith(() => time),
+        random: () => 0,
+        setTimer(act, ms) {
+          pauses.push(ms);
+          time += ms;
+          return systemClock.setTimer(act, 0);
+        },
+      };
+      const outcome = await series(failures, { clock, deadline: 60_000, ...settings }).result.catch((error) => error);
+      return { pauses, outcome };
+    }
+
+    it('asks a service that is not ready again, with longer and longer pauses, and then makes all attempts', async () => {
+      const failures = [...Array(5).fill(refused), status(503), status(503)];
+      const { pauses, outcome } = await waiting(failures, { waitMs: 30_000, maxAttempts: 3, retryDelayMs: 100 });
+      assert.equal(outcome, 'value 8');
+      assert.deepEqual(pauses, [250, 500, 1000, 2000, 2000, 100, 200]);
+    });
+
+    it('ends when that time is over', async () => {
+      const { pauses, outcome } = await waiting(Array(99).fill(refused), { waitMs: 3000 });
+      assert.equal(outcome, refused);
+      assert.deepEqual(pauses, [250, 500, 1000, 1250]);
+    });
+
+    it('ends with the deadline, if that comes first', async () => {
+      const { pauses, outcome } = await waiting(Array(99).fill(refused), { waitMs: 60_000, deadline: 1000 });
+      assert.equal(outcome, refused);
+      assert.deepEqual(pauses, [250, 500, 250]);
+    });
+
+    it('of 0 waits for nothing', async () => {
+      assert.deepEqual(await waiting([refused], {}), { pauses: [], outcome: refused });
+    });
+  });
+
+  it('pauses five times as long after a fresh token was refused', async () => {
+    const pauses: number[] = [];
+    const clock: WaitingClock = {
+      ...systemClock,
+      random: () => 0,
+      setTimer(act, ms) {
+        pauses.push(ms);
+        return systemClock.setTimer(act, 0);
+      },
+    };
+    const failures = [refusedAgain('GET /x'), refusedAgain('GET /x')];
+    await series(failures, { clock, retryDelayMs: 100 }).result;
+    assert.deepEqual(pauses, [500, 1000]);
   });
 
   it('publishes each failure that is followed by another attempt', async () => {

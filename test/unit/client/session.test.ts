@@ -124,6 +124,36 @@ describe('Session', () => {
       assert.deepEqual(service.seen, ['PUT', 'GET TOKEN']);
     });
 
+    for (const [what, reply] of [
+      ['without a TTL', answer(200, 'TOKEN')],
+      ['with a TTL that is no number', granted('TOKEN', 'x')],
+      ['with status 201', answer(201, 'TOKEN')],
+    ] as const) {
+      it(`${what}, uses it for ten seconds and says so`, async () => {
+        service.put = () => reply;
+        const warnings: unknown[] = [];
+        const session = start({ logger: { warn: (...warning) => void warnings.push(warning) } });
+        await read(session);
+        service.time = 6999;
+        await read(session);
+        service.time = 9000;
+        await read(session);
+        assert.deepEqual(service.seen, ['PUT', 'GET TOKEN', 'GET TOKEN', 'PUT', 'GET TOKEN']);
+        assert.deepEqual(warnings[0], ['imds token', { action: 'obtained', ttlSeconds: 10, isTtlAssumed: true }]);
+      });
+    }
+
+    it('with a TTL of 21600.0, as 21600', async () => {
+      service.put = () => granted('TOKEN', '21600.0');
+      const session = start();
+      await read(session);
+      service.time = 21_000_000;
+      await read(session);
+      assert.equal(service.seen[0], 'PUT');
+      assert.equal(service.seen[1], 'GET TOKEN');
+      assert.equal(service.seen[2], 'GET TOKEN');
+    });
+
     it('again after a retryable failure, up to maxAttempts, which the attempts of the read do not multiply', async () => {
       service.put = () => status(503);
       await assert.rejects(read(start({ maxAttempts: 4 })), { code: 'ERR_IMDS_RESPONSE', statusCode: 503 });
@@ -450,12 +480,16 @@ describe('Session', () => {
         statusCode: 401,
         message: `GET http://127.0.0.1:1338${path} was answered 401, with a fresh session token too`,
       });
-      assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
+      // Each of three attempts renews its token once.
+      assert.deepEqual(
+        service.seen,
+        [1, 2, 3, 4, 5, 6].flatMap((nth) => ['PUT', `GET TOKEN-${nth}`]),
+      );
     });
 
     it('sends neither of two refused tokens again', async () => {
       service.get = onlyKnows('TOKEN-3');
-      const session = start();
+      const session = start({ maxAttempts: 1 });
       await assert.rejects(read(session), { code: 'ERR_IMDS_TOKEN', statusCode: 401 });
       assert.equal((await read(session)).statusCode, 200);
       assert.deepEqual(service.seen.slice(4), ['PUT', 'GET TOKEN-3']);
@@ -514,6 +548,46 @@ describe('Session', () => {
     });
   });
 
+  describe('follows', () => {
+    const redirect = (location: string, statusCode = 301): Response => answer(statusCode, '', { location });
+    const directory = '/latest/meta-data/iam/security-credentials';
+    const readDirectory = (session: Session, at = directory) => session.read(at, { deadline: 5000 });
+
+    for (const location of [`${directory}/`, `http://127.0.0.1:1338${directory}/`, 'security-credentials/']) {
+      it(`one redirect to the same path with a slash, ${location}`, async () => {
+        service.get = (_, nth) => (nth === 1 ? redirect(location) : value());
+        assert.equal((await readDirectory(start())).statusCode, 200);
+        assert.deepEqual(
+          service.asked.map((request) => request.path),
+          [tokenPath, directory, `${directory}/`],
+        );
+      });
+    }
+
+    for (const [what, location, statusCode, at] of [
+      ['to another path', '/latest/meta-data/', 301, directory],
+      ['to another host', `http://127.0.0.2:1338${directory}/`, 301, directory],
+      ['to another port', `http://127.0.0.1:80${directory}/`, 301, directory],
+      ['to https', `https://127.0.0.1:1338${directory}/`, 301, directory],
+      ['with a query', `${directory}/?a`, 301, directory],
+      ['to nowhere', 'http://', 301, directory],
+      ['of another status', `${directory}/`, 302, directory],
+      ['of a path with a slash', `${directory}//`, 301, `${directory}/`],
+    ] as const) {
+      it(`no redirect ${what}`, async () => {
+        service.get = () => redirect(location, statusCode);
+        await assert.rejects(readDirectory(start(), at), { fault: 'redirect', statusCode });
+        assert.equal(service.asked.length, 2);
+      });
+    }
+
+    it('no second redirect', async () => {
+      service.get = () => redirect(`${directory}/`);
+      await assert.rejects(readDirectory(start()), { fault: 'redirect' });
+      assert.equal(service.asked.length, 3);
+    });
+  });
+
   describe('refused a token', () => {
     const forbidden = 'IMDSv1 was not tried: option allowV1 is false, its default.';
     const cases: readonly [string, Reply, ImdsErrorCode, boolean][] = [
@@ -526,9 +600,7 @@ describe('Session', () => {
       ['500', status(500), 'ERR_IMDS_RESPONSE', false],
       ['503', status(503), 'ERR_IMDS_RESPONSE', false],
       ['a redirect', status(307), 'ERR_IMDS_RESPONSE', false],
-      ['200 without a TTL', answer(200, 'SECRET'), 'ERR_IMDS_TOKEN', false],
       ['200 with a TTL of 0', granted('SECRET', 0), 'ERR_IMDS_TOKEN', false],
-      ['200 with a TTL that is no number', granted('SECRET', 'x'), 'ERR_IMDS_TOKEN', false],
       ['200 with nothing', granted(''), 'ERR_IMDS_TOKEN', false],
       ['200 with a page', granted('<html> SECRET'), 'ERR_IMDS_TOKEN', false],
       ['200 with two lines', granted('SECRET\nSECRET'), 'ERR_IMDS_TOKEN', false],

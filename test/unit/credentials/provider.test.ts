@@ -77,7 +77,7 @@ class World {
           return await this.account;
         },
       },
-      () => ({ roleName: undefined, staticStability: true, deadlineMs: this.deadlineMs, ...settings }),
+      () => ({ roleName: undefined, staticStability: true, deadlineMs: this.deadlineMs, waitMs: 0, ...settings }),
       new Events({ debug: log('debug'), warn: log('warn') }),
       {
         now: () => this.time - launch - this.asleep,
