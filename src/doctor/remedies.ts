@@ -108,7 +108,15 @@ export function closerLook(endpoint: string): Fix {
 
 /** Ways to credentials that open nothing to other containers. */
 export function alternatives(found: Judgement): readonly Fix[] {
-  const { endpoint, platform } = found;
+  const { endpoint, platform, otherCredentials } = found;
+  if (otherCredentials)
+    return [
+      {
+        why: `stops SDKs from asking IMDS: ${otherCredentials} gives them credentials`,
+        command: 'export AWS_EC2_METADATA_DISABLED=true',
+        sideEffect: 'they ask for nothing else either, such as the region',
+      },
+    ];
   if (socketOf(endpoint) && !platform.isEnclave)
     return [forwarder('forwards the socket on the host itself, where 1 hop is enough', found)];
   return platform.hasHostNetwork ? [] : [perContainer[platform.container] ?? hostNetwork(platform.container)];

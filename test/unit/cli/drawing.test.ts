@@ -87,6 +87,6 @@ describe('the report of the doctor at a terminal of 80 columns and 24 lines', ()
   it('shows everything where all is wanted', () => {
     const text = drawn('hop-limit', 'kubernetes', {}, true);
     for (const { id } of findings) assert.ok(text.includes(id));
-    assert.match(text, /aws eks create-pod-identity-association/);
+    assert.match(text, /export AWS_EC2_METADATA_DISABLED=true/);
   });
 });

@@ -175,6 +175,12 @@ describe('the remedy for a hop limit that is too low', () => {
     });
   }
 
+  it('has nothing to do with IMDS where credentials come from elsewhere', () => {
+    const [, alternative] = fixesOf({ ...lost, otherCredentials: 'EKS Pod Identity' });
+    assert.equal(alternative?.command, 'export AWS_EC2_METADATA_DISABLED=true');
+    assert.match(alternative?.why ?? '', /EKS Pod Identity gives them credentials/);
+  });
+
   it('marks on the way that the reply dies at the instance', () => {
     assert.deepEqual(pathOf({ ...lost, distance: 2 }), [
       { name: 'this process', brokenAfter: false },
