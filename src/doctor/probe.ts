@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { systemClock } from '../client/clock.js';
 import type { EndpointMode } from '../client/options.js';
-import { type Granted, tokenHeader, tokenOf, tokenPath, ttlHeader, ttlOf } from '../client/token.js';
+import { type Granted, tokenHeader, tokenOf, tokenPath, ttlHeader } from '../client/token.js';
 import { Transport } from '../client/transport.js';
 import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
 import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
@@ -100,7 +100,7 @@ async function missingIn(
     get('/latest/dynamic/instance-identity/document'),
   ]);
   return [
-    ...(token.response && ttlOf(token.response) === undefined ? ['no TTL with a token'] : []),
+    ...(grantedToken(token)?.hasTtl ? [] : ['no TTL with a token']),
     ...(refusal.response?.statusCode === 401 || isThrottled(refusal) ? [] : ['no 401 for a token that it never gave']),
     ...(document.response?.statusCode === 200 || isThrottled(document) ? [] : ['no identity document']),
   ];

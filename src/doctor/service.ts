@@ -62,7 +62,7 @@ export function token(answers: Answers): Judged<'token'> {
   if (!response) return ['fail', error?.message ?? '', 'unusable'];
   const granted = grantedToken(answers.token);
   if (granted) {
-    const words = `granted in ${took(tookMs)} for ${granted.ttlSeconds} s`;
+    const words = `granted in ${took(tookMs)}${granted.hasTtl ? ` for ${granted.ttlSeconds} s` : ''}`;
     if (!granted.hasTtl)
       return ['warn', `granted in ${took(tookMs)}, without the lifetime that IMDS states`, 'granted'];
     if (attempts > 1) return ['warn', `${words}, on attempt ${attempts}: packets get lost`, 'granted'];

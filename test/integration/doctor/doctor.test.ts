@@ -170,6 +170,13 @@ describe('diagnose', () => {
       });
     });
 
+    it('uses a token without a TTL, and says that it has none', async () => {
+      const diagnosis = await examine(await stand(serve(id, granting({}))));
+      assert.equal(diagnosis.verdict, 'healthy');
+      assert.match(finding(diagnosis, 'compatibility')?.detail ?? '', /no TTL with a token/);
+      assert.doesNotMatch(JSON.stringify(diagnosis), /a-token/);
+    });
+
     it('says that it speaks IMDSv1 only where it gives no token', async () => {
       const none: http.RequestListener = (_request, response) => void response.writeHead(404).end();
       const diagnosis = await examine(await stand(serve(id, none)));
