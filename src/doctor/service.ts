@@ -62,11 +62,10 @@ export function token(answers: Answers): Judged<'token'> {
   if (!response) return ['fail', error?.message ?? '', 'unusable'];
   const granted = grantedToken(answers.token);
   if (granted) {
-    const words = `granted in ${took(tookMs)}${granted.hasTtl ? ` for ${granted.ttlSeconds} s` : ''}`;
-    if (!granted.hasTtl)
-      return ['warn', `granted in ${took(tookMs)}, without the lifetime that IMDS states`, 'granted'];
+    const words = `granted in ${took(tookMs)}`;
+    if (!granted.hasTtl) return ['warn', `${words}, without the lifetime that IMDS states`, 'granted'];
     if (attempts > 1) return ['warn', `${words}, on attempt ${attempts}: packets get lost`, 'granted'];
-    return [tookMs > slowMs ? 'warn' : 'ok', words, 'granted'];
+    return [tookMs > slowMs ? 'warn' : 'ok', `${words} for ${granted.ttlSeconds} s`, 'granted'];
   }
   const { statusCode } = response;
   const otherwise = statusCode === 200 ? 'but that is no session token' : 'which is no answer of IMDS';
