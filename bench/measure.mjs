@@ -1,11 +1,14 @@
 /** What the rows share: limits, medians of interleaved rounds, processes, and the server that is asked. */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 
 /**
  * @typedef {object} Limit What a figure must keep to.
  * @property {string} text
  * @property {(figure: number | string) => boolean} holds
+ * @property {(figures: (number | string)[]) => number | string} worst Of several runs.
  *
  * @typedef {object} Row One measurement.
  * @property {string} name What selects it, and the name of its file.
@@ -16,14 +19,27 @@ import { once } from 'node:events';
  * @typedef {object} Result
  * @property {string[]} lines The medians.
  * @property {Record<string, number | string>} figures By the names of the limits.
+ * @property {Record<string, Record<string, number>>} [chart] Milliseconds by way, by what is measured, for chart.mjs.
  */
 
 /** @type {(bound: number) => Limit} */
-export const atLeast = (bound) => ({ text: `at least ${bound}`, holds: (figure) => figure >= bound });
+export const atLeast = (bound) => ({
+  text: `at least ${bound}`,
+  holds: (figure) => figure >= bound,
+  worst: (figures) => Math.min(...figures),
+});
 /** @type {(bound: number) => Limit} */
-export const atMost = (bound) => ({ text: `at most ${bound}`, holds: (figure) => figure <= bound });
+export const atMost = (bound) => ({
+  text: `at most ${bound}`,
+  holds: (figure) => figure <= bound,
+  worst: (figures) => Math.max(...figures),
+});
 /** @type {(value: string) => Limit} */
-export const exactly = (value) => ({ text: `exactly ${value}`, holds: (figure) => figure === value });
+export const exactly = (value) => ({
+  text: `exactly ${value}`,
+  holds: (figure) => figure === value,
+  worst: (figures) => figures.find((figure) => figure !== value) ?? value,
+});
 
 /** The value read everywhere. */
 export const path = '/latest/meta-data/instance-id';
@@ -48,7 +64,9 @@ const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** The environment, without what would change what the clients do. */
 export function cleanEnv() {
-  const foreign = /^(AWS_.*|(https?|no|all)_proxy|NODE_USE_ENV_PROXY|NODE_OPTIONS|NODE_V8_COVERAGE)$/i;
+  // Node 20 loads the certificates of the last at every start, which takes longer than everything else.
+  const foreign =
+    /^(NODE_EXTRA_CA_CERTS|AWS_.*|(https?|no|all)_proxy|NODE_USE_ENV_PROXY|NODE_OPTIONS|NODE_V8_COVERAGE)$/i;
   const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   const absent = new URL('absent/', import.meta.url).pathname;
   return {
@@ -90,30 +108,23 @@ export async function startServer() {
   return { endpoint, requests, end };
 }
 
+const cpu = fileURLToPath(new URL('programs/cpu.cjs', import.meta.url));
+
 /**
- * Runs Node with these arguments and gives how long it took, from start to end.
+ * Runs Node with these arguments, and gives what it printed, the milliseconds from its start to its end, and those of
+ * processor that it took.
  *
  * @param {string[]} args
- * @param {string} expected What it must print.
  */
-export async function timeProcess(args, expected) {
-  const { ms, printed } = await runProcess(args);
-  if (printed !== expected) throw new Error(`node ${args.join(' ')} printed ${JSON.stringify(printed)}`);
-  return ms;
-}
-
-/** @param {string[]} args */
 export async function runProcess(args) {
   const start = performance.now();
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let printed = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    printed += text;
-  });
+  const child = spawn(process.execPath, ['--require', cpu, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
+  const texts = [1, 3].map((descriptor) => text(child.stdio[descriptor]));
   const [code] = await once(child, 'close');
   const ms = performance.now() - start;
+  const [printed, cpuMs] = await Promise.all(texts);
   if (code !== 0) throw new Error(`node ${args.join(' ')} ended with ${code}`);
-  return { ms, printed };
+  return { ms, printed, cpuMs: Number(cpuMs) };
 }
 
 /** @param {string} subject @param {string} text */

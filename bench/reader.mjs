@@ -17,14 +17,15 @@ const text = (stream) =>
     stream.once('error', reject);
   });
 
+/** @param {Agent | false} agent */
+const bare = (agent) => () =>
+  new Promise((resolve, reject) => {
+    get(url, { agent, headers }, (response) => text(response).then(resolve, reject)).once('error', reject);
+  });
+
 const ways = {
-  http() {
-    const agent = new Agent();
-    return () =>
-      new Promise((resolve, reject) => {
-        get(url, { agent, headers }, (response) => text(response).then(resolve, reject)).once('error', reject);
-      });
-  },
+  http: () => bare(false),
+  agent: () => bare(new Agent()),
 
   // With the options that imds gives it.
   async got() {

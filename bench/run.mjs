@@ -1,46 +1,51 @@
 /**
- * Measures imds beside its peers and says which limits hold: `node bench/run.mjs [ROW…]`, all rows by default, after
- * `npm run build`. Ends with 1 when a limit does not hold. docs/benchmarks.md tells what is measured, and how.
+ * Measures imds beside its peers and says which limits hold: `npm run bench -- [--runs N] [--chart] [ROW…]`, all rows by
+ * default. Of several runs the worst counts. `--chart` draws docs/images/benchmarks.svg. Ends with 1 when a limit does not
+ * hold. docs/benchmarks.md tells what is measured, and how.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { drawChart } from './chart.mjs';
 import { cleanEnv } from './measure.mjs';
-import { row as cached } from './rows/cached.mjs';
-import { row as command } from './rows/command.mjs';
-import { row as credentials } from './rows/credentials.mjs';
-import { row as emulator } from './rows/emulator.mjs';
-import { row as heap } from './rows/heap.mjs';
-import { row as identity } from './rows/identity.mjs';
-import { row as importing } from './rows/import.mjs';
-import { row as network } from './rows/network.mjs';
-import { row as reads } from './rows/reads.mjs';
-import { row as requests } from './rows/requests.mjs';
-import { row as watch } from './rows/watch.mjs';
 
-const rows = [reads, requests, cached, importing, command, heap, credentials, identity, network, watch, emulator];
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: '1' }, chart: { type: 'boolean', default: false } },
+});
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !rows.some((row) => row.name === name));
+const names = readdirSync(new URL('rows/', import.meta.url)).map((file) => file.replace(/\.mjs$/, ''));
+const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
-  console.error(`no such row: ${unknown.join(', ')}. There are ${rows.map(({ name }) => name).join(', ')}.`);
+  console.error(`no such row: ${unknown.join(', ')}. There are ${names.join(', ')}.`);
   process.exit(2);
 }
 
-console.log(
-  `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}`,
-);
-for (const row of rows.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+const machine = `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}`;
+const date = new Date().toISOString().slice(0, 10);
+console.log(`${date}, ${machine}`);
+for (const name of positionals.length > 0 ? positionals : names) {
+  /** @type {{ row: import('./measure.mjs').Row }} */
+  const { row } = await import(`./rows/${name}.mjs`);
   console.log(`\n${row.name}: ${row.what}`);
-  const result = await measure(row);
-  for (const line of result?.lines ?? []) console.log(`    ${line}`);
+  const results = [];
+  for (let run = 0; run < Number(values.runs); run += 1) {
+    const result = await measure(row);
+    results.push(result);
+    for (const line of result?.lines ?? []) console.log(`    ${line}`);
+  }
   for (const [what, limit] of Object.entries(row.limit)) {
-    const figure = result?.figures[what];
+    const figures = results.map((result) => result?.figures[what]);
+    const figure = figures.includes(undefined) ? undefined : limit.worst(figures);
     const holds = figure !== undefined && limit.holds(figure);
     if (!holds) process.exitCode = 1;
     const shown = typeof figure === 'number' ? figure.toFixed(2) : (figure ?? 'not measured');
     console.log(`  ${holds ? 'holds' : 'FAILS'}  ${what}: ${shown} (${limit.text})`);
   }
+  const chart = results.at(-1)?.chart;
+  if (values.chart && chart) drawChart(chart, `${date}, ${machine}`);
 }
 
 /**

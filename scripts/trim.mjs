@@ -29,6 +29,8 @@ const standIns = {
       export { nothing as publishRequestCreate, nothing as publishRequestStart, nothing as publishResponseEnd };
       export { nothing as publishResponseStart, nothing as publishRetry };
     `,
+    // Hands on events of the request that src/client/transport.ts listens to itself.
+    './utils/proxy-events.js': 'export default () => () => {}',
     // Ten listeners for each request. src/client/transport.ts notices the connection, and keeps the time itself.
     './utils/timer.js': 'export default () => {}',
     './timed-out.js': 'export default () => () => {}; export class TimeoutError extends Error {}',

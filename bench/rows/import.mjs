@@ -10,7 +10,7 @@ const packages = ['imds', '@aws-sdk/ec2-metadata-service', '@smithy/credential-p
 export const row = {
   name: 'import',
   what: `import in a fresh process, as the process itself measures it; medians of ${rounds}`,
-  limit: { 'time of import against @aws-sdk/ec2-metadata-service': atMost(0.4) },
+  limit: { 'time of import against @aws-sdk/ec2-metadata-service': atMost(0.3) },
 
   async run() {
     const importing = (name) => async () => Number((await runProcess([importer, name])).printed);

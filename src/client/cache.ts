@@ -18,12 +18,14 @@ interface Kept<E> {
   readonly survivesStop: boolean;
 }
 
-// So many are kept without lru-cache, which most short-lived processes then never load.
-const few = 12;
+// So much is kept without lru-cache, which most short-lived processes then never load.
+const few = { entries: 100, bytes: 1024 * 1024 };
 
 /** Values by path, each with a maximum age, the least recently used going first. */
 export class Cache<E extends { readonly body: Uint8Array | undefined }> {
   #kept: Map<string, Kept<E>> | LRUCache<string, Kept<E>> = new Map();
+  /** All that were ever set. */
+  #bytes = 0;
   readonly #maxEntries: number;
   readonly #clock: Clock;
   #epoch = 0;
@@ -35,7 +37,9 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
 
   /** Loads lru-cache, which bounds what is kept, once there are a few entries. */
   async open(): Promise<void> {
-    if (!(this.#kept instanceof Map) || (this.#kept.size < few && few < this.#maxEntries)) return;
+    if (!(this.#kept instanceof Map)) return;
+    const isSmall = this.#kept.size < few.entries && this.#bytes < few.bytes;
+    if (isSmall && few.entries < this.#maxEntries) return;
     const { LRUCache } = await import('lru-cache');
     if (!(this.#kept instanceof Map)) return;
     const kept = new LRUCache<string, Kept<E>>({
@@ -62,6 +66,7 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
 
   /** Keeps an entry that was asked for in `epoch`, or forgets the path if it is not to be kept. */
   set(path: string, entry: E, { forMs, survivesStop }: Keep, epoch: number): void {
+    this.#bytes += entry.body?.length ?? 0;
     if (forMs > 0 && (epoch === this.#epoch || survivesStop))
       this.#kept.set(path, { entry, until: this.#clock.now() + forMs, survivesStop });
     else this.#kept.delete(path);

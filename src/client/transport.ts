@@ -129,11 +129,11 @@ export class Transport {
             cancelConnect?.();
           });
         });
-      });
-      // After a 101 got takes the connection for its user's, and neither answers nor times out any more.
-      stream.once('upgrade', ({ statusCode = 101 }: IncomingMessage, socket: Socket) => {
-        socket.destroy();
-        fail(statusError(statusCode, target));
+        // After a 101 the connection is its user's, and neither answers nor times out any more.
+        sent.once('upgrade', ({ statusCode = 101 }: IncomingMessage, socket: Socket) => {
+          socket.destroy();
+          fail(statusError(statusCode, target));
+        });
       });
       stream.once('response', (received: IncomingMessage) => {
         response = received;

@@ -15,7 +15,7 @@ let table: readonly Row[] | undefined;
 
 /** All rows of the table, in its order. */
 export function rows(): readonly Row[] {
-  table ??= [...walk(categories(unbound, { tags: unbound, userData: unbound }), '')];
+  table ??= collect(categories(unbound, { tags: unbound, userData: unbound }), '', []);
   return table;
 }
 
@@ -26,35 +26,38 @@ const takesParameter = (node: object): node is ParameterGroup<Parameter, object>
 const endsInParameter = (node: object): node is ParameterAccessor<Parameter, unknown> => 'category' in node;
 const isAccessor = (node: object): node is Accessor<unknown> => typeof node === 'function' && 'category' in node;
 
-function* walk(node: object, call: string): Generator<Row> {
+function collect(node: object, call: string, found: Row[]): Row[] {
   if (takesParameter(node)) {
     const { example } = node;
     const filled = `${call}(${typeof example === 'string' ? `'${example}'` : example})`;
-    if (endsInParameter(node)) yield { call: filled, category: node.category(example) };
-    else yield* walk(node(example), filled);
-    return;
+    if (!endsInParameter(node)) return collect(node(example), filled, found);
+    found.push({ call: filled, category: node.category(example) });
+    return found;
   }
-  if (isAccessor(node)) yield { call: `${call}()`, category: node.category };
-  for (const [name, member] of Object.entries<unknown>({ ...node }))
+  if (isAccessor(node)) found.push({ call: `${call}()`, category: node.category });
+  for (const [name, member] of Object.entries<unknown>(node as Record<string, unknown>))
     if (name !== 'category' && (typeof member === 'object' || typeof member === 'function') && member !== null)
-      yield* walk(member, call === '' ? name : `${call}.${name}`);
+      collect(member, call === '' ? name : `${call}.${name}`, found);
+  return found;
 }
 
 interface Index {
   /** The rows by their paths without the final slash. */
   readonly byPath: ReadonlyMap<string, Category<unknown>>;
-  /** The rows with parameters. */
-  readonly patterns: readonly { readonly pattern: RegExp; readonly category: Category<unknown> }[];
+  /** The rows with parameters, and what stands before the first. */
+  readonly open: readonly { readonly start: string; readonly category: Category<unknown>; pattern?: RegExp }[];
 }
 
 let index: Index | undefined;
 
 function makeIndex(): Index {
   const all = rows().map(({ category }) => category);
-  const open = all.filter(({ template }) => template.includes('{'));
   return {
     byPath: new Map(all.map((category) => [withoutSlash(category.path), category])),
-    patterns: open.map((category) => ({ pattern: patternOf(withoutSlash(category.template)), category })),
+    open: all.flatMap((category) => {
+      const at = category.template.indexOf('{');
+      return at < 0 ? [] : [{ start: `/latest/${category.template.slice(0, at)}`, category }];
+    }),
   };
 }
 
@@ -67,8 +70,15 @@ const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(
 export function categoryOf(path: string): Category<unknown> | undefined {
   index ??= makeIndex();
   const latest = withoutSlash(path).replace(/^\/(?:\d{4}-\d\d-\d\d|1\.0)\//, '/latest/');
-  const category = index.byPath.get(latest) ?? index.patterns.find(({ pattern }) => pattern.test(latest))?.category;
+  const category = index.byPath.get(latest) ?? index.open.find((row) => matches(row, latest))?.category;
   return category && (category.path === path ? category : { ...category, path });
+}
+
+/** A pattern takes longer to compile than most processes take to use it, so only a likely one is. */
+function matches(row: Index['open'][number], path: string): boolean {
+  if (!path.startsWith(row.start)) return false;
+  row.pattern ??= patternOf(withoutSlash(row.category.template));
+  return row.pattern.test(path);
 }
 
 /** True for an absolute path that is listed rather than read as a value. */
