@@ -98,7 +98,14 @@ describe('a process with a client', () => {
     await once(proxy, 'listening');
     const { port } = proxy.address() as net.AddressInfo;
     const url = `http://127.0.0.1:${port}`;
-    const settings = { HTTP_PROXY: url, http_proxy: url, ALL_PROXY: url, NO_PROXY: '', NODE_USE_ENV_PROXY: '1' };
+    const settings = {
+      HTTP_PROXY: url,
+      http_proxy: url,
+      ALL_PROXY: url,
+      NO_PROXY: '',
+      no_proxy: '',
+      NODE_USE_ENV_PROXY: '1',
+    };
     try {
       await using emulator = await createEmulator();
       const env = { ...emulator.env, ...settings };
