@@ -8,7 +8,6 @@ import { Cache, type Keep } from './cache.js';
 import type { WaitingClock } from './clock.js';
 import type { Events } from './events.js';
 import { disabled, notFound } from './failures.js';
-import { loadRetry } from './retry.js';
 import { Session } from './session.js';
 import { type CacheSettings, checkCallOptions, type Settings } from './settings.js';
 import { type Call, type Flight, SingleFlight } from './single-flight.js';
@@ -195,7 +194,7 @@ export class Reader {
   }
 
   async #load(transport: Transport): Promise<void> {
-    await Promise.all([transport.load(), loadRetry()]);
+    await transport.load();
     this.#loadedAt = this.#clock.running();
   }
 

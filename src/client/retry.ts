@@ -46,33 +46,65 @@ const refusalFactor = 5;
 const shortestWaitMs = 250;
 const longestWaitMs = 2000;
 
-let library: typeof import('p-retry') | undefined;
+/** Failures that no attempt may follow. */
+const final = new WeakSet<object>();
 
-/** Loads p-retry. The first {@link retry} waits for it, if nobody did before. */
-export async function loadRetry(): Promise<typeof import('p-retry')> {
-  library ??= await import('p-retry');
-  return library;
+/** Marks a failure inside an attempt that must not be followed by another attempt, and gives it back. */
+export function abortRetry(error: unknown): unknown {
+  if (typeof error === 'object' && error !== null) final.add(error);
+  return error;
 }
+
+const isFinal = (error: unknown): boolean => typeof error === 'object' && error !== null && final.has(error);
 
 /**
  * Makes an attempt, and further ones after retryable failures, with doubled and jittered pauses, all before the deadline.
  * See "Retry behavior" in the AWS SDKs and Tools Reference Guide.
  */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { default: pRetry } = library ?? (await loadRetry());
+  options.signal?.throwIfAborted();
+  const start = options.clock.running();
+  try {
+    const value = await attempt();
+    options.signal?.throwIfAborted();
+    return value;
+  } catch (error) {
+    if (isFinal(error) || options.signal?.aborted) throw error;
+    return await retryAfter(error, attempt, options, start);
+  }
+}
+
+let pRetry: typeof import('p-retry').default | undefined;
+
+/** Goes on after the first failure. Nearly all reads succeed at once, and do without p-retry. */
+async function retryAfter<T>(
+  first: unknown,
+  attempt: () => Promise<T>,
+  options: RetryOptions,
+  start: number,
+): Promise<T> {
   const { path, deadline, clock, events, signal } = options;
   const leftMs = (): number => deadline - clock.running();
-  const pauseMs = pauses(options);
+  const pauseAfter = pauses(options, start);
+  let pauseMs = pauseAfter(first);
+  if (pauseMs === undefined || leftMs() <= 1) throw first;
+  pRetry ??= (await import('p-retry')).default;
   let failure: unknown;
+  let isOver = false;
   const timed = async (): Promise<T> => {
-    if (failure !== undefined && leftMs() <= 1) throw abortRetry(failure);
+    if (failure === undefined) {
+      failure = first;
+      throw first;
+    }
+    isOver = leftMs() <= 1;
+    if (isOver) throw failure;
     try {
       return await attempt();
     } catch (error) {
       // An attempt that the deadline cut short tells less than the failure before it.
-      if (failure !== undefined && leftMs() <= 1 && ranOutOfTime(error)) throw abortRetry(failure);
-      failure = error;
-      throw error;
+      isOver = leftMs() <= 1;
+      if (!isOver || !ranOutOfTime(error)) failure = error;
+      throw failure;
     }
   };
   return await pRetry(timed, {
@@ -83,19 +115,21 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     onFailedAttempt: () => {},
     shouldConsumeRetry: () => true,
     shouldRetry: async ({ error, attemptNumber }) => {
-      const ms = pauseMs(error);
-      if (ms === undefined || leftMs() <= 1) return false;
+      if (attemptNumber > 1) pauseMs = isOver || isFinal(error) ? undefined : pauseAfter(error);
+      if (pauseMs === undefined || leftMs() <= 1) return false;
       if (events.wanted('retry'))
         events.publish('retry', { path, attempt: attemptNumber, error: isImdsError(error) ? error.code : undefined });
-      if (ms > 0) await pause(clock, Math.min(ms, leftMs()), signal);
+      if (pauseMs > 0) await pause(clock, Math.min(pauseMs, leftMs()), signal);
       return true;
     },
   });
 }
 
 /** How long to pause after each failure, in milliseconds; undefined after the last attempt. */
-function pauses({ maxAttempts, retryDelayMs, waitMs, clock, isNotReady: waitsFor = isNotReady }: RetryOptions) {
-  const start = waitMs > 0 ? clock.running() : 0;
+function pauses(
+  { maxAttempts, retryDelayMs, waitMs, clock, isNotReady: waitsFor = isNotReady }: RetryOptions,
+  start: number,
+) {
   let waits = 0;
   let failures = 0;
   return (error: unknown): number | undefined => {
@@ -113,7 +147,3 @@ function pauses({ maxAttempts, retryDelayMs, waitMs, clock, isNotReady: waitsFor
 
 const ranOutOfTime = (error: unknown): boolean =>
   error instanceof ImdsTimeoutError || error instanceof ImdsUnreachableError;
-
-/** Wraps a failure inside an attempt that must not be followed by another attempt. */
-export const abortRetry = (error: unknown): unknown =>
-  library && error instanceof Error ? new library.AbortError(error) : error;
