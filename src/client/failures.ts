@@ -38,9 +38,11 @@ export function statusError(statusCode: number, target: string, note = ''): Imds
   return new ImdsResponseError(message, { fault: 'status', statusCode });
 }
 
-/** The error of a token request that was answered with a status other than 200. */
-export function tokenStatusError(statusCode: number, target: string, note: string): ImdsError {
+/** The error of a token request whose reply holds no token. */
+export function noToken(statusCode: number, target: string, note: string): ImdsError {
   const message = `${target} was answered ${statusCode}`;
+  if (statusCode === 200)
+    return new ImdsTokenError(`${message}, but not with a session token`, { statusCode, hint: foreignHint });
   if (statusCode === 400)
     return new ImdsTokenError(`${message}: the service took the token request for malformed`, { statusCode });
   if (statusCode !== 401 && statusCode !== 404 && statusCode !== 405) return statusError(statusCode, target, note);
@@ -69,13 +71,6 @@ export function refusedAgain(target: string): ImdsTokenError {
 /** True for an error of {@link refusedAgain}. */
 export const isTokenRefusal = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && refusals.has(error);
-
-/** A token request was answered 200 with something else. */
-export const notAToken = (target: string): ImdsTokenError =>
-  new ImdsTokenError(`${target} was answered 200, but not with a session token and its TTL`, {
-    statusCode: 200,
-    hint: foreignHint,
-  });
 
 /** A reply holds the token of its request. */
 export const echoed = (target: string): ImdsResponseError =>

@@ -155,7 +155,7 @@ export class Reader {
     const call = await this.#call(options);
     this.#connection?.session.checkPath(path);
     const kept = options.fresh ? undefined : this.#cache?.get(path);
-    if (this.#events.wanted('cache')) this.#events.publish('cache', { action: kept ? 'hit' : 'miss', path });
+    this.#events.publish('cache', { action: kept ? 'hit' : 'miss', path });
     return kept ?? (await this.#reads.run(path, call, (flight) => this.#fetch(path, category, call, flight)));
   }
 
@@ -206,7 +206,7 @@ export class Reader {
     const transport = new Transport(settings, this.#events, this.#clock);
     const session = new Session(transport, settings, this.#events, this.#clock, () => {
       this.#cache?.startEpoch();
-      if (this.#events.wanted('cache')) this.#events.publish('cache', { action: 'forget', path: '*' });
+      this.#events.publish('cache', { action: 'forget', path: '*' });
     });
     this.#connection = { settings, transport, session };
     return this.#connection;

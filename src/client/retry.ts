@@ -117,8 +117,7 @@ async function retryAfter<T>(
     shouldRetry: async ({ error, attemptNumber }) => {
       if (attemptNumber > 1) pauseMs = isOver || isFinal(error) ? undefined : pauseAfter(error);
       if (pauseMs === undefined || leftMs() <= 1) return false;
-      if (events.wanted('retry'))
-        events.publish('retry', { path, attempt: attemptNumber, error: isImdsError(error) ? error.code : undefined });
+      events.publish('retry', { path, attempt: attemptNumber, error: isImdsError(error) ? error.code : undefined });
       if (pauseMs > 0) await pause(clock, Math.min(pauseMs, leftMs()), signal);
       return true;
     },

@@ -1,6 +1,6 @@
 import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Got, RequestError } from 'got';
+import type { Got, Request as GotRequest, RequestError } from 'got';
 import { type ImdsError, isImdsError } from '../errors.js';
 import { version } from '../version.js';
 import type { WaitingClock } from './clock.js';
@@ -64,19 +64,19 @@ export class Transport {
    */
   async request(request: Request): Promise<Response> {
     if (!this.#got) await this.load();
-    if (!this.#events.wanted('request')) return await this.#send(request);
     const { method, path, version } = request;
     const { now } = this.#clock;
     const start = now();
-    const publish = (result: { statusCode?: number; error?: ImdsError['code'] }): void =>
-      this.#events.publish('request', { method, path, version, durationMs: now() - start, ...result });
+    let outcome: { statusCode: number } | { error: ImdsError['code'] } | undefined;
     try {
       const response = await this.#send(request);
-      publish({ statusCode: response.statusCode });
+      outcome = { statusCode: response.statusCode };
       return response;
     } catch (error) {
-      if (isImdsError(error)) publish({ error: error.code });
+      if (isImdsError(error)) outcome = { error: error.code };
       throw error;
+    } finally {
+      this.#events.publish('request', { method, path, version, durationMs: now() - start, ...outcome });
     }
   }
 
@@ -96,7 +96,6 @@ export class Transport {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let size = 0;
-      let socket: Socket | undefined;
       let isConnected = false;
       let response: IncomingMessage | undefined;
 
@@ -114,26 +113,19 @@ export class Transport {
       };
       const timeUp = (): void => {
         if (!isConnected) fail(noConnection(target, Math.min(connectTimeoutMs, timeoutMs)));
-        else fail(timedOut(target, timeoutMs, socket?.bytesRead ? 'body' : 'response', expired()));
+        else fail(timedOut(target, timeoutMs, socket()?.bytesRead ? 'body' : 'response', expired()));
       };
       const start = running();
       const cancelConnect = connectTimeoutMs < timeoutMs ? setDeadline(timeUp, start + connectTimeoutMs) : undefined;
       const cancelRequest = setDeadline(timeUp, start + timeoutMs);
       this.#ends.add(fail);
 
-      stream.once('request', (sent: ClientRequest) => {
-        sent.once('socket', (assigned: Socket) => {
-          socket = assigned;
-          socket.once('connect', () => {
-            isConnected = true;
-            cancelConnect?.();
-          });
-        });
-        // After a 101 the connection is its user's, and neither answers nor times out any more.
-        sent.once('upgrade', ({ statusCode = 101 }: IncomingMessage, socket: Socket) => {
-          socket.destroy();
-          fail(statusError(statusCode, target));
-        });
+      const socket = socketOf(stream, {
+        connect: () => {
+          isConnected = true;
+          cancelConnect?.();
+        },
+        upgrade: (statusCode) => fail(statusError(statusCode, target)),
       });
       stream.once('response', (received: IncomingMessage) => {
         response = received;
@@ -167,6 +159,26 @@ export class Transport {
     }
     return reader.stream(url);
   }
+}
+
+/** The socket of a request, once there is one. */
+function socketOf(
+  stream: GotRequest,
+  on: { readonly connect: () => void; readonly upgrade: (statusCode: number) => void },
+): () => Socket | undefined {
+  let socket: Socket | undefined;
+  stream.once('request', (sent: ClientRequest) => {
+    sent.once('socket', (assigned: Socket) => {
+      socket = assigned;
+      socket.once('connect', on.connect);
+    });
+    // After a 101 the connection is its user's, and neither answers nor times out any more.
+    sent.once('upgrade', ({ statusCode = 101 }: IncomingMessage, upgraded: Socket) => {
+      upgraded.destroy();
+      on.upgrade(statusCode);
+    });
+  });
+  return () => socket;
 }
 
 const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readonly Buffer[]): Response => ({
