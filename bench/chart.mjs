@@ -55,7 +55,7 @@ export function drawChart(chart, note) {
   writeFileSync(
     file,
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title desc">
-  <!-- Made by npm run bench -- --chart process. -->
+  <!-- Made by bench/chart.mjs. -->
   <title id="title">How long a process takes that reads instance metadata</title>
   <desc id="desc">${words.join(' ')}</desc>
   <style>
