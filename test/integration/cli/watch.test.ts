@@ -101,7 +101,7 @@ describe('imds watch', () => {
   });
 
   for (const [title, args, expected] of [
-    ['an unknown kind', ['spot'], /^imds: .*'spot'.*spot-interruption, rebalance.*\n/],
+    ['an unknown kind', ['spot'], /^imds: watch spot: expected spot-interruption, rebalance.*\n/],
     ['an option without its value', ['--exec'], /^imds: .*--exec <cmd>.*\n/],
   ] as const)
     it(`refuses ${title}`, async () => {
