@@ -67,27 +67,33 @@ function chunkOf(id) {
 }
 
 /**
- * Makes the modules smaller before they are bundled, as V8 compiles them anew in every process. Of ours the comments go, a
- * third of all; lines and names stay, as an error in a program that does not catch it shows the line that threw it. No
- * error of a package leaves the library, so packages are as small as can be.
+ * Makes the modules smaller before they are bundled, as V8 compiles them anew in every process: comments go, a third of all,
+ * and packages get short names. Lines stay, as an error in a program that does not catch it shows the line that threw it.
+ * esbuild's limit for lines would break them within strings, and bundlers that indent code change such strings.
  *
  * @type {import('rollup').Plugin}
  */
 const small = {
   name: 'small',
   async transform(code, id) {
-    if (packageOf(id) !== '') {
-      const result = await transform(code, { minify: true, lineLimit: 120, legalComments: 'none', target });
-      return { code: result.code, map: null };
-    }
-    if (!id.endsWith('.js')) return undefined;
+    if (!/\.[cm]?js$/.test(id)) return undefined;
     const options = {
       target: typescript.ScriptTarget.ES2022,
       module: typescript.ModuleKind.ESNext,
       removeComments: true,
     };
-    return { code: typescript.transpileModule(code, { compilerOptions: options }).outputText, map: null };
+    const { outputText } = typescript.transpileModule(code, { compilerOptions: options });
+    if (packageOf(id) === '') return { code: outputText, map: null };
+    const result = await transform(outputText, { minifyIdentifiers: true, legalComments: 'none', target });
+    return { code: result.code, map: null };
   },
+};
+
+/** rollup would ask `require` for node:url, and look for a document first. @type {import('rollup').Plugin} */
+const urlOfFile = {
+  name: 'url-of-file',
+  resolveImportMeta: (property) =>
+    property === 'url' ? "globalThis.process.getBuiltinModule('node:url').pathToFileURL(__filename).href" : null,
 };
 
 /** V8 compiles text that is not Latin-1 slower, all of it. */
@@ -127,6 +133,7 @@ async function bundle() {
       trim,
       small,
       json,
+      urlOfFile,
       nodeResolve({ exportConditions: ['node'], preferBuiltins: true }),
       commonjs({ ignoreDynamicRequires: true }),
     ],
