@@ -17,7 +17,7 @@ import type { CallOptions } from './metadata/accessor.js';
 import { categories } from './metadata/categories.js';
 import type { Category } from './metadata/category.js';
 import type { InstanceIdentityDocument } from './metadata/documents.js';
-import { type NetworkInterface, networkInterfaces, Settling } from './network/interfaces.js';
+import { type NetworkInterface, NetworkInterfaces } from './network/interfaces.js';
 import { type Platform, platformOnce } from './platform.js';
 import { decodeUserData, type UserData } from './user-data/decode.js';
 import {
@@ -79,7 +79,7 @@ export class Imds extends Accessors {
   readonly #events: Events;
   readonly #reader: Reader;
   readonly #credentials: CredentialsSource;
-  readonly #settling: Settling;
+  readonly #network: NetworkInterfaces;
   readonly #watch: Poller;
   readonly #report: Report;
 
@@ -104,7 +104,7 @@ export class Imds extends Accessors {
       events,
       clock,
     );
-    this.#settling = new Settling(clock.now);
+    this.#network = new NetworkInterfaces(this, clock.now);
     this.#report = (event, level) => events.publish('watch', event, level);
     this.#watch = new Poller(this, this.#report, clock);
   }
@@ -189,7 +189,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async networkInterfaces(options?: CallOptions): Promise<readonly NetworkInterface[]> {
-    return await networkInterfaces(this, this.#reader.sharing(options), this.#settling);
+    return await this.#network.read(this.#reader.sharing(options));
   }
 
   /**

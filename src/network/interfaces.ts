@@ -86,31 +86,6 @@ export interface IncompleteNetworkInterface extends Identity, Partial<RequiredPr
  */
 export type NetworkInterface = CompleteNetworkInterface | IncompleteNetworkInterface;
 
-/** Since when interfaces are incomplete, by their MAC addresses, in milliseconds by a clock. One for each client. */
-export class Settling {
-  readonly #now: () => number;
-  readonly #since = new Map<string, number>();
-
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
-  /** True while an interface may still become complete. */
-  mayComplete(mac: string): boolean {
-    const since = this.#since.get(mac) ?? this.#now();
-    this.#since.set(mac, since);
-    return this.#now() - since < settlingMs;
-  }
-
-  /** Forgets the interfaces that are complete, or gone. */
-  keep(incomplete: ReadonlySet<string>): void {
-    for (const mac of this.#since.keys()) if (!incomplete.has(mac)) this.#since.delete(mac);
-  }
-}
-
-// The service takes some seconds to know an interface that was attached.
-const settlingMs = 60_000;
-
 /** The reads that network interfaces need; a client has them. */
 export type NetworkReader = Pick<Categories, 'mac' | 'network'>;
 
@@ -127,89 +102,105 @@ type Read = <T>(accessor: (options: CallOptions) => Promise<T>) => Promise<T>;
 
 /** An interface as read, before it is compared with the others. */
 interface Snapshot {
-  readonly mac: string;
   readonly properties: Properties;
-  /** Everything listed could be read. */
+  /** Everything listed could be read, and nothing that AWS promises was missing. */
   readonly isComplete: boolean;
 }
 
-/** Every property, in the order of the result; `true` for those that each interface has once it is settled. */
-const isRequired = {
-  networkCard: true,
-  deviceNumber: true,
-  interfaceId: true,
-  subnetId: true,
-  vpcId: true,
-  ownerId: true,
-  localHostname: true,
-  localIpv4s: false,
-  ipv6s: false,
-  publicIpv4s: false,
-  publicHostname: false,
-  ipv4Associations: false,
-  ipv4Prefix: false,
-  ipv6Prefix: false,
-  securityGroups: true,
-  securityGroupIds: true,
-  subnetIpv4CidrBlock: false,
-  subnetIpv6CidrBlocks: false,
-  vpcIpv4CidrBlock: true,
-  vpcIpv4CidrBlocks: true,
-  vpcIpv6CidrBlocks: false,
-} as const satisfies Record<keyof RequiredProperties, true> & Record<keyof OptionalProperties, false>;
-const names = Object.keys(isRequired) as readonly (keyof Properties)[];
+// The service takes some seconds to know an interface that was attached.
+const settlingMs = 60_000;
 
-/**
- * Reads the instance's network interfaces: the primary one first, then by network card and device number. Reads only what
- * the service lists, one interface after another. Leaves out an interface that is detached meanwhile, and marks one that was
- * attached moments ago as `isSettling`; each call reads that again, for a minute.
- *
- * @param rest gives the options of the next read, with what is left of the call's time
- * @throws every error of a failed request (docs/errors.md), and the signal's reason
- */
-export async function networkInterfaces(
-  { mac, network: { interfaces } }: NetworkReader,
-  rest: () => CallOptions,
-  settling: Settling,
-): Promise<readonly NetworkInterface[]> {
-  const cached: Read = (accessor) => accessor(rest());
-  const fresh: Read = (accessor) => accessor({ ...rest(), fresh: true });
-  const list = async (read: Read) => (await read(interfaces.macs)).map((name) => name.replace(/\/$/, ''));
+/** The network interfaces of an instance. */
+export class NetworkInterfaces {
+  readonly #reader: NetworkReader;
+  readonly #now: () => number;
+  /** By the MAC addresses of the interfaces that were incomplete when last read. */
+  #incompleteSince: ReadonlyMap<string, number> = new Map();
 
-  const [primary, attached] = await Promise.all([cached(mac), list(cached)]);
-  const snapshots = new Map<string, Snapshot>();
-  for (const each of attached) snapshots.set(each, await snapshot(interfaces.macs.mac(each), each, cached));
-  const found = sorted(snapshots, primary, settling);
-  const again = found.filter(({ isSettling }) => isSettling);
-  if (again.length === 0) return found;
+  /** @param now milliseconds by a monotonic clock */
+  constructor(reader: NetworkReader, now: () => number) {
+    this.#reader = reader;
+    this.#now = now;
+  }
 
-  // It may be gone, about to be known, or known since it was cached, so read it once more.
-  const stillAttached = await list(fresh);
-  for (const each of snapshots.keys()) if (!stillAttached.includes(each)) snapshots.delete(each);
-  for (const { mac: each } of again)
-    if (snapshots.has(each)) snapshots.set(each, await snapshot(interfaces.macs.mac(each), each, fresh));
-  return sorted(snapshots, primary, settling);
+  /**
+   * Reads the interfaces: the primary one first, then by network card and device number. Reads only what the service
+   * lists, one interface after another. Leaves out an interface that is detached meanwhile, and marks one that was
+   * attached moments ago as `isSettling`; each call reads that again, for a minute.
+   *
+   * @param rest gives the options of the next read, with what is left of the call's time
+   * @throws every error of a failed request (docs/errors.md), and the signal's reason
+   */
+  async read(rest: () => CallOptions): Promise<readonly NetworkInterface[]> {
+    const { macs } = this.#reader.network.interfaces;
+    const cached: Read = (accessor) => accessor(rest());
+    const fresh: Read = (accessor) => accessor({ ...rest(), fresh: true });
+    const list = async (read: Read) => (await read(macs)).map((name) => name.replace(/\/$/, ''));
+
+    const [primary, attached] = await Promise.all([cached(this.#reader.mac), list(cached)]);
+    const snapshots = new Map<string, Snapshot>();
+    for (const mac of attached) snapshots.set(mac, await snapshot(macs.mac(mac), cached));
+    const found = this.#sorted(snapshots, primary);
+    const again = found.filter(({ isSettling }) => isSettling);
+    if (again.length === 0) return found;
+
+    // It may be gone, about to be known, or known since it was cached, so read it once more.
+    const stillAttached = await list(fresh);
+    for (const mac of attached) if (!stillAttached.includes(mac)) snapshots.delete(mac);
+    for (const { mac } of again) if (snapshots.has(mac)) snapshots.set(mac, await snapshot(macs.mac(mac), fresh));
+    return this.#sorted(snapshots, primary);
+  }
+
+  #sorted(snapshots: ReadonlyMap<string, Snapshot>, primary: string): readonly NetworkInterface[] {
+    const now = this.#now();
+    const incompleteSince = new Map<string, number>();
+    // On instances with several network cards, the service states the card of every interface.
+    const hasCards = [...snapshots.values()].some(({ properties }) => properties.networkCard !== undefined);
+    const interfaces = Array.from(snapshots, ([mac, { properties, isComplete }]): NetworkInterface => {
+      const isPrimary = mac === primary;
+      const { networkCard = hasCards ? undefined : 0, deviceNumber, ...others } = properties;
+      // Only the primary interface is device 0 on card 0; another that reads so has no number yet.
+      const hasNumber = isPrimary || deviceNumber !== 0 || Boolean(networkCard);
+      const known = {
+        ...(networkCard !== undefined && { networkCard }),
+        ...(deviceNumber !== undefined && hasNumber && { deviceNumber }),
+        ...others,
+      };
+      if (isComplete && networkCard !== undefined && hasNumber)
+        // What else is required was read: the snapshot is complete.
+        return { mac, isPrimary, isComplete, isSettling: false, ...(known as typeof known & RequiredProperties) };
+      const since = this.#incompleteSince.get(mac) ?? now;
+      incompleteSince.set(mac, since);
+      return { mac, isPrimary, isComplete: false, isSettling: now - since < settlingMs, ...known };
+    });
+    this.#incompleteSince = incompleteSince;
+    return Object.freeze(interfaces.sort(byPlace).map((each) => Object.freeze(each)));
+  }
 }
 
 /** Reads what the service lists of one interface. */
-async function snapshot(nic: Nic, mac: string, read: Read): Promise<Snapshot> {
+async function snapshot(nic: Nic, read: Read): Promise<Snapshot> {
   let isComplete = true;
   const readListed = async <T>(accessor: (options: CallOptions) => Promise<T>, mayBeEmpty = false) => {
     const value = await read(accessor).catch(undefinedIfMissing);
     isComplete &&= value !== undefined || mayBeEmpty;
     return value;
   };
+  const { category: directory, mac, profile, ...accessors } = nic;
   const listed = new Set(await readListed(nic));
-  const properties = await readAll(names, async (name) => {
-    const accessor: Accessor<unknown> = nic[name];
-    if (!listed.has(accessor.category.path.slice(nic.category.path.length))) return undefined;
+  const properties = await readAll(Object.keys(accessors) as (keyof typeof accessors)[], async (name) => {
+    const { category }: Accessor<unknown> = nic[name];
+    if (!listed.has(category.path.slice(directory.path.length))) {
+      isComplete &&= category.optional;
+      return undefined;
+    }
     // Empty in a VPC that gives no DNS names.
-    if (name !== 'ipv4Associations') return await readListed(accessor, name === 'publicHostname');
+    if (name !== 'ipv4Associations') return await readListed<unknown>(nic[name], name === 'publicHostname');
     const addresses = await readListed(nic.ipv4Associations);
     return addresses && readAll(addresses, (ip) => readListed((options) => nic.ipv4Associations.publicIp(ip, options)));
   });
   // Each value has the type of its accessor.
-  return { mac, properties: properties as Values, isComplete };
+  return { properties: properties as Values, isComplete };
 }
 
 /** Reads a value for each name, all at once; gives an object without those that are undefined. Frozen. */
@@ -226,37 +217,6 @@ function undefinedIfMissing(error: unknown): undefined {
   if (isNotFound(error) || isEmptyAnswer(error)) return undefined;
   throw error;
 }
-
-function sorted(
-  snapshots: ReadonlyMap<string, Snapshot>,
-  primary: string,
-  settling: Settling,
-): readonly NetworkInterface[] {
-  const all = [...snapshots.values()];
-  // On instances with several network cards, the service states the card of every interface.
-  const hasCards = all.some(({ properties }) => properties.networkCard !== undefined);
-  const interfaces = all.map(({ mac, properties, isComplete }): NetworkInterface => {
-    const isPrimary = mac === primary;
-    const { networkCard = hasCards ? undefined : 0, deviceNumber, ...others } = properties;
-    // Only the primary interface is device 0 on card 0; another that reads so has no number yet.
-    const hasNumber = isPrimary || deviceNumber !== 0 || Boolean(networkCard);
-    const known: Properties = {
-      ...(networkCard !== undefined && { networkCard }),
-      ...(deviceNumber !== undefined && hasNumber && { deviceNumber }),
-      ...others,
-    };
-    return Object.freeze(
-      isComplete && hasRequired(known)
-        ? { mac, isPrimary, isComplete: true, isSettling: false, ...known }
-        : { mac, isPrimary, isComplete: false, isSettling: settling.mayComplete(mac), ...known },
-    );
-  });
-  settling.keep(new Set(interfaces.filter(({ isComplete }) => !isComplete).map(({ mac }) => mac)));
-  return Object.freeze(interfaces.sort(byPlace));
-}
-
-const hasRequired = (known: Properties): known is RequiredProperties & OptionalProperties =>
-  names.every((name) => !isRequired[name] || known[name] !== undefined);
 
 function byPlace(a: NetworkInterface, b: NetworkInterface): number {
   const unknown = Number.MAX_SAFE_INTEGER;

@@ -4,7 +4,7 @@ import { ImdsNotFoundError } from '../../../src/errors.js';
 import type { Accessor, CallOptions } from '../../../src/metadata/accessor.js';
 import { categories } from '../../../src/metadata/categories.js';
 import type { Category } from '../../../src/metadata/category.js';
-import { type NetworkReader, networkInterfaces as readInterfaces, Settling } from '../../../src/network/interfaces.js';
+import { NetworkInterfaces, type NetworkReader } from '../../../src/network/interfaces.js';
 
 const directory = '/latest/meta-data/network/interfaces/macs/';
 const primary = '0e:49:61:0f:c3:11';
@@ -29,8 +29,7 @@ const required: Leaves = {
 };
 const device = (number: number, more?: Leaves): Leaves => ({ ...required, 'device-number': `${number}`, ...more });
 
-const networkInterfaces = (service: Service, rest: () => CallOptions = () => ({})) =>
-  readInterfaces(service, rest, service.settling);
+const networkInterfaces = (service: Service, rest: () => CallOptions = () => ({})) => service.interfaces.read(rest);
 
 /** A reader that answers with bodies by path; listings follow from them unless set. */
 class Service implements NetworkReader {
@@ -40,7 +39,7 @@ class Service implements NetworkReader {
   /** Called with the path before each answer. */
   meanwhile: (path: string) => void = () => {};
   time = 0;
-  readonly settling = new Settling(() => this.time);
+  readonly interfaces = new NetworkInterfaces(this, () => this.time);
   /** Paths whose answer has not come yet. */
   readonly underWay = new Set<string>();
   readonly #bodies = new Map<string, string>([['/latest/meta-data/mac', primary]]);
