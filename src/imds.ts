@@ -98,12 +98,13 @@ export class Imds extends Accessors {
     this.#settings = settings;
     this.#events = events;
     this.#reader = reader;
-    this.#credentials = new CredentialsSource(
-      { read: (path, options) => reader.ask(path, options), accountId: (options) => this.accountId(options) },
+    this.#credentials = new CredentialsSource({
+      ask: (path, options) => reader.ask(path, options),
+      accountId: (options) => this.accountId(options),
       settings,
       events,
       clock,
-    );
+    });
     this.#network = new NetworkInterfaces(this, clock.now);
     this.#report = (event, level) => events.publish('watch', event, level);
     this.#watch = new Poller(this, this.#report, clock);

@@ -1,13 +1,14 @@
 import { trueOrFalse } from '../client/check.js';
 import type { WaitingClock } from '../client/clock.js';
 import type { Events, ImdsEvents } from '../client/events.js';
+import type { Reader } from '../client/reader.js';
 import { retry } from '../client/retry.js';
 import { checkCallOptions, type Settings } from '../client/settings.js';
-import { type Call, type Flight, SingleFlight } from '../client/single-flight.js';
+import { type Call, SingleFlight } from '../client/single-flight.js';
 import { ImdsCredentialsError, type ImdsError, isImdsError } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
 import type { RoleCredentials } from '../metadata/documents.js';
-import { type ReadNow, Role } from './role.js';
+import { Role } from './role.js';
 import { refreshDelayMs, rotationMs, waitBelowMs } from './schedule.js';
 
 /**
@@ -45,21 +46,24 @@ export interface CredentialsOptions extends CallOptions, CredentialProviderOptio
 /** Returns credentials whenever it is called: an `AwsCredentialIdentityProvider` of AWS's SDK for JavaScript. */
 export type ImdsCredentialProvider = (options?: { readonly forceRefresh?: boolean }) => Promise<ImdsCredentials>;
 
-/** The reads that credentials need; a client has them. */
-export interface CredentialsReader {
-  readonly read: ReadNow;
+/** What credentials need of a client. */
+export interface CredentialsClient {
+  readonly ask: Reader['ask'];
   /** The account of the instance. Concurrent calls share a request. */
-  accountId(options: CallOptions): Promise<string>;
+  readonly accountId: (options: CallOptions) => Promise<string>;
+  readonly settings: () => Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability' | 'waitMs'>;
+  readonly events: Events;
+  readonly clock: WaitingClock;
 }
-
-/** The settings that credentials need. */
-export type CredentialsSettings = Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability' | 'waitMs'>;
 
 /** The current credentials. Times are milliseconds since 1970, on the service's clock. */
 interface Held {
   readonly document: RoleCredentials;
+  readonly time: () => number;
   readonly endsAt: number;
   readonly refreshAt: number;
+  /** The account was asked for, and could not be read. */
+  lacksAccount?: boolean;
 }
 
 /**
@@ -67,26 +71,17 @@ interface Held {
  * timer: a call after `refreshAt` starts the refresh.
  */
 export class CredentialsSource {
-  readonly #reader: CredentialsReader;
-  readonly #settings: () => CredentialsSettings;
-  readonly #events: Events;
-  readonly #clock: WaitingClock;
+  readonly #client: CredentialsClient;
   readonly #role: Role;
   readonly #refreshes: SingleFlight<Held>;
-  #serviceClock = (): number => Number.NEGATIVE_INFINITY;
   #held: Held | undefined;
   #accountId: string | undefined;
-  /** The credentials in use when it could not be read. */
-  #noAccountIdFor: Held | undefined;
   #closedBy: ImdsError | undefined;
 
-  constructor(reader: CredentialsReader, settings: () => CredentialsSettings, events: Events, clock: WaitingClock) {
-    this.#reader = reader;
-    this.#settings = settings;
-    this.#events = events;
-    this.#clock = clock;
-    this.#role = new Role(reader.read, clock);
-    this.#refreshes = new SingleFlight(clock);
+  constructor(client: CredentialsClient) {
+    this.#client = client;
+    this.#role = new Role(client.ask, client.clock);
+    this.#refreshes = new SingleFlight(client.clock);
   }
 
   /**
@@ -97,7 +92,7 @@ export class CredentialsSource {
    */
   async credentials(options: CredentialsOptions = {}): Promise<ImdsCredentials> {
     const { held, accountId } = await this.#get(options);
-    return credentialsOf(held.document, this.#hasEnded(held) ? held.refreshAt : held.endsAt, accountId);
+    return credentialsOf(held.document, hasEnded(held) ? held.refreshAt : held.endsAt, accountId);
   }
 
   /** Makes a function for clients of AWS's SDK, which call it when their credentials near their end. */
@@ -106,7 +101,7 @@ export class CredentialsSource {
     return async (request) => {
       const { held, accountId } = await this.#get({ ...options, fresh: request?.forceRefresh === true });
       // SDK clients compare it with this machine's clock, and come back at `refreshAt`.
-      const expiration = this.#clock.wallClock() + held.refreshAt - this.#serviceClock() + rotationMs;
+      const expiration = this.#client.clock.wallClock() + held.refreshAt - held.time() + rotationMs;
       return credentialsOf(held.document, expiration, accountId);
     };
   }
@@ -121,25 +116,27 @@ export class CredentialsSource {
     checkCallOptions(options, { accountId: trueOrFalse });
     options.signal?.throwIfAborted();
     if (this.#closedBy) throw this.#closedBy;
-    const { deadlineMs = this.#settings().deadlineMs, signal, fresh = false, accountId: wantsAccountId } = options;
-    const call = { deadline: this.#clock.running() + deadlineMs, signal };
+    const { settings, clock } = this.#client;
+    const { deadlineMs = settings().deadlineMs, signal, fresh = false, accountId: wantsAccount } = options;
+    const call = { deadline: clock.running() + deadlineMs, signal };
     const held = await this.#current(call, fresh);
     const accountId = held.document.AccountId ?? this.#accountId;
-    return { held, accountId: accountId ?? (wantsAccountId ? await this.#readAccountId(call, held) : undefined) };
+    return { held, accountId: accountId ?? (wantsAccount ? await this.#readAccountId(call, held) : undefined) };
   }
 
   async #current(call: Call, fresh: boolean): Promise<Held> {
     const held = this.#held;
-    if (held && !fresh && !this.#isDue(held)) return held;
-    const refresh = ({ deadline }: Flight) => this.#refresh(deadline, fresh);
-    if (held && !fresh && held.endsAt - this.#serviceClock() > waitBelowMs) {
+    if (held && !fresh && !isDue(held)) return held;
+    const run = (caller: Call) =>
+      this.#refreshes.run('the role credentials', caller, ({ deadline }) => this.#refresh(deadline, fresh));
+    if (held && !fresh && held.endsAt - held.time() > waitBelowMs) {
       // In the background: a failure is published as an event, and the current credentials stay in use.
-      const deadline = this.#clock.running() + this.#settings().deadlineMs;
-      this.#refreshes.run('the role credentials', { deadline }, refresh).catch(() => {});
+      const { clock, settings } = this.#client;
+      run({ deadline: clock.running() + settings().deadlineMs }).catch(() => {});
       return held;
     }
     try {
-      return await this.#refreshes.run('the role credentials', call, refresh);
+      return await run(call);
     } catch (error) {
       if (fresh || call.signal?.aborted || !this.#held || !this.#mayServe(this.#held)) throw error;
       return this.#held;
@@ -149,29 +146,30 @@ export class CredentialsSource {
   async #refresh(deadline: number, fresh: boolean): Promise<Held> {
     const before = this.#held;
     // A refresh that ran out of another caller's time begins again; by then it may be needless.
-    if (before && !fresh && !this.#isDue(before)) return before;
+    if (before && !fresh && !isDue(before)) return before;
     try {
-      const document = await this.#load(deadline, fresh);
+      const { document, serviceTime } = await this.#load(deadline, fresh);
       // Ended credentials do not replace ones that end later.
-      const outlives = before && endOf(document) <= Math.min(before.endsAt, this.#serviceClock());
+      const outlives = before && endOf(document) <= Math.min(before.endsAt, serviceTime());
       const isNew = !outlives && document.AccessKeyId !== before?.document.AccessKeyId;
-      const held = this.#hold(outlives ? before.document : document, isNew);
+      const held = this.#hold(outlives ? before.document : document, serviceTime, isNew);
       this.#publish(isNew ? 'obtained' : 'kept', held);
       return held;
     } catch (error) {
       if (!before) throw error;
-      const held = this.#hold(before.document, false);
+      const held = this.#hold(before.document, before.time, false);
       // Once the credentials have ended, a definite answer counts; silence and mistakes do not.
-      const mayServe = !this.#hasEnded(held) || (this.#mayServe(held) && !(error instanceof ImdsCredentialsError));
+      const mayServe = !hasEnded(held) || (this.#mayServe(held) && !(error instanceof ImdsCredentialsError));
       if (!mayServe) this.#held = undefined;
       this.#publish(mayServe ? 'kept' : 'ended', held, error);
       throw error;
     }
   }
 
-  async #load(deadline: number, fresh: boolean): Promise<RoleCredentials> {
-    const { roleName, staticStability, waitMs } = this.#settings();
-    const { document, serviceClock } = await retry(() => this.#role.credentials(roleName, { deadline, fresh }), {
+  async #load(deadline: number, fresh: boolean) {
+    const { settings, events, clock } = this.#client;
+    const { roleName, staticStability, waitMs } = settings();
+    const answer = await retry(() => this.#role.credentials(roleName, { deadline, fresh }), {
       path: 'iam/security-credentials/',
       // Each of its requests was made often enough.
       maxAttempts: 1,
@@ -179,67 +177,58 @@ export class CredentialsSource {
       waitMs,
       isNotReady: (error) => error instanceof ImdsCredentialsError && error.reason === 'no-role',
       deadline,
-      clock: this.#clock,
-      events: this.#events,
+      clock,
+      events,
     });
-    this.#serviceClock = serviceClock;
-    if (endOf(document) <= serviceClock() && !staticStability)
-      throw new ImdsCredentialsError(`the credentials of the role ended at ${document.Expiration}`, {
+    if (endOf(answer.document) <= answer.serviceTime() && !staticStability)
+      throw new ImdsCredentialsError(`the credentials of the role ended at ${answer.document.Expiration}`, {
         reason: 'expired',
         hint: 'The service has no newer ones yet. With the option staticStability these would be used meanwhile.',
       });
-    return document;
+    return answer;
   }
 
-  #hold(document: RoleCredentials, isNew: boolean): Held {
-    const time = this.#serviceClock();
+  #hold(document: RoleCredentials, time: () => number, isNew: boolean): Held {
     const endsAt = endOf(document);
-    const refreshAt = time + refreshDelayMs(endsAt - time, isNew, this.#clock.random());
-    this.#held = { document, endsAt, refreshAt };
+    const refreshAt = time() + refreshDelayMs(endsAt - time(), isNew, this.#client.clock.random());
+    this.#held = { document, time, endsAt, refreshAt };
     return this.#held;
   }
 
-  #isDue({ refreshAt }: Held): boolean {
-    return this.#serviceClock() >= refreshAt;
-  }
-
-  #hasEnded({ endsAt }: Held): boolean {
-    return this.#serviceClock() >= endsAt;
-  }
-
   #mayServe(held: Held): boolean {
-    return this.#settings().staticStability || !this.#hasEnded(held);
+    return this.#client.settings().staticStability || !hasEnded(held);
   }
 
   /** Undefined after a failure, which must not cost the credentials; the call after the next refresh asks again. */
   async #readAccountId({ deadline, signal }: Call, held: Held): Promise<string | undefined> {
-    if (this.#noAccountIdFor === held) return undefined;
+    if (held.lacksAccount) return undefined;
     try {
-      const deadlineMs = Math.max(1, deadline - this.#clock.running());
-      this.#accountId = await this.#reader.accountId({ deadlineMs, signal });
+      const deadlineMs = Math.max(1, deadline - this.#client.clock.running());
+      this.#accountId = await this.#client.accountId({ deadlineMs, signal });
     } catch (error) {
       if (signal?.aborted) throw error;
-      this.#noAccountIdFor = held;
+      held.lacksAccount = true;
     }
     return this.#accountId;
   }
 
-  #publish(action: ImdsEvents['credentials']['action'], { endsAt, refreshAt }: Held, error?: unknown): void {
-    const time = this.#serviceClock();
-    const leftMs = endsAt - time;
+  #publish(action: ImdsEvents['credentials']['action'], { time, endsAt, refreshAt }: Held, error?: unknown): void {
+    const leftMs = endsAt - time();
     const event = {
       action,
       secondsLeft: Math.round(leftMs / 1000),
-      nextInSeconds: action === 'ended' ? 0 : Math.round((refreshAt - time) / 1000),
+      nextInSeconds: action === 'ended' ? 0 : Math.round((refreshAt - time()) / 1000),
       ...(isImdsError(error) && { error: error.code }),
     };
     // AWS promises new credentials five minutes before the end; having none earlier is normal.
     const isWarning = leftMs <= 0 || error !== undefined || (action === 'kept' && leftMs < rotationMs);
-    this.#events.publish('credentials', event, isWarning ? 'warn' : 'debug');
+    this.#client.events.publish('credentials', event, isWarning ? 'warn' : 'debug');
   }
 }
 
 const endOf = ({ Expiration }: RoleCredentials): number => Date.parse(Expiration);
+const isDue = ({ time, refreshAt }: Held): boolean => time() >= refreshAt;
+const hasEnded = ({ time, endsAt }: Held): boolean => time() >= endsAt;
 
 /** Makes `console.log` hide the secrets. */
 const inspection: PropertyDescriptor & ThisType<ImdsCredentials> = {

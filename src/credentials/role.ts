@@ -1,36 +1,21 @@
 import type { WaitingClock } from '../client/clock.js';
+import type { Reader } from '../client/reader.js';
 import type { Call } from '../client/single-flight.js';
 import { ImdsCredentialsError, ImdsDecodeError, isNotFound } from '../errors.js';
 import { iamInfo, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
-import { stopwatch } from './schedule.js';
+import { steadyClock } from './schedule.js';
 
-/**
- * Reads the text at a path from the service, past the cache.
- *
- * @returns the text, and when it was served: milliseconds since 1970 by the `Date` header
- * @throws ImdsNotFoundError when there is nothing
- */
-export type ReadNow = (
-  path: string,
-  options: { readonly deadlineMs: number; readonly fresh?: boolean | undefined },
-) => Promise<{ text: string; servedAt: number }>;
-
+/** A text of the service, and its clock beside this machine's. */
 interface Served {
   readonly path: string;
   readonly text: string;
-  /** When it was asked for, by this machine's clock, in milliseconds since 1970. */
-  readonly askedAt: number;
-  /** The service's clock less this machine's. */
+  readonly servedAt: number;
+  /** This machine's clock. */
+  readonly here: () => number;
+  /** How far the service's clock is ahead of it. */
   readonly aheadMs: number;
-  readonly elapsedMs: () => number;
-  /** This machine, or the answer before, has the service's clock at the same time. */
+  /** The answer before, or this machine's clock, said the same. */
   readonly isConfirmed: boolean;
-}
-
-/** Credentials, and the service's clock in milliseconds since 1970. */
-export interface RoleAnswer {
-  readonly document: RoleCredentials;
-  readonly serviceClock: () => number;
 }
 
 const rolesPath = 'iam/security-credentials/';
@@ -41,31 +26,38 @@ const longestLifeMs = 24 * 60 * 60_000;
 
 /** The instance's role: finds its credentials, or the reason why there are none. */
 export class Role {
-  readonly #readNow: ReadNow;
+  readonly #ask: Reader['ask'];
   readonly #clock: WaitingClock;
   #listed: string | undefined;
   #aheadMs = 0;
 
-  constructor(readNow: ReadNow, clock: WaitingClock) {
-    this.#readNow = readNow;
+  constructor(ask: Reader['ask'], clock: WaitingClock) {
+    this.#ask = ask;
     this.#clock = clock;
   }
 
   /**
    * @param wanted name of the role; by default the first that the service lists
+   * @returns them, and the service's clock in milliseconds since 1970
    * @throws ImdsCredentialsError, ImdsDecodeError, and every error of a failed request
    */
-  async credentials(wanted: string | undefined, call: Call): Promise<RoleAnswer> {
-    let answer = await this.#find(wanted, call);
-    if (!answer) throw await this.#explain(wanted, call);
+  async credentials(
+    wanted: string | undefined,
+    call: Call,
+  ): Promise<{ document: RoleCredentials; serviceTime: () => number }> {
+    const found = await this.#find(wanted, call);
+    if (!found) throw await this.#explain(wanted, call);
     // One wrong `Date` header must not decide how long credentials live, so another answer has to confirm it.
-    for (let reads = 1; ; reads += 1) {
-      const served: Served = answer;
-      const document = credentialsIn(served);
-      if (believes(served, document)) return { document, serviceClock: clockOf(served, served.aheadMs) };
-      answer = reads < 3 ? await this.#read(served.path, call).catch(() => undefined) : undefined;
-      if (!answer) return { document, serviceClock: clockOf(served, likeliest(served, document)) };
+    let served = found;
+    let document = credentialsIn(served);
+    for (let reads = 1; reads < 3 && !isPlausible(served, document); reads += 1) {
+      const again = await this.#read(served.path, call).catch(() => undefined);
+      if (!again) break;
+      served = again;
+      document = credentialsIn(served);
     }
+    const aheadMs = likelyAheadMs(served, document);
+    return { document, serviceTime: () => served.here() + aheadMs };
   }
 
   async #find(wanted: string | undefined, call: Call): Promise<Served | undefined> {
@@ -85,18 +77,16 @@ export class Role {
     return name;
   }
 
-  async #read(path: string, call: Call): Promise<Served | undefined> {
-    const elapsedMs = stopwatch(this.#clock);
-    const askedAt = this.#clock.wallClock();
+  async #read(path: string, { deadline, fresh }: Call): Promise<Served | undefined> {
+    const here = steadyClock(this.#clock);
+    const askedAt = here();
     try {
-      const { text, servedAt } = await this.#readNow(path, {
-        deadlineMs: Math.max(1, call.deadline - this.#clock.running()),
-        fresh: call.fresh,
-      });
+      const deadlineMs = Math.max(1, deadline - this.#clock.running());
+      const { text, servedAt } = await this.#ask(path, { deadlineMs, fresh });
       const aheadMs = servedAt - askedAt;
       const isConfirmed = [0, this.#aheadMs].some((known) => Math.abs(aheadMs - known) <= sameTimeMs);
       this.#aheadMs = aheadMs;
-      return { path, text, askedAt, aheadMs, elapsedMs, isConfirmed };
+      return { path, text, servedAt, here, aheadMs, isConfirmed };
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -105,15 +95,15 @@ export class Role {
 
   /** The error for a missing role, as exact as the service allows. */
   async #explain(wanted: string | undefined, call: Call): Promise<ImdsCredentialsError> {
-    const orNothing = <T>(read: Promise<T>) => read.catch(() => undefined);
-    const listed = wanted === undefined ? undefined : await orNothing(this.#list(call));
+    const listed = wanted === undefined ? undefined : await this.#list(call).catch(() => undefined);
     if (listed !== undefined && listed !== wanted)
       return noRole(
         `the instance has the role ${listed}, not ${wanted}`,
         'Leave out the option roleName, or attach an instance profile that contains this role.',
       );
-    const read = this.#read('iam/info', call);
-    const info = await orNothing(read.then((served) => served && iamInfo(Buffer.from(served.text), served.path)));
+    const info = await this.#read('iam/info', call)
+      .then((served) => served && iamInfo(Buffer.from(served.text), served.path))
+      .catch(() => undefined);
     if (info === undefined)
       return noRole(
         'no IAM role is attached to this instance',
@@ -129,18 +119,17 @@ export class Role {
   }
 }
 
-const clockOf =
-  ({ askedAt, elapsedMs }: Served, aheadMs: number) =>
-  (): number =>
-    askedAt + aheadMs + elapsedMs();
+/** A clock far from this machine's needs a second witness, and to leave the credentials no longer than AWS gives them. */
+const isPlausible = ({ servedAt, aheadMs, isConfirmed }: Served, { Expiration }: RoleCredentials): boolean =>
+  Math.abs(aheadMs) <= sameTimeMs || (isConfirmed && Date.parse(Expiration) - servedAt <= longestLifeMs);
 
-/** A clock that is far from this machine's needs another witness, and to leave the credentials no longer than AWS gives them. */
-const believes = ({ askedAt, aheadMs, isConfirmed }: Served, { Expiration }: RoleCredentials): boolean =>
-  Math.abs(aheadMs) <= sameTimeMs || (isConfirmed && Date.parse(Expiration) - askedAt - aheadMs <= longestLifeMs);
-
-/** The later of both clocks, but not one by which the credentials have ended. */
-const likeliest = ({ askedAt, aheadMs }: Served, { Expiration }: RoleCredentials): number =>
-  [Math.max(0, aheadMs), Math.min(0, aheadMs)].find((ahead) => askedAt + ahead < Date.parse(Expiration)) ?? 0;
+/** By the service's clock if it is plausible; else by the later of both clocks, unless the credentials have ended by it. */
+function likelyAheadMs(served: Served, document: RoleCredentials): number {
+  const { servedAt, aheadMs } = served;
+  if (isPlausible(served, document)) return aheadMs;
+  const later = Math.max(0, aheadMs);
+  return servedAt - aheadMs + later < Date.parse(document.Expiration) ? later : Math.min(0, aheadMs);
+}
 
 function credentialsIn({ path, text }: Served): RoleCredentials {
   const document = roleCredentials(Buffer.from(text), path);
@@ -150,17 +139,15 @@ function credentialsIn({ path, text }: Served): RoleCredentials {
 
 const noRole = (message: string, hint: string) => new ImdsCredentialsError(message, { reason: 'no-role', hint });
 
-const hints: ReadonlyMap<string | undefined, string> = new Map([
-  [
-    'AssumeRoleUnauthorizedAccess',
-    'The trust policy of the role has to allow the service principal ec2.amazonaws.com the action sts:AssumeRole.',
-  ],
-  [
-    'InstanceProfileNotFound',
-    'The instance profile was deleted, or deleted and created again: replace the association, aws ec2 ' +
+const hints = new Map(
+  Object.entries({
+    AssumeRoleUnauthorizedAccess:
+      'The trust policy of the role has to allow the service principal ec2.amazonaws.com the action sts:AssumeRole.',
+    InstanceProfileNotFound:
+      'The instance profile was deleted, or deleted and created again: replace the association, aws ec2 ' +
       'replace-iam-instance-profile-association --association-id <id> --iam-instance-profile Name=<profile>.',
-  ],
-]);
+  }),
+);
 
 /** The service answers 200 with a `Code` other than `Success` when EC2 got no credentials from AWS STS. */
 function notSuccess(subject: string, serviceCode?: string, message?: string): ImdsCredentialsError {
@@ -168,7 +155,7 @@ function notSuccess(subject: string, serviceCode?: string, message?: string): Im
   return new ImdsCredentialsError(`there are no credentials ${subject}: ${said.join(': ')}`, {
     reason: 'not-success',
     serviceCode,
-    hint: hints.get(serviceCode) ?? 'See "Troubleshoot IAM and Amazon EC2" in the IAM User Guide.',
+    hint: hints.get(serviceCode ?? '') ?? 'See "Troubleshoot IAM and Amazon EC2" in the IAM User Guide.',
   });
 }
 

@@ -27,10 +27,10 @@ export function refreshDelayMs(leftMs: number, isNew: boolean, random: number): 
 }
 
 /**
- * Gives the milliseconds since it was started. The monotonic clock stands still while the instance hibernates and the wall
- * clock may be set back, so the one that ran further counts.
+ * A clock in milliseconds since 1970 that starts with this machine's. The monotonic clock stands still while the instance
+ * hibernates and the wall clock may be set back, so the one that ran further counts.
  */
-export function stopwatch({ now, wallClock }: Clock): () => number {
+export function steadyClock({ now, wallClock }: Clock): () => number {
   const [start, wallStart] = [now(), wallClock()];
-  return () => Math.max(now() - start, wallClock() - wallStart);
+  return () => wallStart + Math.max(now() - start, wallClock() - wallStart);
 }

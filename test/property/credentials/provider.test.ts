@@ -111,30 +111,28 @@ async function play({ rotations, outages, latencies, visits, chances, clock }: S
   const reads: { readonly from: number; to: number; readonly failed: boolean }[] = [];
   const elapsed = () => timeline.now - launch;
   const isAfter = () => elapsed() >= clock.afterMs;
-  const source = new CredentialsSource(
-    {
-      read: (_path, options) =>
-        new Promise((resolve, reject) => {
-          const { silent } = outage() ?? {};
-          const ms = silent ? Number.POSITIVE_INFINITY : latency();
-          const failed = silent !== undefined || ms > options.deadlineMs;
-          const read = { from: timeline.now, to: Number.POSITIVE_INFINITY, failed };
-          reads.push(read);
-          timeline.setTimer(
-            () => {
-              read.to = timeline.now;
-              if (ms > options.deadlineMs) reject(new ImdsTimeoutError('silence', { phase: 'deadline' }));
-              else if (failed) reject(new ImdsResponseError('busy', { fault: 'status', statusCode: 503 }));
-              else resolve({ text: text(newest()), servedAt: timeline.now });
-            },
-            Math.min(ms, options.deadlineMs),
-          );
-        }),
-      accountId: () => Promise.reject(new Error('nobody wants it')),
-    },
-    () => ({ deadlineMs, roleName: 'web-role', staticStability: true, waitMs: 0 }),
-    new Events(undefined),
-    {
+  const source = new CredentialsSource({
+    ask: (_path, { deadlineMs: limitMs = deadlineMs }) =>
+      new Promise((resolve, reject) => {
+        const { silent } = outage() ?? {};
+        const ms = silent ? Number.POSITIVE_INFINITY : latency();
+        const failed = silent !== undefined || ms > limitMs;
+        const read = { from: timeline.now, to: Number.POSITIVE_INFINITY, failed };
+        reads.push(read);
+        timeline.setTimer(
+          () => {
+            read.to = timeline.now;
+            if (ms > limitMs) reject(new ImdsTimeoutError('silence', { phase: 'deadline' }));
+            else if (failed) reject(new ImdsResponseError('busy', { fault: 'status', statusCode: 503 }));
+            else resolve({ text: text(newest()), servedAt: timeline.now });
+          },
+          Math.min(ms, limitMs),
+        );
+      }),
+    accountId: () => Promise.reject(new Error('nobody wants it')),
+    settings: () => ({ deadlineMs, roleName: 'web-role', staticStability: true, waitMs: 0 }),
+    events: new Events(undefined),
+    clock: {
       running: elapsed,
       setDeadline: (act, at) => timeline.setTimer(act, at - elapsed()).cancel,
       now: () =>
@@ -143,7 +141,7 @@ async function play({ rotations, outages, latencies, visits, chances, clock }: S
       random: inTurn(chances, 0),
       setTimer: (act, ms) => timeline.setTimer(act, ms),
     },
-  );
+  });
 
   const text = ({ number, from, to }: Set): string =>
     JSON.stringify({

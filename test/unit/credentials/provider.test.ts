@@ -2,11 +2,7 @@ import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { systemClock } from '../../../src/client/clock.js';
 import { Events, type ImdsEvents } from '../../../src/client/events.js';
-import {
-  type CredentialsSettings,
-  CredentialsSource,
-  type ImdsCredentials,
-} from '../../../src/credentials/provider.js';
+import { type CredentialsClient, CredentialsSource, type ImdsCredentials } from '../../../src/credentials/provider.js';
 import {
   ImdsCredentialsError,
   ImdsDecodeError,
@@ -40,6 +36,7 @@ const document = (accessKeyId: string, endsAt: number, fields: object = {}): str
     ...fields,
   });
 
+type CredentialsSettings = ReturnType<CredentialsClient['settings']>;
 type Answer = string | Error | Promise<string>;
 
 /** A metadata service and the clocks around it, controlled by the test. */
@@ -63,23 +60,24 @@ class World {
   constructor(settings: Partial<CredentialsSettings> = {}) {
     const log = (level: string) => (_: string, fields?: object) =>
       this.logged.push({ level, event: fields as ImdsEvents['credentials'] });
-    this.source = new CredentialsSource(
-      {
-        read: async (path) => {
-          this.asked.push(path);
-          const answer = this.answers[path] ?? new ImdsNotFoundError('nothing', { path });
-          if (answer instanceof Error) throw answer;
-          return { text: await answer, servedAt: this.dates.shift() ?? this.time };
-        },
-        accountId: async () => {
-          this.asked.push('account');
-          if (this.account instanceof Error) throw this.account;
-          return await this.account;
-        },
+    this.source = new CredentialsSource({
+      ask: async (path) => {
+        this.asked.push(path);
+        const answer = this.answers[path] ?? new ImdsNotFoundError('nothing', { path });
+        if (answer instanceof Error) throw answer;
+        return { text: await answer, servedAt: this.dates.shift() ?? this.time };
       },
-      () => ({ roleName: undefined, staticStability: true, deadlineMs: this.deadlineMs, waitMs: 0, ...settings }),
-      new Events({ debug: log('debug'), warn: log('warn') }),
-      {
+      accountId: async () => {
+        this.asked.push('account');
+        if (this.account instanceof Error) throw this.account;
+        return await this.account;
+      },
+      settings: () => ({
+        ...{ roleName: undefined, staticStability: true, deadlineMs: this.deadlineMs, waitMs: 0 },
+        ...settings,
+      }),
+      events: new Events({ debug: log('debug'), warn: log('warn') }),
+      clock: {
         now: () => this.time - launch - this.asleep,
         running: () => this.time - launch - this.asleep,
         // By the time of the test's process, which never comes to the longer ones.
@@ -95,7 +93,7 @@ class World {
           return { ref() {}, unref() {}, cancel: () => clearImmediate(turn) };
         },
       },
-    );
+    });
   }
 
   /** An instance whose role has credentials for six hours. */
