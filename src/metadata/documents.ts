@@ -138,7 +138,7 @@ export interface RoleCredentials {
 }
 
 /** Served, with status 200, in place of credentials that could not be obtained. */
-export interface RoleCredentialsFailure {
+interface RoleCredentialsFailure {
   /** Such as `AssumeRoleUnauthorizedAccess`. */
   readonly Code?: string;
   readonly Message?: string;

@@ -1,31 +1,15 @@
-import { type ImdsError, ImdsResponseError } from '../errors.js';
+import type { ImdsError, ImdsErrorCode } from '../errors.js';
 import { categoryOf } from '../metadata/lookup.js';
-import { nested, type Tree } from './nested.js';
-import { notKnown, type RecordedValue, redactor, withoutSecrets } from './redact.js';
-import { isKnown, type Omitted, type WalkReader, walk } from './walk.js';
+import { nested } from './nested.js';
+import { notKnown, type RecordedValue, redactor } from './redact.js';
+import { isKnown, type Omitted, type WalkOptions, type WalkReader, walk } from './walk.js';
 
-export interface RecordOptions {
+export interface RecordOptions extends Omit<WalkOptions, 'unknown' | 'recording'> {
   /**
    * Leave addresses, identifiers, names and tags as they are, and what is not known where it does not look like a secret.
    * Credentials and user data are replaced all the same. Default false.
    */
   readonly keep?: boolean | undefined;
-  /** Requests in a second at most. Default 50. */
-  readonly requestsPerSecond?: number | undefined;
-  /** Called after each value with the number of values so far. */
-  readonly onValue?: ((count: number) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** A scenario of the emulator. */
-interface RecordedScenario {
-  readonly $schema: string;
-  readonly description: string;
-  /** There is nothing but what is in `tree`. */
-  readonly base: 'empty';
-  /** Those of the instance's options that show without a request that operators alarm on. */
-  readonly options?: { readonly system: 'xen' };
-  readonly tree: Tree<RecordedValue>;
 }
 
 /** Something that is not in a recording. Its path has placeholders for names, unless these are kept. */
@@ -34,19 +18,9 @@ export interface Omission {
   readonly why: string;
 }
 
-export interface Recording {
-  readonly scenario: RecordedScenario;
-  /** The number of values in it. */
-  readonly values: number;
-  /** Values and directories that could not be read. */
-  readonly failures: readonly (Omission & { readonly error: ImdsError })[];
-  /** Values that are there but left out, since they may be secret. */
-  readonly leftOut: readonly Omission[];
-}
+export type Recording = Awaited<ReturnType<typeof record>>;
 
-// Of packets to link-local addresses 1024 a second are let through, and a request with its connection takes some ten.
-const defaultRequestsPerSecond = 50;
-const roots = ['/latest/meta-data/', '/latest/dynamic/', '/latest/user-data'] as const;
+const roots = ['/latest/meta-data/', '/latest/dynamic/', '/latest/user-data'];
 
 /**
  * Reads an instance, at a rate that leaves room for others, and makes a scenario of it that the emulator replays. Secrets
@@ -56,14 +30,23 @@ const roots = ['/latest/meta-data/', '/latest/dynamic/', '/latest/user-data'] as
  * @throws every error of a failed request (docs/errors.md) if there is no listing of the instance metadata, and the
  *   signal's reason.
  */
-export async function record(reader: WalkReader, options: RecordOptions = {}): Promise<Recording> {
-  const { keep = false, requestsPerSecond = defaultRequestsPerSecond } = options;
+export async function record(reader: WalkReader, options: RecordOptions = {}) {
+  // Of packets to link-local addresses 1024 a second are let through, and a request with its connection takes some ten.
+  const { keep = false, requestsPerSecond = 50 } = options;
   const items = await walk(reader, roots, { ...options, requestsPerSecond, unknown: keep, recording: true });
-  const shown = keep ? shortPath : withPlaceholders;
   const readings = items.flatMap(({ body, ...place }) => (body ? [{ ...place, body }] : []));
-  const redact = keep ? withoutSecrets : redactor(readings);
-  const all = readings.map((reading) => ({ ...redact(reading), path: shown(reading.path) }));
-  const values = all.flatMap(({ names, content }) => (content === undefined ? [] : [[names, content] as const]));
+  const redact = redactor(readings, keep);
+  const values: (readonly [names: readonly string[], value: RecordedValue])[] = [];
+  const failures: (Omission & { readonly error: ImdsError })[] = [];
+  const leftOut: Omission[] = [];
+  for (const { path: given, names, body, omitted, error } of items) {
+    const path = (keep ? shortPath : withPlaceholders)(given);
+    const shown = body && redact({ path: given, names, body });
+    const why = omitted ? whyOmitted[omitted] : shown?.leftOut;
+    if (shown?.content !== undefined) values.push([shown.names, shown.content]);
+    if (why !== undefined) leftOut.push({ path, why });
+    if (error) failures.push({ path, why: reasonOf(error), error });
+  }
   const isXen = readings.some(({ path, body }) => path === '/latest/meta-data/system' && body.toString() === 'xen');
   return {
     scenario: {
@@ -71,16 +54,18 @@ export async function record(reader: WalkReader, options: RecordOptions = {}): P
       description: keep
         ? 'Recorded from an instance, without its credentials and user data.'
         : 'Recorded from an instance; names, addresses, identifiers, credentials and user data are replaced.',
-      base: 'empty',
-      ...(isXen && { options: { system: 'xen' } }),
+      // There is nothing but what is in the tree.
+      base: 'empty' as const,
+      // The others show only by requests that operators get alarms about.
+      ...(isXen && { options: { system: 'xen' as const } }),
       tree: nested(values),
     },
+    /** The number of values in it. */
     values: values.length,
-    failures: items.flatMap(({ path, error }) => (error ? [{ path: shown(path), why: reasonOf(error), error }] : [])),
-    leftOut: [
-      ...items.flatMap(({ path, omitted }) => (omitted ? [{ path: shown(path), why: whyOmitted[omitted] }] : [])),
-      ...all.flatMap(({ path, leftOut }) => (leftOut === undefined ? [] : [{ path, why: leftOut }])),
-    ],
+    /** Values and directories that could not be read. */
+    failures,
+    /** Values that are there but left out, since they may be secret. */
+    leftOut,
   };
 }
 
@@ -103,20 +88,15 @@ function withPlaceholders(path: string): string {
   return `${withPlaceholders(path.replace(/[^/]+\/?$/, '')).replace(/[^/]$/, '$&/')}{unknown}`;
 }
 
-function reasonOf(error: ImdsError): string {
-  switch (error.code) {
-    case 'ERR_IMDS_PATH':
-      return 'its name cannot be part of a path';
-    case 'ERR_IMDS_TIMEOUT':
-    case 'ERR_IMDS_HOP_LIMIT':
-      return 'no answer in time';
-    case 'ERR_IMDS_UNREACHABLE':
-      return 'the service could not be reached';
-    case 'ERR_IMDS_RESPONSE':
-      return error instanceof ImdsResponseError && error.statusCode !== undefined
-        ? `answered ${error.statusCode}`
-        : 'the answer cannot be used';
-    default:
-      return error.code;
-  }
-}
+const reasons: Partial<Readonly<Record<ImdsErrorCode, string>>> = {
+  ERR_IMDS_PATH: 'its name cannot be part of a path',
+  ERR_IMDS_TIMEOUT: 'no answer in time',
+  ERR_IMDS_HOP_LIMIT: 'no answer in time',
+  ERR_IMDS_UNREACHABLE: 'the service could not be reached',
+  ERR_IMDS_RESPONSE: 'the answer cannot be used',
+};
+
+const reasonOf = (error: ImdsError): string =>
+  'statusCode' in error && error.statusCode !== undefined
+    ? `answered ${error.statusCode}`
+    : (reasons[error.code] ?? error.code);

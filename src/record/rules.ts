@@ -1,31 +1,11 @@
-import type {
-  ElasticInferenceAccelerator,
-  IamInfo,
-  IdentityCredentialsInfo,
-  InstanceIdentityDocument,
-  MaintenanceEvent,
-  RebalanceRecommendation,
-  RoleCredentialsFailure,
-  SpotInstanceAction,
-} from '../metadata/documents.js';
 import type { StandIns } from './stand-ins.js';
 
-/** Replaces names, and what is known by its form. */
-export type Replacing = Pick<StandIns, 'name' | 'text'>;
-export type Rule = (text: string, standIns: Replacing) => string;
+export type Rule = (text: string, standIns: StandIns) => string;
 
-/** The known members of a document: a rule for the strings of each, or the members of an object. */
-export interface Shape {
-  readonly [member: string]: Rule | Shape;
-}
-
-/** A value of any form. */
+/** A text in which addresses and identifiers are all that tells whose instance it is. */
 export const anyText: Rule = (text, standIns) => standIns.text(text);
+/** A name in each line; some are everybody's. */
 const named =
-  (kind: string): Rule =>
-  (text, standIns) =>
-    standIns.name(kind, text);
-const lines =
   (kind: string, ...common: readonly string[]): Rule =>
   (text, standIns) =>
     text.replace(/[^\r\n]+/g, (line) => (common.includes(line) ? line : standIns.name(kind, line)));
@@ -38,34 +18,26 @@ const awsDomain = new RegExp(
 
 /** Host names: by an address or an identifier below a domain of AWS, or as the DHCP options of the VPC want them. */
 const hosts: Rule = (text, standIns) =>
-  text.replace(/[^\s]+/g, (host) => {
+  text.replace(/\S+/g, (host) => {
     const [label = '', ...rest] = host.split('.');
-    const domain = rest.join('.');
-    const shown = awsDomain.test(domain) ? domain : standIns.name('domain', domain);
-    return [standIns.name('host', label), ...(rest.length === 0 ? [] : [shown])].join('.');
+    const [name, domain] = [standIns.name('host', label), rest.join('.')];
+    if (domain === '') return name;
+    // RFC 2606 keeps `.example` free.
+    return `${name}.${awsDomain.test(domain) ? domain : `${standIns.name('domain', domain)}.example`}`;
   });
 
-// AWS's are words such as `AssumeRoleUnauthorizedAccess`.
-const code: Rule = (text) => (/^[A-Z][A-Za-z]{0,63}$/.test(text) ? text : 'Unknown');
 // There may be anything in it.
-const message: Rule = () => 'What the service said of it is not in this recording.';
-// AWS's own words, as documented; anything else is a message.
-const description: Rule = (text, standIns) =>
-  /^(\[(Completed|Canceled)\] )?((scheduled|system|instance) (reboot|maintenance|stop|retirement)|The instance is running on degraded hardware)$/i.test(
-    text,
-  )
-    ? text
-    : `${/^\[(?:Completed|Canceled)\] /.exec(text)?.[0] ?? ''}${message(text, standIns)}`;
-const instant: Rule = (text) => (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text) ? text : '');
+const message = (): string => 'What the service said of it is not in this recording.';
+
+/** AWS's own words, as documented; anything else is a message. */
+const wordsOf =
+  (pattern: RegExp, other: () => string): Rule =>
+  (text) =>
+    pattern.test(text) ? text : other();
 
 // ssh-ed25519 with 32 bytes that say what they are.
-export const fakeKey = `ssh-ed25519 ${Buffer.from('\0\0\0\x0bssh-ed25519\0\0\0\x20no key, but the place of one key').toString('base64')}`;
+const fakeKey = `ssh-ed25519 ${Buffer.from('\0\0\0\x0bssh-ed25519\0\0\0\x20no key, but the place of one key').toString('base64')}`;
 const fakeSignature = Buffer.from('no signature, but the place of one').toString('base64');
-
-/** The members of a failure to get credentials. */
-export const failure = { Code: code, LastUpdated: instant, Message: message } satisfies Members<
-  Omit<RoleCredentialsFailure, 'AccessKeyId'>
->;
 
 /** By template, the stand-ins of secrets. */
 export const fakes: Readonly<Record<string, string>> = {
@@ -79,74 +51,61 @@ export const fakes: Readonly<Record<string, string>> = {
 
 /** By template, the categories that hold more than addresses and identifiers. */
 export const rules: Readonly<Record<string, Rule>> = {
-  'meta-data/ami-manifest-path': (text) => (text === '(unknown)' ? text : 'example-bucket/image.manifest.xml'),
+  'meta-data/ami-manifest-path': wordsOf(/^\(unknown\)$/, () => 'example-bucket/image.manifest.xml'),
   'meta-data/hostname': hosts,
   'meta-data/local-hostname': hosts,
   'meta-data/network/interfaces/macs/{mac}/local-hostname': hosts,
   'meta-data/network/interfaces/macs/{mac}/public-hostname': hosts,
-  'meta-data/network/interfaces/macs/{mac}/security-groups': lines('group', 'default'),
-  'meta-data/placement/group-name': lines('placement'),
-  'meta-data/product-codes': lines('product'),
+  'meta-data/network/interfaces/macs/{mac}/security-groups': named('group', 'default'),
+  'meta-data/placement/group-name': named('placement'),
+  'meta-data/product-codes': named('product'),
   'meta-data/public-hostname': hosts,
-  'meta-data/security-groups': lines('group', 'default'),
-  'meta-data/tags/instance/{tag-key}': named('value'),
+  // The name of the key stands behind it.
+  'meta-data/public-keys/{n}/openssh-key': (text, standIns) =>
+    `${fakeKey} ${standIns.name('key', text.trim().split(' ').slice(2).join(' '))}\n`,
+  'meta-data/security-groups': named('group', 'default'),
+  'meta-data/tags/instance/{tag-key}': (text, standIns) => standIns.name('value', text),
 };
 
-/** A rule for each member of a type. */
-type Members<T> = Readonly<Record<keyof T, Rule | Shape>>;
+/** By name, the members of documents that hold more than that. */
+export const members: Readonly<Record<string, Rule>> = {
+  // AWS's are words such as `AssumeRoleUnauthorizedAccess` and `system-reboot`.
+  Code: wordsOf(/^(?:[A-Z][A-Za-z]{0,63}|(?:instance|system)-[a-z]+)$/, () => 'Unknown'),
+  Description: wordsOf(
+    /^(\[(Completed|Canceled)\] )?((scheduled|system|instance) (reboot|maintenance|stop|retirement)|The instance is running on degraded hardware)$/i,
+    message,
+  ),
+  LastUpdated: wordsOf(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/, () => ''),
+  Message: message,
+  devpayProductCodes: named('product'),
+  marketplaceProductCodes: named('product'),
+};
 
-const maintenanceEvents = {
-  EventId: anyText,
-  Code: anyText,
-  State: anyText,
-  Description: description,
-  NotBefore: anyText,
-  NotAfter: anyText,
-  NotBeforeDeadline: anyText,
-} satisfies Members<MaintenanceEvent>;
+/** The members of a failure to get credentials. */
+export const failure = ['Code', 'LastUpdated', 'Message'];
+const maintenanceEvents = [
+  ...['EventId', 'Code', 'State', 'Description'],
+  ...['NotBefore', 'NotAfter', 'NotBeforeDeadline'],
+];
 
-/** By template, the documents whose members are known. */
-export const documents: Readonly<Record<string, Shape>> = {
+/** By template, the documents whose members are known, with these. */
+export const documents: Readonly<Record<string, readonly string[]>> = {
   // The layout was never published. An ID and a type are what EC2 tells of one (DescribeElasticGpus).
-  'meta-data/elastic-gpus/associations/{elastic-gpu-id}': { 'elastic-gpu-id': anyText, 'elastic-gpu-type': anyText },
-  'meta-data/elastic-inference/associations/{eia-id}': {
-    version_2018_04_12: {
-      'elastic-inference-accelerator-id': anyText,
-      'elastic-inference-accelerator-type': anyText,
-    } satisfies Members<ElasticInferenceAccelerator['version_2018_04_12']>,
-  } satisfies Members<ElasticInferenceAccelerator>,
+  'meta-data/elastic-gpus/associations/{elastic-gpu-id}': ['elastic-gpu-id', 'elastic-gpu-type'],
+  'meta-data/elastic-inference/associations/{eia-id}': [
+    'version_2018_04_12',
+    'elastic-inference-accelerator-id',
+    'elastic-inference-accelerator-type',
+  ],
   'meta-data/events/maintenance/history': maintenanceEvents,
   'meta-data/events/maintenance/scheduled': maintenanceEvents,
-  'meta-data/events/recommendations/rebalance': { noticeTime: anyText } satisfies Members<RebalanceRecommendation>,
-  'meta-data/iam/info': {
-    Code: code,
-    LastUpdated: instant,
-    InstanceProfileArn: anyText,
-    InstanceProfileId: anyText,
-    Message: message,
-  } satisfies Members<IamInfo>,
-  'meta-data/identity-credentials/ec2/info': {
-    Code: code,
-    LastUpdated: instant,
-    AccountId: anyText,
-    Message: message,
-  } satisfies Members<IdentityCredentialsInfo>,
-  'meta-data/spot/instance-action': { action: anyText, time: anyText } satisfies Members<SpotInstanceAction>,
-  'dynamic/instance-identity/document': {
-    accountId: anyText,
-    architecture: anyText,
-    availabilityZone: anyText,
-    imageId: anyText,
-    instanceId: anyText,
-    instanceType: anyText,
-    pendingTime: anyText,
-    region: anyText,
-    version: anyText,
-    privateIp: anyText,
-    billingProducts: anyText,
-    marketplaceProductCodes: named('product'),
-    devpayProductCodes: named('product'),
-    kernelId: anyText,
-    ramdiskId: anyText,
-  } satisfies Members<InstanceIdentityDocument>,
+  'meta-data/events/recommendations/rebalance': ['noticeTime'],
+  'meta-data/iam/info': [...failure, 'InstanceProfileArn', 'InstanceProfileId'],
+  'meta-data/identity-credentials/ec2/info': [...failure, 'AccountId'],
+  'meta-data/spot/instance-action': ['action', 'time'],
+  'dynamic/instance-identity/document': [
+    ...['accountId', 'architecture', 'availabilityZone', 'billingProducts', 'devpayProductCodes', 'imageId'],
+    ...['instanceId', 'instanceType', 'kernelId', 'marketplaceProductCodes', 'pendingTime', 'privateIp'],
+    ...['ramdiskId', 'region', 'version'],
+  ],
 };

@@ -1,14 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ImdsError, ImdsResponseError, isEmptyAnswer, isImdsError, isNotFound } from '../errors.js';
-import type { CallOptions } from '../metadata/accessor.js';
+import type { Imds } from '../imds.js';
 import { categoryOf, isDirectory, rows } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 
 /** Reads the service: a client. */
-export interface WalkReader {
-  list(path: string, options?: CallOptions): Promise<readonly string[]>;
-  getBuffer(path: string, options?: CallOptions): Promise<Buffer>;
-}
+export type WalkReader = Pick<Imds, 'list' | 'getBuffer'>;
 
 export interface WalkOptions {
   /** Also read what is no category of this version, unless it is named like a secret. Default false. */
@@ -25,19 +22,20 @@ export interface WalkOptions {
 /** Why something is not read. */
 export type Omitted = 'credentials' | 'user data' | 'named like a secret' | 'short-lived keys' | 'unknown';
 
-/** A value, or what stands in its way: exactly one of `body`, `omitted` and `error` is there. */
-export interface Item {
+export interface Place {
   /** Absolute. */
   readonly path: string;
   /** The names in the listings that lead here, below the version. */
   readonly names: readonly string[];
+}
+
+/** A value, or what stands in its way: exactly one of `body`, `omitted` and `error` is there. */
+export interface Item extends Place {
   /** As served; empty where nothing is served yet. */
   readonly body?: Buffer;
   readonly omitted?: Omitted;
   readonly error?: ImdsError;
 }
-
-type Place = Pick<Item, 'path' | 'names'>;
 
 // IMDS throttles simultaneous requests; the number is not published.
 const parallelReads = 4;
@@ -51,20 +49,25 @@ const patience = 8;
 /**
  * Reads everything below some paths, in the order of the service. What vanishes meanwhile is passed over.
  *
- * @param roots absolute; the first one is listed before the others, and gets the session token that they share
- * @throws every error of a failed request, or when recording only that of the first listing; and the signal's reason
+ * @param roots absolute
+ * @throws every error of a failed request, or when recording only that of the first root's listing; and the signal's reason
  */
 export async function walk(
   reader: WalkReader,
-  [first, ...others]: readonly [string, ...string[]],
+  roots: readonly string[],
   options: WalkOptions = {},
 ): Promise<readonly Item[]> {
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, ...(options.signal ? [options.signal] : [])]);
-  const walking = new Walk(reader, { ...options, signal });
+  const walking = new Walk(reader, options, signal);
   try {
-    const top = await walking.top(first);
-    return (await Promise.all([top(), ...others.map((root) => walking.root(root))])).flat();
+    return (
+      await Promise.all(
+        roots.map((path, index) =>
+          walking.read({ path, names: path.split('/').slice(2).filter(Boolean) }, index === 0),
+        ),
+      )
+    ).flat();
   } finally {
     // Of what failed nothing goes on.
     ended.abort();
@@ -74,111 +77,109 @@ export async function walk(
 class Walk {
   readonly #reader: WalkReader;
   readonly #options: WalkOptions;
-  readonly #ask: ReturnType<typeof asker>;
+  readonly #signal: AbortSignal;
+  readonly #waiting: (() => void)[] = [];
+  #free = parallelReads;
+  #nextAt = performance.now();
+  /** Failures in a row, and the last of them. */
+  #failures = 0;
+  #failure: unknown;
   #values = 0;
-  #entriesSeen = 0;
+  #entries = 0;
 
-  constructor(reader: WalkReader, options: WalkOptions) {
+  constructor(reader: WalkReader, options: WalkOptions, signal: AbortSignal) {
     this.#reader = reader;
     this.#options = options;
-    this.#ask = asker(options);
+    this.#signal = signal;
   }
 
-  /** Lists a root, whose failure is that of the whole walk, and gives what reads the rest. */
-  async top(root: string): Promise<() => Promise<readonly Item[]>> {
-    if (!isDirectory(root)) return () => this.root(root);
-    const listed = await this.#ask((options) => this.#reader.list(root, options));
-    return () => this.#entries({ path: root, names: namesOf(root) }, listed);
-  }
-
-  async root(path: string): Promise<readonly Item[]> {
-    const place = { path: path.replace(/\/$/, ''), names: namesOf(path) };
-    return isDirectory(path) ? await this.#directory(place) : await this.#value({ ...place, path });
-  }
-
-  async #entries({ path, names }: Place, listed: readonly string[]): Promise<readonly Item[]> {
-    this.#entriesSeen += listed.length;
-    if (this.#entriesSeen > mostEntries) throw new EndlessError(path);
-    const all = await Promise.all(listed.map((line) => this.#entry(childOf(path, names, line), path + line)));
-    return all.flat();
-  }
-
-  async #entry(place: Place, listed: string): Promise<readonly Item[]> {
-    const flaw = flawOf(place.path);
-    if (flaw) return [{ ...place, error: flaw }];
-    const omitted = omission(place.path, this.#options);
-    if (omitted) return [{ ...place, omitted }];
-    const isKey = place.path !== listed.replace(/\/$/, '');
-    return isKey || isDirectory(listed) ? await this.#directory(place) : await this.#value(place);
-  }
-
-  async #directory({ path: file, names }: Place): Promise<readonly Item[]> {
-    const place = { path: `${file}/`, names };
-    return await this.#attempt(place, [], async () => {
-      if (names.length > deepest)
-        throw new ImdsResponseError(`${place.path} is deeper than instance metadata goes`, foreign);
-      return await this.#entries(place, await this.#ask((options) => this.#reader.list(place.path, options)));
-    });
-  }
-
-  async #value(place: Place): Promise<readonly Item[]> {
-    const items = await this.#attempt(place, [{ ...place, body: Buffer.alloc(0) }], async () => [
-      { ...place, body: await this.#ask((options) => this.#reader.getBuffer(place.path, options)) },
-    ]);
-    if (items[0]?.body) {
-      this.#values += 1;
-      this.#options.onValue?.(this.#values);
-    }
-    return items;
-  }
-
-  /** Reads; gives `empty` where nothing is served, and handles failures. */
-  async #attempt(place: Place, empty: readonly Item[], read: () => Promise<readonly Item[]>): Promise<readonly Item[]> {
+  /** Reads a value or all that is below a directory; failures become items, unless the walk ends with them. */
+  async read(place: Place, isRequired = false): Promise<readonly Item[]> {
     try {
-      return await read();
+      return isDirectory(place.path) ? await this.#directory(place) : await this.#value(place);
     } catch (error) {
-      this.#options.signal?.throwIfAborted();
-      if (isNotFound(error)) return [];
-      if (isEmptyAnswer(error)) return empty;
-      if (!this.#options.recording || !isImdsError(error)) throw error;
-      if (error.code === 'ERR_IMDS_CLOSED' || error instanceof EndlessError) throw error;
+      this.#signal.throwIfAborted();
+      if (isRequired || this.#entries > mostEntries) throw error;
+      if (isNotFound(error) || isEmptyAnswer(error)) return [];
+      if (!this.#options.recording || !isImdsError(error) || error.code === 'ERR_IMDS_CLOSED') throw error;
       return [{ ...place, error }];
     }
   }
-}
 
-const foreign = {
-  fault: 'too-large',
-  hint: 'Something other than IMDS answers at this address. Check the endpoint.',
-} as const;
+  async #directory({ path, names }: Place): Promise<readonly Item[]> {
+    if (names.length > deepest) throw foreign(`${path} is deeper than instance metadata goes`);
+    const listed = await this.#ask((options) => this.#reader.list(path, options));
+    this.#entries += listed.length;
+    if (this.#entries > mostEntries)
+      throw foreign(`there are more than ${mostEntries} values and directories, the last in ${path}; no more are read`);
+    return (await Promise.all(listed.map((line) => this.#entry(path, names, line)))).flat();
+  }
 
-/** There is no end of it, as where directories list themselves. */
-class EndlessError extends ImdsResponseError {
-  constructor(path: string) {
-    super(`there are more than ${mostEntries} values and directories, the last in ${path}; no more are read`, foreign);
+  async #entry(above: string, names: readonly string[], line: string): Promise<readonly Item[]> {
+    const name = line.replace(/\/$/, '');
+    // Key 0 is listed as `0=its-name`, and its directory is `0/`.
+    const key = categoryOf(above)?.template === 'meta-data/public-keys/' ? /^\d+(?==)/.exec(name)?.[0] : undefined;
+    const place = { path: above + (key ?? name), names: [...names, name] };
+    try {
+      absolutePath(place.path);
+    } catch (error) {
+      if (isImdsError(error)) return [{ ...place, error }];
+      throw error;
+    }
+    const omitted = omission(place.path, this.#options);
+    if (omitted) return [{ ...place, omitted }];
+    const isListed = key !== undefined || isDirectory(above + line);
+    return await this.read(isListed ? { ...place, path: `${place.path}/` } : place);
+  }
+
+  async #value(place: Place): Promise<readonly Item[]> {
+    const body = await this.#ask((options) => this.#reader.getBuffer(place.path, options)).catch((error: unknown) => {
+      if (isEmptyAnswer(error)) return Buffer.alloc(0);
+      throw error;
+    });
+    this.#values += 1;
+    this.#options.onValue?.(this.#values);
+    return [{ ...place, body }];
+  }
+
+  /** Makes a request at the rate and in the number that the service can bear, and none once it has stopped answering. */
+  async #ask<T>(send: (options: { readonly signal: AbortSignal }) => Promise<T>): Promise<T> {
+    const signal = this.#signal;
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      if (this.#failures >= patience) throw this.#failure;
+      signal.throwIfAborted();
+      const now = performance.now();
+      const waitMs = this.#nextAt - now;
+      this.#nextAt = Math.max(this.#nextAt, now) + 1000 / (this.#options.requestsPerSecond ?? Infinity);
+      if (waitMs > 0) await delay(waitMs, undefined, { signal });
+      const answer = await send({ signal });
+      signal.throwIfAborted();
+      this.#failures = 0;
+      return answer;
+    } catch (error) {
+      this.#failures = saysNothing(error) ? 0 : this.#failures + 1;
+      this.#failure = error;
+      throw error;
+    } finally {
+      // After an abort the first that fails is enough.
+      const begin = signal.aborted ? undefined : this.#waiting.shift();
+      if (begin) begin();
+      else this.#free += 1;
+    }
   }
 }
 
-const namesOf = (path: string): readonly string[] => path.split('/').slice(2).filter(Boolean);
+/** True for a failure of one path, which says nothing about the service. */
+const saysNothing = (error: unknown): boolean =>
+  isImdsError(error) && ['ERR_IMDS_NOT_FOUND', 'ERR_IMDS_DECODE', 'ERR_IMDS_PATH'].includes(error.code);
 
-/** Where a line of a listing leads. */
-function childOf(path: string, names: readonly string[], line: string): Place {
-  const name = line.replace(/\/$/, '');
-  // Key 0 is listed as `0=its-name`, and its directory is `0/`.
-  const key = categoryOf(path)?.template === 'meta-data/public-keys/' && /^\d+(?==)/.exec(name)?.[0];
-  return { path: path + (key || name), names: [...names, name] };
-}
-
-/** The error of a name that no path can hold. */
-function flawOf(path: string): ImdsError | undefined {
-  try {
-    absolutePath(path);
-    return undefined;
-  } catch (error) {
-    if (isImdsError(error)) return error;
-    throw error;
-  }
-}
+const foreign = (message: string): ImdsResponseError =>
+  new ImdsResponseError(message, {
+    fault: 'too-large',
+    hint: 'Something other than IMDS answers at this address. Check the endpoint.',
+  });
 
 /** True for a category of this version, and for a directory that leads to some. */
 export function isKnown(path: string): boolean {
@@ -201,46 +202,3 @@ function omission(path: string, { unknown = false, recording = false }: WalkOpti
   if (secretNames.test(path)) return 'named like a secret';
   return unknown ? undefined : 'unknown';
 }
-
-/** Makes requests at the rate and in the number that the service can bear, and none once it has stopped answering. */
-function asker({ requestsPerSecond = Number.POSITIVE_INFINITY, signal }: WalkOptions) {
-  let next = performance.now();
-  let failures: ImdsError[] = [];
-  let free = parallelReads;
-  const waiting: (() => void)[] = [];
-
-  async function request<T>(send: (options: CallOptions) => Promise<T>): Promise<T> {
-    const last = failures.at(-1);
-    if (last && failures.length >= patience) throw last;
-    signal?.throwIfAborted();
-    const waitMs = next - performance.now();
-    next = Math.max(next, performance.now()) + 1000 / requestsPerSecond;
-    if (waitMs > 0) await delay(waitMs, undefined, { signal });
-    try {
-      const answer = await send({ signal });
-      signal?.throwIfAborted();
-      failures = [];
-      return answer;
-    } catch (error) {
-      if (isImdsError(error)) failures = isOfOnePath(error) ? [] : [...failures, error];
-      throw error;
-    }
-  }
-
-  return async <T>(send: (options: CallOptions) => Promise<T>): Promise<T> => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await request(send);
-    } finally {
-      // After an abort the first that fails is enough.
-      const begin = signal?.aborted ? undefined : waiting.shift();
-      if (begin) begin();
-      else free += 1;
-    }
-  };
-}
-
-/** True for a failure of one path, which says nothing about the service. */
-const isOfOnePath = ({ code }: ImdsError): boolean =>
-  code === 'ERR_IMDS_NOT_FOUND' || code === 'ERR_IMDS_DECODE' || code === 'ERR_IMDS_PATH';

@@ -25,7 +25,7 @@ export function treeReader(tree: object, onRead: (path: string) => void | Promis
     return node;
   };
   return {
-    async list(path) {
+    async list(path = '') {
       await onRead(path);
       return Object.entries(Object(find(path))).map(([name, node]) => (isDirectory(node) ? `${name}/` : name));
     },

@@ -98,9 +98,7 @@ async function writeWhole(
   { force, signal }: { readonly force: boolean | undefined; readonly signal: AbortSignal },
 ): Promise<void> {
   const { rename, rm, writeFile } = await import('node:fs/promises');
-  const { basename, dirname, join } = await import('node:path');
-  const { randomUUID } = await import('node:crypto');
-  const unfinished = join(dirname(file), `.${basename(file)}.${randomUUID()}`);
+  const unfinished = `${file}.${crypto.randomUUID()}`;
   try {
     await writeFile(unfinished, text, { mode: 0o600, flag: 'wx', signal });
     // Somebody else may have been faster.
@@ -118,21 +116,21 @@ const unwritable = (file: string, cause: unknown): Failure =>
   new Failure(exitCodes.failure, `${file} cannot be written: ${codeOf(cause) ?? cause}`, { cause });
 
 function summary({ values, failures, leftOut }: Recording, file: string | undefined): string {
-  return [
+  const lines = [
     file === undefined ? `recorded ${values} values` : `wrote ${file}: ${values} values`,
-    ...counted(leftOut).map((line) => `left out: ${line}`),
-    ...counted(failures).map((line) => `not read: ${line}`),
+    ...counted('left out', leftOut),
+    ...counted('not read', failures),
     ...(file === undefined ? [] : [`replay it with: imds emulate --scenario ${file}`]),
-  ]
-    .map((line) => `${printable(line)}\n`)
-    .join('');
+  ];
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
 /** One line for all that are the same. */
-function counted(omissions: readonly Omission[]): readonly string[] {
-  const lines = omissions.map(({ path, why }) => `${path} (${why})`);
-  return [...new Set(lines)].map((line) => {
-    const times = lines.filter((other) => other === line).length;
-    return times === 1 ? line : `${line}, ${times} times`;
-  });
+function counted(fate: string, omissions: readonly Omission[]): readonly string[] {
+  const times = new Map<string, number>();
+  for (const { path, why } of omissions) {
+    const line = `${fate}: ${path} (${why})`;
+    times.set(line, (times.get(line) ?? 0) + 1);
+  }
+  return [...times].map(([line, number]) => (number === 1 ? line : `${line}, ${number} times`));
 }

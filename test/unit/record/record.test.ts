@@ -68,7 +68,7 @@ describe('record replaces', () => {
       },
     },
     {
-      what: 'IPv6 addresses in the form that they have',
+      what: 'IPv6 addresses, in the shortest form',
       from: {
         ipv6: '2600:1f16:67f:f201:8d2e:1f2a:3b4c:5d6e',
         ...macs({
@@ -77,9 +77,9 @@ describe('record replaces', () => {
         }),
       },
       to: {
-        ipv6: '2001:db8:0:0:0:0:0:a',
+        ipv6: '2001:db8::a',
         ...replacedMacs({
-          'subnet-ipv6-cidr-blocks': '2001:db8:0:0:0:0:0:0/64',
+          'subnet-ipv6-cidr-blocks': '2001:db8::/64',
           'vpc-ipv6-cidr-blocks': '2001:db8::/56',
         }),
       },
@@ -239,7 +239,7 @@ describe('record', () => {
           [keep ? 'b' : 'role2']: '{\n  "Code": "Odd"\n}',
           [keep ? 'c' : 'role3']: { $credentials: {} },
           [keep ? 'd' : 'role4']:
-            '{\n  "Code": "Failed",\n  "LastUpdated": "2026-11-23T09:00:00Z",\n  "Message": "What the service said of it is not in this recording."\n}',
+            '{\n  "Code": "Failed",\n  "Message": "What the service said of it is not in this recording.",\n  "LastUpdated": "2026-11-23T09:00:00Z"\n}',
         },
       ]);
     }
@@ -380,8 +380,8 @@ describe('record', () => {
       iam: {
         info: `{\n  "Message": "${told}",\n  "Code": "Unknown"\n}`,
         'security-credentials': {
-          role1: `{\n  "Code": "Unknown",\n  "LastUpdated": "",\n  "Message": "${told}"\n}`,
-          role2: `{\n  "Code": "InvalidRole",\n  "LastUpdated": "2026-11-23T09:00:00Z",\n  "Message": "${told}"\n}`,
+          role1: `{\n  "Message": "${told}",\n  "Code": "Unknown",\n  "LastUpdated": ""\n}`,
+          role2: `{\n  "Message": "${told}",\n  "Code": "InvalidRole",\n  "LastUpdated": "2026-11-23T09:00:00Z"\n}`,
         },
       },
     });
@@ -529,7 +529,7 @@ describe('record', () => {
     const { scenario, failures } = await record(
       {
         ...reader,
-        list: async (path) => [
+        list: async (path = '') => [
           ...(await reader.list(path)),
           ...(path.endsWith('meta-data/') ? ['ami-id', 'spot/'] : []),
         ],
