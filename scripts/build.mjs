@@ -45,13 +45,14 @@ const builtinsWithoutRequire = {
 };
 
 /**
- * Files of packages, with what these import, loaded when they are needed: `wire` by the first request.
+ * Files of packages, with what these import, loaded when they are needed: `wire` by the first request, `retry` by the first
+ * that fails.
  *
  * @type {Record<string, string>}
  */
 const lazyPackages = {
   got: 'wire',
-  'p-retry': 'wire',
+  'p-retry': 'retry',
   'lru-cache': 'lru-cache',
   '@zone-eu/mailsplit': 'mailsplit',
   'fastest-levenshtein': 'levenshtein',
@@ -201,6 +202,7 @@ for (const [name, scenario] of Object.entries(scenarios))
 writeFileSync(join(dist, 'emulator', 'scenario.schema.json'), `${JSON.stringify(scenarioSchema)}\n`);
 writeInventory(
   root,
-  chunks.flatMap(({ moduleIds }) => moduleIds),
+  // Those of which something is left.
+  chunks.flatMap(({ modules }) => Object.keys(modules).filter((id) => modules[id]?.renderedLength)),
 );
 chmodSync(join(dist, 'cli', 'imds.cjs'), 0o755);

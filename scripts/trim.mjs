@@ -6,71 +6,41 @@
  * @type {Record<string, Record<string, string>>}
  */
 const standIns = {
-  // A GET or PUT over http as a stream, without a cache, a form, compression or got's own timeouts. Code that a process
-  // runs for the first time is slow: with all of this, fifty reads took 1.6 times what node:http takes, without it 1.25.
   got: {
-    // Never called: the endpoint is http, and src/client/transport.ts makes the requests itself.
-    'node:https': 'export default {}',
-    'node:tls': 'export const checkServerIdentity = undefined',
-    'http2-wrapper': 'export default {}',
-    'cacheable-lookup': 'export default class {}',
-    // Never called, as the option that asks for it is not given.
-    'cacheable-request': 'export default class {} export class CacheError extends Error {}',
-    'decompress-response': 'export default (response) => response',
-    'form-data-encoder': 'export class FormDataEncoder {} export const isFormData = () => false',
-    // Never called: all requests are streams, which no promise wraps.
-    './as-promise/index.js': 'export default undefined',
-    // Never called: for pages of results.
-    'node:timers/promises': 'export const setTimeout = undefined',
-    // For the id of a request in got's own diagnostics channels. imds has channels of its own.
-    './diagnostics-channel.js': `
-      const nothing = () => {};
-      export { nothing as generateRequestId, nothing as publishError, nothing as publishRedirect };
-      export { nothing as publishRequestCreate, nothing as publishRequestStart, nothing as publishResponseEnd };
-      export { nothing as publishResponseStart, nothing as publishRetry };
+    // Of eighty options those that src/client/transport.ts gives, as they are: got copies, checks and merges all of them
+    // for each request.
+    './core/options.js': `
+      export default class Options {
+        url = undefined;
+        method = 'GET';
+        headers = undefined;
+        request = undefined;
+        isStream = false;
+        constructor(url, options, defaults) {
+          this.merge(defaults);
+          this.merge(options);
+          if (url !== undefined) this.url = new URL(url);
+        }
+        merge(options) {
+          const headers = { ...this.headers, ...options?.headers };
+          Object.assign(this, options, { headers });
+        }
+        getRequestFunction() {
+          return this.request;
+        }
+        createNativeRequestOptions() {
+          return { method: this.method, headers: this.headers };
+        }
+      }
     `,
-    // Hands on events of the request that src/client/transport.ts listens to itself.
-    './utils/proxy-events.js': 'export default () => () => {}',
-    // Ten listeners for each request. src/client/transport.ts notices the connection, and keeps the time itself.
-    './utils/timer.js': 'export default () => {}',
-    './timed-out.js': 'export default () => () => {}; export class TimeoutError extends Error {}',
-    // Checks of got's options, which are always the same here, and the few questions that got asks of values.
+    // Where an error came from.
     '@sindresorhus/is': `
       export const isBuffer = Buffer.isBuffer;
-      const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function');
+      export const assert = undefined;
       export default {
-        array: Array.isArray,
-        asyncGenerator: (value) => typeof value?.[Symbol.asyncIterator] === 'function' && typeof value.next === 'function',
-        asyncIterable: (value) => typeof value?.[Symbol.asyncIterator] === 'function',
-        boolean: (value) => typeof value === 'boolean',
-        buffer: isBuffer,
-        function: (value) => typeof value === 'function',
-        generator: (value) => typeof value?.[Symbol.iterator] === 'function' && typeof value.next === 'function',
-        iterable: (value) => typeof value?.[Symbol.iterator] === 'function',
-        nodeStream: (value) => isObject(value) && typeof value.pipe === 'function',
-        nonEmptyString: (value) => typeof value === 'string' && value !== '',
-        null: (value) => value === null,
-        number: (value) => typeof value === 'number' && !Number.isNaN(value),
-        object: isObject,
-        plainObject: (value) => isObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value)),
-        promise: (value) => isObject(value) && typeof value.then === 'function',
+        object: (value) => value !== null && (typeof value === 'object' || typeof value === 'function'),
         string: (value) => typeof value === 'string',
-        typedArray: ArrayBuffer.isView,
         undefined: (value) => value === undefined,
-        urlInstance: (value) => value instanceof URL,
-      };
-      const nothing = () => {};
-      export const assert = {
-        any: nothing,
-        array: nothing,
-        boolean: nothing,
-        function: nothing,
-        number: nothing,
-        object: nothing,
-        plainObject: nothing,
-        string: nothing,
-        truthy: nothing,
-        undefined: nothing,
       };
     `,
   },
@@ -105,21 +75,127 @@ const standIns = {
 };
 
 /**
- * Code of a package that does more than is needed here, and what stands in its place, by the end of the file's name. The
- * build fails when a package has not this code any more.
+ * Expressions of a package whose value is always the same here, by the end of the file's name: the value, or something that
+ * is quicker to get. rollup leaves out what this makes unreachable. The build fails when a package has not this code any more.
  *
  * @type {Record<string, Record<string, string>>}
  */
 const shortcuts = {
-  // Of forty options for node:http, src/client/transport.ts uses these.
-  'got/dist/source/core/options.js': {
-    'createNativeRequestOptions() {':
-      'createNativeRequestOptions() { return { ...this._unixOptions, method: this._internals.method, headers: this._internals.headers };',
+  'got/dist/source/create.js': {
+    'isGotInstance(value)': 'false',
   },
-  // A system call for each reply, which nobody asks for.
-  'got/dist/source/core/index.js': { 'return this.socket?.remoteAddress;': 'return undefined;' },
+  'got/dist/source/core/index.js': {
+    // All requests are without a body,
+    'is.nodeStream(body)': 'false',
+    'is.buffer(body)': 'false',
+    'is.typedArray(body)': 'false',
+    'is.asyncIterable(body) || (is.iterable(body) && !is.string(body) && !isBuffer(body))': 'false',
+    'is.undefined(body)': 'true',
+    // made by node:http,
+    'isClientRequest(requestOrResponse)': 'true',
+    // not cached,
+    'options.cache ? this._createCacheableRequest : request': 'request',
+    "options.cache ? 'cacheableResponse' : 'response'": "'response'",
+    'error instanceof CacheableCacheError': 'false',
+    // without got's own timeouts and retries,
+    'error instanceof TimedOutTimeoutError': 'false',
+    "this.listenerCount('retry') !== 0": 'false',
+    // and done once the reply is there, whatever its status.
+    'options.decompress && !hasNoBody': 'false',
+    'options.isStream && options.throwHttpErrors': 'false',
+  },
   // For a bound that is not used, and its first use takes a process a millisecond.
   'p-retry/index.js': { 'startTime = performance.now()': 'startTime = 0' },
+};
+
+/**
+ * Statements of a package for what nobody here asks for, by the end of the file's name and the start of their first line.
+ * With a line that opens a block goes all of it. The build fails when a package has not this line any more.
+ *
+ * @type {Record<string, readonly string[]>}
+ */
+const leftOut = {
+  'got/dist/source/create.js': [
+    // Pages of results, and names for methods.
+    'const paginateEach = ',
+    'got.paginate',
+    'for (const method of aliases)',
+    // Defaults that can be changed, or handed on from one instance to another.
+    "Object.defineProperty(defaults, 'mutableDefaults',",
+    'if (!defaults.mutableDefaults)',
+    "Object.defineProperty(got, 'defaults',",
+    // Promises.
+    'if (is.promise(result) && ',
+    'promise ||= ',
+  ],
+  'got/dist/source/core/index.js': [
+    // Pipes to and from a request.
+    "this.on('pipe', ",
+    "this.on('newListener', ",
+    '_pipedServerResponses = ',
+    'pipe(destination, options)',
+    'unpipe(destination)',
+    'for (const destination of this._pipedServerResponses)',
+    // Events that nobody listens to.
+    '_requestId = ',
+    'publishRequestCreate(',
+    'publishRequestStart(',
+    'publishResponseStart(',
+    'publishResponseEnd(',
+    'publishError(',
+    'this._unproxyEvents = ',
+    "this.emit('downloadProgress'",
+    "this.emit('uploadProgress'",
+    'const progress = ',
+    'if (progress.percent < 1)',
+    'get downloadProgress()',
+    'get uploadProgress()',
+    'this._responseSize = ',
+    // Bodies.
+    'const isForm = ',
+    'const isJSON = ',
+    'const isBody = ',
+    'if (isForm || isJSON || isBody)',
+    "if (options.responseType === 'json' ",
+    '_write(chunk, encoding, callback)',
+    '_writeRequest(chunk, encoding, callback)',
+    'async _asyncWrite(chunk)',
+    // Signals, timings and timeouts.
+    'if (this.options.signal)',
+    'const timings = ',
+    'if (timings && ',
+    'timer(request)',
+    'this._cancelTimeouts = ',
+    'if (this.options.http2)',
+    // What is told of a reply, beside itself.
+    'typedResponse.',
+    'this._isFromCache = ',
+    'get isFromCache()',
+    'get ip()',
+    'get timings()',
+    'get reusedSocket()',
+    'get isReadonly()',
+    // Compression, a length that must be given, cookies, redirects, caches, passwords, promises and hooks.
+    'const supportsBrotli = ',
+    'const supportsZstd = ',
+    'if (options.decompress && is.undefined(',
+    'if (this._checkContentLengthMismatch())',
+    'if (!hasNoBody && (!wasDecompressed ',
+    'const rawCookies = ',
+    'if (is.object(options.cookieJar) && rawCookies)',
+    'if (cookieJar)',
+    'if (response.headers.location && ',
+    'if (options.cache)',
+    '_prepareCache(cache)',
+    'async _createCacheableRequest(url, options)',
+    'for (const key in headers)',
+    'if (username || password)',
+    'for (const hook of options.hooks.beforeRequest)',
+    'if (is.promise(requestOrResponse))',
+    'if (is.undefined(requestOrResponse))',
+    'else if (this.options)',
+    'if (this._noPipe)',
+  ],
 };
 
 const prefix = '\0stand-in:';
@@ -127,8 +203,12 @@ const prefix = '\0stand-in:';
 /** The package that a module belongs to. @param {string} id */
 export const packageOf = (id) => id.match(/.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/)?.[1] ?? '';
 
-/** What got's own code asks of the stand-in for this package, as `is.string` and `assert.string`. */
-const asked = { name: '@sindresorhus/is', pattern: /\b(is|assert)\.([a-zA-Z]+)\b/g };
+/** @param {string} text */
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** @param {string} file @param {string} name relative to some folder */
+const isFile = (file, name) =>
+  name.startsWith('./') && file.replace(/\.js$/, '').endsWith(name.slice(1).replace(/\.js$/, ''));
 
 /** @param {string} code */
 const imported = (code) => import(`data:text/javascript,${encodeURIComponent(code)}`);
@@ -145,15 +225,15 @@ export const trim = {
 
   async resolveId(name, importer = '', options) {
     const user = packageOf(importer);
-    const code = standIns[user]?.[name];
-    if (code !== undefined) {
-      const id = `${prefix}${user}:${name}`;
+    const real = standIns[user] && (await this.resolve(name, importer, { ...options, skipSelf: true }));
+    // The plugin for CommonJS marks a name in front and behind.
+    const file = real?.id.replace(/^\0|\?.*$/g, '') ?? name;
+    const module = Object.keys(standIns[user] ?? {}).find((key) => key === name || isFile(file, key));
+    if (module !== undefined) {
+      const id = `${prefix}${user}:${module}`;
       if (used.has(id)) return id;
       used.add(id);
-      const real = await this.resolve(name, importer, { ...options, skipSelf: true });
-      // The plugin for CommonJS marks a name in front and behind.
-      const file = real?.id.replace(/^\0|\?.*$/g, '') ?? name;
-      const [names, stood] = await Promise.all([import(file), imported(code)]);
+      const [names, stood] = await Promise.all([import(file), imported(standIns[user]?.[module] ?? '')]);
       const extra = Object.keys(stood).filter((exported) => !(exported in names));
       return extra.length === 0 ? id : this.error(`${name} of ${user} exports no ${extra.join(', ')} any more`);
     }
@@ -168,18 +248,18 @@ export const trim = {
     return standIns[user]?.[name[0] ?? ''];
   },
 
-  async transform(code, id) {
-    const [, edits = {}] = Object.entries(shortcuts).find(([file]) => id.endsWith(`/node_modules/${file}`)) ?? [];
+  transform(code, id) {
+    const of = (table) => Object.entries(table).find(([file]) => id.endsWith(`/node_modules/${file}`))?.[1] ?? [];
     let shorter = code;
-    for (const [long, short] of Object.entries(edits)) {
+    for (const [long, short] of Object.entries(of(shortcuts))) {
       if (!code.includes(long)) this.error(`${id} has no “${long}” any more`);
-      shorter = shorter.replace(long, short);
+      shorter = shorter.replaceAll(long, short);
     }
-    if (packageOf(id) !== 'got') return shorter;
-    const { default: is, assert } = await imported(standIns.got?.[asked.name] ?? '');
-    for (const [call, from, question] of code.matchAll(asked.pattern))
-      if (!((question ?? '') in (from === 'is' ? is : assert)))
-        this.error(`got calls ${call}, which the stand-in for ${asked.name} has not: ${id}`);
+    for (const line of of(leftOut)) {
+      const statement = new RegExp(`^( *)${escaped(line)}.*(?:;(?: //.*)?$|\\{$[^]*?^\\1\\}.*$)\\n`, 'gm');
+      if (!statement.test(shorter)) this.error(`${id} has no “${line}” any more`);
+      shorter = shorter.replace(statement, '');
+    }
     return shorter;
   },
 

@@ -36,6 +36,8 @@ const largestBody = 1024 * 1024;
 /** Speaks HTTP to one endpoint: no proxy, no redirect, no retry, no token. The first request loads got. */
 export class Transport {
   readonly #settings: Address;
+  /** Of the Unix socket that is asked. */
+  readonly #socketPath: string | undefined;
   readonly #events: Events;
   readonly #clock: WaitingClock;
   #got: Got | undefined;
@@ -47,13 +49,15 @@ export class Transport {
 
   constructor(settings: Address, events: Events, clock: WaitingClock) {
     this.#settings = settings;
+    const { endpoint } = settings;
+    this.#socketPath = endpoint.startsWith('unix:') ? endpoint.slice('unix:'.length) : undefined;
     this.#events = events;
     this.#clock = clock;
   }
 
   /** Loads what requests are made with. The first request waits for it, if nobody did before. */
   async load(): Promise<void> {
-    const got = await load(this.#settings.endpoint.startsWith('unix:'));
+    const got = await load(this.#socketPath);
     this.#got ??= got;
   }
 
@@ -147,11 +151,9 @@ export class Transport {
   #open({ method, path, headers }: Request) {
     const got = this.#got;
     if (!got) throw new TypeError('got is not loaded');
-    const { endpoint } = this.#settings;
-    // got writes a Unix socket's request as unix:/run/imds.sock:/latest/…
-    const url = endpoint.startsWith('unix:') ? `${endpoint}:${path}` : endpoint + path;
-    // An explicit empty body, or got would wait for one to be written.
-    if (method === 'PUT') return got.stream(url, { method, headers, body: '' });
+    const url = (this.#socketPath ? 'http://localhost' : this.#settings.endpoint) + path;
+    // Ended, or got would wait for a body to be written.
+    if (method === 'PUT') return got.stream(url, { method, headers }).end();
     let reader = this.#readers.get(headers);
     if (!reader) {
       reader = got.extend({ headers });
@@ -190,26 +192,22 @@ const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readon
   body: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks),
 });
 
-async function load(isSocket: boolean): Promise<Got> {
+async function load(socketPath: string | undefined): Promise<Got> {
   const { default: got } = await import('got');
   const http = process.getBuiltinModule('node:http');
   const net = process.getBuiltinModule('node:net');
+  const createConnection = ({ host, port }: ClientRequestArgs): Socket =>
+    socketPath ? net.connect(socketPath) : net.connect(Number(port), host ?? undefined);
   return got.extend({
     // Of got's thirty options for node:http most are for TLS and undefined, and node:http copies all of them again and
     // again. IMDS closes each connection, so there is nothing for an agent to keep; and through the global one,
     // NODE_USE_ENV_PROXY=1 would send every read, token included, to HTTP_PROXY.
-    request: (url, { method, headers, socketPath, path = url.pathname }, answered) => {
-      const createConnection = ({ host, port }: ClientRequestArgs): Socket =>
-        socketPath ? net.connect(socketPath) : net.connect(Number(port), host ?? undefined);
-      return http.request(url, { method, headers, path, socketPath, createConnection }, answered);
-    },
+    request: (url, { method, headers }, answered) => http.request(url, { method, headers, createConnection }, answered),
     retry: { limit: 0 },
     followRedirect: false,
     throwHttpErrors: false,
     decompress: false,
-    // got would send "unix" for the host name of a socket.
-    headers: { 'user-agent': `imds/${version}`, ...(isSocket ? { host: 'localhost' } : {}) },
-    enableUnixSockets: isSocket,
+    headers: { 'user-agent': `imds/${version}` },
   });
 }
 
