@@ -8,8 +8,16 @@ interface Group {
   readonly verdict: Diagnosis['verdict'];
   /** The limit that these nodes need; absent if not known. */
   readonly hopLimit?: number;
-  /** Pods, instances or files. */
+  /** Nodes, pods, instances or files. */
   readonly nodes: string[];
+}
+
+/** A report of one file that is being read: its lines bear the same prefix. */
+interface Reading {
+  /** Without the time. */
+  readonly prefix: string;
+  lines: string[];
+  depth: number;
 }
 
 // What a line of a report begins with: a brace or bracket alone, a property, or the whole report on one line.
@@ -22,40 +30,54 @@ export class Fleet {
   /** Reports that were cut or garbled. */
   damaged = 0;
   readonly #groups = new Map<string, Group>();
-  /** Reports that are being read, by what stands before their lines. */
-  readonly #open = new Map<string, { readonly lines: string[]; depth: number }>();
+  readonly #readings = new Map<string, Reading>();
+  /** The prefix of the last line as it was, and its reading: most lines bear the prefix of the line before. */
+  #last: { readonly raw: string; readonly reading: Reading } | undefined;
 
   /** @param source the name of the file, for reports that tell no other */
   add(line: string, source: string): void {
-    const found = piece.exec(line.trimEnd());
-    if (!found) return;
-    const [text] = found;
-    const prefix = line.slice(0, found.index).replace(time, '').trim();
-    const key = `${source}\n${prefix}`;
+    const whole = line.trimEnd();
+    const start = whole.search(piece);
+    if (start < 0) return;
+    const text = whole.slice(start);
+    const reading = this.#readingOf(whole.slice(0, start).trimEnd());
     if (text.startsWith('{"')) {
-      this.#take(text, prefix, source);
+      this.#take(text, reading.prefix, source);
       return;
     }
-    const open = this.#open.get(key) ?? { lines: [], depth: 0 };
     // Every report begins with its verdict, so the one before was cut.
-    if (text.startsWith('"verdict":') && open.lines.length > 1) {
-      this.damaged += Number(open.lines.length > 2);
-      Object.assign(open, { lines: ['{'], depth: 1 });
+    if (text.startsWith('"verdict":') && reading.lines.length > 1) {
+      this.damaged += Number(reading.lines.length > 2);
+      reading.lines = ['{'];
+      reading.depth = 1;
     }
-    if (open.depth === 0 && text !== '{') return;
-    open.lines.push(text);
-    if (/^[\]}]/.test(text)) open.depth -= 1;
-    if (/[{[]$/.test(text)) open.depth += 1;
-    this.#open.set(key, open);
-    if (open.depth > 0) return;
-    this.#open.delete(key);
-    this.#take(open.lines.join('\n'), prefix, source);
+    if (reading.depth === 0) {
+      if (text !== '{') return;
+      this.#readings.set(reading.prefix, reading);
+    }
+    reading.lines.push(text);
+    if (text[0] === '}' || text[0] === ']') reading.depth -= 1;
+    if (text.endsWith('{') || text.endsWith('[')) reading.depth += 1;
+    if (reading.depth > 0) return;
+    this.#take(reading.lines.join('\n'), reading.prefix, source);
+    reading.lines = [];
+    this.#readings.delete(reading.prefix);
   }
 
-  /** Counts what was left unfinished. */
+  /** Ends a file, and counts what it left unfinished. */
   end(): void {
-    for (const { lines } of this.#open.values()) this.damaged += Number(lines[1]?.startsWith('"verdict":') ?? false);
-    this.#open.clear();
+    for (const { lines } of this.#readings.values())
+      this.damaged += Number(lines[1]?.startsWith('"verdict":') ?? false);
+    this.#readings.clear();
+    this.#last = undefined;
+  }
+
+  #readingOf(raw: string): Reading {
+    if (raw === this.#last?.raw) return this.#last.reading;
+    const prefix = raw.replace(time, '').trim();
+    const reading = this.#readings.get(prefix) ?? { prefix, lines: [], depth: 0 };
+    this.#last = { raw, reading };
+    return reading;
   }
 
   #take(text: string, prefix: string, source: string): void {
@@ -68,9 +90,9 @@ export class Fleet {
     const key = `${verdict} ${hopLimit}`;
     const group = this.#groups.get(key) ?? { verdict, ...(hopLimit !== undefined && { hopLimit }), nodes: [] };
     this.#groups.set(key, group);
-    const [pod] = /(?<=pod\/)[^/\]\s]+/.exec(prefix) ?? [];
-    const [id] = instance.exec(`${report.summary} ${report.fix?.[0]?.command}`) ?? instance.exec(source) ?? [];
-    group.nodes.push(pod ?? id ?? (prefix.replace(/^\[|[\]:|]+$/g, '').trim() || source));
+    const id = instance.exec(`${report.summary} ${report.fix?.[0]?.command}`) ?? instance.exec(source);
+    const node = / on the node ([\w.-]+)/.exec(text)?.[1] ?? /pod\/([^/\]\s]+)/.exec(prefix)?.[1] ?? id?.[0];
+    group.nodes.push(node ?? (prefix.replace(/^\[|[\]:|]+$/g, '').trim() || source));
   }
 
   /** The worst first, the larger before the smaller. */
@@ -129,10 +151,9 @@ function reportIn(text: string): Report | undefined {
 }
 
 /** The first names that fit, and how many there are beside. */
-function listed(names: readonly string[], width: number): string {
-  let text = names[0] ?? '';
+function listed([first = '', ...names]: readonly string[], width: number): string {
+  let text = first;
   for (const [index, name] of names.entries()) {
-    if (index === 0) continue;
     const more = ` and ${names.length - index} more`;
     if (`${text}, ${name}${more}`.length > width) return text + more;
     text += `, ${name}`;

@@ -68,8 +68,8 @@ async function summarize(
       throw new Failure(exitCodes.failure, `${file} cannot be read: ${codeOf(error)}`, { cause: error });
     }
     fleet.add(rest, file);
+    fleet.end();
   }
-  fleet.end();
   const { damaged, groups, exitCode } = fleet;
   if (damaged > 0) say(io, `${damaged} damaged ${damaged === 1 ? 'report was' : 'reports were'} left out`);
   if (groups.length === 0) say(io, 'there is no report of imds doctor --json in the input');

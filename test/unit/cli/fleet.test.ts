@@ -70,6 +70,13 @@ describe('many reports of the doctor', () => {
     );
   });
 
+  it('come with the node that the pod knows', () => {
+    const detail = 'a Kubernetes pod on the node ip-10-0-1-5.ec2.internal, with a network of its own';
+    const known = { ...report('healthy', 2), findings: [{ id: 'container', status: 'ok', detail }] };
+    const { groups } = fleetOf(prefixed(pod('x7k2p'), known));
+    assert.deepEqual(groups, [{ verdict: 'healthy', hopLimit: 2, nodes: ['ip-10-0-1-5.ec2.internal'] }]);
+  });
+
   it('come with the instance of the path where they tell none', () => {
     const { groups } = fleetOf(pretty(report('hop-limit')), 'command/i-0fedcba9876543210/awsrunShellScript/stdout');
     assert.deepEqual(groups, [{ verdict: 'hop-limit', nodes: ['i-0fedcba9876543210'] }]);
