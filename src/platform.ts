@@ -12,6 +12,13 @@ export interface Platform {
   /** The instance ID, where the firmware has it (Nitro). */
   readonly instanceId?: string;
   readonly container: ContainerKind;
+  /** The Kubernetes node, where the pod has its name in a variable such as `NODE_NAME` (downward API). */
+  readonly node?: string;
+  /**
+   * The AWS service that manages this instance, as far as environment, files and node name tell. It refuses to have the
+   * options of the instance changed.
+   */
+  readonly managedBy?: 'ECS Managed Instances' | 'EKS Auto Mode' | 'SageMaker HyperPod';
   /** True when the process uses the machine's network: always outside a container, inside with host networking. */
   readonly hasHostNetwork: boolean;
   /** True inside a Nitro Enclave, which has no network. */
@@ -57,9 +64,13 @@ const dmi = '/sys/devices/virtual/dmi/id';
  */
 export function platform(facts: Facts = machineFacts()): Platform {
   const container = containerKind(facts);
+  const node = container === 'kubernetes' ? nodeName(facts) : undefined;
+  const managedBy = manager(facts, node);
   return {
     ...machine(facts),
     container,
+    ...(node && { node }),
+    ...(managedBy && { managedBy }),
     hasHostNetwork: container === 'none' || hasHardware(facts),
     // The parent instance has /dev/nitro_enclaves instead.
     isEnclave: facts.exists('/dev/nsm'),
@@ -94,6 +105,18 @@ function containerKind({ read, exists, env }: Facts): ContainerKind {
   if (/\/docker[/-][0-9a-f]{12}|\/docker\/containers\//.test(traces)) return 'docker';
   if (/\/containerd\/|\/lxc\//.test(read('/proc/self/cgroup') ?? '') || env['container']) return 'container';
   return 'none';
+}
+
+const nodeName = ({ env }: Facts): string | undefined =>
+  Object.entries(env).find(([name, value]) => value && /(^|_)NODE_?NAME$/.test(name))?.[1];
+
+function manager({ exists, env }: Facts, node = ''): Platform['managedBy'] {
+  if (/MANAGED_INSTANCES/.test(env['AWS_EXECUTION_ENV'] ?? '')) return 'ECS Managed Instances';
+  // The nodes of HyperPod have names of their own in EKS; its lifecycle scripts find the cluster by variable or file.
+  const isHyperPod = node.startsWith('hyperpod-') || env['SAGEMAKER_RESOURCE_CONFIG_PATH'];
+  if (isHyperPod || exists('/opt/ml/config/resource_config.json')) return 'SageMaker HyperPod';
+  // Other nodes are called by their private DNS name, unless they were set up otherwise.
+  return /^i-[0-9a-f]{8,17}$/.test(node) ? 'EKS Auto Mode' : undefined;
 }
 
 /** A container with a network of its own has virtual interfaces only; those of hardware have a device behind them. */

@@ -1,4 +1,5 @@
-import { hostOf, socketOf } from './endpoint.js';
+import { inHops } from './distance.js';
+import { familyOf, hostOf, otherFamily, socketOf } from './endpoint.js';
 import {
   alternatives,
   blocked,
@@ -7,7 +8,8 @@ import {
   forwarder,
   interceptor,
   type Judgement,
-  modifyOptions,
+  modify,
+  otherWays,
 } from './remedies.js';
 import type { Verdict } from './verdict.js';
 
@@ -18,17 +20,27 @@ const usualLimit = 2;
 export const neededLimit = ({ verdict, distance }: Pick<Judgement, 'verdict' | 'distance'>): number | undefined =>
   distance ?? (verdict === 'hop-limit' ? usualLimit : undefined);
 
-const hops = (count: number): string => `${count} ${count === 1 ? 'hop' : 'hops'}`;
+const detailOf = ({ findings }: Judgement, id: string): string =>
+  findings.find((finding) => finding.id === id)?.detail ?? '';
+
+/** Why there is no token, or why it does not help. */
+const tokenDetail = (found: Judgement): string =>
+  detailOf(found, found.outcomes.token === 'granted' ? 'read' : 'token');
+
+const familyElsewhere = ({ endpoint }: Judgement) => otherFamily[familyOf(endpoint) ?? 'IPv4'];
 
 /** For each verdict a sentence, and what helps, the likeliest first. */
 const advice: Readonly<
   Record<Verdict, { summary: (found: Judgement) => string; fixes: (found: Judgement) => readonly Fix[] }>
 > = {
   healthy: {
-    summary: ({ distance, instanceId, region, problems }) =>
-      `IMDSv2 works${distance ? `, from ${hops(distance)} away` : ''}` +
+    summary: ({ distance, instanceId, region, findings }) =>
+      `IMDSv2 works${distance ? `, from ${inHops(distance)} away` : ''}` +
       `${instanceId ? `; this is ${instanceId}${region ? ` in ${region}` : ''}` : ''}.` +
-      problems.map((problem) => ` But ${problem}.`).join(''),
+      findings
+        .filter(({ id, status }) => status === 'fail' && (id === 'role' || id === 'clock'))
+        .map(({ id, detail }) => ` But ${id}: ${detail}.`)
+        .join(''),
     fixes: () => [],
   },
   'hop-limit': {
@@ -36,34 +48,29 @@ const advice: Readonly<
       'The token reply gets lost on its way here: ' +
       (distance === undefined
         ? `HttpPutResponseHopLimit is too low for ${socketOf(endpoint) ? 'what forwards this socket' : 'this process'}, ${usualLimit} is what a container usually needs.`
-        : `this process is ${hops(distance)} away, so HttpPutResponseHopLimit has to be ${distance}, and it is lower.`),
+        : `this process is ${inHops(distance)} away, so HttpPutResponseHopLimit has to be ${distance}, and it is lower.`),
     fixes(found) {
       const limit = neededLimit(found) ?? usualLimit;
-      const raise = modifyOptions(found, {
-        why: `lets the token reply travel ${hops(limit)}`,
+      const raise = {
+        why: `lets the token reply travel ${inHops(limit)}`,
         option: `--http-put-response-hop-limit ${limit}`,
         sideEffect: 'also lets every other container on this instance read the credentials of its role',
-      });
-      return found.isManaged ? [...alternatives(found), raise] : [raise, ...alternatives(found)];
+      };
+      return modify(found, raise, alternatives(found));
     },
   },
   'endpoint-disabled': {
     summary: () => 'The metadata endpoint of this instance is switched off (HttpEndpoint=disabled).',
-    fixes: (found) => [
-      modifyOptions(found, {
+    fixes(found) {
+      const enable = {
         why: 'switches the endpoint on',
         sideEffect: 'every process on the instance may then read its metadata and the credentials of its role',
-      }),
-    ],
+      };
+      return modify(found, enable, otherWays(found));
+    },
   },
   unreachable: {
-    summary({ endpoint, connectionDetail, outcomes: { connection } }) {
-      if (socketOf(endpoint)) return `No connection to ${endpoint}: ${connectionDetail}.`;
-      if (connection === 'no-route') return `There is no route to ${endpoint} from here.`;
-      return connection === 'silent'
-        ? `No connection to ${endpoint}: packets to it are dropped on the way.`
-        : `Nothing lets a connection to ${endpoint} through: it is refused, by a firewall rule or because nothing listens.`;
-    },
+    summary: (found) => `No connection ${detailOf(found, 'connection')}.`,
     fixes(found) {
       const { endpoint, outcomes, platform } = found;
       const socket = socketOf(endpoint);
@@ -77,8 +84,7 @@ const advice: Readonly<
     },
   },
   locked: {
-    summary: ({ endpoint, connectionDetail }) =>
-      `This machine keeps the process from ${endpoint}: ${connectionDetail}. systemd-imdsd does so in its mode "locked".`,
+    summary: (found) => `No connection ${detailOf(found, 'connection')}. systemd-imdsd does so in its mode "locked".`,
     fixes({ endpoint }) {
       const ip = hostOf(endpoint).includes(':') ? 'ip -6' : 'ip';
       return [
@@ -88,26 +94,23 @@ const advice: Readonly<
     },
   },
   'other-family': {
-    summary: ({ endpoint, endpointFrom, otherFamily }) =>
-      `Only the ${otherFamily} endpoint answers; this process asks ${endpoint} (${endpointFrom}).`,
-    fixes({ endpointFrom, otherFamily }) {
-      const command = `export AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=${otherFamily}`;
-      const isWeaker = /^default$|_MODE$/.test(endpointFrom);
-      const isVariable = /^[A-Z_0-9]+$/.test(endpointFrom);
-      return [
-        {
-          why: `has this process, and AWS's SDKs in it, ask over ${otherFamily}`,
-          command: isWeaker || !isVariable ? command : `unset ${endpointFrom}; ${command}`,
-          ...(!isWeaker && !isVariable && { sideEffect: `it has no effect unless ${endpointFrom} is taken away` }),
-        },
-      ];
+    summary: (found) =>
+      `Only the ${familyElsewhere(found)} endpoint answers; this process asks ${found.endpoint} (${found.endpointFrom}).`,
+    fixes(found) {
+      const { endpointFrom } = found;
+      const why = `has this process, and AWS's SDKs in it, ask over ${familyElsewhere(found)}`;
+      const command = `export AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=${familyElsewhere(found)}`;
+      if (/^default$|_MODE$/.test(endpointFrom)) return [{ why, command }];
+      return /^[A-Z_0-9]+$/.test(endpointFrom)
+        ? [{ why, command: `unset ${endpointFrom}; ${command}` }]
+        : [{ why, command, sideEffect: `it has no effect unless ${endpointFrom} is taken away` }];
     },
   },
   refused: {
-    summary: ({ outcomes, tokenDetail }) =>
-      outcomes.token === 'forbidden'
+    summary: (found) =>
+      found.outcomes.token === 'forbidden'
         ? 'The service refuses to give a token but answers reads: something on the way adds X-Forwarded-For, or forbids the request itself.'
-        : `The service refuses IMDSv2: ${tokenDetail}.`,
+        : `The service refuses IMDSv2: ${tokenDetail(found)}.`,
     fixes: (found) => [forwarder('forwards connections rather than HTTP requests, so that no header is added', found)],
   },
   throttled: {
@@ -151,16 +154,18 @@ const advice: Readonly<
     ],
   },
   inconclusive: {
-    summary({ outcomes, v1Withheld, tokenDetail }) {
-      if (v1Withheld)
+    summary(found) {
+      if (found.outcomes.v1 === 'withheld')
         return 'The token reply did not arrive, and whether the service answers at all was not to be found out without asking it without a token.';
-      return outcomes.connection === 'made'
-        ? `A connection is made, but what comes back is not enough to tell more: ${tokenDetail}.`
+      return found.outcomes.connection === 'made'
+        ? `A connection is made, but what comes back is not enough to tell more: ${tokenDetail(found)}.`
         : 'What was found does not fit together.';
     },
-    fixes: ({ endpoint, v1Withheld }) => [
-      ...(v1Withheld ? [{ why: 'may ask once without a token, which tells more', command: 'imds doctor' }] : []),
-      closerLook(endpoint),
+    fixes: (found) => [
+      ...(found.outcomes.v1 === 'withheld'
+        ? [{ why: 'may ask once without a token, which tells more', command: 'imds doctor' }]
+        : []),
+      closerLook(found),
     ],
   },
 };

@@ -17,6 +17,8 @@ export interface Distance {
   readonly by: Beacon;
 }
 
+export const inHops = (count: number): string => `${count} ${count === 1 ? 'hop' : 'hops'}`;
+
 /** Amazon Time Sync and the Amazon DNS, by IP family. */
 export const beacons: Readonly<Record<'IPv4' | 'IPv6', readonly Beacon[]>> = {
   IPv4: [

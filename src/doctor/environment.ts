@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import type { Settings } from '../client/settings.js';
 import { type ContainerKind, look } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
-import type { Facts, Result } from './facts.js';
+import type { Facts, Judged, Result } from './facts.js';
 
 /** The settings that are not at their default, in words: `maxAttempts 5 (AWS_METADATA_SERVICE_NUM_ATTEMPTS)`. */
 function givenSettings(settings: Settings): readonly string[] {
@@ -12,13 +12,14 @@ function givenSettings(settings: Settings): readonly string[] {
     .map(([name, value]) => `${name} ${value} (${origins[name]})`);
 }
 
-function settings({ settings }: Facts): Result {
-  if (settings.disabledBy) return ['fail', `${settings.disabledBy} is true; the AWS SDKs do not ask IMDS either`];
+function settings({ settings }: Facts): Judged<'settings'> {
+  if (settings.disabledBy)
+    return ['fail', `${settings.disabledBy} is true; the AWS SDKs do not ask IMDS either`, 'disabled'];
   const given = givenSettings(settings);
   // An option that forbids version 1 is among them.
   const { v1ForbiddenBy, allowV1 } = settings.origins;
   const all = v1ForbiddenBy === allowV1 ? given : [...given, `no IMDSv1 (${settings.v1ForbiddenBy})`];
-  return ['ok', all.length === 0 ? `all by default: ${settings.endpoint}` : all.join(', ')];
+  return ['ok', all.length === 0 ? `all by default: ${settings.endpoint}` : all.join(', '), 'usable'];
 }
 
 function configFile({ settings: { leftOut } }: Facts): Result | undefined {
@@ -37,9 +38,11 @@ function proxy({ env, settings: { endpoint } }: Facts): Result {
   return ['warn', `${set} and NO_PROXY lacks ${host}: not used by imds, but other tools may send it there`];
 }
 
-function machine({ platform: { onEc2, isElsewhere, why, instanceId }, family }: Facts): Result {
-  const status = onEc2 ? 'ok' : isElsewhere && family ? 'warn' : 'skip';
-  return [status, `${onEc2 ? 'EC2' : 'not known as EC2'}: ${why}${instanceId ? ` (${instanceId})` : ''}`];
+function machine({ platform: { onEc2, isElsewhere, isEnclave, why, instanceId }, family }: Facts): Judged<'machine'> {
+  const words = `${onEc2 ? 'EC2' : 'not known as EC2'}: ${why}${instanceId ? ` (${instanceId})` : ''}`;
+  if (isEnclave) return [onEc2 ? 'ok' : 'skip', words, 'enclave'];
+  if (onEc2) return ['ok', words, 'ec2'];
+  return isElsewhere ? [family ? 'warn' : 'skip', words, 'elsewhere'] : ['skip', words, 'unknown'];
 }
 
 const containers: Readonly<Record<ContainerKind, string>> = {
@@ -52,12 +55,15 @@ const containers: Readonly<Record<ContainerKind, string>> = {
   container: 'a container',
 };
 
-function container({ platform: { container, hasHostNetwork, isEnclave } }: Facts): Result {
-  const network = hasHostNetwork ? ', on the network of its host' : ', with a network of its own';
-  return [
-    container === 'fargate' || isEnclave ? 'warn' : 'ok',
-    containers[container] + (container === 'none' ? '' : network) + (isEnclave ? '; a Nitro Enclave' : ''),
+function container({ platform }: Facts): Result {
+  const { container, node, managedBy, hasHostNetwork, isEnclave } = platform;
+  const words = [
+    containers[container] + (node ? ` on the node ${node}` : ''),
+    ...(container === 'none' ? [] : [hasHostNetwork ? 'on the network of its host' : 'with a network of its own']),
+    ...(managedBy ? [`managed by ${managedBy}, as it seems`] : []),
+    ...(isEnclave ? ['in a Nitro Enclave'] : []),
   ];
+  return [container === 'fargate' || isEnclave ? 'warn' : 'ok', words.join(', ')];
 }
 
 /** The source of credentials that needs no IMDS, such as `EKS Pod Identity`. */

@@ -7,6 +7,7 @@ import type { RoleCredentialsDocument } from '../metadata/documents.js';
 import type { Platform } from '../platform.js';
 import type { Allowance, Counters } from './allowance.js';
 import type { Beacon, Distance } from './distance.js';
+import type { Outcomes } from './verdict.js';
 
 /** Input of a diagnosis. */
 export interface Input {
@@ -88,8 +89,15 @@ export interface Facts {
   readonly answers: Answers | undefined;
 }
 
-/** The result of a check; one that bears on the verdict adds its outcome in one word. */
+/** The result of a check. */
 export type Result = readonly [status: Finding['status'], detail: string, outcome?: string];
+
+/** The result of a check that bears on the verdict. */
+export type Judged<Check extends keyof Outcomes> = readonly [
+  status: Finding['status'],
+  detail: string,
+  outcome: NonNullable<Outcomes[Check]>,
+];
 
 /** The result of a named check. */
 export interface Finding {

@@ -1,6 +1,6 @@
-import type { EndpointMode } from '../client/options.js';
 import type { ContainerKind, Platform } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
+import type { Finding } from './facts.js';
 import type { Outcomes, Verdict } from './verdict.js';
 
 /** A command that helps. */
@@ -21,14 +21,11 @@ export interface Fix {
 export interface Judgement {
   readonly verdict: Verdict;
   readonly outcomes: Outcomes;
+  readonly findings: readonly Finding[];
   readonly endpoint: string;
   /** The origin of the endpoint, such as `default` or `option endpoint`. */
   readonly endpointFrom: string;
-  /** The family of the other well-known endpoint, if that one answers. */
-  readonly otherFamily: EndpointMode | undefined;
   readonly platform: Platform;
-  /** AWS manages this instance, so its options cannot be changed. */
-  readonly isManaged: boolean;
   /** Measured, in hops. */
   readonly distance: number | undefined;
   readonly instanceId: string | undefined;
@@ -37,30 +34,30 @@ export interface Judgement {
   readonly disabledBy: string | undefined;
   /** The source of credentials that needs no IMDS, such as `EKS Pod Identity`. */
   readonly otherCredentials: string | undefined;
-  /** Details of the findings about the connection, and about the token or the read with it. */
-  readonly connectionDetail: string;
-  readonly tokenDetail: string;
-  /** Findings that fail although the service works. */
-  readonly problems: readonly string[];
-  /** A request without a token would have told more, but was forbidden. */
-  readonly v1Withheld: boolean;
 }
 
-export function modifyOptions(
-  { instanceId = '<instance-id>', region }: Judgement,
-  { why, option, sideEffect }: { readonly why: string; readonly option?: string; readonly sideEffect?: string },
-): Fix {
-  const words = ['aws ec2 modify-instance-metadata-options', `--instance-id ${instanceId}`];
-  if (region) words.push(`--region ${region}`);
-  if (option) words.push(option);
-  return {
+/** Changes options of the instance. Where AWS manages the instance and would refuse that, the alternatives come first. */
+export function modify(
+  { instanceId = '<instance-id>', region, platform: { managedBy } }: Judgement,
+  { option, why, ...more }: Pick<Fix, 'why' | 'sideEffect'> & { readonly option?: string },
+  alternatives: readonly Fix[] = [],
+): readonly Fix[] {
+  const command = [
+    `aws ec2 modify-instance-metadata-options --instance-id ${instanceId}`,
+    ...(region ? [`--region ${region}`] : []),
+    ...(option ? [option] : []),
+    '--http-endpoint enabled',
+  ].join(' ');
+  const fix: Fix = {
     why: `${why}, at once and without a restart`,
-    command: [...words, '--http-endpoint enabled'].join(' '),
-    ...(sideEffect && { sideEffect }),
+    command,
+    ...more,
     permission: 'ec2:ModifyInstanceMetadataOptions',
-    refusedBy:
-      'EKS Auto Mode, ECS Managed Instances, SageMaker HyperPod, or a policy (see aws ec2 get-instance-metadata-defaults)',
+    refusedBy: managedBy
+      ? `${managedBy}, which seems to manage this instance`
+      : 'EKS Auto Mode, ECS Managed Instances, SageMaker HyperPod, or a policy (see aws ec2 get-instance-metadata-defaults)',
   };
+  return managedBy ? [...alternatives, fix] : [fix, ...alternatives];
 }
 
 /** Run on the host, or in an enclave, from which it leads to a vsock port of the parent, CID 3. */
@@ -75,28 +72,25 @@ export function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
 /** For a well-known address that cannot be reached. */
 export function blocked(found: Judgement): readonly Fix[] {
   const address = hostOf(found.endpoint);
+  const isIPv6 = address.includes(':');
   const hasRoute = found.outcomes.connection !== 'no-route';
   const route = { why: 'shows the route, or that there is none', command: `ip route get ${address}` };
   const rules = {
     why: 'shows firewall rules for it; on the host a container is subject to those of the host, too',
     command: `sudo nft list ruleset | grep ${address}; sudo iptables-save | grep ${address}`,
   };
-  if (!address.includes(':')) return [hasRoute ? rules : route];
-  return [
-    modifyOptions(found, { why: 'switches the IPv6 endpoint on', option: '--http-protocol-ipv6 enabled' }),
-    { why: 'asks over IPv4 instead', command: 'imds doctor --endpoint-mode IPv4' },
-    route,
-    ...(hasRoute ? [rules] : []),
-  ];
+  const looks = [...(isIPv6 || !hasRoute ? [route] : []), ...(hasRoute ? [rules] : [])];
+  return isIPv6
+    ? modify(found, { why: 'switches the IPv6 endpoint on', option: '--http-protocol-ipv6 enabled' }, looks)
+    : looks;
 }
 
-export function closerLook(endpoint: string): Fix {
+export function closerLook({ endpoint }: Judgement): Fix {
   const socket = socketOf(endpoint);
-  const host = hostOf(endpoint);
   if (!socket)
     return {
       why: 'shows what is sent and what comes back while the doctor runs again',
-      command: `sudo tcpdump -ni any host ${host}`,
+      command: `sudo tcpdump -ni any host ${hostOf(endpoint)}`,
     };
   return {
     why: 'shows what a token request comes to; the token itself is thrown away',
@@ -106,20 +100,34 @@ export function closerLook(endpoint: string): Fix {
   };
 }
 
+/** Ways to credentials without IMDS. */
+export function otherWays({ platform, otherCredentials }: Judgement): readonly Fix[] {
+  const own = ownRole[platform.container];
+  if (!otherCredentials) return own ? [own] : [];
+  return [
+    {
+      why: `stops SDKs from asking IMDS: ${otherCredentials} gives them credentials`,
+      command: 'export AWS_EC2_METADATA_DISABLED=true',
+      sideEffect: 'they ask for nothing else either, such as the region',
+    },
+  ];
+}
+
 /** Ways to credentials that open nothing to other containers. */
 export function alternatives(found: Judgement): readonly Fix[] {
-  const { endpoint, platform, otherCredentials } = found;
-  if (otherCredentials)
-    return [
-      {
-        why: `stops SDKs from asking IMDS: ${otherCredentials} gives them credentials`,
-        command: 'export AWS_EC2_METADATA_DISABLED=true',
-        sideEffect: 'they ask for nothing else either, such as the region',
-      },
-    ];
+  const { endpoint, platform } = found;
+  const others = otherWays(found);
+  if (others.length > 0) return others;
   if (socketOf(endpoint) && !platform.isEnclave)
     return [forwarder('forwards the socket on the host itself, where 1 hop is enough', found)];
-  return platform.hasHostNetwork ? [] : [perContainer[platform.container] ?? hostNetwork(platform.container)];
+  if (platform.hasHostNetwork) return [];
+  return [
+    {
+      why: 'puts this one container on the network of the host, where 1 hop is enough',
+      command: `${platform.container === 'podman' ? 'podman' : 'docker'} run --network host <image>`,
+      sideEffect: 'the container sees all of the network of the host',
+    },
+  ];
 }
 
 const taskRole: Fix = {
@@ -128,7 +136,7 @@ const taskRole: Fix = {
   permission: 'ecs:RegisterTaskDefinition, iam:PassRole',
 };
 
-const perContainer: Readonly<Partial<Record<ContainerKind, Fix>>> = {
+const ownRole: Readonly<Partial<Record<ContainerKind, Fix>>> = {
   kubernetes: {
     why: 'gives this service account a role of its own (EKS Pod Identity); IMDS stays closed',
     command:
@@ -139,12 +147,6 @@ const perContainer: Readonly<Partial<Record<ContainerKind, Fix>>> = {
   ecs: taskRole,
   fargate: taskRole,
 };
-
-const hostNetwork = (container: ContainerKind): Fix => ({
-  why: 'puts this one container on the network of the host, where 1 hop is enough',
-  command: `${container === 'podman' ? 'podman' : 'docker'} run --network host <image>`,
-  sideEffect: 'the container sees all of the network of the host',
-});
 
 /** What stands in the way of a service that is something else. */
 export const interceptor = ({ endpoint }: Judgement): Fix => {

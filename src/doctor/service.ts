@@ -1,12 +1,10 @@
 import { isIP } from 'node:net';
 import { codeOf, ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError } from '../errors.js';
+import { inHops } from './distance.js';
 import { otherFamily, socketOf, wellKnown } from './endpoint.js';
-import type { Answers, Facts, Result } from './facts.js';
+import type { Answers, Facts, Judged, Result } from './facts.js';
 import { grantedToken, instanceIdOf, isSilence, isThrottled } from './probe.js';
 import type { Outcomes } from './verdict.js';
-
-/** The result of a check that bears on the verdict, and its outcome in one word. */
-type Judged<Check extends keyof Outcomes> = readonly [status: Result[0], detail: string, outcome: Outcomes[Check]];
 
 const slowMs = 500;
 // Signatures are refused at a difference of five minutes ("Troubleshoot SigV4 requests", IAM User Guide).
@@ -23,26 +21,29 @@ const socketFaults: Readonly<Record<string, string>> = {
 // The kernel's own firewall gives these for a rejection; without any route there is no source address either.
 const noRoute = /^(ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EINVAL)$/;
 
-export function connection(
+function connection(
   { token: { error, tookMs }, routes }: Answers,
-  { settings, family }: Facts,
+  { settings: { endpoint }, family }: Facts,
 ): Judged<'connection'> {
-  if (!(error instanceof ImdsUnreachableError)) return ['ok', 'made', 'made'];
+  if (!(error instanceof ImdsUnreachableError)) return ['ok', `to ${endpoint}: made`, 'made'];
   const code = codeOf(error.cause) ?? 'unknown';
-  if (code === 'ETIMEDOUT') return ['fail', `none within ${took(tookMs)}: packets are dropped`, 'silent'];
-  if (socketOf(settings.endpoint)) return ['fail', `${socketFaults[code] ?? 'refused'} (${code})`, 'refused'];
+  const failed = (words: string, outcome: Outcomes['connection'] = 'refused'): Judged<'connection'> => [
+    'fail',
+    `to ${endpoint}: ${words} (${code})`,
+    outcome,
+  ];
+  if (code === 'ETIMEDOUT') return failed(`none within ${took(tookMs)}, packets are dropped on the way`, 'silent');
+  if (socketOf(endpoint)) return failed(socketFaults[code] ?? 'refused');
   const isRouted = routes?.some((route) => route.family === family && route.from) ?? false;
   // Over IPv6 a firewall far away may answer so, too; then there is a route.
   if (/^(EACCES|EPERM)$/.test(code) && !(isRouted && family === 'IPv6'))
-    return ['fail', `forbidden by a prohibit route, or a rule for this process (${code})`, 'locked'];
-  if (!noRoute.test(code)) return ['fail', `refused (${code})`, 'refused'];
-  return isRouted
-    ? ['fail', `rejected on the way (${code})`, 'refused']
-    : ['fail', `no way there (${code})`, 'no-route'];
+    return failed('forbidden by a prohibit route, or a rule for this process', 'locked');
+  if (!noRoute.test(code)) return failed('refused, by a firewall or because nothing listens');
+  return isRouted ? failed('rejected on the way') : failed('there is no route', 'no-route');
 }
 
 /** The meaning of a status other than 200 of a token request. */
-const tokenStatuses: Readonly<Record<number, readonly [words: string, outcome: Outcomes['token']]>> = {
+const tokenStatuses: Readonly<Record<number, readonly [words: string, outcome: Judged<'token'>[2]]>> = {
   400: ['taken for malformed', 'malformed'],
   401: ['refused', 'forbidden'],
   403: ['refused', 'forbidden'],
@@ -54,7 +55,7 @@ const tokenStatuses: Readonly<Record<number, readonly [words: string, outcome: O
   503: ['too many requests', 'throttled'],
 };
 
-export function token(answers: Answers): Judged<'token'> {
+function token(answers: Answers): Judged<'token'> {
   const { response, error, tookMs, attempts } = answers.token;
   if (error instanceof ImdsUnreachableError) return ['skip', 'not asked for', 'skipped'];
   if (error instanceof ImdsTimeoutError)
@@ -73,17 +74,15 @@ export function token(answers: Answers): Judged<'token'> {
   return ['fail', `the request was answered ${statusCode}: ${words}`, outcome];
 }
 
-export const other = ({ other }: Answers): Outcomes['otherFamily'] =>
-  !other ? 'skipped' : other.response?.statusCode === 401 || instanceIdOf(other) ? 'answered' : 'silent';
-
-function family(answers: Answers, { family }: Facts): Result | undefined {
-  const outcome = other(answers);
-  if (outcome === 'skipped') return undefined;
+function family({ other }: Answers, { family }: Facts): Judged<'family'> | undefined {
+  if (!other) return undefined;
   const address = family ? wellKnown[otherFamily[family]] : 'the other endpoint';
-  return outcome === 'answered' ? ['warn', `${address} answers`] : ['skip', `${address} does not answer either`];
+  return other.response?.statusCode === 401 || instanceIdOf(other)
+    ? ['warn', `${address} answers`, 'answered']
+    : ['skip', `${address} does not answer either`, 'silent'];
 }
 
-export function read({ read, token }: Answers): Judged<'read'> {
+function read({ read, token }: Answers): Judged<'read'> {
   if (!read) return ['skip', 'no connection', 'skipped'];
   const { response, error } = read;
   if (error && isSilence(error)) return ['fail', 'not answered', 'silent'];
@@ -102,7 +101,7 @@ export function read({ read, token }: Answers): Judged<'read'> {
   return ['ok', 'answered (200)', 'answered'];
 }
 
-export function responder({ token, read }: Answers): Judged<'responder'> {
+function responder({ token, read }: Answers): Judged<'responder'> {
   const isHttp = !(token.error instanceof ImdsResponseError && token.error.fault === 'not-http');
   const responses = [token.response, read?.response].filter((response) => isHttp && response !== undefined);
   if (isHttp && responses.length === 0) return ['skip', 'nothing answered', 'unknown'];
@@ -113,25 +112,25 @@ export function responder({ token, read }: Answers): Judged<'responder'> {
   return ['warn', `${words}, IMDS calls itself EC2ws: an emulator, an interceptor or another cloud`, 'other'];
 }
 
-export function v1({ v1 }: Answers): Judged<'v1'> {
+function v1({ v1 }: Answers): Judged<'v1'> {
   if (v1 === undefined) return ['skip', 'not asked without a token: it would tell nothing more', 'skipped'];
-  if ('withheldBy' in v1) return ['skip', `not asked without a token: forbidden by ${v1.withheldBy}`, 'skipped'];
+  if ('withheldBy' in v1) return ['skip', `not asked without a token: forbidden by ${v1.withheldBy}`, 'withheld'];
   const statusCode = v1.response?.statusCode;
   const words = `asked once without a token: ${statusCode ? `answered ${statusCode}` : 'not answered'}`;
   return statusCode === 200 || statusCode === 401 ? ['ok', words, 'answered'] : ['fail', words, 'silent'];
 }
 
-function distance(answers: Answers): Result {
+function distance(answers: Answers): Judged<'distance'> {
   const { distance, isMeasurable } = answers;
-  if (!isMeasurable) return ['skip', 'not measured: the endpoint is not the well-known one'];
-  const [, , outcome] = token(answers);
-  const isLost = outcome === 'lost';
-  if (!distance)
-    return [isLost ? 'warn' : 'skip', 'not measured: neither the time service nor the DNS beside IMDS answers'];
+  if (!isMeasurable) return ['skip', 'not measured: the endpoint is not the well-known one', 'unknown'];
+  const isLost = token(answers)[2] === 'lost';
+  const silence = 'not measured: neither the time service nor the DNS beside IMDS answers';
+  if (!distance) return [isLost ? 'warn' : 'skip', silence, 'unknown'];
   const { hops, by } = distance;
   const service = by.speaks === 'NTP' ? 'the time service' : 'the DNS';
-  const words = `${hops} ${hops === 1 ? 'hop' : 'hops'}, measured by ${service}${isIP(by.address) ? ` at ${by.address}` : ''}`;
-  return [isLost && hops > 1 ? 'fail' : 'ok', `${words}: the hop limit has to be ${hops}`];
+  const words = `${inHops(hops)}, measured by ${service}${isIP(by.address) ? ` at ${by.address}` : ''}`;
+  const outcome = hops === 1 ? 'near' : 'far';
+  return [isLost && hops > 1 ? 'fail' : 'ok', `${words}: the hop limit has to be ${hops}`, outcome];
 }
 
 function allowance({ allowance }: Answers): Result | undefined {
@@ -157,9 +156,8 @@ function compatibility({ details }: Answers): Result | undefined {
   return ['warn', `a compatible service that lacks some of what IMDS does: ${details.missing.join(', ')}`];
 }
 
-function load({ details }: Answers): Result | undefined {
-  return details?.isThrottled ? ['fail', 'some reads were answered 429 or 503: too many requests'] : undefined;
-}
+const load = ({ details }: Answers): Judged<'load'> | undefined =>
+  details?.isThrottled ? ['fail', 'some reads were answered 429 or 503: too many requests', 'throttled'] : undefined;
 
 function role({ details }: Answers): Result | undefined {
   if (!details) return undefined;
@@ -192,10 +190,7 @@ function clock({ token, read }: Answers): Result {
 
 /** The checks of what came back, in the order of the report. */
 export const serviceChecks: Readonly<Record<string, (answers: Answers, facts: Facts) => Result | undefined>> = {
-  connection(answers, facts) {
-    const [status, words] = connection(answers, facts);
-    return [status, `to ${facts.settings.endpoint}: ${words}`];
-  },
+  connection,
   family,
   token,
   responder,

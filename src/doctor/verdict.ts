@@ -15,19 +15,27 @@ export type Verdict =
   | 'other-family'
   | 'inconclusive';
 
-/** The outcome of each check that bears on the verdict, in one word. */
+/** The outcomes of the checks that bear on the verdict, each in one word. */
 export interface Outcomes {
-  readonly settings: 'usable' | 'disabled';
-  readonly platform: 'ec2' | 'elsewhere' | 'unknown' | 'enclave';
-  readonly endpoint: 'well-known' | 'custom';
+  readonly settings?: 'usable' | 'disabled';
+  readonly endpoint?: 'well-known' | 'custom';
+  readonly machine?: 'ec2' | 'elsewhere' | 'unknown' | 'enclave';
   /** `locked`: this machine itself forbids it. */
-  readonly connection: 'made' | 'refused' | 'no-route' | 'locked' | 'silent' | 'skipped';
+  readonly connection?: 'made' | 'refused' | 'no-route' | 'locked' | 'silent';
   /** The well-known endpoint of the other IP family, asked where no connection is made to the first. */
-  readonly otherFamily: 'answered' | 'silent' | 'skipped';
+  readonly family?: 'answered' | 'silent';
   /** `lost`: connected, asked, and nothing came back. */
-  readonly token: 'granted' | 'lost' | 'forbidden' | 'malformed' | 'unsupported' | 'throttled' | 'unusable' | 'skipped';
+  readonly token?:
+    | 'granted'
+    | 'lost'
+    | 'forbidden'
+    | 'malformed'
+    | 'unsupported'
+    | 'throttled'
+    | 'unusable'
+    | 'skipped';
   /** A read with the token, or where none was granted with one that IMDS never gave, which it answers 401 at once. */
-  readonly read:
+  readonly read?:
     | 'answered'
     | 'token-demanded'
     | 'token-ignored'
@@ -37,12 +45,12 @@ export interface Outcomes {
     | 'unusable'
     | 'skipped';
   /** The reads that follow. */
-  readonly details: 'answered' | 'throttled' | 'skipped';
-  readonly responder: 'ec2' | 'other' | 'unknown';
+  readonly load?: 'throttled';
+  readonly responder?: 'ec2' | 'other' | 'unknown';
   /** `near`: no router in between. */
-  readonly distance: 'near' | 'far' | 'unknown';
+  readonly distance?: 'near' | 'far' | 'unknown';
   /** A read without any token. */
-  readonly v1: 'answered' | 'silent' | 'skipped';
+  readonly v1?: 'answered' | 'silent' | 'skipped' | 'withheld';
 }
 
 type Row = readonly [verdict: Verdict, conditions: { readonly [Check in keyof Outcomes]?: readonly Outcomes[Check][] }];
@@ -54,7 +62,7 @@ const mayLose = ['unknown', 'far'] as const;
 /** The first row whose conditions all hold gives the verdict. */
 const table: readonly Row[] = [
   ['disabled-by-setting', { settings: ['disabled'] }],
-  ['throttled', { details: ['throttled'] }],
+  ['throttled', { load: ['throttled'] }],
   ['healthy', { token: ['granted'], read: ['answered'] }],
   ['throttled', { token: ['throttled'] }],
   ['throttled', { token: ['granted'], read: ['throttled'] }],
@@ -68,9 +76,9 @@ const table: readonly Row[] = [
   ['hop-limit', { token: ['lost'], distance: mayLose, read: ['token-demanded', 'token-ignored'] }],
   ['hop-limit', { token: ['lost'], distance: mayLose, v1: ['answered'] }],
   ['locked', { connection: ['locked'] }],
-  ['other-family', { connection: noConnection, otherFamily: ['answered'] }],
-  ['enclave', { connection: noConnection, platform: ['enclave'], endpoint: ['well-known'] }],
-  ['unreachable', { connection: noConnection, platform: ['ec2'] }],
+  ['other-family', { connection: noConnection, family: ['answered'] }],
+  ['enclave', { connection: noConnection, machine: ['enclave'], endpoint: ['well-known'] }],
+  ['unreachable', { connection: noConnection, machine: ['ec2'] }],
   ['unreachable', { connection: noConnection, distance: ['near', 'far'] }],
   ['unreachable', { connection: noConnection, endpoint: ['custom'] }],
   ['not-ec2', { connection: noConnection }],

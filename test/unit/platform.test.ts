@@ -16,7 +16,7 @@ describe('platform', () => {
   const machines: readonly {
     what: string;
     facts: Facts;
-    tells: Partial<Platform>;
+    tells: { readonly [Name in keyof Platform]?: Platform[Name] | undefined };
   }[] = [
     {
       what: 'a Nitro instance',
@@ -74,6 +74,41 @@ describe('platform', () => {
       tells: { container: 'kubernetes' },
     },
     {
+      what: 'a pod that knows its node',
+      facts: machine({}, { KUBERNETES_SERVICE_HOST: '10.100.0.1', K8S_NODE_NAME: 'ip-10-0-1-5.ec2.internal' }),
+      tells: { node: 'ip-10-0-1-5.ec2.internal', managedBy: undefined },
+    },
+    {
+      what: 'a pod of EKS Auto Mode, whose nodes are called by their instance IDs',
+      facts: machine({}, { KUBERNETES_SERVICE_HOST: '10.100.0.1', NODE_NAME: 'i-0123456789abcdef0' }),
+      tells: { node: 'i-0123456789abcdef0', managedBy: 'EKS Auto Mode' },
+    },
+    {
+      what: 'a build agent that is called by its instance ID, and is no pod',
+      facts: machine({}, { NODE_NAME: 'i-0123456789abcdef0' }),
+      tells: { node: undefined, managedBy: undefined },
+    },
+    {
+      what: 'a pod on a node of SageMaker HyperPod',
+      facts: machine({}, { KUBERNETES_SERVICE_HOST: '10.100.0.1', NODE_NAME: 'hyperpod-i-0123456789abcdef0' }),
+      tells: { managedBy: 'SageMaker HyperPod' },
+    },
+    {
+      what: 'a node of SageMaker HyperPod',
+      facts: machine({ '/opt/ml/config/resource_config.json': '{}' }),
+      tells: { container: 'none', managedBy: 'SageMaker HyperPod' },
+    },
+    {
+      what: 'a lifecycle script of SageMaker HyperPod',
+      facts: machine({}, { SAGEMAKER_RESOURCE_CONFIG_PATH: '/tmp/resource_config.json' }),
+      tells: { managedBy: 'SageMaker HyperPod' },
+    },
+    {
+      what: 'a task of ECS Managed Instances',
+      facts: machine({}, { AWS_EXECUTION_ENV: 'AWS_ECS_MANAGED_INSTANCES', ECS_CONTAINER_METADATA_URI_V4: 'http://1' }),
+      tells: { container: 'ecs', managedBy: 'ECS Managed Instances' },
+    },
+    {
       what: 'an ECS task',
       facts: machine({ '/.dockerenv': '' }, { ECS_CONTAINER_METADATA_URI_V4: 'http://169.254.170.2/v4/1' }),
       tells: { container: 'ecs' },
@@ -97,7 +132,7 @@ describe('platform', () => {
   for (const { what, facts, tells } of machines)
     it(`tells ${what}`, () => {
       const found = platform(facts);
-      const told = Object.fromEntries(Object.entries(found).filter(([name]) => name in tells));
+      const told = Object.fromEntries(Object.keys(tells).map((name) => [name, found[name as keyof Platform]]));
       assert.deepEqual(told, tells);
     });
 

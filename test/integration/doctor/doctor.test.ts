@@ -11,7 +11,7 @@ import { type DiagnoseOptions, type Diagnosis, diagnose } from '../../../src/doc
 import type { Beacon } from '../../../src/doctor/distance.js';
 import type { Input } from '../../../src/doctor/facts.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
-import type { Platform } from '../../../src/platform.js';
+import { type Platform, platform } from '../../../src/platform.js';
 import { stopwatch } from '../../support/stopwatch.js';
 import { listen, nobody, type Stand, serve } from '../cli/harness.js';
 
@@ -109,6 +109,23 @@ describe('diagnose', () => {
         assert.ok(requests.every(({ version }) => version === 2));
       });
     }
+
+  it('puts a role of the pod before a command that EKS Auto Mode would refuse, and says why', async () => {
+    const { url } = await emulator({ hops: 1 });
+    const env = { KUBERNETES_SERVICE_HOST: '10.100.0.1', NODE_NAME: 'i-0123456789abcdef0' };
+    const facts = { read: () => undefined, exists: () => false, interfaces: () => ['eth0'], env };
+    const diagnosis = await examine(url, { env, platform: platform(facts) });
+    assert.equal(diagnosis.verdict, 'hop-limit');
+    assert.deepEqual(
+      diagnosis.fix.map(({ command }) => command.split(' ').slice(0, 3).join(' ')),
+      ['aws eks create-pod-identity-association', 'aws ec2 modify-instance-metadata-options'],
+    );
+    assert.match(diagnosis.fix[1]?.refusedBy ?? '', /^EKS Auto Mode/);
+    assert.equal(
+      finding(diagnosis, 'container')?.detail,
+      'a Kubernetes pod on the node i-0123456789abcdef0, with a network of its own, managed by EKS Auto Mode, as it seems',
+    );
+  });
 
   it('finds the hop limit too low when the time service is silent', async () => {
     const { url } = await emulator({ hops: 1 });

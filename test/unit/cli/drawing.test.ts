@@ -5,45 +5,54 @@ import { fixesOf, neededLimit, summaryOf } from '../../../src/doctor/advice.js';
 import { pathOf } from '../../../src/doctor/path.js';
 import type { Judgement } from '../../../src/doctor/remedies.js';
 import type { Verdict } from '../../../src/doctor/verdict.js';
-import type { ContainerKind } from '../../../src/platform.js';
+import type { ContainerKind, Platform } from '../../../src/platform.js';
 
-const findings = (['ok', 'fail', 'skip', 'warn', 'fail'] as const).map((status, index) => ({
-  id: `check-${index}`,
-  status,
-  detail: 'a text that is long enough to take two lines of eighty columns each, as findings often do',
-}));
+const details: Readonly<Record<string, string>> = {
+  connection: 'to http://169.254.169.254: forbidden by a prohibit route, or a rule for this process (EACCES)',
+  token: 'asked for 3 times in 1503 ms: connected, and no reply came',
+  role: 'web-role: AssumeRoleUnauthorizedAccess; see the trust policy of the role',
+};
+const findings = (['fail', 'ok', 'fail', 'skip', 'warn', 'fail'] as const).map((status, index) => {
+  const id = ['connection', 'settings', 'token', 'v1', 'distance', 'role'][index] ?? '';
+  const long = 'a text that is long enough to take two lines of eighty columns each, as findings often do';
+  return { id, status, detail: details[id] ?? long };
+});
 
-function drawn(verdict: Verdict, container: ContainerKind, given: Partial<Judgement>, verbose = false): string {
+type Given = Partial<Judgement> & Pick<Platform, 'managedBy'>;
+
+function drawn(verdict: Verdict, container: ContainerKind, given: Given, verbose = false): string {
+  const { managedBy, ...more } = given;
+  const platform: Platform = {
+    onEc2: true,
+    why: 'x',
+    isElsewhere: false,
+    container,
+    hasHostNetwork: false,
+    isEnclave: false,
+  };
   const found: Judgement = {
     verdict,
     outcomes: {
       settings: 'usable',
-      platform: 'ec2',
+      machine: 'ec2',
       endpoint: 'well-known',
       connection: 'silent',
-      otherFamily: 'skipped',
       token: 'lost',
       read: 'token-demanded',
-      details: 'skipped',
       responder: 'ec2',
       distance: 'far',
-      v1: 'skipped',
+      v1: 'withheld',
     },
     endpoint: 'http://169.254.169.254',
     endpointFrom: 'option endpointMode',
-    otherFamily: 'IPv6',
-    platform: { onEc2: true, why: 'x', isElsewhere: false, container, hasHostNetwork: false, isEnclave: false },
-    isManaged: false,
+    findings,
+    platform: { ...platform, ...(managedBy && { managedBy }) },
     distance: 3,
     instanceId: 'i-0123456789abcdef0',
     region: 'ap-southeast-1',
     disabledBy: 'AWS_EC2_METADATA_DISABLED',
     otherCredentials: 'a role for the service account (IRSA)',
-    connectionDetail: 'forbidden by a prohibit route, or a rule for this process (EACCES)',
-    tokenDetail: 'asked for 3 times in 1503 ms: connected, and no reply came',
-    problems: ['role: web-role: AssumeRoleUnauthorizedAccess; see the trust policy of the role'],
-    v1Withheld: true,
-    ...given,
+    ...more,
   };
   const hopLimit = neededLimit(found);
   return drawing(
@@ -51,7 +60,7 @@ function drawn(verdict: Verdict, container: ContainerKind, given: Partial<Judgem
       verdict,
       summary: summaryOf(found),
       path: pathOf(found),
-      findings,
+      findings: found.findings,
       fix: fixesOf(found),
       ...(hopLimit !== undefined && { hopLimit }),
     },
@@ -64,11 +73,12 @@ function drawn(verdict: Verdict, container: ContainerKind, given: Partial<Judgem
 }
 
 describe('the report of the doctor at a terminal of 80 columns and 24 lines', () => {
-  const places: readonly (readonly [string, ContainerKind, Partial<Judgement>])[] = [
+  const places: readonly (readonly [string, ContainerKind, Given])[] = [
     ['a Docker container', 'docker', {}],
     ['a pod', 'kubernetes', {}],
-    ['an ECS task that AWS manages', 'ecs', { isManaged: true }],
-    ['a pod that asks over IPv6', 'kubernetes', { endpoint: 'http://[fd00:ec2::254]', otherFamily: 'IPv4' }],
+    ['an ECS task that AWS manages', 'ecs', { managedBy: 'ECS Managed Instances' }],
+    ['a pod of EKS Auto Mode', 'kubernetes', { managedBy: 'EKS Auto Mode', otherCredentials: undefined }],
+    ['a pod that asks over IPv6', 'kubernetes', { endpoint: 'http://[fd00:ec2::254]' }],
   ];
   for (const [place, container, given] of places)
     for (const verdict of Object.keys(verdicts) as Verdict[])

@@ -8,13 +8,11 @@ import type { Platform } from '../../../src/platform.js';
 
 const nothing: Outcomes = {
   settings: 'usable',
-  platform: 'unknown',
+  machine: 'unknown',
   endpoint: 'well-known',
   connection: 'made',
-  otherFamily: 'skipped',
   token: 'granted',
   read: 'answered',
-  details: 'answered',
   responder: 'ec2',
   distance: 'near',
   v1: 'skipped',
@@ -34,28 +32,26 @@ const plain: Judgement = {
   outcomes: nothing,
   endpoint: 'http://169.254.169.254',
   endpointFrom: 'default',
-  otherFamily: undefined,
-  isManaged: false,
+  findings: [
+    { id: 'connection', status: 'fail', detail: 'to unix:/run/imds.sock: there is no such socket (ENOENT)' },
+    { id: 'token', status: 'fail', detail: 'answered 400' },
+  ],
   platform: host,
   distance: undefined,
   instanceId: undefined,
   region: undefined,
   disabledBy: undefined,
   otherCredentials: undefined,
-  connectionDetail: 'there is no such socket (ENOENT)',
-  tokenDetail: 'answered 400',
-  problems: [],
-  v1Withheld: false,
 };
 
 const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
-  ['disabled-by-setting', { settings: 'disabled', connection: 'skipped', token: 'skipped', read: 'skipped' }],
+  ['disabled-by-setting', { settings: 'disabled' }],
   ['healthy', {}],
-  ['healthy', { platform: 'elsewhere', responder: 'other', distance: 'unknown', endpoint: 'custom' }],
+  ['healthy', { machine: 'elsewhere', responder: 'other', distance: 'unknown', endpoint: 'custom' }],
   ['throttled', { token: 'throttled', read: 'throttled' }],
   ['throttled', { token: 'throttled', read: 'silent', responder: 'other' }],
   ['throttled', { read: 'throttled' }],
-  ['throttled', { details: 'throttled' }],
+  ['throttled', { load: 'throttled' }],
   ['foreign-responder', { token: 'unsupported', read: 'unusable', responder: 'other' }],
   ['foreign-responder', { token: 'forbidden', read: 'token-ignored', responder: 'other' }],
   ['foreign-responder', { token: 'unusable', read: 'unusable', responder: 'other' }],
@@ -79,36 +75,30 @@ const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
   ['inconclusive', { token: 'lost', read: 'silent', distance: 'unknown', v1: 'silent' }],
   ['inconclusive', { read: 'silent' }],
   ['inconclusive', { token: 'unusable', read: 'unusable' }],
-  ['locked', { connection: 'locked', token: 'skipped', read: 'skipped', otherFamily: 'answered' }],
-  ['other-family', { connection: 'silent', token: 'skipped', read: 'skipped', otherFamily: 'answered' }],
+  ['locked', { connection: 'locked', token: 'skipped', read: 'skipped', family: 'answered' }],
+  ['other-family', { connection: 'silent', token: 'skipped', read: 'skipped', family: 'answered' }],
   [
     'other-family',
     {
       connection: 'no-route',
       token: 'skipped',
       read: 'skipped',
-      platform: 'elsewhere',
-      otherFamily: 'answered',
+      machine: 'elsewhere',
+      family: 'answered',
       distance: 'unknown',
     },
   ],
-  ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', platform: 'ec2', otherFamily: 'silent' }],
-  ['enclave', { connection: 'no-route', token: 'skipped', read: 'skipped', platform: 'enclave' }],
-  [
-    'unreachable',
-    { connection: 'refused', token: 'skipped', read: 'skipped', platform: 'enclave', endpoint: 'custom' },
-  ],
-  ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', platform: 'ec2', distance: 'unknown' }],
+  ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', machine: 'ec2', family: 'silent' }],
+  ['enclave', { connection: 'no-route', token: 'skipped', read: 'skipped', machine: 'enclave' }],
+  ['unreachable', { connection: 'refused', token: 'skipped', read: 'skipped', machine: 'enclave', endpoint: 'custom' }],
+  ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', machine: 'ec2', distance: 'unknown' }],
   ['unreachable', { connection: 'refused', token: 'skipped', read: 'skipped', distance: 'far' }],
   [
     'unreachable',
     { connection: 'refused', token: 'skipped', read: 'skipped', distance: 'unknown', endpoint: 'custom' },
   ],
   ['not-ec2', { connection: 'silent', token: 'skipped', read: 'skipped', distance: 'unknown' }],
-  [
-    'not-ec2',
-    { connection: 'no-route', token: 'skipped', read: 'skipped', distance: 'unknown', platform: 'elsewhere' },
-  ],
+  ['not-ec2', { connection: 'no-route', token: 'skipped', read: 'skipped', distance: 'unknown', machine: 'elsewhere' }],
 ];
 
 describe('the verdict', () => {
@@ -156,16 +146,26 @@ describe('the remedy for a hop limit that is too low', () => {
     );
   });
 
-  it('says what it takes and where it is refused, and comes last where AWS manages the instance', () => {
+  it('says what it takes and where it is refused', () => {
     const [raise] = fixesOf(lost);
     assert.equal(raise?.permission, 'ec2:ModifyInstanceMetadataOptions');
     assert.match(raise?.refusedBy ?? '', /EKS Auto Mode.*get-instance-metadata-defaults/);
-    const managed = fixesOf({ ...lost, isManaged: true, platform: { ...lost.platform, container: 'ecs' } });
-    assert.deepEqual(
-      managed.map(({ command }) => command.split(' ')[1]),
-      ['ecs', 'ec2'],
-    );
   });
+
+  for (const [managedBy, container, otherCredentials, first] of [
+    ['ECS Managed Instances', 'ecs', undefined, /^aws ecs register-task-definition/],
+    ['EKS Auto Mode', 'kubernetes', undefined, /^aws eks create-pod-identity-association/],
+    ['EKS Auto Mode', 'kubernetes', 'a role for the service account (IRSA)', /^export AWS_EC2_METADATA_DISABLED/],
+    ['SageMaker HyperPod', 'kubernetes', undefined, /^aws eks create-pod-identity-association/],
+  ] as const)
+    for (const verdict of ['hop-limit', 'endpoint-disabled'] as const)
+      it(`comes after ${first} on an instance that ${managedBy} manages, for ${verdict}`, () => {
+        const platform = { ...lost.platform, container, managedBy };
+        const [alternative, raise] = fixesOf({ ...lost, verdict, otherCredentials, platform });
+        assert.match(alternative?.command ?? '', first);
+        assert.match(raise?.command ?? '', /^aws ec2 modify-instance-metadata-options/);
+        assert.equal(raise?.refusedBy, `${managedBy}, which seems to manage this instance`);
+      });
 
   const alternatives = { kubernetes: /pod-identity/, ecs: /task-role/, docker: /^docker run/, podman: /^podman run/ };
   for (const container of ['kubernetes', 'ecs', 'docker', 'podman'] as const) {
@@ -207,7 +207,7 @@ describe('the remedy where only the other family answers', () => {
   ];
   for (const [endpointFrom, command, beware] of origins)
     it(`is its setting, with the endpoint from ${endpointFrom}`, () => {
-      const found = { ...plain, verdict: 'other-family', otherFamily: 'IPv6', endpointFrom } as const;
+      const found = { ...plain, verdict: 'other-family', endpointFrom } as const;
       const [fix] = fixesOf(found);
       assert.equal(fix?.command, command);
       if (beware) assert.match(fix?.sideEffect ?? '', beware);
@@ -227,7 +227,10 @@ describe('the summary', () => {
 
   it('says what is wrong with a service that works', () => {
     assert.match(
-      summaryOf({ ...plain, problems: ['role: web: AssumeRoleUnauthorizedAccess'] }),
+      summaryOf({
+        ...plain,
+        findings: [{ id: 'role', status: 'fail', detail: 'web: AssumeRoleUnauthorizedAccess' }],
+      }),
       /works.*AssumeRoleUnauthorizedAccess/,
     );
   });
