@@ -21,27 +21,25 @@ export interface IdentityCertificate {
   readonly certificate: string | Uint8Array | KeyObject;
 }
 
-/** The keys that may have signed documents of a region. */
-export type Keyring = (kind: IdentitySignatureKind, region: string) => readonly KeyObject[];
-
 /**
  * Trusts the given certificates; for a kind and region without one, AWS's built-in key, unless `builtIn` is false.
  *
+ * @returns the keys that may have signed a document of a region
  * @throws ImdsSettingsError naming the first certificate that cannot be used, whatever its region.
  */
-export function keyring(certificates: readonly IdentityCertificate[], builtIn: boolean): Keyring {
+export function keyring(certificates: readonly IdentityCertificate[], builtIn: boolean) {
   const given = certificates.map((each, index) => ({
     ...each,
     key: certifiedKey(each, `option certificates[${index}] certificate`),
   }));
-  return (kind, region) => {
+  return (kind: IdentitySignatureKind, region: string): readonly KeyObject[] => {
     const own = given.filter((each) => each.kind === kind && each.region === region).map(({ key }) => key);
-    return own.length > 0 || !builtIn ? own : builtInKeys(kind, region);
+    if (own.length > 0 || !builtIn) return own;
+    return identityKeys[kind]
+      .filter(([regions]) => regions.split(' ').includes(region))
+      .map(([, key]) => builtInKey(key));
   };
 }
-
-const builtInKeys: Keyring = (kind, region) =>
-  identityKeys[kind].filter(([regions]) => regions.split(' ').includes(region)).map(([, key]) => builtInKey(key));
 
 // Parsing a key takes longer than verifying a signature with it.
 const parsedKeys = new Map<string, KeyObject>();
@@ -75,27 +73,25 @@ function certifiedKey({ kind, certificate }: IdentityCertificate, name: string):
 }
 
 function parsedKey(bytes: Buffer, name: string): KeyObject {
-  const labels = Array.from(bytes.toString('latin1').matchAll(/-----BEGIN ([^-]+)-----/g), ([, label]) => label);
-  try {
-    if (labels.length === 0) return derKey(bytes);
-    // Node reads only the first of several, and derives a public key from a private one, which does not belong here.
-    if (labels.length === 1 && /^(CERTIFICATE|PUBLIC KEY)$/.test(`${labels[0]}`)) return createPublicKey(bytes);
-  } catch (cause) {
-    throw unreadable(name, cause);
-  }
-  throw unreadable(name);
+  const labels = bytes.toString('latin1').match(/-----BEGIN [^-]+-----/g) ?? [];
+  const isPem = labels.length > 0;
+  const readers = [
+    () => new X509Certificate(bytes).publicKey,
+    () => createPublicKey(isPem ? bytes : { key: bytes, format: 'der', type: 'spki' }),
+  ];
+  let cause: unknown;
+  // Node reads only the first of several, and derives a public key from a private one, which does not belong here.
+  if (!isPem || /^-----BEGIN (CERTIFICATE|PUBLIC KEY)-----$/.test(labels.join('')))
+    for (const read of readers)
+      try {
+        return read();
+      } catch (error) {
+        cause = error;
+      }
+  throw new ImdsSettingsError(`${name} cannot be read: expected one certificate or public key, in PEM or DER`, {
+    cause,
+  });
 }
-
-function derKey(bytes: Buffer): KeyObject {
-  try {
-    return new X509Certificate(bytes).publicKey;
-  } catch {
-    return createPublicKey({ key: bytes, format: 'der', type: 'spki' });
-  }
-}
-
-const unreadable = (name: string, cause?: unknown): ImdsSettingsError =>
-  new ImdsSettingsError(`${name} cannot be read: expected one certificate or public key, in PEM or DER`, { cause });
 
 /** Some builds of OpenSSL, and policies such as FIPS, refuse SHA-1, DSA or short keys. */
 function orUnsupported<T>(work: () => T): T {

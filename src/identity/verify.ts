@@ -1,6 +1,6 @@
 import { isAscii } from 'node:buffer';
 import { isKeyObject, isUint8Array } from 'node:util/types';
-import { type Check, checkOptions, refuse, trueOrFalse } from '../client/check.js';
+import { type Check, checked, checkOptions, refuse, trueOrFalse } from '../client/check.js';
 import { ImdsIdentityError, ImdsSettingsError } from '../errors.js';
 import { type InstanceIdentityDocument, instanceIdentityDocument } from '../metadata/documents.js';
 import type { Hash, Signed } from './signed-data.js';
@@ -180,43 +180,40 @@ const shown = (value: string): string => (/^[\w-]{1,64}$/.test(value) ? value : 
 
 type Checks<Name extends string = string> = Readonly<Record<Name, Check<unknown>>>;
 
-const like =
-  (pattern: RegExp, expected: string): Check<string> =>
-  (value, name) =>
-    typeof value === 'string' && pattern.test(value) ? value : refuse(name, value, expected);
-const signatureKind = like(/^(rsa2048|pkcs7|signature)$/, 'rsa2048, pkcs7 or signature');
-const regionName = like(/^[a-z0-9-]+$/, 'a region such as us-east-1');
+const like = (pattern: RegExp, expected: string) =>
+  checked<string>((value) => typeof value === 'string' && pattern.test(value), expected);
+const kind = like(/^(rsa2048|pkcs7|signature)$/, 'rsa2048, pkcs7 or signature');
+const region = like(/^[a-z0-9-]+$/, 'a region such as us-east-1');
 // Signature and document come from a client: a wrong one is an identity error, thrown later.
 const anything: Check<unknown> = (value) => value;
 
-const inputChecks: Checks<keyof IdentityProof> = { signature: anything, kind: signatureKind, document: anything };
+const inputChecks: Checks<keyof IdentityProof> = { signature: anything, kind, document: anything };
 const certificateChecks: Checks<keyof IdentityCertificate> = {
-  kind: signatureKind,
-  region: regionName,
-  certificate: (value, name) =>
-    typeof value === 'string' || isUint8Array(value) || isKeyObject(value)
-      ? value
-      : refuse(name, value, 'a certificate or public key, in PEM or DER or as a KeyObject'),
+  kind,
+  region,
+  certificate: checked(
+    (value) => typeof value === 'string' || isUint8Array(value) || isKeyObject(value),
+    'a certificate or public key, in PEM or DER or as a KeyObject',
+  ),
 };
-const noCertificate = { kind: undefined, region: undefined, certificate: undefined };
 const optionChecks: Checks<keyof VerifyIdentityOptions> = {
-  region: regionName,
+  region,
   accountId: like(/^\d{12}$/, 'twelve digits'),
   instanceId: like(/^i-\w+$/, 'an instance ID such as i-1234567890abcdef0'),
-  maxAgeMs: (value, name) =>
-    typeof value === 'number' && Number.isFinite(value) && value >= 0
-      ? value
-      : refuse(name, value, 'milliseconds from 0'),
+  maxAgeMs: checked((value) => Number.isFinite(value) && Number(value) >= 0, 'milliseconds from 0'),
   certificates(value, name) {
     if (!Array.isArray(value)) refuse(name, value, 'an array of { kind, region, certificate }');
     for (const [index, each] of value.entries()) {
       checkObject(each, `${name}[${index}]`, '{ kind, region, certificate }');
-      checkPresent({ ...noCertificate, ...each }, `${name}[${index}] `, certificateChecks);
+      checkPresent(
+        { kind: undefined, region: undefined, certificate: undefined, ...each },
+        `${name}[${index}] `,
+        certificateChecks,
+      );
     }
   },
   builtInKeys: trueOrFalse,
-  now: (value, name) =>
-    typeof value === 'function' ? value : refuse(name, value, 'a function that returns milliseconds'),
+  now: checked((value) => typeof value === 'function', 'a function that returns milliseconds'),
 };
 
 /** Does not quote the value, which could be a key. */
