@@ -27,7 +27,8 @@ const packages = {
   got: '^src/client/transport\\.ts$',
   'p-retry': '^src/client/retry\\.ts$',
   'lru-cache': '^src/client/cache\\.ts$',
-  '@zone-eu/mailsplit': '^src/user-data/mime\\.ts$',
+  libmime: '^src/user-data/mime\\.ts$',
+  libqp: '^src/user-data/mime\\.ts$',
   commander: '^src/cli/',
   'fastest-levenshtein': '^src/cli/',
 };

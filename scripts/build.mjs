@@ -54,7 +54,8 @@ const lazyPackages = {
   got: 'wire',
   'p-retry': 'retry',
   'lru-cache': 'lru-cache',
-  '@zone-eu/mailsplit': 'mailsplit',
+  libmime: 'mime',
+  libqp: 'mime',
   'fastest-levenshtein': 'levenshtein',
 };
 // What the rooms above the client share has a file of its own, so that no two files require each other.

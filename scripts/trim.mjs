@@ -46,13 +46,6 @@ const standIns = {
   },
   // Commands that are programs of their own: there are none here.
   commander: { 'node:child_process': 'export default {}' },
-  // Archives are split, not written.
-  '@zone-eu/mailsplit': {
-    './lib/message-joiner': 'export default undefined',
-    './lib/node-rewriter': 'export default undefined',
-    './lib/node-streamer': 'export default undefined',
-    './lib/chunked-passthrough': 'export default undefined',
-  },
   libmime: {
     // For guesses at the type of a part without one, which nobody asks for.
     './mimetypes.js': 'export const list = {}; export const extensions = {}',

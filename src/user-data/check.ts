@@ -1,5 +1,6 @@
 import type { UserData, UserDataPart } from './decode.js';
-import { type Flaw, type FlawName, isScript } from './flaws.js';
+import type { Flaw, FlawName } from './flaws.js';
+import { isForCloudInit } from './kinds.js';
 
 /** The programs that read user data when an instance starts. */
 export const userDataAgents = ['cloud-init', 'nodeadm', 'EC2Launch', 'Bottlerocket', 'Ignition'] as const;
@@ -37,14 +38,10 @@ export interface UserDataCheck {
  */
 export function checkUserData(userData: UserData): UserDataCheck {
   const parts = userData.parts.map((part): UserDataPartCheck => {
-    const fate = (agent: UserDataAgent) => (has(userData, 'too-large') ? 'refused' : rules[agent](part, userData));
-    const fates = {
-      'cloud-init': fate('cloud-init'),
-      nodeadm: fate('nodeadm'),
-      EC2Launch: fate('EC2Launch'),
-      Bottlerocket: fate('Bottlerocket'),
-      Ignition: fate('Ignition'),
-    };
+    const fates = Object.fromEntries(
+      userDataAgents.map((agent) => [agent, has(userData, 'too-large') ? 'refused' : rules[agent](part, userData)]),
+      // The agents are all that there are.
+    ) as Record<UserDataAgent, UserDataFate>;
     return Object.freeze({ part, fates: Object.freeze(fates), runs: Object.values(fates).includes('run') });
   });
   const isFine = userData.flaws.length === 0 && parts.every(({ part, runs }) => runs && part.flaws.length === 0);
@@ -54,17 +51,12 @@ export function checkUserData(userData: UserData): UserDataCheck {
 const has = ({ flaws }: { readonly flaws: readonly Flaw[] }, ...names: readonly FlawName[]): boolean =>
   flaws.some(({ flaw }) => names.includes(flaw));
 
-const cloudInitKinds: ReadonlySet<string> = new Set([
-  ...['boothook', 'cloud-config', 'cloud-config-archive', 'cloud-config-jsonp'],
-  ...['include', 'include-once', 'part-handler'],
-]);
-
 /** What each agent does with a part. */
 const rules: Readonly<Record<UserDataAgent, (part: UserDataPart, whole: UserData) => UserDataFate>> = {
   // The kernel executes a script, and refuses one without an interpreter.
   'cloud-init': (part) => {
     if (has(part, 'blank-before-shebang', 'no-shebang', 'carriage-return')) return 'refused';
-    return isScript(part.kind) || cloudInitKinds.has(part.kind) ? 'run' : 'ignored';
+    return isForCloudInit(part.kind) ? 'run' : 'ignored';
   },
   // Go's parser refuses the archive as a whole. What is no archive has to be a NodeConfig.
   // https://github.com/awslabs/amazon-eks-ami/tree/main/nodeadm/internal/configprovider

@@ -1,9 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { codeOf, ImdsSettingsError } from '../errors.js';
 import { type Flaw, flawsOf, type Packing } from './flaws.js';
-import { isMime, lineEnds } from './headers.js';
 import { piecesOf, type UserDataKind } from './kinds.js';
-import { type Leaf, readMime, undecodable } from './mime.js';
+import { isMime, type Leaf, lineEnds, maxParts, readMime, tooManyParts, undecodable } from './mime.js';
 
 export type { Flaw as UserDataFlaw } from './flaws.js';
 export type { UserDataKind } from './kinds.js';
@@ -50,16 +49,15 @@ export interface UserData {
 }
 
 // EC2 takes 16 KB. Gzip could make 16 MB of that, but real user data unpacks to a few hundred KB.
-const maxUnpackedBytes = 4 * 2 ** 20;
-const maxParts = 256;
 const largestUserData = 16 * 1024;
+const maxBytes = 2 ** 20;
 
 /**
  * Decodes user data: undoes base64 and gzip, opens MIME archives and recognises each part.
  *
  * @param raw the bytes served at `/latest/user-data`.
- * @throws ImdsDecodeError when gzip is broken or unpacks to more than 4 MiB in all, when a MIME archive cannot be read or
- *   is nested more than 16 deep, and for more than 256 parts. The error quotes nothing of the user data.
+ * @throws ImdsDecodeError when it is above 1 MiB or unpacks to more in all, when gzip is broken, when a MIME archive cannot
+ *   be read or is nested more than 16 deep, and for more than 256 parts. The error quotes nothing of the user data.
  * @example
  * const { parts } = await decodeUserData(await imds.getBuffer('user-data'));
  * const script = parts.find(({ kind }) => kind === 'script')?.text;
@@ -70,25 +68,24 @@ export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
   if (!ArrayBuffer.isView(raw))
     throw new ImdsSettingsError(`user data is of type ${typeof raw}: expected a Uint8Array, as getBuffer() gives it`);
   const served = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+  if (served.length > maxBytes) throw undecodable('The user data is larger than 1 MiB');
   const decoded = fromBase64(served);
   const packed = decoded ?? served;
   const isGzipped = isGzip(packed);
   const whole = isGzipped ? await gunzip(packed, 'The user data') : packed;
   const archive = isMime(whole) ? await readMime(whole) : undefined;
 
+  const packing = { isBase64: decoded !== undefined, isGzipped, isMime: archive !== undefined };
+  const isCut = archive?.isCut ?? false;
   const parts: UserDataPart[] = [];
   for (const leaf of archive?.leaves ?? [{ content: whole }]) {
-    parts.push(...(await partsOf(leaf, { isBase64: decoded !== undefined, isGzipped, isMime: !!archive }, gunzip)));
-    if (parts.length > maxParts) throw undecodable(`The user data has more than ${maxParts} parts`);
+    parts.push(...(await partsOf(leaf, packing, gunzip)));
+    if (parts.length > maxParts) throw tooManyParts();
   }
-  const shown = {
-    isBase64: decoded !== undefined,
-    isGzipped,
-    isMime: archive !== undefined,
-    isCut: archive?.isCut ?? false,
-    flaws: flawsOfWhole(raw.length, archive?.isCut ? lineEnds(whole) + 1 : undefined),
-    parts: Object.freeze(parts),
-  };
+  const flaws: Flaw[] = [];
+  if (raw.length > largestUserData) flaws.push({ flaw: 'too-large', line: 1 });
+  if (isCut) flaws.push({ flaw: 'no-last-boundary', line: lineEnds(whole) + 1 });
+  const shown = { ...packing, isCut, flaws: frozen(flaws), parts: Object.freeze(parts) };
   const list = parts.map(({ kind, content }) => `${kind} (${content.length} bytes)`).join(', ');
   return withSecrets(shown, { raw }, `UserData { size: ${raw.length}, parts: [ ${list} ] }`);
 }
@@ -113,17 +110,13 @@ async function partsOf(leaf: Leaf, whole: Omit<Packing, 'isEncoded'>, gunzip: Gu
     if (!isEncoded && !isGzipped) line += lineEnds(unpacked.subarray(seen, offset));
     seen = offset;
     const packing = { ...whole, isGzipped: isGzipped || whole.isGzipped, isEncoded };
-    const flaws = Object.freeze(flawsOf(piece, leaf, packing).map((flaw) => Object.freeze({ flaw, line })));
+    const flaws = frozen(flawsOf(piece, leaf, packing).map((flaw) => ({ flaw, line })));
     const shown = { kind, contentType, name, isGzipped, isTemplate, persists, line, flaws };
     return withSecrets(shown, secrets, `UserDataPart { kind: '${kind}', size: ${content.length} }`);
   });
 }
 
-function flawsOfWhole(size: number, cutAt: number | undefined): readonly Flaw[] {
-  const flaws: Flaw[] = size > largestUserData ? [{ flaw: 'too-large', line: 1 }] : [];
-  if (cutAt !== undefined) flaws.push({ flaw: 'no-last-boundary', line: cutAt });
-  return Object.freeze(flaws.map((flaw) => Object.freeze(flaw)));
-}
+const frozen = (flaws: readonly Flaw[]): readonly Flaw[] => Object.freeze(flaws.map((flaw) => Object.freeze(flaw)));
 
 /** A frozen object whose secrets are not enumerable, so that JSON and copies lack them; inspection shows the summary. */
 function withSecrets<Shown extends object, Secrets extends object>(
@@ -152,9 +145,9 @@ const isGzip = (content: Buffer): boolean => content[0] === 0x1f && content[1] =
 /** The media types that cloud-init unpacks. */
 const gzipType = /^application\/(?:gzip|x-gzip|x-gunzip|x-compress)/;
 
-/** A gunzip that refuses to unpack more than 4 MiB over all its calls. */
+/** A gunzip that refuses to unpack more than 1 MiB over all its calls. */
 function unpacker(): Gunzip {
-  let left = maxUnpackedBytes;
+  let left = maxBytes;
   return async (packed, subject) => {
     const [{ gunzip }, { promisify }] = await Promise.all([import('node:zlib'), import('node:util')]);
     try {
@@ -163,7 +156,7 @@ function unpacker(): Gunzip {
       return unpacked;
     } catch (error) {
       if (left === 0 || codeOf(error) === 'ERR_BUFFER_TOO_LARGE')
-        throw undecodable('The user data unpacks to more than 4 MiB');
+        throw undecodable('The user data unpacks to more than 1 MiB');
       throw undecodable(`${subject} is gzip, but broken`, error);
     }
   };

@@ -1,6 +1,5 @@
-import { isMime } from './headers.js';
-import { type Piece, piecesOf, type UserDataKind } from './kinds.js';
-import type { Leaf } from './mime.js';
+import { nodeConfigType, type Piece, piecesOf, type UserDataKind } from './kinds.js';
+import { isMime, type Leaf } from './mime.js';
 
 /**
  * Something that keeps user data, or a part of it, from doing what it should.
@@ -47,10 +46,11 @@ export interface Packing {
 }
 
 /** Kinds that are executed by their first line. */
-export const isScript = (kind: UserDataKind): boolean => kind.startsWith('script');
+const isScript = (kind: UserDataKind): boolean => kind.startsWith('script');
 
 /** The flaws of a piece of a body. */
 export function flawsOf({ kind, content, isTemplate }: Piece, leaf: Leaf, packing: Packing): readonly FlawName[] {
+  const { isBase64, isGzipped, isEncoded } = packing;
   const flaws: FlawName[] = leaf.lacksEmptyLine ? ['missing-empty-line'] : [];
   const beginning = content.toString('latin1', 0, 4096);
   if (isScript(kind) && !isTemplate) {
@@ -63,17 +63,12 @@ export function flawsOf({ kind, content, isTemplate }: Piece, leaf: Leaf, packin
     else if (isMime(content.subarray(beginning.search(/\S|$/)))) flaws.push('blank-before-mime');
     else if (/<(?:script|powershell)>/i.test(content.toString('latin1'))) flaws.push('unclosed-tag');
   }
-  const { isBase64, isGzipped, isEncoded } = packing;
-  if (kind === 'eks-node-config' && packing.isMime && leaf.contentType !== 'application/node.eks.aws')
-    flaws.push('media-type');
-  const isPacked: Partial<Record<UserDataKind, boolean>> = {
-    'windows-script': isBase64 || isGzipped || isEncoded,
-    'windows-powershell': isBase64 || isGzipped || isEncoded,
-    'ec2launch-tasks': isBase64 || isGzipped || packing.isMime,
-    'bottlerocket-settings': isBase64 || packing.isMime,
-    ignition: isBase64 || packing.isMime,
-  };
-  if (isPacked[kind]) flaws.push('packed');
+  if (kind === 'eks-node-config' && packing.isMime && leaf.contentType !== nodeConfigType) flaws.push('media-type');
+  const isPacked =
+    (kind.startsWith('windows-') && (isBase64 || isGzipped || isEncoded)) ||
+    (kind === 'ec2launch-tasks' && (isBase64 || isGzipped || packing.isMime)) ||
+    ((kind === 'bottlerocket-settings' || kind === 'ignition') && (isBase64 || packing.isMime));
+  if (isPacked) flaws.push('packed');
   return flaws;
 }
 

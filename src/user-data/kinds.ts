@@ -1,4 +1,4 @@
-import { isMime } from './headers.js';
+import { isMime } from './mime.js';
 
 /**
  * The kind of a part of user data, which says who acts on it: cloud-init, by the first line or the media type in a MIME
@@ -55,34 +55,26 @@ export interface Piece {
   readonly persists?: boolean;
 }
 
-/** First lines that cloud-init knows. Longer ones come first: some begin with another. */
-const beginnings: readonly (readonly [string, UserDataKind])[] = [
-  ['#cloud-config-archive', 'cloud-config-archive'],
-  ['#cloud-config-jsonp', 'cloud-config-jsonp'],
-  ['#cloud-boothook', 'boothook'],
-  ['#include-once', 'include-once'],
-  ['#cloud-config', 'cloud-config'],
-  ['#part-handler', 'part-handler'],
-  ['#include', 'include'],
-  ['#!', 'script'],
+/** What cloud-init knows, by media type and by first line. Longer lines come first: some begin with another. */
+const cloudInitKinds: readonly (readonly [kind: UserDataKind, mediaType: string, firstLine?: string])[] = [
+  ['cloud-config-archive', 'text/cloud-config-archive', '#cloud-config-archive'],
+  ['cloud-config-jsonp', 'text/cloud-config-jsonp', '#cloud-config-jsonp'],
+  ['boothook', 'text/cloud-boothook', '#cloud-boothook'],
+  ['include-once', 'text/x-include-once-url', '#include-once'],
+  ['cloud-config', 'text/cloud-config', '#cloud-config'],
+  ['part-handler', 'text/part-handler', '#part-handler'],
+  ['include', 'text/x-include-url', '#include'],
+  ['script', 'text/x-shellscript', '#!'],
+  ['script-per-boot', 'text/x-shellscript-per-boot'],
+  ['script-per-instance', 'text/x-shellscript-per-instance'],
+  ['script-per-once', 'text/x-shellscript-per-once'],
 ];
+/** nodeadm's media type. */
+export const nodeConfigType = 'application/node.eks.aws';
 const templateBeginning = '## template: jinja';
 
-/** Media types that cloud-init knows in a MIME archive, and nodeadm's own. */
-const kindsByType: ReadonlyMap<string, UserDataKind> = new Map([
-  ['application/node.eks.aws', 'eks-node-config'],
-  ['text/cloud-boothook', 'boothook'],
-  ['text/cloud-config', 'cloud-config'],
-  ['text/cloud-config-archive', 'cloud-config-archive'],
-  ['text/cloud-config-jsonp', 'cloud-config-jsonp'],
-  ['text/part-handler', 'part-handler'],
-  ['text/x-include-once-url', 'include-once'],
-  ['text/x-include-url', 'include'],
-  ['text/x-shellscript', 'script'],
-  ['text/x-shellscript-per-boot', 'script-per-boot'],
-  ['text/x-shellscript-per-instance', 'script-per-instance'],
-  ['text/x-shellscript-per-once', 'script-per-once'],
-]);
+/** True for what cloud-init acts on. */
+export const isForCloudInit = (kind: UserDataKind): boolean => cloudInitKinds.some(([known]) => known === kind);
 
 /** Media types overruled by the first line. */
 const vagueTypes: ReadonlySet<string> = new Set(['text/plain', 'text/x-not-multipart', 'text/x-shellscript']);
@@ -99,7 +91,7 @@ export function piecesOf(content: Buffer, contentType = 'text/plain'): readonly 
   if (contentType === 'text/jinja2' || (isVague && beginningOf(text).startsWith(templateBeginning)))
     return [{ kind: kindByBeginning(belowFirstLine(text)) ?? 'unknown', content, isTemplate: true }];
 
-  const kind = (isVague ? kindByBeginning(text) : undefined) ?? kindsByType.get(contentType);
+  const kind = (isVague ? kindByBeginning(text) : undefined) ?? kindByType(contentType);
   if (kind !== undefined) return [{ kind, content }];
   if (!isVague) return [{ kind: 'unknown', content }];
 
@@ -112,8 +104,11 @@ const beginningOf = (text: string): string => text.slice(text.search(/\S|$/)).sl
 
 function kindByBeginning(text: string): UserDataKind | undefined {
   const beginning = beginningOf(text);
-  return beginnings.find(([header]) => beginning.startsWith(header))?.[1];
+  return cloudInitKinds.find(([, , line]) => line !== undefined && beginning.startsWith(line))?.[0];
 }
+
+const kindByType = (contentType: string): UserDataKind | undefined =>
+  contentType === nodeConfigType ? 'eks-node-config' : cloudInitKinds.find(([, type]) => type === contentType)?.[0];
 
 const belowFirstLine = (text: string): string => text.slice(text.indexOf('\n', text.search(/\S|$/)) + 1);
 
@@ -122,20 +117,15 @@ function windowsScripts(text: string, content: Buffer): Piece[] {
   // Keeps the length: lower-case Latin-1 is Latin-1.
   const lower = text.toLowerCase();
   const persists = /<persist>\s*true\s*<\/persist>/.test(lower);
+  const lastClosing = new Map(['script', 'powershell'].map((name) => [name, lower.lastIndexOf(`</${name}>`)]));
   const scripts: Piece[] = [];
-  const unclosed = new Set<string>();
   let end = 0;
   for (const { 0: tag, 1: name = '', index } of lower.matchAll(/<(script|powershell)>/g)) {
-    if (index < end || unclosed.has(name)) continue;
-    const start = index + tag.length;
-    const closing = lower.indexOf(`</${name}>`, start);
-    if (closing === -1) {
-      unclosed.add(name);
-      continue;
-    }
+    if (index < end || index > (lastClosing.get(name) ?? 0)) continue;
+    const offset = index + tag.length;
+    end = lower.indexOf(`</${name}>`, offset);
     const kind = name === 'script' ? 'windows-script' : 'windows-powershell';
-    scripts.push({ kind, content: content.subarray(start, closing), persists, offset: start });
-    end = closing;
+    scripts.push({ kind, content: content.subarray(offset, end), persists, offset });
   }
   return scripts;
 }
@@ -157,7 +147,7 @@ function kindOfDocument(text: string): UserDataKind {
 }
 
 function isIgnition(text: string): boolean {
-  if (!/^\s*\{/.test(text)) return false;
+  if (!/^\s*\{/.test(text) || !text.includes('"version"')) return false;
   try {
     const { ignition } = JSON.parse(text);
     return typeof ignition?.version === 'string';

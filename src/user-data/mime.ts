@@ -1,20 +1,22 @@
-import type { SplitterChunk } from '@zone-eu/mailsplit';
+import type { ParsedHeaderValue } from 'libmime';
 import { ImdsDecodeError } from '../errors.js';
-import { type Head, separateHeaders } from './headers.js';
 
+export const maxParts = 256;
 const maxDepth = 16;
 const maxHeaderBytes = 64 * 1024;
 
 /** One body of a MIME archive, its transfer encoding undone. */
-export interface Leaf extends Partial<Head> {
+export interface Leaf {
   readonly content: Buffer;
   readonly contentType?: string | undefined;
   readonly name?: string | undefined;
   /** It was in base64 or quoted-printable. */
   readonly isEncoded?: boolean;
+  /** Line of the archive, counted from 1, on which the body begins. */
+  readonly bodyLine?: number;
+  /** The body follows without the empty line that ends a header. */
+  readonly lacksEmptyLine?: boolean;
 }
-
-type MimeNode = Extract<SplitterChunk, { type: 'node' }>;
 
 /** The error for user data that cannot be decoded. Quotes nothing of it. */
 export const undecodable = (message: string, cause?: unknown): ImdsDecodeError =>
@@ -23,75 +25,122 @@ export const undecodable = (message: string, cause?: unknown): ImdsDecodeError =
     hint: "Read the bytes instead: imds.getBuffer('user-data'), or imds user-data on the command line.",
   });
 
+export const tooManyParts = (): ImdsDecodeError => undecodable(`The user data has more than ${maxParts} parts`);
+
+/** RFC 5322, section 2.2: a name of visible characters, and a colon. */
+const isHeader = (line: string): boolean => /^[!-9;-~]+:/.test(line);
+
+/** Like cloud-init: a MIME archive begins with a header, and `mime-version:` stands near the beginning. */
+export function isMime(content: Buffer): boolean {
+  const beginning = content.toString('latin1', 0, 4096);
+  return isHeader(beginning) && /mime-version:/i.test(beginning);
+}
+
+/** The number of lines that end in these bytes: with a newline, a carriage return, or both. */
+export function lineEnds(content: Buffer): number {
+  let count = 0;
+  for (let index = 0; index < content.length; index += 1)
+    if (content[index] === 0x0a || (content[index] === 0x0d && content[index + 1] !== 0x0a)) count += 1;
+  return count;
+}
+
 /**
- * Reads a MIME archive, archives within it included.
+ * Reads a MIME archive, archives within it included, and finds the bodies that cloud-init finds: a header ends at the first
+ * line that is none, with an empty line or without, and a line may end with a carriage return alone.
  *
  * @returns its bodies in order; `isCut` when the last boundary of the outer archive is missing.
  * @throws ImdsDecodeError
  */
-export async function readMime(served: Buffer): Promise<{ leaves: Leaf[]; isCut: boolean }> {
-  const { archive, heads } = separateHeaders(served);
-  const headOf = new Map<MimeNode, Head | undefined>();
-  const bodies = new Map<MimeNode, Buffer[]>();
-  let latest: Buffer[] = [];
-  let isCut = false;
-  for await (const chunk of split(archive)) {
-    if (chunk.type === 'node') {
-      if (depthOf(chunk) > maxDepth) throw undecodable(`The user data is MIME nested more than ${maxDepth} deep`);
-      headOf.set(chunk, heads[headOf.size]);
-      if (chunk.multipart === false) bodies.set(chunk, []);
-      else isCut = true;
-    } else if (chunk.type === 'body') {
-      latest = bodies.get(chunk.node) ?? [];
-      latest.push(chunk.value);
-    } else {
-      // The line break before a boundary belongs to it (RFC 2046, section 5.1.1); after an empty body mailsplit keeps it.
-      if (chunk.value[0] === 0x2d && /^\r?\n$/.test(latest.join(''))) latest.pop();
-      latest = [];
-      if (chunk.node.root && hasLastBoundary(chunk.value, chunk.node)) isCut = false;
-    }
-  }
-  if (bodies.size === 0) throw undecodable('The user data is MIME, but has no parts');
-
-  const { buffer } = await import('node:stream/consumers');
+export async function readMime(archive: Buffer): Promise<{ leaves: readonly Leaf[]; isCut: boolean }> {
+  const read = await fieldReader();
+  // Latin-1 keeps each byte, so positions in the text are those of the bytes.
+  const text = archive.toString('latin1');
   const leaves: Leaf[] = [];
-  for (const [node, chunks] of bodies) {
-    const decoder = node.getDecoder();
-    decoder.end(Buffer.concat(chunks));
-    leaves.push({
-      ...headOf.get(node),
-      content: await buffer(decoder),
-      contentType: typeOf(node),
-      name: node.filename || undefined,
-      isEncoded: /^(?:base64|quoted-printable)$/i.test(node.encoding || ''),
-    });
+  /** The boundaries of the archives that have begun and not ended, the innermost last. */
+  const open: string[] = [];
+  let [at, isPart, bodyLine, counted] = [0, true, 1, 0];
+  for (;;) {
+    const delimiter = nextDelimiter(text, at, open);
+    const end = delimiter?.index ?? text.length;
+    if (isPart) {
+      const { headEnd, bodyAt, lacksEmptyLine } = headAt(text, at, end);
+      const { boundary, decode, ...fields } = read(archive.subarray(at, headEnd));
+      if (boundary !== undefined) {
+        [at, isPart] = [bodyAt, false];
+        if (open.push(boundary) > maxDepth)
+          throw undecodable(`The user data is MIME nested more than ${maxDepth} deep`);
+        continue;
+      }
+      // The line break before a boundary belongs to it (RFC 2046, section 5.1.1).
+      const [lineBreak = ''] = (delimiter && /\r?\n$|\r$/.exec(text.slice(Math.max(bodyAt, end - 2), end))) || [];
+      const content = decode(archive.subarray(bodyAt, end - lineBreak.length));
+      bodyLine += lineEnds(archive.subarray(counted, bodyAt));
+      counted = bodyAt;
+      leaves.push({ ...fields, content, bodyLine, lacksEmptyLine });
+      if (leaves.length > maxParts) throw tooManyParts();
+    }
+    if (!delimiter) break;
+    const [whole, boundary = '', isLast] = delimiter;
+    open.length = open.lastIndexOf(boundary) + (isLast ? 0 : 1);
+    [at, isPart] = [end + whole.length, !isLast];
   }
-  return { leaves, isCut };
+  if (leaves.length === 0) throw undecodable('The user data is MIME, but has no parts');
+  return { leaves, isCut: open.length > 0 };
 }
 
-/** mailsplit's chunks: it alters no byte. */
-async function* split(archive: Buffer): AsyncGenerator<SplitterChunk> {
-  // Bundlers give a CommonJS package a default export only.
-  const { default: mailsplit } = await import('@zone-eu/mailsplit');
-  const splitter = new mailsplit.Splitter({ ignoreEmbedded: true, maxHeadSize: maxHeaderBytes });
-  splitter.end(archive);
-  try {
-    yield* splitter;
-  } catch {
-    throw undecodable('The user data is MIME, but cannot be read');
-  }
+/** The next line that begins or ends a part of an open archive. */
+function nextDelimiter(text: string, from: number, open: readonly string[]): RegExpExecArray | null {
+  const boundaries = open.filter((boundary) => boundary !== '').map((boundary) => boundary.replace(/\W/g, '\\$&'));
+  if (boundaries.length === 0) return null;
+  const pattern = new RegExp(`^--(${boundaries.reverse().join('|')})(--)?[ \\t]*(?:\\r\\n?|\\n|$)`, 'gm');
+  pattern.lastIndex = from;
+  return pattern.exec(text);
 }
 
-const depthOf = ({ parentNode }: MimeNode): number => (parentNode === false ? 0 : 1 + depthOf(parentNode));
+/** Finds the end of a header, and the beginning of the body below it. */
+function headAt(text: string, at: number, end: number) {
+  const nextLine = /([^\r\n]*)(?:\r\n|[\r\n]|$)/y;
+  nextLine.lastIndex = at;
+  while (nextLine.lastIndex < end) {
+    const headEnd = nextLine.lastIndex;
+    const line = nextLine.exec(text)?.[1] ?? '';
+    if (line === '') return { headEnd, bodyAt: nextLine.lastIndex, lacksEmptyLine: false };
+    const isFolded = headEnd > at && /^[ \t]/.test(line);
+    if (!isFolded && !isHeader(line)) return { headEnd, bodyAt: headEnd, lacksEmptyLine: true };
+    if (nextLine.lastIndex - at > maxHeaderBytes) throw undecodable('The user data is MIME, but cannot be read');
+  }
+  return { headEnd: end, bodyAt: end, lacksEmptyLine: false };
+}
 
-const hasLastBoundary = (lines: Buffer, { _boundary: boundary }: MimeNode): boolean =>
-  lines
-    .toString()
-    .split('\n')
-    .some((line) => line.trimEnd() === `--${boundary}--`);
-
-/** The media type a node states, if it has the form of one (RFC 2045, section 5.2); mailsplit would guess another. */
-function typeOf({ headers, contentType }: MimeNode): string | undefined {
-  if (headers === false || contentType === false) return undefined;
-  return headers.hasHeader('content-type') && /^[^/]+\/[^/]+$/.test(contentType) ? contentType : undefined;
+/** Loads what reads the header of a part. */
+async function fieldReader() {
+  const [{ default: libmime }, { decode: fromQuotedPrintable }] = await Promise.all([
+    import('libmime'),
+    import('libqp'),
+  ]);
+  const decoders: Readonly<Record<string, (body: Buffer) => Buffer>> = {
+    base64: (body) => Buffer.from(body.toString('latin1'), 'base64'),
+    'quoted-printable': fromQuotedPrintable,
+  };
+  const nameIn = ({ params, decodedParams }: ParsedHeaderValue, key: string): string | undefined =>
+    decodedParams.includes(key) ? params[key] : libmime.decodeWords(params[key]);
+  return (head: Buffer) => {
+    const utf8 = head.toString();
+    const fields = libmime.decodeHeaders(utf8.includes('\ufffd') ? head.toString('latin1') : utf8);
+    const parsed = (name: string) => libmime.parseHeaderValue(fields[name]?.[0] ?? '', { stripComments: true });
+    const type = parsed('content-type');
+    const contentType = type.value.trim().toLowerCase();
+    const { boundary = '' } = type.params;
+    const encoding = fields['content-transfer-encoding']?.[0]?.trim().toLowerCase() ?? '';
+    const decoder = Object.hasOwn(decoders, encoding) ? decoders[encoding] : undefined;
+    return {
+      // Empty where there is none (RFC 2046, section 5.1.1): then nothing below is a part.
+      boundary: contentType.startsWith('multipart/') ? (/^[ -~]+$/.exec(boundary.trimEnd())?.[0] ?? '') : undefined,
+      // RFC 2045, section 5.2.
+      contentType: /^[^/]+\/[^/]+$/.test(contentType) ? contentType : undefined,
+      name: nameIn(parsed('content-disposition'), 'filename') || nameIn(type, 'name') || undefined,
+      isEncoded: decoder !== undefined,
+      decode: decoder ?? ((body: Buffer) => body),
+    };
+  };
 }

@@ -1,42 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { createEmulator, type Fault, parseScenario, type TimelineEntry } from '../../../src/emulator/index.js';
+import { assertHeldBriefly, processorMs } from '../../support/event-loop.js';
 import { ask, connect, token } from './socket.js';
-
-const longestHoldMs = 50;
-
-/** Milliseconds of processor time that this process has used: on a busy machine, time passes without any. */
-const processorMs = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
-
-/** The longest that the event loop was held while `work` ran, in processor time, as an interval of 10 ms sees it. */
-async function longestHold(work: () => unknown): Promise<number> {
-  let last = processorMs();
-  let longest = 0;
-  const look = (): void => {
-    const now = processorMs();
-    longest = Math.max(longest, now - last);
-    last = now;
-  };
-  const timer = setInterval(look, 10);
-  try {
-    await work();
-    look();
-  } finally {
-    clearInterval(timer);
-  }
-  return longest;
-}
-
-/** Once to load and compile the code, then the best of three: the collector of garbage may come at any time. */
-async function assertHeldBriefly(work: () => unknown): Promise<void> {
-  await work();
-  const holds: number[] = [];
-  for (let round = 0; round < 3; round++) holds.push(await longestHold(work));
-  assert.ok(Math.min(...holds) <= longestHoldMs, `the event loop was held for ${holds.map(Math.round)} ms`);
-}
 
 /** `work` for ten times as much takes ten times as long, give or take; the square would be a hundred times. */
 async function assertLinear(count: number, work: (count: number) => Promise<unknown>): Promise<void> {

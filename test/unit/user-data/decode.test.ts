@@ -124,10 +124,10 @@ describe('decodeUserData()', () => {
       assert.deepEqual(textsOf(await decode(gzipSync(''))), [['unknown', '']]);
     });
 
-    it('may hold 4 MiB, and not a byte more', async () => {
-      const most = Buffer.alloc(4 * 2 ** 20);
+    it('may hold 1 MiB, and not a byte more', async () => {
+      const most = Buffer.alloc(2 ** 20);
       assert.equal((await decode(gzipSync(most))).parts[0]?.content.length, most.length);
-      await refused(gzipSync(Buffer.concat([most, Buffer.of(0)])), /^The user data unpacks to more than 4 MiB$/);
+      await refused(gzipSync(Buffer.concat([most, Buffer.of(0)])), /^The user data unpacks to more than 1 MiB$/);
     });
   });
 
@@ -479,11 +479,12 @@ describe('decodeUserData()', () => {
       ['gzip that is damaged', broken, /^The user data is gzip, but broken$/],
       ['the first bytes of gzip alone', Buffer.of(0x1f, 0x8b, 0x08), /^The user data is gzip, but broken$/],
       ['base64 of gzip that is cut', base64(packed.subarray(0, -9)), /^The user data is gzip, but broken$/],
-      ['16 KB that unpack to 64 MiB', bomb, /^The user data unpacks to more than 4 MiB$/],
+      ['more than 1 MiB', Buffer.alloc(2 ** 20 + 1), /^The user data is larger than 1 MiB$/],
+      ['16 KB that unpack to 64 MiB', bomb, /^The user data unpacks to more than 1 MiB$/],
       [
-        'parts that unpack to more than 4 MiB together',
+        'parts that unpack to more than 1 MiB together',
         archive(...Array.from({ length: 5 }, quarter)),
-        /unpacks to more than 4 MiB$/,
+        /unpacks to more than 1 MiB$/,
       ],
       [
         'a part of broken gzip',
