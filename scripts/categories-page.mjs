@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rows } from '../src/metadata/lookup.js';
 
-const source = new URL('../src/metadata/categories.ts', import.meta.url);
+/** @param {string} file */
+const source = (file) => readFileSync(new URL(`../src/metadata/${file}`, import.meta.url), 'utf8');
 const target = new URL('../docs/categories.md', import.meta.url);
 
 /**
@@ -12,7 +13,9 @@ const target = new URL('../docs/categories.md', import.meta.url);
  * @returns {Map<string, string>}
  */
 export function descriptions() {
-  const [, table = ''] = readFileSync(source, 'utf8').split('export function categories');
+  const [, rest = ''] = source('categories.ts').split('const named');
+  const [, ofInterface = ''] = source('network-interface.ts').split('export const networkInterface');
+  const table = rest.replace('networkInterface as typeof', () => ofInterface);
   const comments = [...table.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(\w+):/g)];
   if (comments.length !== rows().length) throw new Error(`${comments.length} comments for ${rows().length} rows`);
   return new Map(
@@ -54,12 +57,12 @@ export function page() {
   const isNic = ({ call }) => call.startsWith(nic);
   /** @param {Row} row */
   const isMetadata = ({ category }) => category.template.startsWith('meta-data/');
-  return `<!-- Made by scripts/categories-page.mjs from src/metadata/categories.ts; change the doc comments there, then \`npm run docs\`. -->
+  return `<!-- Made by scripts/categories-page.mjs from src/metadata/categories.ts and network-interface.ts; change the doc comments there, then \`npm run docs\`. -->
 
 # Categories
 
 The ${all.length} values that can be read by name: all instance metadata categories, dynamic data, and user data. This page is made from the
-table in \`src/metadata/categories.ts\`.
+table in \`src/metadata/categories.ts\` and \`network-interface.ts\`.
 
 An accessor is named after its path, segment by segment, in camelCase: \`placement/availability-zone-id\` is
 \`imds.placement.availabilityZoneId()\`. Read a path that is not in the table with \`imds.get(path)\`,

@@ -14,9 +14,10 @@ import {
 } from './credentials/provider.js';
 import type { DiagnoseOptions, Diagnosis } from './doctor/diagnose.js';
 import type { CallOptions } from './metadata/accessor.js';
-import { categories } from './metadata/categories.js';
+import { type Categories as MetadataCategories, table } from './metadata/categories.js';
 import type { Category } from './metadata/category.js';
 import type { InstanceIdentityDocument } from './metadata/documents.js';
+import { bindOnDemand } from './metadata/rows.js';
 import { type NetworkInterface, NetworkInterfaces } from './network/interfaces.js';
 import { type Platform, platformOnce } from './platform.js';
 import { decodeUserData, type UserData } from './user-data/decode.js';
@@ -31,36 +32,10 @@ import type { DefaultNoticeKind, NoticeKind, NoticeOf } from './watch/notices.js
 import { Poller, type Report } from './watch/poller.js';
 
 /** The accessors of all categories. */
-export type Categories = ReturnType<typeof categories<UserData>>;
+export type Categories = MetadataCategories<UserData>;
 
-const bound = <T>(category: Category<unknown>, read: (options?: CallOptions) => Promise<T>) =>
-  Object.assign(read, { category });
-
-/** The table of categories, each bound to a reader. */
-function accessorsOf(reader: Reader): Categories {
-  const accessors: Categories = categories<UserData>(
-    (category) => bound(category, (options) => reader.read(category, options)),
-    {
-      tags: (category) => bound(category, async (options) => tags(accessors.tags, reader.sharing(options))),
-      userData: (category) =>
-        bound(category, async (options) => {
-          const raw = await reader.read(category, options);
-          // Bytes can be written to, so each caller gets a copy.
-          return raw && (await decodeUserData(Buffer.from(raw)));
-        }),
-    },
-  );
-  return accessors;
-}
-
-/** Has the accessors as its own properties. A class cannot declare members that a function makes; a type can. */
-const Accessors = class {
-  constructor(accessors: Categories) {
-    Object.assign(this, accessors);
-  }
-} as new (
-  accessors: Categories,
-) => Categories;
+/** Has the accessors as its own properties. A class cannot declare the members that a table has; a type can. */
+const Accessors = class {} as new () => Categories;
 
 /**
  * The instance metadata of the EC2 instance this process runs on. Fetches and renews IMDSv2 session tokens by itself,
@@ -88,13 +63,18 @@ export class Imds extends Accessors {
    * @throws ImdsSettingsError when an option or an environment variable cannot be used, or an option is unknown.
    */
   constructor(options: ImdsOptions = {}) {
+    super();
     const { settings, cache } = resolveSettings(options, (leftOut) =>
       events.publish('settings', { action: 'left-out', ...leftOut }),
     );
     const events = new Events(options.logger);
     const clock = options.now ? clockWith(options.now) : systemClock;
     const reader = new Reader(settings, cache, events, clock);
-    super(accessorsOf(reader));
+    bindOnDemand(this, table, (category, options) => {
+      if (category === table.tags.category) return tags(this.tags, reader.sharing(options));
+      if (category === table.userData.category) return this.#userData(options);
+      return reader.read(category, options);
+    });
     this.#settings = settings;
     this.#events = events;
     this.#reader = reader;
@@ -267,6 +247,12 @@ export class Imds extends Accessors {
     this.#reader.close(reason);
     this.#credentials.close(reason);
     this.#watch.close(reason);
+  }
+
+  async #userData(options: CallOptions | undefined): Promise<UserData | undefined> {
+    const raw = await this.#reader.read(table.userData.category as Category<Uint8Array | undefined>, options);
+    // Bytes can be written to, so each caller gets a copy.
+    return raw && (await decodeUserData(Buffer.from(raw)));
   }
 
   /** The same as {@link close}, for `using imds = new Imds()`. */

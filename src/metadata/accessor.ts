@@ -36,27 +36,3 @@ export interface ParameterGroup<P extends Parameter, G> {
   /** A possible parameter. */
   readonly example: P;
 }
-
-/** Makes the accessor of a category. */
-export type Bind = <T>(category: Category<T>) => Accessor<T>;
-
-/** An accessor that is also the way to what lies below it. */
-export function group<A extends object, M extends object>(accessor: A, members: M): A & M {
-  // The name of a function is read-only, and one directory has a member of that name.
-  if ('name' in members) Object.defineProperty(accessor, 'name', { writable: true, enumerable: true });
-  return Object.assign(accessor, members);
-}
-
-/** The accessors below a parameter such as `example`. */
-export const below = <P extends Parameter, G>(
-  example: NoInfer<P>,
-  members: (parameter: P) => G,
-): ParameterGroup<P, G> => Object.assign(members, { example });
-
-/** Makes the accessors of paths that end in a parameter such as `example`. */
-export const eachWith =
-  (bind: Bind) =>
-  <P extends Parameter, T>(example: NoInfer<P>, category: (parameter: P) => Category<T>): ParameterAccessor<P, T> => {
-    const accessor = async (parameter: P, options?: CallOptions) => bind(category(parameter))(options);
-    return Object.assign(accessor, { category, example });
-  };

@@ -1,7 +1,7 @@
-import type { Accessor, ParameterAccessor, ParameterGroup } from './accessor.js';
-import { categories } from './categories.js';
+import { table } from './categories.js';
 import type { Category } from './category.js';
 import { type Parameter, patternOf } from './path.js';
+import { filled, partsOf } from './rows.js';
 
 /** One row of the table. */
 export interface Row {
@@ -11,34 +11,23 @@ export interface Row {
   readonly category: Category<unknown>;
 }
 
-let table: readonly Row[] | undefined;
+let all: readonly Row[] | undefined;
 
 /** All rows of the table, in its order. */
 export function rows(): readonly Row[] {
-  table ??= collect(categories(unbound, { tags: unbound, userData: unbound }), '', []);
-  return table;
+  all ??= partsOf(table).members.flatMap(([name, node]) => collect(node, name, []));
+  return all;
 }
 
-const unbound = (category: Category<unknown>) =>
-  Object.assign(() => Promise.reject<never>(new TypeError(`${category.path} is bound to no client`)), { category });
-
-const takesParameter = (node: object): node is ParameterGroup<Parameter, object> => 'example' in node;
-const endsInParameter = (node: object): node is ParameterAccessor<Parameter, unknown> => 'category' in node;
-const isAccessor = (node: object): node is Accessor<unknown> => typeof node === 'function' && 'category' in node;
-
-function collect(node: object, call: string, found: Row[]): Row[] {
-  if (takesParameter(node)) {
-    const { example } = node;
-    const filled = `${call}(${typeof example === 'string' ? `'${example}'` : example})`;
-    if (!endsInParameter(node)) return collect(node(example), filled, found);
-    found.push({ call: filled, category: node.category(example) });
-    return found;
-  }
-  if (isAccessor(node)) found.push({ call: `${call}()`, category: node.category });
-  for (const [name, member] of Object.entries<unknown>(node as Record<string, unknown>))
-    if (name !== 'category' && (typeof member === 'object' || typeof member === 'function') && member !== null)
-      collect(member, call === '' ? name : `${call}.${name}`, found);
-  return found;
+function collect(node: object, name: string, above: readonly Parameter[]): Row[] {
+  const { category, example, members } = partsOf(node);
+  const values = example === undefined ? above : [...above, example];
+  const call = example === undefined ? name : `${name}(${typeof example === 'string' ? `'${example}'` : example})`;
+  const ownCall = example !== undefined && members.length === 0 ? call : `${call}()`;
+  return [
+    ...(category ? [{ call: ownCall, category: filled(category, values) }] : []),
+    ...members.flatMap(([member, below]) => collect(below, `${call}.${member}`, values)),
+  ];
 }
 
 interface Index {

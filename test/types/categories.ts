@@ -1,7 +1,5 @@
 // Checked by tsc alone: what the accessors must accept and refuse, and the types they give.
 import type { Categories } from '../../src/imds.js';
-import type { Bind } from '../../src/metadata/accessor.js';
-import { type Composites, categories } from '../../src/metadata/categories.js';
 import type { Category } from '../../src/metadata/category.js';
 import type { PublicKey } from '../../src/metadata/decode.js';
 import type {
@@ -102,10 +100,4 @@ export async function refused(imds: Categories): Promise<void> {
   const credentials = await imds.iam.securityCredentials.role('web-role');
   // @ts-expect-error: there may be a failure in their place
   credentials?.SecretAccessKey.slice();
-}
-
-export function built(bind: Bind, composites: Composites<UserData>): Categories {
-  // @ts-expect-error: tags and user data are put together by the client
-  categories(bind, {});
-  return categories(bind, composites);
 }

@@ -2,30 +2,23 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { descriptions, page } from '../../../scripts/categories-page.mjs';
 import { ImdsDecodeError, ImdsPathError } from '../../../src/errors.js';
-import type { Accessor, Bind, CallOptions } from '../../../src/metadata/accessor.js';
-import { categories } from '../../../src/metadata/categories.js';
+import type { CallOptions } from '../../../src/metadata/accessor.js';
+import { type Categories, table } from '../../../src/metadata/categories.js';
 import type { Category } from '../../../src/metadata/category.js';
 import { rows } from '../../../src/metadata/lookup.js';
+import { bindOnDemand } from '../../../src/metadata/rows.js';
 
 const reference = new URL('../../../../shared/reference/metadata-categories.json', import.meta.url);
 
 /** Accessors that read nothing and tell what they were asked for. */
 function bound() {
   const asked: [path: string, options: CallOptions | undefined][] = [];
-  const bind: Bind = <T>(category: Category<T>): Accessor<T> =>
-    Object.assign(
-      (options?: CallOptions) => {
-        asked.push([category.path, options]);
-        return Promise.resolve(category.decode(Buffer.from('answer')));
-      },
-      { category },
-    );
-  const tags = { Name: 'web-1' };
-  const accessors = categories(bind, {
-    tags: (category) => Object.assign(() => Promise.resolve(tags), { category }),
-    userData: (category) => Object.assign(() => Promise.resolve(undefined), { category }),
+  const accessors = {} as Categories;
+  bindOnDemand(accessors, table, (category, options) => {
+    asked.push([category.path, options]);
+    return Promise.resolve(category.decode(Buffer.from('answer')));
   });
-  return { accessors, asked, tags };
+  return { accessors, asked };
 }
 
 const byTemplate = new Map(rows().map(({ category }) => [category.template, category]));
@@ -160,11 +153,24 @@ describe('accessors', () => {
     ]);
   });
 
-  it('read all tags through their composite', async () => {
-    const { accessors, asked, tags } = bound();
-    assert.equal(await accessors.tags(), tags);
-    assert.equal(accessors.tags.category.path, '/latest/meta-data/tags/');
-    assert.deepEqual(asked, []);
+  it('are made when they are first used, and can be replaced', async () => {
+    const { accessors } = bound();
+    const getterOf = (name: string) => Object.getOwnPropertyDescriptor(accessors, name)?.get;
+    assert.ok(getterOf('placement'));
+    assert.equal(accessors.placement, accessors.placement);
+    assert.equal(getterOf('placement'), undefined);
+    const replacement = Object.assign(async () => 'i-1', { category: accessors.instanceId.category });
+    accessors.instanceId = replacement;
+    assert.equal(accessors.instanceId, replacement);
+    accessors.hostname = replacement;
+    assert.equal(await accessors.hostname(), 'i-1');
+  });
+
+  it('are listed by the names of their paths', () => {
+    const { accessors } = bound();
+    assert.deepEqual(Object.keys(accessors), Object.keys(table));
+    assert.deepEqual(Object.keys(accessors.metrics), ['category', 'vhostmd']);
+    assert.deepEqual(Object.keys(accessors.managedSshKeys.signerOcsp), ['name', 'category']);
   });
 
   for (const key of ['Name', 'aws:autoscaling:groupName', 'a+b-c=d.,_:@e', '...', '"{}"', 'x'.repeat(255)])

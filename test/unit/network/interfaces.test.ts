@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { ImdsNotFoundError } from '../../../src/errors.js';
-import type { Accessor, CallOptions } from '../../../src/metadata/accessor.js';
-import { categories } from '../../../src/metadata/categories.js';
+import type { CallOptions } from '../../../src/metadata/accessor.js';
+import { type Categories, table } from '../../../src/metadata/categories.js';
 import type { Category } from '../../../src/metadata/category.js';
+import { bindOnDemand } from '../../../src/metadata/rows.js';
 import { NetworkInterfaces, type NetworkReader } from '../../../src/network/interfaces.js';
 
 const directory = '/latest/meta-data/network/interfaces/macs/';
@@ -47,12 +48,9 @@ class Service implements NetworkReader {
   constructor(interfaces: Readonly<Record<string, Leaves>>) {
     for (const [mac, leaves] of Object.entries(interfaces))
       for (const [leaf, body] of Object.entries(leaves)) this.set(`${mac}/${leaf}`, body);
-    const bind = <T>(category: Category<T>): Accessor<T> =>
-      Object.assign((options?: CallOptions) => this.#answer(category, options), { category });
-    ({ mac: this.mac, network: this.network } = categories(bind, {
-      tags: (tags) => bind<undefined>({ ...tags, decode: () => undefined }),
-      userData: (userData) => bind<undefined>({ ...userData, decode: () => undefined }),
-    }));
+    const accessors = {} as Categories;
+    bindOnDemand(accessors, table, (category, options) => this.#answer(category, options));
+    ({ mac: this.mac, network: this.network } = accessors);
   }
 
   /** Sets a leaf, such as `0e:49:61:0f:c3:11/mac`, or the listing of a directory. */

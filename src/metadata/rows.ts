@@ -1,0 +1,138 @@
+import type { Accessor, CallOptions, ParameterAccessor, ParameterGroup } from './accessor.js';
+import type { Category, Kind, Mutability } from './category.js';
+import { type Decoder, integer, isEmpty, lines, text } from './decode.js';
+import { fill, type Parameter } from './path.js';
+
+// What the table is made of. A row has the type of the accessor that is made of it, as no editor with TypeScript 7 shows
+// the doc comments of a type that is mapped from another.
+
+const rowOf = <T>(category: Category<unknown>): Accessor<T> => ({ category }) as Accessor<T>;
+
+/** Makes the rows below a directory such as `meta-data/`. A type given to a scalar names the words that AWS documents. */
+export function under(directory: string) {
+  const row = <T>(kind: Kind, name: string, mutability: Mutability, decoder: Decoder<T>): Accessor<T> =>
+    rowOf({
+      path: `/latest/${directory}${name}`,
+      template: directory + name,
+      kind,
+      mutability,
+      optional: false,
+      secret: false,
+      // By `this`, so that a copy with another path names that one.
+      decode(body) {
+        return decoder(body, this.path);
+      },
+    });
+  return {
+    row,
+    scalar: <T extends string = string>(name: string, mutability: Mutability) =>
+      row('scalar', name, mutability, text as Decoder<T>),
+    count: (name: string, mutability: Mutability) => row('scalar', name, mutability, integer),
+    list: (name: string, mutability: Mutability) => row('list', name, mutability, lines),
+    directory: (name: string, mutability: Mutability) => row('directory', name, mutability, lines),
+    json: <T>(name: string, mutability: Mutability, decoder: Decoder<T>) => row('json', name, mutability, decoder),
+  };
+}
+
+/** The row with other fields. */
+const but = <T>(row: Accessor<unknown>, fields: Partial<Category<unknown>>): Accessor<T> =>
+  rowOf({ ...row.category, ...fields });
+
+/** Holds credentials or user data. */
+export const secret = <T>(row: Accessor<T>, fields: Partial<Category<T>> = {}): Accessor<T> =>
+  but(row, { ...fields, secret: true });
+
+/** May be a placeholder until the value is there. */
+export const orPlaceholder = <T>(row: Accessor<T>, placeholder: T): Accessor<T> =>
+  but(row, { isSettled: (value) => value !== placeholder });
+
+/** May be absent, and an empty body has a meaning of its own; but it may also come before the value does. */
+const orEmpty = <T>(row: Accessor<T>, empty: T): Accessor<T> =>
+  but(orPlaceholder(row, empty), {
+    optional: true,
+    decode(body) {
+      return isEmpty(body) ? empty : row.category.decode.call(this, body);
+    },
+  });
+
+const none: readonly never[] = Object.freeze([]);
+
+/** May be absent. An empty list then means "none"; an empty text or document is an error. */
+export const optional = <T>(row: Accessor<T>): Accessor<T | undefined> =>
+  ['list', 'directory'].includes(row.category.kind) ? orEmpty(row, none as T) : but(row, { optional: true });
+
+/** May be absent, and an empty text means the same. */
+export const optionalOrEmpty = <T>(row: Accessor<T>): Accessor<T | undefined> => orEmpty<T | undefined>(row, undefined);
+
+/** A directory that the client reads with all that is below it, as one value. */
+export const whole = <T>(directory: Accessor<unknown>): Accessor<T> => rowOf(directory.category);
+
+/** A directory, and what lies below it. */
+export const group = <A extends object, M extends object>(directory: A, members: M): A & M => ({
+  ...directory,
+  ...members,
+});
+
+type Widened<P extends Parameter> = P extends string ? string : number;
+
+/** A row whose path ends in a parameter such as `example`. */
+export const each = <P extends Parameter, T>(example: P, row: Accessor<T>) =>
+  ({ ...row, example }) as unknown as ParameterAccessor<Widened<P>, T>;
+
+/** A directory whose path ends in a parameter such as `example`, and what lies below it. */
+export const below = <P extends Parameter, A extends object, M extends object>(example: P, directory: A, members: M) =>
+  ({ ...directory, ...members, example }) as unknown as ParameterGroup<Widened<P>, A & M>;
+
+/** A part of the table as it is: a row, a directory, or either with a parameter. */
+interface Node {
+  readonly category?: Category<unknown>;
+  readonly example?: Parameter;
+  readonly [member: string]: unknown;
+}
+
+/** Takes a part of the table apart. */
+export function partsOf(node: object) {
+  const { category, example, ...members } = node as Node;
+  return { category, example, members: Object.entries(members as Record<string, object>) };
+}
+
+/** The category with its placeholders filled in. */
+export const filled = (category: Category<unknown>, values: readonly Parameter[]): Category<unknown> =>
+  values.length === 0 ? category : { ...category, path: fill(category.template, values) };
+
+/** Reads a category for its accessor. */
+export type Read = (category: Category<unknown>, options: CallOptions | undefined) => Promise<unknown>;
+
+function bind(node: object, read: Read, values: readonly Parameter[] = []): object {
+  const { category, example, members } = partsOf(node);
+  if (example !== undefined && members.length > 0) {
+    const directory = { ...node, example: undefined };
+    return Object.assign((parameter: Parameter) => bind(directory, read, [...values, parameter]), { example });
+  }
+  const at = (...more: readonly Parameter[]) => filled(category as Category<unknown>, [...values, ...more]);
+  if (example !== undefined) {
+    const accessor = async (parameter: Parameter, options?: CallOptions) => read(at(parameter), options);
+    return Object.assign(accessor, { category: at, example });
+  }
+  const own = category && at();
+  const accessor = own ? Object.assign((options?: CallOptions) => read(own, options), { category: own }) : {};
+  // Not assigned: the name of a function is read-only, and one directory has a member of that name.
+  for (const [name, member] of members)
+    Object.defineProperty(accessor, name, { value: bind(member, read, values), enumerable: true, writable: true });
+  return accessor;
+}
+
+/** Gives an object the accessors of the table, each made when it is first used. */
+export function bindOnDemand(target: object, table: object, read: Read): void {
+  for (const [name, node] of partsOf(table).members) {
+    const define = (how: PropertyDescriptor) =>
+      Object.defineProperty(target, name, { ...how, enumerable: true, configurable: true });
+    const set = (value: unknown) => define({ value, writable: true });
+    const get = (): object => {
+      const accessor = bind(node, read);
+      set(accessor);
+      return accessor;
+    };
+    define({ get, set });
+  }
+}
