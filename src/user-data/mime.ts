@@ -3,6 +3,8 @@ import { ImdsDecodeError } from '../errors.js';
 
 export const maxParts = 256;
 const maxDepth = 16;
+// Archives within and empty parts count, too.
+const mostBegun = 2 * maxParts;
 const maxHeaderBytes = 64 * 1024;
 
 /** One body of a MIME archive, its transfer encoding undone. */
@@ -58,11 +60,14 @@ export async function readMime(archive: Buffer): Promise<{ leaves: readonly Leaf
   const leaves: Leaf[] = [];
   /** The boundaries of the archives that have begun and not ended, the innermost last. */
   const open: string[] = [];
-  let [at, isPart, bodyLine, counted] = [0, true, 1, 0];
+  let [at, isPart, begun, bodyLine, counted] = [0, true, 0, 1, 0];
   for (;;) {
     const delimiter = nextDelimiter(text, at, open);
     const end = delimiter?.index ?? text.length;
-    if (isPart) {
+    if (isPart) begun += 1;
+    if (begun > mostBegun) throw tooManyParts();
+    // Python, and so cloud-init, take boundaries in succession for one.
+    if (isPart && delimiter?.index !== at) {
       const { headEnd, bodyAt, lacksEmptyLine } = headAt(text, at, end);
       const { boundary, decode, ...fields } = read(archive.subarray(at, headEnd));
       if (boundary !== undefined) {
@@ -77,7 +82,6 @@ export async function readMime(archive: Buffer): Promise<{ leaves: readonly Leaf
       bodyLine += lineEnds(archive.subarray(counted, bodyAt));
       counted = bodyAt;
       leaves.push({ ...fields, content, bodyLine, lacksEmptyLine });
-      if (leaves.length > maxParts) throw tooManyParts();
     }
     if (!delimiter) break;
     const [whole, boundary = '', isLast] = delimiter;
@@ -119,7 +123,8 @@ async function fieldReader() {
     import('libqp'),
   ]);
   const decoders: Readonly<Record<string, (body: Buffer) => Buffer>> = {
-    base64: (body) => Buffer.from(body.toString('latin1'), 'base64'),
+    // Node would take these two for base64url.
+    base64: (body) => Buffer.from(body.toString('latin1').replace(/[-_]/g, ''), 'base64'),
     'quoted-printable': fromQuotedPrintable,
   };
   const nameIn = ({ params, decodedParams }: ParsedHeaderValue, key: string): string | undefined =>

@@ -266,6 +266,8 @@ const doubtful = [
   ),
   `${head}--B\rContent-Type: text/x-shellscript\r\r#!/bin/sh\r\n--B\r\n\n#cloud-config\r\r--B--\n`,
   '\n#!/bin/sh\n',
+  `${head}--B\n--B\nContent-Type: text/cloud-config\n\nx: y\n--B--\n--B\n\n#!/bin/sh\n`,
+  `${head}--B\nContent-Transfer-Encoding: base64\n\n--_I2Nsb3Vk-LWNvbmZpZwo=\n--B--\n`,
   '\ufeff#cloud-config\n',
   `${head}--B\nContent-Type: text/x-shellscript-per-once\n\n--B\ncontent-type: TEXT/Cloud-Boothook; charset=x\n\n#!/bin/sh\n--B--`,
 ];
