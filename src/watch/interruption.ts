@@ -41,8 +41,7 @@ export function onInterruption(
   checkOptions(options, 'watch option ', hookChecks);
   const { signal, persistent = false } = options;
   const stopping = new AbortController();
-  const ended = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal;
-  const notices = source.watch({ kinds: [kind], signal: ended, persistent });
+  const ended = AbortSignal.any([stopping.signal, ...(signal ? [signal] : [])]);
   const reportError = (action: 'handler-failed' | 'ended', thrown: unknown): void =>
     report({ action, kind, ...(isImdsError(thrown) && { error: thrown.code }), thrown }, 'error');
 
@@ -56,15 +55,14 @@ export function onInterruption(
   };
   const follow = async (): Promise<void> => {
     let deadline: Deadline | undefined;
-    for await (const notice of notices) {
+    for await (const notice of source.watch({ kinds: [kind], signal: ended, persistent })) {
       const { change, millisecondsLeft } = notice;
-      const isKnown = deadline !== undefined && isPostponed(notice);
       if (change === 'withdrawn') deadline?.move(undefined);
-      else if (!isKnown) {
+      else if (!deadline || !isPostponed(notice)) {
         deadline = deadlineOf(setTimer, persistent);
         deadline.move(millisecondsLeft);
         void run(notice, deadline);
-      } else if (millisecondsLeft !== undefined) deadline?.move(millisecondsLeft);
+      } else if (millisecondsLeft !== undefined) deadline.move(millisecondsLeft);
     }
   };
   follow().catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import { difference, type Item, notice, type Snapshot } from './changes.js';
+import { nextNotice, type Snapshot, type Topic } from './changes.js';
 import { defaultNoticeKinds, type Notice, type NoticeKind, noticeKinds } from './notices.js';
 
 /** Options of a watch, all optional. */
@@ -28,14 +28,6 @@ export interface Publisher {
   unsubscribe(subscription: Subscription): void;
   /** Milliseconds since 1970. */
   wallClock(): number;
-}
-
-interface Topic {
-  current: Snapshot;
-  changedAt: number;
-  readonly delivered: Map<string, Item>;
-  /** Subjects that were there when the subscription began, and have been ever since. */
-  readonly present: Set<string>;
 }
 
 /**
@@ -112,8 +104,8 @@ export class Subscription implements NoticeIterator {
         if ('error' in this.#end) throw this.#end.error;
         return undefined;
       }
-      const next = this.#take();
-      if (next) yield next;
+      const notice = this.#take();
+      if (notice) yield notice;
       else
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -124,12 +116,8 @@ export class Subscription implements NoticeIterator {
   #take(): Notice | undefined {
     for (const kind of this.kinds) {
       const topic = this.#topics.get(kind);
-      const found = topic && difference(topic.delivered, topic.current);
-      if (!found) continue;
-      if (found.current) topic.delivered.set(found.key, found.current);
-      else topic.delivered.delete(found.key);
-      const { changedAt, present } = topic;
-      return notice(kind, found, { wasPresent: present.has(found.key), changedAt, now: this.#publisher.wallClock() });
+      const notice = topic && nextNotice(kind, topic, this.#publisher.wallClock());
+      if (notice) return notice;
     }
     return undefined;
   }

@@ -85,24 +85,21 @@ export interface NoticeFacts {
 /** The subject of a notice. */
 export type NoticeKind = keyof NoticeFacts;
 
-interface Seen<Kind extends NoticeKind> {
-  /** The subject; narrows the type of the notice. */
-  readonly kind: Kind;
-  readonly change: Change;
-  /** When a poll first saw it so, by the clock of this machine, such as `2026-11-23T09:28:00.123Z`. */
-  readonly seenAt: string;
-  /** The payload delivered before; with `changed` only. */
-  readonly previous?: NoticeFacts[Kind];
-}
-
 interface Countdown {
   /** From the delivery of the notice to the deadline, by the clock of this machine; never below 0. Absent without one. */
   readonly millisecondsLeft?: number;
 }
 
 type Notices = {
-  readonly [Kind in NoticeKind]: Seen<Kind> &
-    NoticeFacts[Kind] &
+  readonly [Kind in NoticeKind]: {
+    /** The subject; narrows the type of the notice. */
+    readonly kind: Kind;
+    readonly change: Change;
+    /** When a poll first saw it so, by the clock of this machine, such as `2026-11-23T09:28:00.123Z`. */
+    readonly seenAt: string;
+    /** The payload delivered before; with `changed` only. */
+    readonly previous?: NoticeFacts[Kind];
+  } & NoticeFacts[Kind] &
     (Kind extends 'spot-interruption' ? Countdown : unknown);
 };
 

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../client/clock.js';
 import type { ImdsEvents, Logger } from '../client/events.js';
 import { AbortListeners } from '../client/single-flight.js';
 import { isImdsError } from '../errors.js';
-import { type Found, type Snapshot, update } from './changes.js';
+import { type Snapshot, update } from './changes.js';
 import { type NoticeIterator, Subscription, type WatchOptions } from './iterator.js';
 import { type DefaultNoticeKind, type NoticeKind, type NoticeOf, noticeKinds } from './notices.js';
 import { type NoticeReader, poll, sources } from './sources.js';
@@ -32,26 +32,21 @@ const leastStretch = 1.05;
 const longestPauseMs = 30_000;
 
 /** A kind that somebody watches. */
-class Feed {
-  readonly kind: NoticeKind;
-  readonly subscriptions = new Set<Subscription>();
+const feedOf = (kind: NoticeKind, dueAt: number) => ({
+  kind,
+  /** When to poll next, on the monotonic clock; never while a poll is under way. */
+  dueAt,
+  subscriptions: new Set<Subscription>(),
   /** Ends a poll that nobody wants any more. */
-  readonly ending = new AbortController();
-  /** Undefined until a poll has succeeded. */
-  current: Snapshot | undefined;
-  /** When a poll last found a change, in milliseconds since 1970. */
-  changedAt = 0;
-  /** When to poll next, on the monotonic clock. */
-  dueAt: number;
-  isPolling = false;
+  ending: new AbortController(),
+  /** After the first poll that succeeded, with the time of its last change in milliseconds since 1970. */
+  current: undefined as Snapshot | undefined,
+  changedAt: 0,
   /** Failed polls in a row. */
-  failures = 0;
+  failures: 0,
+});
 
-  constructor(kind: NoticeKind, dueAt: number) {
-    this.kind = kind;
-    this.dueAt = dueAt;
-  }
-}
+type Feed = ReturnType<typeof feedOf>;
 
 /** Polls for any number of subscriptions: what several of them want is asked once. */
 export class Poller {
@@ -92,7 +87,7 @@ export class Poller {
   }
 
   #endAll(how: { readonly error: unknown }): void {
-    for (const { subscriptions } of [...this.#feeds.values()]) for (const each of [...subscriptions]) each.end(how);
+    for (const { subscriptions } of this.#feeds.values()) for (const each of subscriptions) each.end(how);
   }
 
   #subscribe(subscription: Subscription): void {
@@ -103,7 +98,7 @@ export class Poller {
     const { kinds, abort, options } = subscription;
     if (options.signal) this.#aborts.add(options.signal, abort);
     for (const kind of kinds) {
-      const feed = this.#feeds.get(kind) ?? new Feed(kind, this.#clock.now());
+      const feed = this.#feeds.get(kind) ?? feedOf(kind, this.#clock.now());
       this.#feeds.set(kind, feed);
       feed.subscriptions.add(subscription);
       if (feed.current) subscription.update(kind, feed.current, feed.changedAt);
@@ -127,11 +122,11 @@ export class Poller {
   #schedule(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    const times = [...this.#feeds.values()].filter(({ isPolling }) => !isPolling).map(({ dueAt }) => dueAt);
-    if (times.length === 0) return;
+    const dueAt = Math.min(...[...this.#feeds.values()].map((feed) => feed.dueAt));
+    if (dueAt === Infinity) return;
     const { setTimer, now } = this.#clock;
     // Timers count whole milliseconds, and would fire just before what is due.
-    this.#timer = setTimer(() => this.#pollDue(), Math.max(0, Math.ceil(Math.min(...times) - now())));
+    this.#timer = setTimer(() => this.#pollDue(), Math.max(0, Math.ceil(dueAt - now())));
     const subscriptions = [...this.#feeds.values()].flatMap((feed) => [...feed.subscriptions]);
     if (subscriptions.every(({ options }) => options.persistent === false)) this.#timer.unref();
   }
@@ -143,39 +138,36 @@ export class Poller {
     for (const feed of this.#feeds.values()) {
       // After a failure a poll ahead of its time would fail again.
       const isDue = feed.dueAt - startedAt <= (feed.failures > 0 ? 0 : togetherMs);
-      if (isDue && !feed.isPolling) void this.#poll(feed, startedAt, spread);
+      if (isDue) void this.#poll(feed, startedAt, spread);
     }
     this.#schedule();
   }
 
   async #poll(feed: Feed, startedAt: number, spread: number): Promise<void> {
-    feed.isPolling = true;
-    const outcome = await poll(feed.kind, this.#reader, { fresh: true, signal: feed.ending.signal }).then(
-      (found) => ({ found }),
-      (error: unknown) => ({ error }),
-    );
-    if (this.#feeds.get(feed.kind) !== feed) return;
-    feed.isPolling = false;
+    const { kind, ending } = feed;
+    const { wallClock } = this.#clock;
+    feed.dueAt = Infinity;
     try {
-      if ('found' in outcome) {
-        feed.dueAt = startedAt + sources[feed.kind].intervalMs * (1 - jitter + spread);
-        this.#succeeded(feed, outcome.found);
-      } else if (isHopeless(outcome.error)) this.#endAll(outcome);
-      else this.#failed(feed, outcome.error, spread);
+      const found = await poll(kind, this.#reader, { fresh: true, signal: ending.signal }, wallClock);
+      if (ending.signal.aborted) return;
+      feed.dueAt = startedAt + sources[kind].intervalMs * (1 - jitter + spread);
+      this.#succeeded(feed, update(feed.current, found));
+    } catch (error) {
+      if (ending.signal.aborted) return;
+      if (isHopeless(error)) this.#endAll({ error });
+      else this.#failed(feed, error, spread);
     } finally {
       this.#schedule();
     }
   }
 
-  #succeeded(feed: Feed, found: ReadonlyMap<string, Found>): void {
+  #succeeded(feed: Feed, current: Snapshot): void {
     const { kind, failures } = feed;
     if (failures > 0) this.#report({ action: 'recovered', kind, failures }, 'info');
     feed.failures = 0;
-    const time = this.#clock.wallClock();
-    const current = update(feed.current, found, time);
     if (current === feed.current) return;
-    Object.assign(feed, { current, changedAt: time });
-    for (const subscription of feed.subscriptions) subscription.update(kind, current, time);
+    Object.assign(feed, { current, changedAt: this.#clock.wallClock() });
+    for (const subscription of feed.subscriptions) subscription.update(kind, current, feed.changedAt);
   }
 
   #failed(feed: Feed, error: unknown, spread: number): void {

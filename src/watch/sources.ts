@@ -3,7 +3,7 @@ import type { Accessor, CallOptions } from '../metadata/accessor.js';
 import type { Categories } from '../metadata/categories.js';
 import { deepFreeze } from '../metadata/decode.js';
 import type { MaintenanceEvent } from '../metadata/documents.js';
-import type { Found } from './changes.js';
+import type { Item, Snapshot } from './changes.js';
 import type { Addresses, NoticeFacts, NoticeKind } from './notices.js';
 
 /** The accessors that notices are read by: a client has them. */
@@ -37,14 +37,14 @@ export const sources: { readonly [Kind in NoticeKind]: Source<NoticeFacts[Kind]>
     intervalMs: 5 * second,
     read: async ({ spot }, options) =>
       one(await readable(spot.instanceAction(options)), ({ action, time }) => ({
-        facts: { ...(action !== undefined && { action }), ...(time !== undefined && { deadline: time }) },
+        facts: defined({ action, deadline: time }),
       })),
   },
   rebalance: {
     intervalMs: 5 * second,
     read: async ({ events }, options) =>
       one(await readable(events.recommendations.rebalance(options)), ({ noticeTime }) => ({
-        facts: noticeTime === undefined ? {} : { noticeTime },
+        facts: defined({ noticeTime }),
       })),
   },
   maintenance: {
@@ -102,14 +102,16 @@ export async function poll(
   kind: NoticeKind,
   reader: NoticeReader,
   options: CallOptions,
-): Promise<ReadonlyMap<string, Found>> {
+  wallClock: () => number,
+): Promise<Snapshot> {
   const subjects: readonly Subject<object>[] = await sources[kind].read(reader, options);
-  const found = subjects.map(({ facts, key = '', compared = facts, isSteady = false }): [string, Found] => [
+  const seenAt = wallClock();
+  const items = subjects.map(({ facts, key = '', compared = facts, isSteady = false }): [string, Item] => [
     key,
-    { facts: deepFreeze(facts), identity: JSON.stringify(compared), isSteady },
+    { facts: deepFreeze(facts), identity: JSON.stringify(compared), isSteady, seenAt },
   ]);
   // The order of a list has no meaning, so it must not decide which of two with one key counts.
-  return new Map(found.sort(([, a], [, b]) => (a.identity < b.identity ? -1 : 1)));
+  return new Map(items.sort(([, a], [, b]) => (a.identity < b.identity ? -1 : 1)));
 }
 
 const one = <T, Facts>(value: T | undefined, subject: (value: T) => Subject<Facts>): readonly Subject<Facts>[] =>
@@ -154,8 +156,11 @@ function unordered({ mac, localIpv4s: [primary, ...secondary], ...others }: Addr
 }
 
 /** The documented fields of an event, in one order; anything else may be there, and has no meaning yet. */
-function documented(event: MaintenanceEvent): MaintenanceEvent {
-  const { EventId, Code, State, Description, NotBefore, NotAfter, NotBeforeDeadline } = event;
-  const fields = { EventId, Code, State, Description, NotBefore, NotAfter, NotBeforeDeadline };
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-}
+const documented = ({ EventId, Code, State, Description, NotBefore, NotAfter, NotBeforeDeadline }: MaintenanceEvent) =>
+  defined({ EventId, Code, State, Description, NotBefore, NotAfter, NotBeforeDeadline });
+
+/** The fields that have a value. */
+const defined = <T extends object>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof T]?: Exclude<T[Name], undefined>;
+  };

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Argument } from 'commander';
-import type { ImdsEvents, Notice, NoticeKind } from '../../index.js';
+import { defaultNoticeKinds, type ImdsEvents, type Notice, type NoticeKind, noticeKinds } from '../../index.js';
 import { type AddCommand, type Context, withExamples } from '../command.js';
 import { exitCodes, Failure } from '../exit-codes.js';
 import { type Io, onSignals } from '../io.js';
@@ -14,19 +14,6 @@ interface Options {
   readonly exec?: string;
 }
 
-/** The kinds of notices; true for those that are watched unless some are named. */
-const kinds: Readonly<Record<NoticeKind, boolean>> = {
-  'spot-interruption': true,
-  rebalance: true,
-  maintenance: true,
-  'target-lifecycle-state': true,
-  credentials: false,
-  tags: false,
-  addresses: false,
-};
-const allKinds = Object.keys(kinds);
-const defaultKinds = Object.entries(kinds).flatMap(([kind, isDefault]) => (isDefault ? [kind] : []));
-
 /** `imds watch [KIND…]` */
 export const watch: AddCommand = (program, run) => {
   program
@@ -35,7 +22,7 @@ export const watch: AddCommand = (program, run) => {
     .description(
       withExamples(
         `Prints a line for each notice, until Ctrl-C: what is there, then each change. Without a kind it is ` +
-          `${defaultKinds.join(', ')}. A service that does not answer is asked again.`,
+          `${defaultNoticeKinds.join(', ')}. A service that does not answer is asked again.`,
         {
           'imds watch --once spot-interruption && ./drain': 'wait for an interruption',
           "imds watch --exec './notify $IMDS_NOTICE_KIND'": 'run a command for each notice',
@@ -44,9 +31,9 @@ export const watch: AddCommand = (program, run) => {
       ),
     )
     .addArgument(
-      new Argument('[kind...]', `what to watch for: ${oneOfThese(allKinds)}`)
-        .choices(allKinds)
-        .argParser((text, before: readonly string[] = []) => [...before, oneOf('watch', allKinds)(text)]),
+      new Argument('[kind...]', `what to watch for: ${oneOfThese(noticeKinds)}`)
+        .choices(noticeKinds)
+        .argParser((text, before: readonly string[] = []) => [...before, oneOf('watch', noticeKinds)(text)]),
     )
     .option('--json', 'a JSON object for each notice, on a line of its own')
     .option('--once', 'end after the first notice')

@@ -32,16 +32,31 @@ function worker() {
   return { runs, handler, finish };
 }
 
+/**
+ * A stand with a hook whose first poll is over.
+ *
+ * @param announced the time of an interruption, or the body that announces it
+ */
+async function hooked(announced?: string) {
+  const s = await stand();
+  if (announced?.startsWith('2026')) announce(s.emulator, announced);
+  else if (announced) s.emulator.set('spot/instance-action', announced);
+  const { handler, ...drain } = worker();
+  const stop = hook(s, handler);
+  await s.time.pass(0);
+  /** The number of runs, and whether the signal of the first was aborted. */
+  const state = () => [drain.runs.length, drain.runs[0]?.signal.aborted];
+  return { ...s, ...drain, state, stop };
+}
+
 describe('imds.onInterruption', () => {
   it('calls its handler once, and aborts the signal at the deadline', async () => {
-    await using s = await stand();
-    const { runs, handler } = worker();
-    hook(s, handler);
+    await using s = await hooked();
     await s.time.pass(31_000);
-    assert.equal(runs.length, 0);
+    assert.equal(s.runs.length, 0);
     announce(s.emulator, '2026-11-23T09:02:35Z');
     await s.time.pass(4000);
-    const [run] = runs;
+    const [run] = s.runs;
     assert.deepEqual(
       { change: run?.notice.change, millisecondsLeft: run?.notice.millisecondsLeft },
       { change: 'appeared', millisecondsLeft: 120_000 },
@@ -53,20 +68,13 @@ describe('imds.onInterruption', () => {
     assert.equal(run?.signal.reason.name, 'TimeoutError');
     s.emulator.expireTokens();
     await s.time.pass(60_000);
-    assert.equal(runs.length, 1);
+    assert.equal(s.runs.length, 1);
     assert.deepEqual(s.events, []);
   });
 
   it('calls it at once for an interruption that is announced already', async () => {
-    await using s = await stand();
-    announce(s.emulator, '2026-11-23T09:01:00Z');
-    const { runs, handler } = worker();
-    hook(s, handler);
-    await s.time.pass(0);
-    assert.deepEqual(
-      runs.map(({ notice }) => notice.change),
-      ['present'],
-    );
+    await using s = await hooked('2026-11-23T09:01:00Z');
+    assert.deepEqual([s.runs.length, s.runs[0]?.notice.change], [1, 'present']);
   });
 
   it('leaves no time before a hibernation: the signal is aborted from the start', async () => {
@@ -80,89 +88,66 @@ describe('imds.onInterruption', () => {
 
   for (const body of ['{"action":"terminate"}', '{"action":"terminate","time":"soon"}', '{}', 'terminate'])
     it(`calls it for ${body}, and takes a time that comes later for its deadline`, async () => {
-      await using s = await stand();
-      s.emulator.set('spot/instance-action', body);
-      const { runs, handler } = worker();
-      hook(s, handler);
+      await using s = await hooked(body);
       await s.time.pass(300_000);
-      assert.deepEqual([runs.length, runs[0]?.signal.aborted], [1, false]);
+      assert.deepEqual(s.state(), [1, false]);
       announce(s.emulator, '2026-11-23T09:06:00Z');
       await s.time.pass(59_999);
-      assert.deepEqual([runs.length, runs[0]?.signal.aborted], [1, false]);
+      assert.deepEqual(s.state(), [1, false]);
       await s.time.pass(1);
-      assert.deepEqual([runs.length, runs[0]?.signal.aborted], [1, true]);
+      assert.deepEqual(s.state(), [1, true]);
     });
 
   it('keeps a deadline whose time can no longer be read', async () => {
-    await using s = await stand();
-    announce(s.emulator, '2026-11-23T09:02:00Z');
-    const { runs, handler } = worker();
-    hook(s, handler);
+    await using s = await hooked('2026-11-23T09:02:00Z');
     await s.time.pass(30_000);
     s.emulator.set('spot/instance-action', '{"action":"terminate"}');
     await s.time.pass(90_000);
-    assert.deepEqual([runs.length, runs[0]?.signal.aborted], [1, true]);
+    assert.deepEqual(s.state(), [1, true]);
   });
 
   it('does not abort the signal of a handler that is done', async () => {
-    await using s = await stand();
-    announce(s.emulator, '2026-11-23T09:02:00Z');
-    const { runs, handler, finish } = worker();
-    const stop = hook(s, handler);
-    await s.time.pass(0);
-    finish();
+    await using s = await hooked('2026-11-23T09:02:00Z');
+    s.finish();
     await s.time.pass(5000);
     announce(s.emulator, '2026-11-23T09:03:00Z');
     await s.time.pass(5000);
-    stop();
+    s.stop();
     await s.settled();
     assert.deepEqual(s.time.timers, { all: 0, ref: 0 });
     await s.time.pass(300_000);
-    assert.equal(runs[0]?.signal.aborted, false);
+    assert.deepEqual(s.state(), [1, false]);
   });
 
   it('moves the deadline with the notice, without a second call', async () => {
-    await using s = await stand();
-    announce(s.emulator, '2026-11-23T09:02:00Z');
-    const { runs, handler } = worker();
-    hook(s, handler);
+    await using s = await hooked('2026-11-23T09:02:00Z');
     await s.time.pass(30_000);
     announce(s.emulator, '2026-11-23T09:03:00Z');
     await s.time.pass(149_000);
-    assert.deepEqual([runs.length, runs[0]?.signal.aborted], [1, false]);
+    assert.deepEqual(s.state(), [1, false]);
     await s.time.pass(1000);
-    assert.equal(runs[0]?.signal.aborted, true);
+    assert.deepEqual(s.state(), [1, true]);
   });
 
   it('takes the deadline away with the notice, and takes the next one for another interruption', async () => {
-    await using s = await stand();
-    announce(s.emulator, '2026-11-23T09:02:00Z');
-    const { runs, handler } = worker();
-    hook(s, handler);
-    await s.time.pass(0);
+    await using s = await hooked('2026-11-23T09:02:00Z');
     s.emulator.remove('spot');
     await s.time.pass(300_000);
-    assert.equal(runs[0]?.signal.aborted, false);
+    assert.deepEqual(s.state(), [1, false]);
     announce(s.emulator, '2026-11-23T09:07:00Z');
     await s.time.pass(5000);
-    assert.equal(runs.length, 2);
+    assert.deepEqual(s.state(), [2, false]);
     await s.time.pass(120_000);
-    assert.deepEqual(
-      runs.map(({ signal }) => signal.aborted),
-      [false, true],
-    );
+    assert.deepEqual([...s.state(), s.runs[1]?.signal.aborted], [2, false, true]);
   });
 
   it('takes another time for another interruption once the old one has passed', async () => {
-    await using s = await stand();
-    announce(s.emulator, '2026-11-23T09:02:00Z');
-    const { runs, handler } = worker();
-    hook(s, handler);
+    await using s = await hooked('2026-11-23T09:02:00Z');
     await s.time.pass(3_600_000);
     announce(s.emulator, '2026-11-23T10:02:00Z');
     await s.time.pass(5000);
     assert.deepEqual(
-      runs.map(({ notice }) => notice.deadline),
+      s.runs.map(({ notice }) => notice.deadline),
       ['2026-11-23T09:02:00Z', '2026-11-23T10:02:00Z'],
     );
   });

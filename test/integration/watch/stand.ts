@@ -5,8 +5,8 @@ import type { ImdsEvents } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
-import type { NoticeIterator } from '../../../src/watch/iterator.js';
-import type { Notice } from '../../../src/watch/notices.js';
+import type { NoticeIterator, WatchOptions } from '../../../src/watch/iterator.js';
+import type { DefaultNoticeKind, Notice, NoticeKind } from '../../../src/watch/notices.js';
 import { Poller } from '../../../src/watch/poller.js';
 import type { NoticeReader } from '../../../src/watch/sources.js';
 
@@ -184,6 +184,12 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
       await act();
       const paths = emulator.requests.slice(before).map(({ path }) => path);
       return paths.filter((path) => path !== '/latest/api/token').sort();
+    },
+    /** A watch whose first poll is over. */
+    async watching<Kind extends NoticeKind = DefaultNoticeKind>(options?: WatchOptions<Kind>) {
+      const collected = collect(poller.watch(options));
+      await time.pass(0);
+      return collected;
     },
     settled: () => traffic.settled(),
     tokensAsked: () => emulator.requests.filter(({ method }) => method === 'PUT').length,

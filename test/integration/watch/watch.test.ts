@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events';
 import { describe, it } from 'mocha';
 import type { Clock } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
+import type { ImdsOptions } from '../../../src/client/options.js';
 import type { Emulator, SeenRequest } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
 import { type Notice, type NoticeKind, noticeKinds } from '../../../src/watch/notices.js';
@@ -148,6 +149,12 @@ describe('imds.watch', () => {
   for (const { kind, paths, clear, announce, announced, change, changed } of cases) {
     /** More than an interval, and no less than a failed poll takes to be repeated. */
     const turn = Math.max(2 * sources[kind].intervalMs, 40_000);
+    const announcing = async (options?: ImdsOptions) => {
+      const s = await stand({}, options);
+      clear(s.emulator);
+      announce(s.emulator);
+      return s;
+    };
 
     describe(`for ${kind}`, () => {
       it('delivers what appears once, then what changes and what is withdrawn, and again when it is back', async () => {
@@ -180,18 +187,13 @@ describe('imds.watch', () => {
       });
 
       it('delivers at once what is there when the watch begins', async () => {
-        await using s = await stand();
-        clear(s.emulator);
-        announce(s.emulator);
-        const { notices } = collect(s.poller.watch({ kinds: [kind] }));
-        await s.time.pass(0);
+        await using s = await announcing();
+        const { notices } = await s.watching({ kinds: [kind] });
         assert.deepEqual(timeless(notices), [{ kind, change: 'present', ...announced }]);
       });
 
       it('asks for what it needs at its interval, and for nothing else', async () => {
-        await using s = await stand();
-        clear(s.emulator);
-        announce(s.emulator);
+        await using s = await announcing();
         collect(s.poller.watch({ kinds: [kind] }));
         const poll = paths.map(underLatest).sort();
         assert.deepEqual(await s.asked(() => s.time.pass(0)), poll);
@@ -202,11 +204,8 @@ describe('imds.watch', () => {
       });
 
       it('does not repeat itself when the token was lost', async () => {
-        await using s = await stand();
-        clear(s.emulator);
-        announce(s.emulator);
-        const { take } = collect(s.poller.watch({ kinds: [kind] }));
-        await s.time.pass(0);
+        await using s = await announcing();
+        const { take } = await s.watching({ kinds: [kind] });
         assert.equal(take().length, 1);
         s.emulator.expireTokens();
         await s.time.pass(turn);
@@ -217,11 +216,8 @@ describe('imds.watch', () => {
 
       for (const mood of ['busy', 'silent'] as const)
         it(`goes on when the service is ${mood} for a while, and delivers afterwards what changed`, async () => {
-          await using s = await stand({}, { requestTimeoutMs: 250 });
-          clear(s.emulator);
-          announce(s.emulator);
-          const { take, outcome } = collect(s.poller.watch({ kinds: [kind] }));
-          await s.time.pass(0);
+          await using s = await announcing({ requestTimeoutMs: 250 });
+          const { take, outcome } = await s.watching({ kinds: [kind] });
           assert.equal(take().length, 1);
 
           s.setMood(mood);
@@ -241,9 +237,7 @@ describe('imds.watch', () => {
         });
 
       it('delivers only the newest state to a slow consumer', async () => {
-        await using s = await stand();
-        clear(s.emulator);
-        announce(s.emulator);
+        await using s = await announcing();
         const notices = s.poller.watch({ kinds: [kind] });
         const next = notices.next();
         await s.time.pass(0);
@@ -571,8 +565,7 @@ describe('imds.watch', () => {
     process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
     try {
       await using s = await stand();
-      const { outcome } = collect(s.poller.watch());
-      await s.time.pass(0);
+      const { outcome } = await s.watching();
       assert.ok(outcome.error instanceof Error && 'code' in outcome.error);
       assert.equal(outcome.error.code, 'ERR_IMDS_DISABLED');
     } finally {
@@ -716,8 +709,7 @@ describe('imds.watch', () => {
 
   it('asks past the cache, whatever that keeps', async () => {
     await using s = await stand({}, { cache: { liveMaxAgeMs: 3_600_000 } });
-    const { notices } = collect(s.poller.watch({ kinds: ['spot-interruption'] }));
-    await s.time.pass(0);
+    const { notices } = await s.watching({ kinds: ['spot-interruption'] });
     cases[0]?.announce(s.emulator);
     await s.time.pass(5000);
     assert.equal(notices.length, 1);
@@ -725,8 +717,7 @@ describe('imds.watch', () => {
 
   it('gives no secret with any notice', async () => {
     await using s = await stand();
-    const { notices } = collect(s.poller.watch({ kinds: noticeKinds }));
-    await s.time.pass(0);
+    const { notices } = await s.watching({ kinds: noticeKinds });
     cases.find(({ kind }) => kind === 'credentials')?.change(s.emulator);
     await s.time.pass(2 * minute);
     const text = JSON.stringify(notices);
@@ -739,8 +730,7 @@ describe('imds.watch', () => {
     await using s = await stand();
     s.emulator.remove('iam');
     s.emulator.set(roles, { 'web-role': '{"Code":"AssumeRoleUnauthorizedAccess","Message":"no"}' });
-    const { take } = collect(s.poller.watch({ kinds: ['credentials'] }));
-    await s.time.pass(0);
+    const { take } = await s.watching({ kinds: ['credentials'] });
     const failed = { role: 'web-role', code: 'AssumeRoleUnauthorizedAccess' };
     assert.deepEqual(timeless(take()), [{ kind: 'credentials', change: 'present', ...failed }]);
     s.emulator.set(roles, { 'other-role': roleDocument('ONE', '2026-11-23T15:00:00Z') });
@@ -760,8 +750,7 @@ describe('imds.watch', () => {
   it('notices a rotation by the credentials, not by when they expire', async () => {
     await using s = await stand();
     s.emulator.set(roles, { 'web-role': roleDocument('ONE', '2026-11-23T15:00:00Z') });
-    const { take } = collect(s.poller.watch({ kinds: ['credentials'] }));
-    await s.time.pass(0);
+    const { take } = await s.watching({ kinds: ['credentials'] });
     take();
     s.emulator.set(roles, { 'web-role': roleDocument('TWO', '2026-11-23T15:00:00Z') });
     await s.time.pass(2 * minute);
@@ -782,8 +771,7 @@ describe('imds.watch', () => {
   it('delivers several maintenance events and interfaces, one notice each', async () => {
     await using s = await stand();
     const second = maintenance('instance-event-0b', '05 Dec 2026 09:00:00 GMT');
-    const { take } = collect(s.poller.watch({ kinds: ['maintenance', 'addresses'] }));
-    await s.time.pass(0);
+    const { take } = await s.watching({ kinds: ['maintenance', 'addresses'] });
     assert.deepEqual(
       take()
         .map((notice) => 'mac' in notice && notice.mac)
@@ -814,8 +802,7 @@ describe('imds.watch', () => {
         if (path.endsWith(`${macs}/`)) s.emulator.remove(`${macs}/0e:49:61:0f:c3:77`);
       },
     });
-    const { notices } = collect(s.poller.watch({ kinds: ['addresses'] }));
-    await s.time.pass(0);
+    const { notices } = await s.watching({ kinds: ['addresses'] });
     assert.deepEqual(
       notices.map((notice) => 'mac' in notice && notice.mac),
       [primary],
@@ -828,8 +815,7 @@ describe('imds.watch', () => {
     const nic = `${macs}/${primary}`;
     s.emulator.remove(`${macs}/0e:49:61:0f:c3:77`);
     s.emulator.set(nic, { 'local-ipv4s': '10.0.1.1\n10.0.1.2\n10.0.1.3', ipv6s: '2001:db8::1\n2001:db8::2' });
-    const { take } = collect(s.poller.watch({ kinds: ['addresses'] }));
-    await s.time.pass(0);
+    const { take } = await s.watching({ kinds: ['addresses'] });
     assert.equal(take().length, 1);
     s.emulator.set(nic, { 'local-ipv4s': '10.0.1.1\n10.0.1.3\n10.0.1.2', ipv6s: '2001:db8::2\n2001:db8::1' });
     await s.time.pass(minute);
@@ -846,8 +832,7 @@ describe('imds.watch', () => {
     const twice = { ...second, Description: 'scheduled twice' };
     s.emulator.set('tags/instance', { A: '1', B: '2' });
     s.emulator.set(scheduled, JSON.stringify([first, second, twice]));
-    const { take } = collect(s.poller.watch({ kinds: ['tags', 'maintenance'] }));
-    await s.time.pass(0);
+    const { take } = await s.watching({ kinds: ['tags', 'maintenance'] });
     assert.deepEqual(
       take()
         .map((notice) => ('event' in notice ? notice.event.EventId : notice.kind))
@@ -882,8 +867,7 @@ describe('imds.watch', () => {
     it(`delivers an interruption ${what}, and its withdrawal`, async () => {
       await using s = await stand();
       s.emulator.set('spot/instance-action', body);
-      const { take } = collect(s.poller.watch({ kinds: ['spot-interruption'] }));
-      await s.time.pass(0);
+      const { take } = await s.watching({ kinds: ['spot-interruption'] });
       const [notice] = take();
       const { kind, change, seenAt, millisecondsLeft, ...rest } = notice ?? {};
       assert.deepEqual([kind, change, rest], ['spot-interruption', 'present', payload]);
@@ -899,8 +883,7 @@ describe('imds.watch', () => {
   it('delivers a recommendation without a time', async () => {
     await using s = await stand();
     s.emulator.set('events/recommendations/rebalance', '{"noticeTime":"lately"}');
-    const { take } = collect(s.poller.watch({ kinds: ['rebalance'] }));
-    await s.time.pass(0);
+    const { take } = await s.watching({ kinds: ['rebalance'] });
     assert.deepEqual(
       take().map(({ seenAt, ...rest }) => rest),
       [{ kind: 'rebalance', change: 'present' }],
@@ -915,8 +898,7 @@ describe('imds.watch', () => {
       { Code: 'system-reboot' },
     ];
     s.emulator.set('events/maintenance/scheduled', JSON.stringify(events));
-    const { take } = collect(s.poller.watch({ kinds: ['maintenance'] }));
-    await s.time.pass(0);
+    const { take } = await s.watching({ kinds: ['maintenance'] });
     assert.deepEqual(
       take().map((notice) => 'event' in notice && [notice.event.EventId, notice.event.Code, notice.event.NotBefore]),
       [
@@ -934,8 +916,7 @@ describe('imds.watch', () => {
       `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
     );
     s.emulator.set('events/maintenance/scheduled', text);
-    const { notices, outcome } = collect(s.poller.watch({ kinds: ['maintenance', 'spot-interruption'] }));
-    await s.time.pass(0);
+    const { notices, outcome } = await s.watching({ kinds: ['maintenance', 'spot-interruption'] });
     cases[0]?.announce(s.emulator);
     await s.time.pass(6000);
     assert.equal(outcome.isOver, false);
@@ -995,8 +976,7 @@ describe('imds.watch', () => {
   it('freezes its notices throughout', async () => {
     await using s = await stand();
     for (const { announce } of cases) announce(s.emulator);
-    const { notices } = collect(s.poller.watch({ kinds: noticeKinds }));
-    await s.time.pass(0);
+    const { notices } = await s.watching({ kinds: noticeKinds });
     for (const { change } of cases) change(s.emulator);
     await s.time.pass(3 * minute);
     const isFrozen = (value: unknown): boolean =>
