@@ -83,12 +83,8 @@ const without = (attributes: readonly Buffer[], type: Buffer): readonly Buffer[]
 /** Type of an attribute that AWS does not use. */
 const unheardOf = oid('1.2.840.113549.1.9.25.4');
 
-/** A forged message, and the reason of its refusal. */
-interface Forgery {
-  readonly title: string;
-  readonly reason: IdentityFault;
-  readonly message: (form: Form) => Buffer;
-}
+/** Forged messages in any form, by the reason of their refusal and by title. */
+type Forgeries = { readonly [Reason in IdentityFault]?: Readonly<Record<string, (form: Form) => Buffer>> };
 
 /** A message changed after signing. */
 const afterSigning =
@@ -102,6 +98,14 @@ const afterSigning =
 const signerAfterSigning = (change: (pieces: Assembly, form: Form) => Partial<Assembly['signer']>) =>
   afterSigning((pieces, form) => ({ signer: { ...pieces.signer, ...change(pieces, form) } }));
 
+/** A message with other signers than the true one. */
+const withSigners =
+  (signers: (pieces: Assembly, form: Form) => readonly Buffer[]) =>
+  (form: Form): Buffer => {
+    const pieces = signedPieces(document, form);
+    return assemble(pieces, signers(pieces, form));
+  };
+
 /** A message changed before the trusted key signs it. */
 const beforeSigning =
   (change: (attributes: readonly Buffer[], form: Form) => Partial<Pieces>) =>
@@ -112,38 +116,25 @@ const beforeSigning =
 
 const digestOf = (content: string, hash: string): Buffer => createHash(hash).update(content).digest();
 const attacker = (form: Form) => signer(form.key, 'attacker');
+const attackersInfo = (form: Form) => signerInfo(signedPieces(document, form, { signer: attacker(form) }));
 const messageDigest = (content: string, hash: string): Buffer =>
   attribute(ids.messageDigest, octetString(digestOf(content, hash)));
 
-const forgeries: readonly Forgery[] = [
-  // Made without the key.
-  {
-    title: 'another document inserted',
-    reason: 'signature',
-    message: afterSigning((_, form) => ({ content: [form.content(Buffer.from(other))] })),
-  },
-  {
-    title: 'another document and its digest inserted',
-    reason: 'signature',
-    message: (form) => {
+/** By the reason of their refusal: messages forged without the key. */
+const forgedWithoutKey: Forgeries = {
+  signature: {
+    'another document inserted': afterSigning((_, form) => ({ content: [form.content(Buffer.from(other))] })),
+    'another document and its digest inserted': (form) => {
       const theirs = signedPieces(other, form);
       const { signature } = signedPieces(document, form).signer;
       return assemble({ ...theirs, signer: { ...theirs.signer, signature } });
     },
-  },
-  {
-    title: 'another document, signed by a foreign key whose certificate is inside',
-    reason: 'signature',
-    message: (form) =>
+    'another document, signed by a foreign key whose certificate is inside': (form) =>
       assemble({
         ...signedPieces(other, form, { signer: attacker(form) }),
         lists: [tlv(0xa0, attacker(form).certificate)],
       }),
-  },
-  {
-    title: 'another document, signed by a foreign key in the name of the trusted certificate',
-    reason: 'signature',
-    message: (form) => {
+    'another document, signed by a foreign key in the name of the trusted certificate': (form) => {
       const pieces = signedPieces(other, form, { signer: attacker(form) });
       const { issuer, serialNumber } = signer(form.key);
       return assemble({
@@ -152,45 +143,49 @@ const forgeries: readonly Forgery[] = [
         signer: { ...pieces.signer, identifier: sequence(issuer, serialNumber) },
       });
     },
+    "a document that names another region than the key's": (form) => signedMessage(foreign, form),
+    "a document signed by another region's key": (form) =>
+      signedMessage(document, form, { signer: signer(form.key, 'another region') }),
+    'the signed attributes in another order': signerAfterSigning(({ signedAttributes }) => ({
+      attributes: tlv(0xa0, ...signedAttributes.toReversed()),
+    })),
+    'an attribute added': signerAfterSigning(({ signedAttributes }) => ({
+      attributes: tlv(0xa0, ...signedAttributes, attribute(unheardOf, octetString(Buffer.of(1)))),
+    })),
+    'an empty signature': signerAfterSigning(() => ({ signature: octetString(Buffer.of()) })),
+    'a signature of zeros': signerAfterSigning((_, form) => ({
+      signature: octetString(form.key === 'dsa' ? sequence(integer(0), integer(0)) : Buffer.alloc(256)),
+    })),
+    'a signature of ones': signerAfterSigning((_, form) => ({
+      signature: octetString(
+        form.key === 'dsa' ? sequence(integer(1), integer(1)) : Buffer.concat([Buffer.alloc(255), Buffer.of(1)]),
+      ),
+    })),
+    'a signature with an octet behind its end': signerAfterSigning(({ signer: { signature } }) => ({
+      signature: octetString(Buffer.concat([rawSignature(signature), Buffer.of(0)])),
+    })),
+    'a signature with an octet before its beginning': signerAfterSigning(({ signer: { signature } }) => ({
+      signature: octetString(Buffer.concat([Buffer.of(0), rawSignature(signature)])),
+    })),
+    'the signature of another document': signerAfterSigning((_, form) => ({
+      signature: signedPieces(other, form).signer.signature,
+    })),
   },
-  {
-    title: "a document that names another region than the key's",
-    reason: 'signature',
-    message: (form) => signedMessage(foreign, form),
+  'unknown-region': {
+    'a document of a region without a known key': (form) =>
+      signedMessage(identityDocument({ region: 'us-east-9' }), form),
   },
-  {
-    title: "a document signed by another region's key",
-    reason: 'signature',
-    message: (form) => signedMessage(document, form, { signer: signer(form.key, 'another region') }),
-  },
-  {
-    title: 'a document of a region without a known key',
-    reason: 'unknown-region',
-    message: (form) => signedMessage(identityDocument({ region: 'us-east-9' }), form),
-  },
-  {
-    title: 'the signed attributes removed',
-    reason: 'malformed',
-    message: (form) => {
-      const pieces = signedPieces(document, form);
-      const { attributes: _, ...elements } = pieces.signer;
-      return assemble(pieces, [sequence(...Object.values(elements))]);
-    },
-  },
-  {
-    title: 'the signed attributes passed off as the content',
-    reason: 'malformed',
-    message: (form) => {
+  malformed: {
+    'the signed attributes removed': withSigners(({ signer: { attributes: _, ...elements } }) => [
+      sequence(...Object.values(elements)),
+    ]),
+    'the signed attributes passed off as the content': (form) => {
       const pieces = signedPieces(document, form);
       const { attributes, ...elements } = pieces.signer;
       const covered = Buffer.concat([Buffer.of(0x31), attributes.subarray(1)]);
       return assemble({ ...pieces, content: [form.content(covered)] }, [sequence(...Object.values(elements))]);
     },
-  },
-  {
-    title: 'the signed attributes passed off as the content, and empty ones in their place',
-    reason: 'malformed',
-    message: (form) => {
+    'the signed attributes passed off as the content, and empty ones in their place': (form) => {
       const pieces = signedPieces(document, form);
       const covered = Buffer.concat([Buffer.of(0x31), pieces.signer.attributes.subarray(1)]);
       return assemble({
@@ -199,427 +194,171 @@ const forgeries: readonly Forgery[] = [
         signer: { ...pieces.signer, attributes: tlv(0xa0) },
       });
     },
-  },
-  {
-    title: 'the signed attributes in another order',
-    reason: 'signature',
-    message: (form) => {
-      const pieces = signedPieces(document, form);
-      const attributes = tlv(0xa0, ...pieces.signedAttributes.toReversed());
-      return assemble({ ...pieces, signer: { ...pieces.signer, attributes } });
-    },
-  },
-  {
-    title: 'an attribute added',
-    reason: 'signature',
-    message: (form) => {
-      const pieces = signedPieces(document, form);
-      const extra = attribute(unheardOf, octetString(Buffer.of(1)));
-      const attributes = tlv(0xa0, ...pieces.signedAttributes, extra);
-      return assemble({ ...pieces, signer: { ...pieces.signer, attributes } });
-    },
-  },
-  {
-    title: 'the signed attributes of indefinite length',
-    reason: 'malformed',
-    message: signerAfterSigning(({ signer: { attributes } }) => ({ attributes: open(0xa0, attributes.subarray(3)) })),
-  },
-  {
-    title: 'the signed attributes as the SET that was signed',
-    reason: 'malformed',
-    message: signerAfterSigning(({ signer: { attributes } }) => ({
+    'the signed attributes of indefinite length': signerAfterSigning(({ signer: { attributes } }) => ({
+      attributes: open(0xa0, attributes.subarray(3)),
+    })),
+    'the signed attributes as the SET that was signed': signerAfterSigning(({ signer: { attributes } }) => ({
       attributes: Buffer.concat([Buffer.of(0x31), attributes.subarray(1)]),
     })),
-  },
-  {
-    title: 'unsigned attributes added',
-    reason: 'malformed',
-    message: (form) => {
-      const pieces = signedPieces(document, form);
-      const unsigned = tlv(0xa1, attribute(ids.contentType, ids.data));
-      return assemble(pieces, [sequence(...Object.values(pieces.signer), unsigned)]);
-    },
-  },
-  {
-    title: 'the signer twice',
-    reason: 'malformed',
-    message: (form) => {
-      const pieces = signedPieces(document, form);
-      return assemble(pieces, [signerInfo(pieces), signerInfo(pieces)]);
-    },
-  },
-  {
-    title: 'a second signer behind the first',
-    reason: 'malformed',
-    message: (form) => {
-      const pieces = signedPieces(document, form);
-      return assemble(pieces, [
-        signerInfo(pieces),
-        signerInfo(signedPieces(document, form, { signer: attacker(form) })),
-      ]);
-    },
-  },
-  {
-    title: 'a second signer before the first',
-    reason: 'malformed',
-    message: (form) => {
-      const pieces = signedPieces(document, form);
-      return assemble(pieces, [
-        signerInfo(signedPieces(document, form, { signer: attacker(form) })),
-        signerInfo(pieces),
-      ]);
-    },
-  },
-  { title: 'no signer', reason: 'malformed', message: (form) => assemble(signedPieces(document, form), []) },
-  {
-    title: 'an octet behind the end',
-    reason: 'malformed',
-    message: (form) => Buffer.concat([signedMessage(document, form), Buffer.of(0)]),
-  },
-  {
-    title: 'two more end-of-contents octets',
-    reason: 'malformed',
-    message: (form) => Buffer.concat([signedMessage(document, form), Buffer.of(0, 0)]),
-  },
-  {
-    title: 'the message twice',
-    reason: 'malformed',
-    message: (form) => Buffer.concat([signedMessage(document, form), signedMessage(document, form)]),
-  },
-  {
-    title: 'the message within an OCTET STRING',
-    reason: 'malformed',
-    message: (form) => octetString(signedMessage(document, form)),
-  },
-  {
-    title: 'the message as the content of another',
-    reason: 'malformed',
-    message: (form) =>
+    'unsigned attributes added': withSigners(({ signer }) => [
+      sequence(...Object.values(signer), tlv(0xa1, attribute(ids.contentType, ids.data))),
+    ]),
+    'the signer twice': withSigners((pieces) => [signerInfo(pieces), signerInfo(pieces)]),
+    'a second signer behind the first': withSigners((pieces, form) => [signerInfo(pieces), attackersInfo(form)]),
+    'a second signer before the first': withSigners((pieces, form) => [attackersInfo(form), signerInfo(pieces)]),
+    'no signer': withSigners(() => []),
+    'an octet behind the end': (form) => Buffer.concat([signedMessage(document, form), Buffer.of(0)]),
+    'two more end-of-contents octets': (form) => Buffer.concat([signedMessage(document, form), Buffer.of(0, 0)]),
+    'the message twice': (form) => Buffer.concat([signedMessage(document, form), signedMessage(document, form)]),
+    'the message within an OCTET STRING': (form) => octetString(signedMessage(document, form)),
+    'the message as the content of another': (form) =>
       assemble({ ...signedPieces(document, form), content: [octetString(signedMessage(document, form))] }),
-  },
-  { title: 'another type of message', reason: 'malformed', message: afterSigning(() => ({ type: ids.data })) },
-  { title: 'another version of message', reason: 'malformed', message: afterSigning(() => ({ version: integer(3) })) },
-  {
-    title: 'another type of content',
-    reason: 'malformed',
-    message: afterSigning(() => ({ contentType: ids.signedData })),
-  },
-  {
-    title: 'something other than certificates before the signers',
-    reason: 'malformed',
-    message: afterSigning(() => ({ lists: [tlv(0xa2, integer(1))] })),
-  },
-  {
-    title: 'certificates twice',
-    reason: 'malformed',
-    message: afterSigning((_, form) => ({
+    'another type of message': afterSigning(() => ({ type: ids.data })),
+    'another version of message': afterSigning(() => ({ version: integer(3) })),
+    'another type of content': afterSigning(() => ({ contentType: ids.signedData })),
+    'something other than certificates before the signers': afterSigning(() => ({ lists: [tlv(0xa2, integer(1))] })),
+    'certificates twice': afterSigning((_, form) => ({
       lists: [tlv(0xa0, signer(form.key).certificate), tlv(0xa0, signer(form.key).certificate)],
     })),
-  },
-  { title: 'one more set', reason: 'malformed', message: afterSigning(() => ({ lists: [tlv(0x31)] })) },
-  { title: 'no content', reason: 'malformed', message: afterSigning(() => ({ content: [] })) },
-  {
-    title: 'empty content',
-    reason: 'malformed',
-    message: afterSigning(() => ({ content: [octetString(Buffer.of())] })),
-  },
-  {
-    title: 'the content twice',
-    reason: 'malformed',
-    message: afterSigning(({ content }) => ({ content: [...content, ...content] })),
-  },
-  {
-    title: 'something beside the content',
-    reason: 'malformed',
-    message: afterSigning(({ content }) => ({ content: [Buffer.concat([...content, none])] })),
-  },
-  {
-    title: 'something behind the body of the message',
-    reason: 'malformed',
-    message: (form) =>
+    'one more set': afterSigning(() => ({ lists: [tlv(0x31)] })),
+    'no content': afterSigning(() => ({ content: [] })),
+    'empty content': afterSigning(() => ({ content: [octetString(Buffer.of())] })),
+    'the content twice': afterSigning(({ content }) => ({ content: [...content, ...content] })),
+    'something beside the content': afterSigning(({ content }) => ({ content: [Buffer.concat([...content, none])] })),
+    'something behind the body of the message': (form) =>
       form.around(0x30, ids.signedData, form.around(0xa0, signedBody(signedPieces(document, form)), none)),
-  },
-  {
-    title: 'something behind the wrapped body',
-    reason: 'malformed',
-    message: (form) =>
+    'something behind the wrapped body': (form) =>
       form.around(0x30, ids.signedData, form.around(0xa0, signedBody(signedPieces(document, form))), none),
-  },
-  {
-    title: 'the content in pieces of pieces',
-    reason: 'malformed',
-    message: afterSigning(() => ({ content: [open(0x24, open(0x24, octetString(Buffer.from(document))))] })),
-  },
-  {
-    title: 'the content as another type of string',
-    reason: 'malformed',
-    message: afterSigning(() => ({ content: [tlv(0x0c, Buffer.from(document))] })),
-  },
-  {
-    title: 'a piece of the content that is no OCTET STRING',
-    reason: 'malformed',
-    message: afterSigning(() => ({ content: [open(0x24, tlv(0x0c, Buffer.from(document)))] })),
-  },
-  {
-    title: 'another digest algorithm of the message',
-    reason: 'malformed',
-    message: afterSigning(() => ({ digestAlgorithms: [sequence(ids.sha512, none)] })),
-  },
-  {
-    title: 'two digest algorithms of the message',
-    reason: 'malformed',
-    message: afterSigning(({ digestAlgorithms }) => ({ digestAlgorithms: [...digestAlgorithms, ...digestAlgorithms] })),
-  },
-  { title: 'no digest algorithm', reason: 'malformed', message: afterSigning(() => ({ digestAlgorithms: [] })) },
-  {
-    title: 'another digest algorithm of the signer',
-    reason: 'malformed',
-    message: signerAfterSigning(() => ({ digestAlgorithm: sequence(ids.sha512, none) })),
-  },
-  {
-    title: 'parameters of the digest algorithm',
-    reason: 'malformed',
-    message: signerAfterSigning((_, form) => ({ digestAlgorithm: sequence(ids[form.hash], integer(1)) })),
-  },
-  {
-    title: 'more parameters of the digest algorithm',
-    reason: 'malformed',
-    message: signerAfterSigning((_, form) => ({ digestAlgorithm: sequence(ids[form.hash], none, none) })),
-  },
-  {
-    title: 'another signature algorithm with the same type of key',
-    reason: 'malformed',
-    message: signerAfterSigning((_, form) => ({
+    'the content in pieces of pieces': afterSigning(() => ({
+      content: [open(0x24, open(0x24, octetString(Buffer.from(document))))],
+    })),
+    'the content as another type of string': afterSigning(() => ({ content: [tlv(0x0c, Buffer.from(document))] })),
+    'a piece of the content that is no OCTET STRING': afterSigning(() => ({
+      content: [open(0x24, tlv(0x0c, Buffer.from(document)))],
+    })),
+    'another digest algorithm of the message': afterSigning(() => ({ digestAlgorithms: [sequence(ids.sha512, none)] })),
+    'two digest algorithms of the message': afterSigning(({ digestAlgorithms }) => ({
+      digestAlgorithms: [...digestAlgorithms, ...digestAlgorithms],
+    })),
+    'no digest algorithm': afterSigning(() => ({ digestAlgorithms: [] })),
+    'another digest algorithm of the signer': signerAfterSigning(() => ({
+      digestAlgorithm: sequence(ids.sha512, none),
+    })),
+    'parameters of the digest algorithm': signerAfterSigning((_, form) => ({
+      digestAlgorithm: sequence(ids[form.hash], integer(1)),
+    })),
+    'more parameters of the digest algorithm': signerAfterSigning((_, form) => ({
+      digestAlgorithm: sequence(ids[form.hash], none, none),
+    })),
+    'another signature algorithm with the same type of key': signerAfterSigning((_, form) => ({
       signatureAlgorithm: sequence(form.key === 'dsa' ? ids.dsaWithSha256 : ids.sha512WithRsa),
     })),
-  },
-  {
-    title: 'a signature algorithm with padding by PSS',
-    reason: 'malformed',
-    message: signerAfterSigning(() => ({ signatureAlgorithm: sequence(ids.rsaPss) })),
-  },
-  {
-    title: 'a signature algorithm for another type of key',
-    reason: 'malformed',
-    message: signerAfterSigning(() => ({ signatureAlgorithm: sequence(ids.ecdsaWithSha256) })),
-  },
-  {
-    title: 'another version of signer',
-    reason: 'malformed',
-    message: signerAfterSigning(() => ({ version: integer(3) })),
-  },
-  {
-    title: 'a signer named by the identifier of its key',
-    reason: 'malformed',
-    message: signerAfterSigning(() => ({ identifier: tlv(0x80, Buffer.alloc(20)) })),
-  },
-  {
-    title: 'a signer without a serial number',
-    reason: 'malformed',
-    message: signerAfterSigning((_, form) => ({ identifier: sequence(signer(form.key).issuer) })),
-  },
-  {
-    title: 'a signer whose issuer is no name',
-    reason: 'malformed',
-    message: signerAfterSigning((_, form) => ({ identifier: sequence(none, signer(form.key).serialNumber) })),
-  },
-  {
-    title: 'a signer whose serial number is no number',
-    reason: 'malformed',
-    message: signerAfterSigning((_, form) => ({ identifier: sequence(signer(form.key).issuer, none) })),
-  },
-  {
-    title: 'a signer with more than issuer and serial number',
-    reason: 'malformed',
-    message: signerAfterSigning((_, form) => ({
+    'a signature algorithm with padding by PSS': signerAfterSigning(() => ({
+      signatureAlgorithm: sequence(ids.rsaPss),
+    })),
+    'a signature algorithm for another type of key': signerAfterSigning(() => ({
+      signatureAlgorithm: sequence(ids.ecdsaWithSha256),
+    })),
+    'another version of signer': signerAfterSigning(() => ({ version: integer(3) })),
+    'a signer named by the identifier of its key': signerAfterSigning(() => ({
+      identifier: tlv(0x80, Buffer.alloc(20)),
+    })),
+    'a signer without a serial number': signerAfterSigning((_, form) => ({
+      identifier: sequence(signer(form.key).issuer),
+    })),
+    'a signer whose issuer is no name': signerAfterSigning((_, form) => ({
+      identifier: sequence(none, signer(form.key).serialNumber),
+    })),
+    'a signer whose serial number is no number': signerAfterSigning((_, form) => ({
+      identifier: sequence(signer(form.key).issuer, none),
+    })),
+    'a signer with more than issuer and serial number': signerAfterSigning((_, form) => ({
       identifier: sequence(signer(form.key).issuer, signer(form.key).serialNumber, none),
     })),
-  },
-  {
-    title: 'an empty signature',
-    reason: 'signature',
-    message: signerAfterSigning(() => ({ signature: octetString(Buffer.of()) })),
-  },
-  {
-    title: 'a signature of zeros',
-    reason: 'signature',
-    message: signerAfterSigning((_, form) => ({
-      signature: octetString(form.key === 'dsa' ? sequence(integer(0), integer(0)) : Buffer.alloc(256)),
+    'a signature as another type of string': signerAfterSigning(({ signer: { signature } }) => ({
+      signature: tlv(0x03, rawSignature(signature)),
     })),
   },
-  {
-    title: 'a signature of ones',
-    reason: 'signature',
-    message: signerAfterSigning((_, form) => ({
-      signature: octetString(
-        form.key === 'dsa' ? sequence(integer(1), integer(1)) : Buffer.concat([Buffer.alloc(255), Buffer.of(1)]),
-      ),
-    })),
-  },
-  {
-    title: 'a signature with an octet behind its end',
-    reason: 'signature',
-    message: signerAfterSigning(({ signer: { signature } }) => ({
-      signature: octetString(Buffer.concat([rawSignature(signature), Buffer.of(0)])),
-    })),
-  },
-  {
-    title: 'a signature with an octet before its beginning',
-    reason: 'signature',
-    message: signerAfterSigning(({ signer: { signature } }) => ({
-      signature: octetString(Buffer.concat([Buffer.of(0), rawSignature(signature)])),
-    })),
-  },
-  {
-    title: 'a signature as another type of string',
-    reason: 'malformed',
-    message: signerAfterSigning(({ signer: { signature } }) => ({ signature: tlv(0x03, rawSignature(signature)) })),
-  },
-  {
-    title: 'the signature of another document',
-    reason: 'signature',
-    message: signerAfterSigning((_, form) => ({ signature: signedPieces(other, form).signer.signature })),
-  },
+};
 
-  // Made with the key, but not as AWS makes them.
-  {
-    title: 'signed without attributes',
-    reason: 'malformed',
-    message: (form) => {
+/** Messages made with the key, but not as AWS makes them. */
+const madeOtherwise: Forgeries = {
+  malformed: {
+    'signed without attributes': (form) => {
       const pieces = signedPieces(document, form, { covered: () => Buffer.from(document) });
       const { attributes: _, ...elements } = pieces.signer;
       return assemble(pieces, [sequence(...Object.values(elements))]);
     },
-  },
-  {
-    title: 'signed with attributes, but over the content alone',
-    reason: 'signature',
-    message: beforeSigning(() => ({ covered: () => Buffer.from(document) })),
-  },
-  {
-    title: 'signed over the attributes as they are sent, not as a SET',
-    reason: 'signature',
-    message: beforeSigning((attributes) => ({ covered: () => tlv(0xa0, ...attributes) })),
-  },
-  {
-    title: 'signed with no attribute in the set',
-    reason: 'malformed',
-    message: beforeSigning(() => ({ attributes: [] })),
-  },
-  {
-    title: 'signed without the digest of the content',
-    reason: 'malformed',
-    message: beforeSigning((attributes) => ({ attributes: without(attributes, ids.messageDigest) })),
-  },
-  {
-    title: 'signed without the type of the content',
-    reason: 'malformed',
-    message: beforeSigning((attributes) => ({ attributes: without(attributes, ids.contentType) })),
-  },
-  {
-    title: 'signed with another type of content',
-    reason: 'malformed',
-    message: beforeSigning((attributes) => ({
+    'signed with no attribute in the set': beforeSigning(() => ({ attributes: [] })),
+    'signed without the digest of the content': beforeSigning((attributes) => ({
+      attributes: without(attributes, ids.messageDigest),
+    })),
+    'signed without the type of the content': beforeSigning((attributes) => ({
+      attributes: without(attributes, ids.contentType),
+    })),
+    'signed with another type of content': beforeSigning((attributes) => ({
       attributes: [attribute(ids.contentType, ids.signedData), ...without(attributes, ids.contentType)],
     })),
-  },
-  {
-    title: 'signed with the type of the content twice',
-    reason: 'malformed',
-    message: beforeSigning((attributes) => ({
+    'signed with the type of the content twice': beforeSigning((attributes) => ({
       attributes: [attribute(ids.contentType, ids.data), ...attributes],
     })),
-  },
-  {
-    title: 'signed with the digest of the content twice',
-    reason: 'malformed',
-    message: beforeSigning((attributes) => ({
+    'signed with the digest of the content twice': beforeSigning((attributes) => ({
       attributes: [...attributes, ...attributes.filter(isOf(ids.messageDigest))],
     })),
-  },
-  {
-    title: 'signed with two digests, the true one last',
-    reason: 'malformed',
-    message: beforeSigning((attributes, { hash }) => ({
+    'signed with two digests, the true one last': beforeSigning((attributes, { hash }) => ({
       attributes: [messageDigest(other, hash), ...attributes],
     })),
-  },
-  {
-    title: 'signed with two digests in one attribute',
-    reason: 'malformed',
-    message: beforeSigning((attributes, { hash }) => ({
+    'signed with two digests in one attribute': beforeSigning((attributes, { hash }) => ({
       attributes: [
         ...without(attributes, ids.messageDigest),
         attribute(ids.messageDigest, octetString(digestOf(document, hash)), octetString(digestOf(other, hash))),
       ],
     })),
-  },
-  {
-    title: 'signed with a digest attribute that is empty',
-    reason: 'malformed',
-    message: beforeSigning((attributes) => ({
+    'signed with a digest attribute that is empty': beforeSigning((attributes) => ({
       attributes: [...without(attributes, ids.messageDigest), attribute(ids.messageDigest)],
     })),
-  },
-  {
-    title: 'signed with a digest of no length',
-    reason: 'signature',
-    message: beforeSigning((attributes) => ({
-      attributes: [...without(attributes, ids.messageDigest), attribute(ids.messageDigest, octetString(Buffer.of()))],
-    })),
-  },
-  {
-    title: 'signed with the digest as another type of string',
-    reason: 'malformed',
-    message: beforeSigning((attributes, { hash }) => ({
+    'signed with the digest as another type of string': beforeSigning((attributes, { hash }) => ({
       attributes: [
         ...without(attributes, ids.messageDigest),
         attribute(ids.messageDigest, tlv(0x0c, digestOf(document, hash))),
       ],
     })),
-  },
-  {
-    title: 'signed with the digest by another algorithm',
-    reason: 'signature',
-    message: beforeSigning((attributes) => ({
-      attributes: [...without(attributes, ids.messageDigest), messageDigest(document, 'sha512')],
-    })),
-  },
-  {
-    title: 'signed with an attribute of more than a type and values',
-    reason: 'malformed',
-    message: beforeSigning((attributes) => ({
+    'signed with an attribute of more than a type and values': beforeSigning((attributes) => ({
       attributes: [...attributes, sequence(unheardOf, tlv(0x31, none), none)],
     })),
-  },
-  {
-    title: 'signed with an attribute that is no SEQUENCE',
-    reason: 'malformed',
-    message: beforeSigning((attributes) => ({ attributes: [...attributes, ids.data] })),
-  },
-  {
-    title: 'signed with an attribute whose type is no object identifier',
-    reason: 'malformed',
-    message: beforeSigning((attributes) => ({ attributes: [...attributes, attribute(integer(1), integer(1))] })),
-  },
-  {
-    title: 'signed with SHA-512, and saying so',
-    reason: 'malformed',
-    message: beforeSigning((_, form) => ({
+    'signed with an attribute that is no SEQUENCE': beforeSigning((attributes) => ({
+      attributes: [...attributes, ids.data],
+    })),
+    'signed with an attribute whose type is no object identifier': beforeSigning((attributes) => ({
+      attributes: [...attributes, attribute(integer(1), integer(1))],
+    })),
+    'signed with SHA-512, and saying so': beforeSigning((_, form) => ({
       hash: 'sha512',
       digestAlgorithm: sequence(ids.sha512),
       ...(form.key !== 'dsa' && { signatureAlgorithm: sequence(ids.sha512WithRsa, none) }),
     })),
+    'signed, but not JSON': (form) => signedMessage('instance', form),
+    'signed, but an array and a newline': (form) => signedMessage('[]\n', form),
+    'signed, but without an account': (form) => signedMessage(document.replace('accountId', 'account'), form),
   },
-  {
-    title: 'signed with SHA-512, and not saying so',
-    reason: 'signature',
-    message: beforeSigning((attributes, { key }) => ({ hash: key === 'dsa' ? 'sha256' : 'sha512', attributes })),
-  },
-  {
-    title: 'signed with padding by PSS',
-    reason: 'signature',
-    message: (form) => {
+  signature: {
+    'signed with attributes, but over the content alone': beforeSigning(() => ({
+      covered: () => Buffer.from(document),
+    })),
+    'signed over the attributes as they are sent, not as a SET': beforeSigning((attributes) => ({
+      covered: () => tlv(0xa0, ...attributes),
+    })),
+    'signed with a digest of no length': beforeSigning((attributes) => ({
+      attributes: [...without(attributes, ids.messageDigest), attribute(ids.messageDigest, octetString(Buffer.of()))],
+    })),
+    'signed with the digest by another algorithm': beforeSigning((attributes) => ({
+      attributes: [...without(attributes, ids.messageDigest), messageDigest(document, 'sha512')],
+    })),
+    'signed with SHA-512, and not saying so': beforeSigning((attributes, { key }) => ({
+      hash: key === 'dsa' ? 'sha256' : 'sha512',
+      attributes,
+    })),
+    'signed with padding by PSS': (form) => {
       const pieces = signedPieces(document, form);
       const covered = Buffer.concat([Buffer.of(0x31), pieces.signer.attributes.subarray(1)]);
       const signature = sign(form.hash, covered, {
@@ -629,22 +368,7 @@ const forgeries: readonly Forgery[] = [
       return assemble({ ...pieces, signer: { ...pieces.signer, signature: octetString(signature) } });
     },
   },
-  {
-    title: 'signed, but not JSON',
-    reason: 'malformed',
-    message: (form) => signedMessage('instance', form),
-  },
-  {
-    title: 'signed, but an array and a newline',
-    reason: 'malformed',
-    message: (form) => signedMessage('[]\n', form),
-  },
-  {
-    title: 'signed, but without an account',
-    reason: 'malformed',
-    message: (form) => signedMessage(document.replace('accountId', 'account'), form),
-  },
-];
+};
 
 /** The contents of an OCTET STRING, whatever the form of its length. */
 const rawSignature = (element: Buffer): Buffer =>
@@ -692,11 +416,13 @@ describe('verifyIdentityDocument(): a forged document', () => {
       }),
     );
 
-    for (const { title, reason, message } of forgeries)
-      it(
-        `is refused: ${title}`,
-        inEveryForm((form) => refuses(input(form, message(form)), trust(form), reason)),
-      );
+    for (const forgeries of [forgedWithoutKey, madeOtherwise])
+      for (const [reason, messages] of Object.entries(forgeries) as [IdentityFault, Forgeries[IdentityFault]][])
+        for (const [title, message] of Object.entries(messages ?? {}))
+          it(
+            `is refused: ${title}`,
+            inEveryForm((form) => refuses(input(form, message(form)), trust(form), reason)),
+          );
 
     for (const [title, misspell] of Object.entries(misspellings))
       it(
