@@ -84,12 +84,7 @@ export class CredentialsSource {
     this.#refreshes = new SingleFlight(client.clock);
   }
 
-  /**
-   * Returns the current credentials, or waits for new ones when less than a minute is left.
-   *
-   * @throws ImdsCredentialsError when no role is attached or EC2 got no credentials for it, ImdsDecodeError for a document
-   *   that is not what AWS promises, and every error of a failed request
-   */
+  /** Returns the current credentials, or waits for new ones when less than a minute is left. */
   async credentials(options: CredentialsOptions = {}): Promise<ImdsCredentials> {
     const { held, accountId } = await this.#get(options);
     return credentialsOf(held.document, hasEnded(held) ? held.refreshAt : held.endsAt, accountId);

@@ -124,12 +124,9 @@ export class NetworkInterfaces {
   }
 
   /**
-   * Reads the interfaces: the primary one first, then by network card and device number. Reads only what the service
-   * lists, one interface after another. Leaves out an interface that is detached meanwhile, and marks one that was
-   * attached moments ago as `isSettling`; each call reads that again, for a minute.
+   * Reads only what the service lists, one interface after another. Leaves out an interface that is detached meanwhile.
    *
    * @param rest gives the options of the next read, with what is left of the call's time
-   * @throws every error of a failed request (docs/errors.md), and the signal's reason
    */
   async read(rest: () => CallOptions): Promise<readonly NetworkInterface[]> {
     const { macs } = this.#reader.network.interfaces;

@@ -1,4 +1,4 @@
-import { nodeConfigType, type Piece, piecesOf, type UserDataKind } from './kinds.js';
+import { nodeConfigType, type Piece, piecesOf } from './kinds.js';
 import { isMime, type Leaf } from './mime.js';
 
 /**
@@ -45,15 +45,13 @@ export interface Packing {
   readonly isEncoded: boolean;
 }
 
-/** Kinds that are executed by their first line. */
-const isScript = (kind: UserDataKind): boolean => kind.startsWith('script');
-
 /** The flaws of a piece of a body. */
 export function flawsOf({ kind, content, isTemplate }: Piece, leaf: Leaf, packing: Packing): readonly FlawName[] {
   const { isBase64, isGzipped, isEncoded } = packing;
   const flaws: FlawName[] = leaf.lacksEmptyLine ? ['missing-empty-line'] : [];
   const beginning = content.toString('latin1', 0, 4096);
-  if (isScript(kind) && !isTemplate) {
+  // The kernel executes these, by their first line.
+  if (kind.startsWith('script') && !isTemplate) {
     if (/^\s+#!/.test(beginning)) flaws.push('blank-before-shebang');
     else if (!beginning.startsWith('#!')) flaws.push('no-shebang');
     else if (/^[^\r\n]*\r(?!\n)/.test(beginning)) flaws.push('carriage-return');

@@ -1,4 +1,4 @@
-import { isMime } from './mime.js';
+import { isMime, maxParts } from './mime.js';
 
 /**
  * The kind of a part of user data, which says who acts on it: cloud-init, by the first line or the media type in a MIME
@@ -125,7 +125,7 @@ function windowsScripts(text: string, content: Buffer): Piece[] {
     const offset = index + tag.length;
     end = lower.indexOf(`</${name}>`, offset);
     const kind = name === 'script' ? 'windows-script' : 'windows-powershell';
-    scripts.push({ kind, content: content.subarray(offset, end), persists, offset });
+    if (scripts.push({ kind, content: content.subarray(offset, end), persists, offset }) > maxParts) break;
   }
   return scripts;
 }

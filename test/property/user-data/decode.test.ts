@@ -172,6 +172,7 @@ describe('decodeUserData() with arbitrary input', () => {
     ['', '<script>'],
     ['', '<script><powershell>'],
     ['</script></powershell>', '<script>'],
+    ['', '<script></script>'],
     ['', '<persist> '],
     ['version: 1.0', '\n'],
     ['', 'apiVersion: \n'],
