@@ -18,6 +18,7 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
 const roles = 'iam/security-credentials/';
+const rolePath = `${roles}web-role`;
 const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 const sessionToken = 'IQoJb3JpZ2luX2VjEXAMPLE==';
 
@@ -105,7 +106,7 @@ class World {
   }
 
   serve(accessKeyId: string, endsAt: number, fields: object = {}): void {
-    this.answers[`${roles}web-role`] = document(accessKeyId, endsAt, fields);
+    this.answers[rolePath] = document(accessKeyId, endsAt, fields);
   }
 
   pass(ms: number): void {
@@ -157,7 +158,7 @@ describe('CredentialsSource', () => {
         sessionToken,
         expiration: new Date(end),
       });
-      assert.deepEqual(world.takeAsked(), [roles, `${roles}web-role`]);
+      assert.deepEqual(world.takeAsked(), [roles, rolePath]);
     });
 
     it('reads them once for a thousand callers, and not again until they are due', async () => {
@@ -195,7 +196,7 @@ describe('CredentialsSource', () => {
     it('reads those of the role in the option roleName, without listing', async () => {
       const world = World.withRole({ roleName: 'web-role' });
       assert.equal(await world.key(), 'ASIA1');
-      assert.deepEqual(world.takeAsked(), [`${roles}web-role`]);
+      assert.deepEqual(world.takeAsked(), [rolePath]);
     });
 
     it('says at once that there is no role, after one listing', async () => {
@@ -213,45 +214,38 @@ describe('CredentialsSource', () => {
 
   describe('without credentials', () => {
     interface Failure {
-      readonly title: string;
       readonly answers?: Readonly<Record<string, Answer>>;
       readonly settings?: Partial<CredentialsSettings>;
       readonly expected: { readonly code: string; readonly reason?: string; readonly serviceCode?: string };
       readonly message: RegExp;
       readonly hint?: RegExp;
     }
-    const role = `${roles}web-role`;
     const profile = { Code: 'Success', InstanceProfileArn: 'arn:aws:iam::123456789012:instance-profile/web' };
     const noRole = { code: 'ERR_IMDS_CREDENTIALS', reason: 'no-role' };
-    const failures: readonly Failure[] = [
-      {
-        title: 'no profile is attached: names the command that attaches one',
+    const failures: Readonly<Record<string, Failure>> = {
+      'no profile is attached: names the command that attaches one': {
         expected: noRole,
         message: /^no IAM role is attached to this instance$/,
         hint: /aws ec2 associate-iam-instance-profile --instance-id/,
       },
-      {
-        title: 'the listing is empty: the same',
+      'the listing is empty: the same': {
         answers: { [roles]: '' },
         expected: noRole,
         message: /^no IAM role is attached to this instance$/,
       },
-      {
-        title: "the profile has no role: repeats AWS's message",
+      "the profile has no role: repeats AWS's message": {
         answers: { 'iam/info': JSON.stringify({ ...profile, Message: 'Instance Profile contains no role.' }) },
         expected: noRole,
         message: /^the instance profile gives no role: Instance Profile contains no role\.$/,
         hint: /aws iam add-role-to-instance-profile/,
       },
-      {
-        title: 'the profile has no role and no message: names the command that adds a role',
+      'the profile has no role and no message: names the command that adds a role': {
         answers: { 'iam/info': JSON.stringify(profile) },
         expected: noRole,
         message: /^the instance profile gives no role$/,
         hint: /aws iam add-role-to-instance-profile/,
       },
-      {
-        title: "the profile was deleted: repeats AWS's code and says how to replace it",
+      "the profile was deleted: repeats AWS's code and says how to replace it": {
         answers: {
           'iam/info': JSON.stringify({ Code: 'InstanceProfileNotFound', Message: 'Instance Profile with id …' }),
         },
@@ -260,10 +254,9 @@ describe('CredentialsSource', () => {
           /^there are no credentials for the instance profile: InstanceProfileNotFound: Instance Profile with id …$/,
         hint: /replace-iam-instance-profile-association/,
       },
-      {
-        title: 'EC2 may not assume the role: points to the trust policy',
+      'EC2 may not assume the role: points to the trust policy': {
         answers: {
-          [role]: JSON.stringify({
+          [rolePath]: JSON.stringify({
             Code: 'AssumeRoleUnauthorizedAccess',
             Message: 'EC2 cannot assume the role web-role.\nPlease see documentation.',
             LastUpdated: instant(launch),
@@ -274,95 +267,97 @@ describe('CredentialsSource', () => {
           /^there are no credentials for the role web-role: AssumeRoleUnauthorizedAccess: EC2 cannot assume the role web-role\. Please see documentation\.$/,
         hint: /trust policy .* ec2\.amazonaws\.com .* sts:AssumeRole/,
       },
-      {
-        title: 'AWS gives only a code: repeats it',
-        answers: { [role]: '{"Code":"InternalError"}' },
+      'AWS gives only a code: repeats it': {
+        answers: { [rolePath]: '{"Code":"InternalError"}' },
         expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success', serviceCode: 'InternalError' },
         message: /^there are no credentials for the role web-role: InternalError$/,
         hint: /Troubleshoot IAM and Amazon EC2/,
       },
-      {
-        title: 'AWS gives a code beside empty keys: repeats it, with the message',
+      'AWS gives a code beside empty keys: repeats it, with the message': {
         answers: {
-          [role]: document('', end, { Code: 'InternalError', Message: 'later', SecretAccessKey: '', Token: null }),
+          [rolePath]: document('', end, { Code: 'InternalError', Message: 'later', SecretAccessKey: '', Token: null }),
         },
         expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success', serviceCode: 'InternalError' },
         message: /^there are no credentials for the role web-role: InternalError: later$/,
       },
-      {
-        title: 'a compatible service gives only a message: repeats it',
-        answers: { [role]: '{"Message":"not now"}' },
+      'a compatible service gives only a message: repeats it': {
+        answers: { [rolePath]: '{"Message":"not now"}' },
         expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success' },
         message: /^there are no credentials for the role web-role: not now$/,
       },
-      {
-        title: 'the code is the name of a method of objects: repeats it',
-        answers: { [role]: '{"Code":"constructor"}' },
+      'the code is the name of a method of objects: repeats it': {
+        answers: { [rolePath]: '{"Code":"constructor"}' },
         expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success', serviceCode: 'constructor' },
         message: /^there are no credentials for the role web-role: constructor$/,
         hint: /Troubleshoot IAM and Amazon EC2/,
       },
-      {
-        title: 'another role than roleName is attached: names it',
+      'another role than roleName is attached: names it': {
         settings: { roleName: 'other-role' },
         expected: noRole,
         message: /^the instance has the role web-role, not other-role$/,
         hint: /roleName/,
       },
-      {
-        title: 'the role in roleName is listed, but has no document: says that there is no role',
+      'the role in roleName is listed, but has no document: says that there is no role': {
         settings: { roleName: 'web-role' },
-        answers: { [role]: new ImdsNotFoundError('nothing', { path: role }) },
+        answers: { [rolePath]: new ImdsNotFoundError('nothing', { path: rolePath }) },
         expected: noRole,
         message: /^no IAM role is attached to this instance$/,
       },
-      {
-        title: "AWS's message is very long: shortens it",
-        answers: { [role]: JSON.stringify({ Code: 'Failed', Message: `so many ${'words '.repeat(1000)}` }) },
+      "AWS's message is very long: shortens it": {
+        answers: { [rolePath]: JSON.stringify({ Code: 'Failed', Message: `so many ${'words '.repeat(1000)}` }) },
         expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success' },
         message: /^there are no credentials for the role web-role: Failed: so many [words ]{200,300}$/,
       },
-      ...['AccessKeyId', 'SecretAccessKey', 'Token', 'Expiration'].map((name) => ({
-        title: `the document has no ${name}: says what was expected`,
-        answers: { [role]: document('ASIA1', end, { [name]: undefined }) },
-        expected: { code: 'ERR_IMDS_DECODE' },
-        message: new RegExp(`^Expected a JSON object with .*${name}`),
-      })),
-      ...['AccessKeyId', 'SecretAccessKey', 'Token'].map((name) => ({
-        title: `the ${name} is empty: says so`,
-        answers: { [role]: document('ASIA1', end, { [name]: '' }) },
-        expected: { code: 'ERR_IMDS_DECODE' },
-        message: new RegExp(`got one without ${name}$`),
-      })),
-      ...['soon', '', '2026-02-30T00:00:00Z'].map((expiration) => ({
-        title: `the expiration is '${expiration}', which is no instant: says what was expected`,
-        answers: { [role]: document('ASIA1', end, { Expiration: expiration }) },
-        expected: { code: 'ERR_IMDS_DECODE' },
-        message: /^Expected a JSON object/,
-      })),
-      {
-        title: 'a web page instead of the document: does not quote it',
-        answers: { [role]: '<html>secret</html>' },
+      ...Object.fromEntries(
+        ['AccessKeyId', 'SecretAccessKey', 'Token', 'Expiration'].map((name) => [
+          `the document has no ${name}: says what was expected`,
+          {
+            answers: { [rolePath]: document('ASIA1', end, { [name]: undefined }) },
+            expected: { code: 'ERR_IMDS_DECODE' },
+            message: new RegExp(`^Expected a JSON object with .*${name}`),
+          },
+        ]),
+      ),
+      ...Object.fromEntries(
+        ['AccessKeyId', 'SecretAccessKey', 'Token'].map((name) => [
+          `the ${name} is empty: says so`,
+          {
+            answers: { [rolePath]: document('ASIA1', end, { [name]: '' }) },
+            expected: { code: 'ERR_IMDS_DECODE' },
+            message: new RegExp(`got one without ${name}$`),
+          },
+        ]),
+      ),
+      ...Object.fromEntries(
+        ['soon', '', '2026-02-30T00:00:00Z'].map((expiration) => [
+          `the expiration is '${expiration}', which is no instant: says what was expected`,
+          {
+            answers: { [rolePath]: document('ASIA1', end, { Expiration: expiration }) },
+            expected: { code: 'ERR_IMDS_DECODE' },
+            message: /^Expected a JSON object/,
+          },
+        ]),
+      ),
+      'a web page instead of the document: does not quote it': {
+        answers: { [rolePath]: '<html>secret</html>' },
         expected: { code: 'ERR_IMDS_DECODE' },
         message: /^Expected (?!.*secret).*$/,
       },
-      {
-        title: 'a web page instead of the listing: does not quote it',
+      'a web page instead of the listing: does not quote it': {
         answers: { [roles]: '<html>secret</html>' },
         expected: { code: 'ERR_IMDS_DECODE' },
         message: /^Expected the name of a role (?!.*secret).*$/,
       },
-      {
-        title: 'the service is silent: throws the error of the request',
+      'the service is silent: throws the error of the request': {
         answers: { [roles]: silence },
         expected: { code: 'ERR_IMDS_TIMEOUT' },
         message: /^no answer$/,
       },
-    ];
-    for (const { title, answers = {}, settings, expected, message, hint } of failures) {
+    };
+    for (const [title, { answers = {}, settings, expected, message, hint }] of Object.entries(failures)) {
       it(title, async () => {
         const world = new World(settings);
-        if (roles in answers || role in answers || settings) world.answers[roles] = 'web-role';
+        if (roles in answers || rolePath in answers || settings) world.answers[roles] = 'web-role';
         if (settings) world.serve('ASIA1', end);
         Object.assign(world.answers, answers);
         await assert.rejects(world.key(), (error: unknown) => {
@@ -408,7 +403,7 @@ describe('CredentialsSource', () => {
         world.at(end - early);
         assert.equal(await world.key(), 'ASIA1');
         await settle();
-        assert.deepEqual(world.takeAsked(), [`${roles}web-role`]);
+        assert.deepEqual(world.takeAsked(), [rolePath]);
         assert.equal(await world.key(), 'ASIA2');
         assert.deepEqual(world.takeAsked(), []);
       });
@@ -419,10 +414,10 @@ describe('CredentialsSource', () => {
       await world.key();
       world.takeAsked();
       const late = later();
-      world.answers[`${roles}web-role`] = late.promise;
+      world.answers[rolePath] = late.promise;
       world.at(end - 5 * minute);
       for (let call = 0; call < 100; call += 1) assert.equal(await world.key(), 'ASIA1');
-      assert.deepEqual(world.takeAsked(), [`${roles}web-role`]);
+      assert.deepEqual(world.takeAsked(), [rolePath]);
       late.resolve(document('ASIA2', end + 6 * hour));
       await settle();
       assert.equal(await world.key(), 'ASIA2');
@@ -467,7 +462,7 @@ describe('CredentialsSource', () => {
     it('keeps them with a warning when the service fails, however early', async () => {
       const world = World.withRole();
       await world.key();
-      world.answers[`${roles}web-role`] = silence;
+      world.answers[rolePath] = silence;
       world.at(end - 5 * minute);
       await world.key();
       await settle();
@@ -489,7 +484,7 @@ describe('CredentialsSource', () => {
       const world = World.withRole();
       await world.key();
       for (const answer of [document('ASIA1', end), silence, new ImdsError('ERR_IMDS_RESPONSE', 'busy')]) {
-        world.answers[`${roles}web-role`] = answer;
+        world.answers[rolePath] = answer;
         world.at(end - minute);
         assert.equal(await world.key(), 'ASIA1');
         assert.equal((await world.source.credentials()).expiration.getTime(), end);
@@ -518,13 +513,13 @@ describe('CredentialsSource', () => {
     it('finds another role when the first is gone', async () => {
       const world = World.withRole();
       await world.key();
-      delete world.answers[`${roles}web-role`];
+      delete world.answers[rolePath];
       world.answers[roles] = 'db-role';
       world.answers[`${roles}db-role`] = document('ASIA2', end + 6 * hour);
       world.takeAsked();
       world.at(end - minute);
       assert.equal(await world.key(), 'ASIA2');
-      assert.deepEqual(world.takeAsked(), [`${roles}web-role`, roles, `${roles}db-role`]);
+      assert.deepEqual(world.takeAsked(), [rolePath, roles, `${roles}db-role`]);
       world.at(end + 6 * hour - minute);
       world.answers[`${roles}db-role`] = document('ASIA3', end + 12 * hour);
       assert.equal(await world.key(), 'ASIA3');
@@ -548,7 +543,7 @@ describe('CredentialsSource', () => {
           await world.key();
           world.takeLogged();
           world.random = random;
-          world.answers[`${roles}web-role`] = answer;
+          world.answers[rolePath] = answer;
           world.at(end + minute);
           const credentials = await world.source.credentials();
           const pause = 5 * minute + random * 10 * minute;
@@ -575,7 +570,7 @@ describe('CredentialsSource', () => {
       it(`throws without staticStability when the service ${title}`, async () => {
         const world = World.withRole({ staticStability: false });
         await world.key();
-        world.answers[`${roles}web-role`] = answer;
+        world.answers[rolePath] = answer;
         world.at(end + minute);
         const expected = codeOf(answer) ?? 'ERR_IMDS_CREDENTIALS';
         await assert.rejects(world.key(), { code: expected });
@@ -617,11 +612,10 @@ describe('CredentialsSource', () => {
     const certainties: Readonly<Record<string, (world: World) => void>> = {
       'no role is attached any more': (world) => {
         delete world.answers[roles];
-        delete world.answers[`${roles}web-role`];
+        delete world.answers[rolePath];
       },
       'EC2 may no longer assume the role': (world) => {
-        world.answers[`${roles}web-role`] =
-          '{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role"}';
+        world.answers[rolePath] = '{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role"}';
       },
     };
     for (const [title, change] of Object.entries(certainties)) {
@@ -642,7 +636,7 @@ describe('CredentialsSource', () => {
       const world = World.withRole();
       await world.key();
       const late = later();
-      world.answers[`${roles}web-role`] = late.promise;
+      world.answers[rolePath] = late.promise;
       world.at(end);
       world.takeAsked();
       const hasty = world.source.credentials({ deadlineMs: 1000 });
@@ -657,7 +651,7 @@ describe('CredentialsSource', () => {
       const world = World.withRole({ staticStability: false });
       await world.key();
       const late = later();
-      world.answers[`${roles}web-role`] = late.promise;
+      world.answers[rolePath] = late.promise;
       world.at(end);
       const patient = world.key();
       await assert.rejects(world.source.credentials({ deadlineMs: 5 }), { code: 'ERR_IMDS_TIMEOUT' });
@@ -669,7 +663,7 @@ describe('CredentialsSource', () => {
       const world = World.withRole();
       await world.key();
       const late = later();
-      world.answers[`${roles}web-role`] = late.promise;
+      world.answers[rolePath] = late.promise;
       world.at(end);
       const patient = world.key();
       assert.equal((await world.source.credentials({ deadlineMs: 5 })).accessKeyId, 'ASIA1');
@@ -702,7 +696,6 @@ describe('CredentialsSource', () => {
       });
     }
 
-    const document = `${roles}web-role`;
     const long = Date.UTC(2015, 0, 1);
     const wrong: Readonly<Record<string, readonly number[]>> = {
       'of the document says 2015': [launch, long],
@@ -729,10 +722,10 @@ describe('CredentialsSource', () => {
       const world = World.withRole({ roleName: 'web-role' });
       world.skew = -24 * hour;
       await world.key();
-      assert.deepEqual(world.takeAsked(), [document, document]);
+      assert.deepEqual(world.takeAsked(), [rolePath, rolePath]);
       world.at(end - minute);
       await world.key();
-      assert.deepEqual(world.takeAsked(), [document]);
+      assert.deepEqual(world.takeAsked(), [rolePath]);
     });
 
     it('takes what the first answer said when the second fails', async () => {
@@ -740,7 +733,7 @@ describe('CredentialsSource', () => {
       world.dates.push(long);
       const takeOnce = world.asked.push.bind(world.asked);
       world.asked.push = (path) => {
-        if (world.asked.length === 1) world.answers[document] = silence;
+        if (world.asked.length === 1) world.answers[rolePath] = silence;
         return takeOnce(path);
       };
       assert.equal(await world.key(), 'ASIA1');
@@ -781,7 +774,7 @@ describe('CredentialsSource', () => {
         world.at(returnsAt(credentials));
         await provide();
         await settle();
-        assert.deepEqual(world.takeAsked(), [`${roles}web-role`]);
+        assert.deepEqual(world.takeAsked(), [rolePath]);
         assert.equal((await provide()).accessKeyId, 'ASIA2');
       }
     });
@@ -790,7 +783,7 @@ describe('CredentialsSource', () => {
       const world = World.withRole();
       const provide = world.source.provider();
       await provide();
-      world.answers[`${roles}web-role`] = silence;
+      world.answers[rolePath] = silence;
       world.random = 0.3;
       world.at(end);
       const back = returnsAt(await provide());
@@ -838,7 +831,7 @@ describe('CredentialsSource', () => {
       await world.key();
       world.serve('ASIA2', end + hour);
       assert.equal((await world.source.credentials({ fresh: true })).accessKeyId, 'ASIA2');
-      world.answers[`${roles}web-role`] = silence;
+      world.answers[rolePath] = silence;
       await assert.rejects(world.source.credentials({ fresh: true }), { code: 'ERR_IMDS_TIMEOUT' });
       assert.equal(await world.key(), 'ASIA2');
     });
@@ -863,7 +856,7 @@ describe('CredentialsSource', () => {
       const reason = new Error('enough');
       await assert.rejects(world.source.credentials({ signal: AbortSignal.abort(reason) }), reason);
 
-      world.answers[`${roles}web-role`] = later().promise;
+      world.answers[rolePath] = later().promise;
       world.at(end - minute);
       const controller = new AbortController();
       const waiting = world.source.credentials({ signal: controller.signal });
@@ -884,7 +877,7 @@ describe('CredentialsSource', () => {
       const world = World.withRole();
       const late = later();
       await world.key();
-      world.answers[`${roles}web-role`] = late.promise;
+      world.answers[rolePath] = late.promise;
       world.at(end - 5 * minute);
       await world.key();
       const closed = new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
