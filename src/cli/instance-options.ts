@@ -1,5 +1,5 @@
 import type { Command, Option } from 'commander';
-import type { Scenario } from '../emulator/index.js';
+import type { ControlOptions, Scenario } from '../emulator/index.js';
 import { codeOf, exitCodes, Failure, misuse } from './exit-codes.js';
 import type { Io } from './io.js';
 import { aNumber, choice, wholeNumber } from './options.js';
@@ -24,6 +24,12 @@ export const addInstanceOptions = (command: Command): Command =>
 
 const state = <Word extends string>(flag: string, text: string, words: readonly Word[]): Option =>
   choice(`${flag} <state>`, text, words);
+
+/** Reads where the control service listens: a port, or an address and a port. */
+export function controlAt(text: string): ControlOptions {
+  const [, host, port = text] = /^\[?(.+?)\]?:(\d+)$/.exec(text) ?? [];
+  return { host, port: wholeNumber('--control', 'a port', 0, 65535)(port) };
+}
 
 /** A ready scenario by its name, or one that is read. */
 export async function scenarioOf(name: string, io: Io): Promise<Scenario> {

@@ -53,27 +53,45 @@ export function later(date: Date, ms: number): Date {
   return new Date(date.getTime() + ms);
 }
 
-/** The emulator's one clock: `base`, run at another speed from the start on, and moved by hand. */
+/** The emulator's one clock: `base`, run at another speed, and moved by hand. */
 export class Clock {
   readonly #base: () => number;
-  readonly #speed: number;
-  #added = 0;
+  #speed: number;
+  /** What `base` and this clock showed when it was set. */
+  #set: { readonly base: number; readonly time: number };
   readonly started: number;
 
   constructor(base: () => number, speed: number) {
     this.#base = base;
     this.#speed = speed;
     this.started = base();
+    this.#set = { base: this.started, time: this.started };
+  }
+
+  /** How many times as fast as `base` it runs. */
+  get speed(): number {
+    return this.#speed;
+  }
+
+  set speed(speed: number) {
+    const base = this.#base();
+    this.#set = { base, time: this.now(base) };
+    this.#speed = speed;
+  }
+
+  /** Another object each time it was set: its speed, or by hand. */
+  get settings(): object {
+    return this.#set;
   }
 
   /** Milliseconds since 1970. */
-  now(): number {
-    return Math.floor(this.started + (this.#base() - this.started) * this.#speed + this.#added);
+  now(base = this.#base()): number {
+    return Math.floor(this.#set.time + (base - this.#set.base) * this.#speed);
   }
 
   /** Moves it forward. */
   advance(span: number): void {
-    this.#added += span;
+    this.#set = { ...this.#set, time: this.#set.time + span };
   }
 
   /** Real milliseconds until it shows `time`; `Infinity` if it never will by itself. */

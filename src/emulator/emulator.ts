@@ -1,63 +1,37 @@
-import { Clock, isSpan, latestTime, longestSpan } from './clock.js';
+import { ControlServer } from './control/server.js';
 import type { Delivery } from './delivery.js';
+import { Engine } from './engine.js';
 import type { TimelineEvent } from './events.js';
 import type { FaultHandle } from './fault-list.js';
 import { type Fault, faultShape } from './faults.js';
 import { type Context, type Handled, handle, reject } from './handler.js';
 import {
   checkOptions,
-  defaultOptions,
   type InstanceOptions,
   type InstanceSettings,
   instanceFields,
   withSettings,
 } from './instance-options.js';
-import { Journal, type SeenRequest } from './journal.js';
-import { EmulatorOptionError, refused } from './option-error.js';
+import type { SeenRequest } from './journal.js';
 import { type EmulatorOptions, proxyExceptions, readOptions } from './options.js';
-import { eventAloneShape, startTree } from './scenario.js';
+import { eventAloneShape } from './scenario.js';
 import { type Handler, Server } from './server.js';
-import { State } from './state.js';
-import { Timeline } from './timeline.js';
 import type { Tree, Value } from './tree.js';
-
-/** Limits of the emulator's timer: not to spin while a clock stands still, and what Node takes. */
-const shortestWaitMs = 10;
-const longestWaitMs = 2 ** 31 - 1;
 
 /** An instance metadata service of your own. */
 export class Emulator {
-  readonly #start: ReturnType<typeof readOptions>;
-  readonly #clock: Clock;
-  readonly #state: State;
-  readonly #timeline: Timeline;
-  readonly #journal = new Journal();
+  readonly #engine: Engine;
   readonly #servers: Server[] = [];
-  /** Resolved once the sockets listen, or do not, as they should. */
-  #settled: Promise<unknown> = Promise.resolve();
-  #isListening = true;
-  #isClosed = false;
-  #timer: NodeJS.Timeout | undefined;
+  #control: ControlServer | undefined;
 
   private constructor(options: EmulatorOptions) {
-    this.#start = readOptions(options);
-    const { scenario, settings, tree, now, speed, onEvent } = this.#start;
-    this.#clock = new Clock(now, speed);
-    const launched = new Date(this.#clock.started);
-    this.#state = new State({
-      launched,
-      tree: startTree(scenario, tree, launched),
-      options: withSettings(withSettings(defaultOptions, scenario.options ?? {}), settings),
-      seed: scenario.seed ?? 0,
-    });
-    for (const fault of scenario.faults ?? []) this.#state.faults.add(fault, this.#clock.started);
-    this.#timeline = new Timeline(scenario.timeline ?? [], this.#state, (event) => announce(onEvent, event));
+    this.#engine = new Engine(readOptions(options), (isListening) => this.#setListening(isListening));
   }
 
   /** See `createEmulator`. */
   static async start(options: EmulatorOptions): Promise<Emulator> {
     const emulator = new Emulator(options);
-    emulator.#settle();
+    emulator.#engine.settle();
     try {
       await emulator.#listen();
     } catch (error) {
@@ -77,13 +51,21 @@ export class Emulator {
     return this.#servers.map(({ url }) => url);
   }
 
+  /** Where its control service listens, such as `http://127.0.0.1:41254`; undefined without the option `control`. */
+  get controlUrl(): string | undefined {
+    return this.#control?.url;
+  }
+
   /**
    * Environment variables that lead AWS's SDKs and tools, and this package, to the emulator, past any proxy: its hosts join
-   * the `NO_PROXY` of this process.
+   * the `NO_PROXY` of this process. `IMDS_EMULATOR_CONTROL_URL` is its `controlUrl`.
    */
   get env(): Readonly<Record<string, string>> {
     // Some tools want an IPv6 address with its brackets, and others without.
-    const hosts = this.urls.map((url) => new URL(url).hostname).flatMap((host) => [host, host.replace(/[[\]]/g, '')]);
+    const control = this.controlUrl === undefined ? [] : [this.controlUrl];
+    const hosts = [...this.urls, ...control]
+      .map((url) => new URL(url).hostname)
+      .flatMap((host) => [host, host.replace(/[[\]]/g, '')]);
     const given = proxyExceptions();
     const all = new Set([...given.flatMap((list) => list.split(',')), ...hosts].filter((host) => host !== ''));
     const passed = given.includes('*') ? '*' : [...all].join();
@@ -93,23 +75,24 @@ export class Emulator {
       AWS_EC2_METADATA_DISABLED: 'false',
       NO_PROXY: passed,
       no_proxy: passed,
+      ...(this.controlUrl === undefined ? {} : { IMDS_EMULATOR_CONTROL_URL: this.controlUrl }),
     };
   }
 
   /** The instance's options as they are now. Changed by `configure`. */
   get options(): InstanceOptions {
-    this.#settle();
-    return this.#state.options;
+    this.#engine.settle();
+    return this.#engine.state.options;
   }
 
   /** The latest 10,000 requests, oldest first. The same array for the emulator's whole life. */
   get requests(): readonly SeenRequest[] {
-    return this.#journal.requests;
+    return this.#engine.journal.requests;
   }
 
   /** The emulator's clock, in milliseconds since 1970. */
   now(): number {
-    return this.#clock.now();
+    return this.#engine.clock.now();
   }
 
   /**
@@ -117,14 +100,8 @@ export class Emulator {
    * the sockets, too, listen or not as they should.
    */
   async advance(milliseconds: number): Promise<void> {
-    if (!isSpan(milliseconds)) {
-      throw refused('advance()', `given a number of milliseconds from 0 to ${longestSpan}`, milliseconds);
-    }
-    if (this.now() + milliseconds > latestTime)
-      throw new EmulatorOptionError('advance() cannot go beyond the year 9000');
-    this.#clock.advance(milliseconds);
-    this.#settle();
-    await this.#settled;
+    this.#engine.advance(milliseconds, 'advance()');
+    await this.#engine.settled;
   }
 
   /**
@@ -133,9 +110,10 @@ export class Emulator {
    * @throws EmulatorOptionError for a name that nothing waits for, or an event that cannot be used
    */
   trigger(what: string | TimelineEvent): void {
-    this.#change((now) => {
-      if (typeof what === 'string') this.#timeline.trigger(what, now);
-      else this.#timeline.add(eventAloneShape.check(what, 'event'), now);
+    this.#engine.change((now) => {
+      const { timeline } = this.#engine;
+      if (typeof what === 'string') timeline.trigger(what, now);
+      else timeline.add(eventAloneShape.check(what, 'event'), now);
     });
   }
 
@@ -147,14 +125,15 @@ export class Emulator {
    * const outage = emulator.fault({ kind: 'status', status: 503, paths: 'iam/**', times: 2 });
    */
   fault(fault: Fault): FaultHandle {
-    return this.#change((now) => {
-      const added = this.#state.faults.add(faultShape.check(fault, 'fault'), now);
+    return this.#engine.change((now) => {
+      const { faults } = this.#engine.state;
+      const added = faults.add(faultShape.check(fault, 'fault'), now);
       return {
         fault: added.fault,
         get hits() {
           return added.hits;
         },
-        remove: () => this.#change(() => added.remove()),
+        remove: () => void this.#engine.change(() => faults.remove(added.id)),
       };
     });
   }
@@ -166,8 +145,9 @@ export class Emulator {
    */
   configure(settings: InstanceSettings): void {
     checkOptions(settings, 'configure()', instanceFields);
-    this.#change(() => {
-      this.#state.options = withSettings(this.#state.options, settings);
+    this.#engine.change(() => {
+      const { state } = this.#engine;
+      state.options = withSettings(state.options, settings);
     });
   }
 
@@ -178,24 +158,23 @@ export class Emulator {
    * emulator.set('spot/instance-action', '{"action": "stop", "time": "2026-11-23T09:30:00Z"}');
    */
   set(path: string, value: Value | Tree): void {
-    this.#change((now) => this.#state.tree.set(path, value, new Date(now)));
+    this.#engine.change((now) => this.#engine.state.tree.set(path, value, new Date(now)));
   }
 
   /** Removes a value or a directory; the path is then answered 404. False if nothing was there. */
   remove(path: string): boolean {
-    return this.#change((now) => this.#state.tree.remove(path, new Date(now)));
+    return this.#engine.change((now) => this.#engine.state.tree.remove(path, new Date(now)));
   }
 
   /** Ends every session token issued so far, as hibernation does: reads with one of them are answered 401. */
   expireTokens(): void {
-    this.#change(() => this.#state.tokens.voidAll());
+    this.#engine.change(() => this.#engine.state.tokens.voidAll());
   }
 
   /** Stops listening and closes every connection. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    await this.#setListening(false);
+    this.#engine.close();
+    await Promise.all([this.#setListening(false), this.#control?.close()]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -203,64 +182,29 @@ export class Emulator {
   }
 
   async #listen(): Promise<void> {
-    const { hosts, port } = this.#start;
+    const { hosts, port, control } = this.#engine.start;
     const handler: Handler = {
       handle: (request) => this.#note(handle(request, this.#context())),
       reject: (status, request) => this.#note(reject(status, request, this.#context())),
-      servesIpv6: () => this.#state.options.httpProtocolIpv6 === 'enabled',
+      servesIpv6: () => this.#engine.state.options.httpProtocolIpv6 === 'enabled',
     };
     for (const host of hosts) this.#servers.push(await Server.listen(host, port, handler));
-    await this.#setListening(this.#isListening);
+    await this.#setListening(this.#engine.isListening);
+    if (control) this.#control = await ControlServer.listen(control, this.#engine, this.urls);
   }
 
   #context(): Context {
-    this.#settle();
-    const { hosts, allowedHosts } = this.#start;
-    return { hosts: [...hosts, ...allowedHosts], state: this.#state, now: this.now() };
+    this.#engine.settle();
+    const { start, state, clock } = this.#engine;
+    return { hosts: [...start.hosts, ...start.allowedHosts], state, now: clock.now() };
   }
 
   #note({ delivery, entry }: Handled): Delivery {
-    this.#journal.add(entry);
-    announce(this.#start.onRequest, entry);
+    this.#engine.note(entry);
     return delivery;
   }
 
-  /** Every change by a caller: after all that was due before it, and before all that becomes due by it. */
-  #change<Result>(change: (now: number) => Result): Result {
-    this.#settle();
-    const result = change(this.now());
-    this.#settle();
-    return result;
-  }
-
-  /** Runs what is due, has the sockets follow, and sets the timer for what is next. */
-  #settle(): void {
-    if (this.#isClosed) return;
-    const now = this.now();
-    this.#timeline.settle(now);
-    const isListening = this.#state.absence(now) === undefined;
-    if (isListening !== this.#isListening) this.#settled = this.#setListening(isListening);
-    const next = Math.min(this.#timeline.next, this.#state.faults.nextChange(now));
-    clearTimeout(this.#timer);
-    const waitMs = Math.min(Math.max(this.#clock.until(next), shortestWaitMs), longestWaitMs);
-    this.#timer = setTimeout(() => this.#settle(), waitMs);
-    // A socket that listens keeps the process alive; while none does, the timer must.
-    if (isListening) this.#timer.unref();
-  }
-
   #setListening(isListening: boolean): Promise<unknown> {
-    this.#isListening = isListening;
     return Promise.all(this.#servers.map((server) => server.setListening(isListening)));
-  }
-}
-
-/** An error thrown by a listener is uncaught, once the work under way is done. */
-function announce<T>(listener: ((value: T) => void) | undefined, value: T): void {
-  try {
-    listener?.(value);
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
   }
 }

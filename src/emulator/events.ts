@@ -20,19 +20,30 @@ import {
 import type { State } from './state.js';
 import { nodeShape, pathShape, toNode } from './values.js';
 
-/** What happened, in words, and a later step, unless another event about the same calls it off. */
-export type Outcome = string | { readonly detail: string; readonly about?: string; readonly next?: Step };
+/** Makes an event, or the end of one, happen, and says so in words. */
+type Run<F extends Fields> = (fields: ObjectOf<F>, state: State, at: Date) => string;
 
-interface Step {
-  readonly afterMs: number;
-  readonly run: (at: Date) => string;
+/** What follows an event after a time. */
+interface End<F extends Fields> {
+  after(fields: ObjectOf<F>): number;
+  readonly run: Run<F>;
 }
 
-type Run<F extends Fields> = (fields: ObjectOf<F>, state: State, at: Date) => Outcome;
+interface Declaration<F extends Fields> {
+  readonly fields: F;
+  readonly run: Run<F>;
+  /** What the event is about: another event about the same calls its end off. */
+  about?(fields: ObjectOf<F>): string;
+  readonly end?: End<F>;
+}
 
 /** The declaration of an event. Its type has the fields alone, because it becomes part of the published types. */
-function event<F extends Fields>(fields: F, run: Run<F>): { readonly fields: F } {
-  const declaration = { fields, run };
+function event<F extends Fields>(
+  fields: F,
+  run: Run<F>,
+  consequences: Pick<Declaration<F>, 'about' | 'end'> = {},
+): { readonly fields: F } {
+  const declaration: Declaration<F> = { fields, run, ...consequences };
   return declaration;
 }
 
@@ -40,11 +51,12 @@ const lifecycleState = oneOf(
   ...(['Detached', 'InService', 'Standby', 'Terminated'] as const),
   ...(['Warmed:Hibernated', 'Warmed:Running', 'Warmed:Stopped', 'Warmed:Terminated'] as const),
 );
+const usualEventId = 'instance-event-0d59937288b749b33';
 const name = text('a name of letters, digits and + = , . @ _ -', /^[\w+=,.@-]{1,128}$/);
 const mac = text('a MAC address such as 0e:49:61:0f:c3:99', /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/);
 const lifetime = optional(duration);
 const interfaces = 'network/interfaces/macs';
-const interruption = 'interruption';
+const interruption = () => 'interruption';
 const noRole = 'there is no role';
 
 const events = {
@@ -76,19 +88,24 @@ const events = {
   /** A Spot interruption is announced, and after `notice` the instance is off until it is resumed. */
   'spot-interruption': event(
     { action: optional(oneOf('terminate', 'stop', 'hibernate')), notice: optional(duration) },
-    ({ action = 'terminate', notice = action === 'hibernate' ? 0 : '2m' }, state, at) => {
-      const time = instant(later(at, milliseconds(notice)));
-      const values = { 'instance-action': `{"action": "${action}", "time": "${time}"}`, 'termination-time': time };
-      state.tree.set('spot', values, at);
-      const gone = (): string => {
-        state.isOn = false;
-        return 'the instance is gone';
-      };
-      return {
-        detail: `${action} at ${time} is announced`,
-        about: interruption,
-        next: { afterMs: milliseconds(notice), run: gone },
-      };
+    ({ action = 'terminate', ...terms }, { tree }, at) => {
+      const time = instant(later(at, noticeOf({ action, ...terms })));
+      tree.set(
+        'spot',
+        { 'instance-action': `{"action": "${action}", "time": "${time}"}`, 'termination-time': time },
+        at,
+      );
+      return `${action} at ${time} is announced`;
+    },
+    {
+      about: interruption,
+      end: {
+        after: noticeOf,
+        run(_, state) {
+          state.isOn = false;
+          return 'the instance is gone';
+        },
+      },
     },
   ),
 
@@ -106,17 +123,22 @@ const events = {
       lasts: optional(duration),
       outcome: optional(oneOf('completed', 'canceled')),
     },
-    ({ code = 'system-reboot', eventId = 'instance-event-0d59937288b749b33', ...rest }, { tree }, at) => {
-      const { startsIn = '10m', lasts = '2h', outcome = 'completed' } = rest;
-      const begin = later(at, milliseconds(startsIn));
-      const end = later(begin, milliseconds(lasts));
-      schedule(tree, maintenanceEvent(code, eventId, begin, end), at);
-      const close = (now: Date): string => {
-        archive(tree, eventId, outcome, now);
-        return `${code} is ${outcome}`;
-      };
-      const afterMs = (outcome === 'completed' ? end : begin).getTime() - at.getTime();
-      return { detail: `${code} at ${instant(begin)} is scheduled`, next: { afterMs, run: close } };
+    ({ code = 'system-reboot', eventId = usualEventId, ...terms }, { tree }, at) => {
+      const { begin, end } = maintenanceTimes(terms);
+      schedule(tree, maintenanceEvent(code, eventId, later(at, begin), later(at, end)), at);
+      return `${code} at ${instant(later(at, begin))} is scheduled`;
+    },
+    {
+      end: {
+        after({ outcome, ...terms }) {
+          const { begin, end } = maintenanceTimes(terms);
+          return outcome === 'canceled' ? begin : end;
+        },
+        run({ code = 'system-reboot', eventId = usualEventId, outcome = 'completed' }, { tree }, at) {
+          archive(tree, eventId, outcome, at);
+          return `${code} is ${outcome}`;
+        },
+      },
     },
   ),
 
@@ -173,27 +195,28 @@ const events = {
       networkCard: optional(wholeNumber(0, 255)),
       lag: optional(duration),
     },
-    ({ mac, deviceNumber = 2, networkCard = 0, lag = '5s' }, { tree }, at) => {
-      const path = `${interfaces}/${mac}`;
-      const all = furtherInterface(mac, deviceNumber, networkCard);
-      const { 'interface-id': id = '', 'owner-id': owner = '' } = all;
-      tree.set(path, { 'device-number': '0', 'interface-id': id, mac, 'owner-id': owner }, at);
-      const complete = (end: Date): string => {
-        tree.set(path, all, end);
-        return `${mac} is complete, with device number ${deviceNumber}`;
-      };
-      return {
-        detail: `${mac} shows, with device number 0`,
-        about: mac,
-        next: { afterMs: milliseconds(lag), run: complete },
-      };
+    ({ mac, deviceNumber = 2, networkCard = 0 }, { tree }, at) => {
+      const { 'interface-id': id = '', 'owner-id': owner = '' } = furtherInterface(mac, deviceNumber, networkCard);
+      tree.set(`${interfaces}/${mac}`, { 'device-number': '0', 'interface-id': id, mac, 'owner-id': owner }, at);
+      return `${mac} shows, with device number 0`;
+    },
+    {
+      about: ({ mac }) => mac,
+      end: {
+        after: ({ lag = '5s' }) => milliseconds(lag),
+        run({ mac, deviceNumber = 2, networkCard = 0 }, { tree }, at) {
+          tree.set(`${interfaces}/${mac}`, furtherInterface(mac, deviceNumber, networkCard), at);
+          return `${mac} is complete, with device number ${deviceNumber}`;
+        },
+      },
     },
   ),
 
-  'detach-interface': event({ mac }, ({ mac }, { tree }, at) => ({
-    detail: `${mac} ${tree.remove(`${interfaces}/${mac}`, at) ? 'is gone' : 'was not there'}`,
-    about: mac,
-  })),
+  'detach-interface': event(
+    { mac },
+    ({ mac }, { tree }, at) => `${mac} ${tree.remove(`${interfaces}/${mac}`, at) ? 'is gone' : 'was not there'}`,
+    { about: ({ mac }) => mac },
+  ),
 
   hibernate: event({}, (_, state) => {
     state.isOn = false;
@@ -201,19 +224,36 @@ const events = {
   }),
 
   /** A hibernated or stopped instance is back. All session tokens are void, and there is no interruption notice. */
-  resume: event({}, (_, state, at) => {
-    state.tree.remove('spot', at);
-    state.tokens.voidAll();
-    state.isOn = true;
-    return { detail: 'the instance is back, all session tokens are void', about: interruption };
-  }),
+  resume: event(
+    {},
+    (_, state, at) => {
+      state.tree.remove('spot', at);
+      state.tokens.voidAll();
+      state.isOn = true;
+      return 'the instance is back, all session tokens are void';
+    },
+    { about: interruption },
+  ),
 };
+
+function noticeOf({ action, notice = action === 'hibernate' ? 0 : '2m' }: { action?: string; notice?: Duration }) {
+  return milliseconds(notice);
+}
+
+/** When it begins and ends, in milliseconds after it was scheduled. */
+function maintenanceTimes({ startsIn = '10m', lasts = '2h' }: { startsIn?: Duration; lasts?: Duration }) {
+  const begin = milliseconds(startsIn);
+  return { begin, end: begin + milliseconds(lasts) };
+}
 
 /** Something that happens to the instance. */
 export type TimelineEvent = UnionOf<'event', typeof events>;
 
+/** An event; with `part`, only its end, since the rest has happened before. */
+export type TimelineStep = TimelineEvent & { readonly part?: 'end' };
+
 /** An event, and when it happens. */
-export type TimelineEntry = TimelineEvent &
+export type TimelineEntry = TimelineStep &
   (
     | {
         /** Counted from the emulator's start or, with `on`, from the trigger. Default with `on`: `0s`. */
@@ -224,7 +264,7 @@ export type TimelineEntry = TimelineEvent &
     | { readonly on: string; readonly at?: Duration }
   );
 
-/** An event, or a step of one, that has happened. */
+/** An event, or the end of one, that has happened. */
 export interface SeenEvent {
   /** When it was due, by the emulator's clock, in milliseconds since 1970. */
   readonly at: number;
@@ -236,14 +276,14 @@ export interface SeenEvent {
   readonly error?: unknown;
 }
 
-/** An event; with `common` fields beside its own. */
-export function eventShape<T extends TimelineEvent>(common: Fields): Shape<T> {
-  const all = Object.entries(events).map(([name, { fields }]) => [name, { ...common, ...fields }]);
+/** An event; with `common` fields beside its own, and `ending` beside those of an event that has an end. */
+export function eventShape<T extends TimelineEvent>(common: Fields, ending: Fields = {}): Shape<T> {
+  const all = Object.entries(events).map(([name, { fields }]) => {
+    const isEnding = declarationOf(name as TimelineEvent['event']).end !== undefined;
+    return [name, { ...common, ...(isEnding ? ending : {}), ...fields }];
+  });
   return variants('event', Object.fromEntries(all));
 }
 
-/** Makes an event happen. */
-export function run(happening: TimelineEvent, state: State, at: Date): Outcome {
-  const declaration = events[happening.event] as { readonly fields: Fields; readonly run: Run<Fields> };
-  return declaration.run(happening, state, at);
-}
+/** The declaration of an event. */
+export const declarationOf = (name: TimelineEvent['event']) => events[name] as Declaration<Fields>;

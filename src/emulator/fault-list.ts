@@ -15,6 +15,8 @@ export interface FaultHandle {
 
 /** A fault in place, and what decides whether it applies. */
 interface Added {
+  /** Its number in this list, from 1. */
+  readonly id: number;
   readonly fault: Fault;
   readonly from: number;
   readonly until: number;
@@ -23,6 +25,12 @@ interface Added {
   readonly random: () => number;
   hits: number;
 }
+
+/** The numbers of faults, which outlive them in the journal. */
+export const faultIds = new WeakMap<Fault, number>();
+
+/** What is known of a fault that was added. */
+export type Placed = Pick<Added, 'id' | 'fault' | 'hits' | 'from' | 'until'>;
 
 /** The faults of one emulator. */
 export class Faults {
@@ -34,15 +42,26 @@ export class Faults {
     this.#seed = seed;
   }
 
+  /** In the order in which they were added. Another array after each change, but for hits. */
+  get all(): readonly Placed[] {
+    return this.#added;
+  }
+
+  /** True for a fault that applies to no request any more. */
+  isOver(placed: Placed, now: number): boolean {
+    return now >= placed.until || isSpent(placed);
+  }
+
   /** Adds a fault at `at`, in milliseconds since 1970. */
-  add(given: Fault, at: number): FaultHandle {
-    this.#added = this.#added.filter((one) => at < one.until && !isSpent(one));
+  add(given: Fault, at: number): Placed {
+    this.#added = this.#added.filter((one) => !this.isOver(one, at));
     if (this.#added.length >= mostFaults)
       throw new EmulatorOptionError(`there are ${mostFaults} faults already, which is the most; remove one first`);
     const fault = structuredClone(given);
     for (const part of [...Object.values(fault), fault]) Object.freeze(part);
     this.#count += 1;
     const added: Added = {
+      id: this.#count,
       fault,
       from: at + milliseconds(fault.from ?? 0),
       until: at + milliseconds(fault.until ?? Number.POSITIVE_INFINITY),
@@ -53,10 +72,15 @@ export class Faults {
       hits: 0,
     };
     this.#added = [...this.#added, added];
-    const remove = (): void => {
-      this.#added = this.#added.filter((one) => one !== added);
-    };
-    return Object.assign(added, { remove });
+    faultIds.set(fault, added.id);
+    return added;
+  }
+
+  /** Ends a fault; false if it is not there. */
+  remove(id: number): boolean {
+    const count = this.#added.length;
+    this.#added = this.#added.filter((one) => one.id !== id);
+    return this.#added.length < count;
   }
 
   /** The faults that apply to a request, in the order of their effects; of the same rank, in the order they were added. */
@@ -86,11 +110,11 @@ export class Faults {
   }
 }
 
-function isActive({ from, until }: Added, now: number): boolean {
+function isActive({ from, until }: Placed, now: number): boolean {
   return now >= from && now < until;
 }
 
-function isSpent({ fault, hits }: Added): boolean {
+function isSpent({ fault, hits }: Placed): boolean {
   return fault.kind !== 'refuse' && hits >= (fault.times ?? Number.POSITIVE_INFINITY);
 }
 

@@ -202,7 +202,8 @@ export const faultShape = named(
     }),
     ({ from, until }, path) => {
       if (from === undefined || until === undefined || milliseconds(until) > milliseconds(from)) return;
-      throw new EmulatorOptionError(`${member(path, 'until')} must be later than from, which is ${from}, not ${until}`);
+      const place = member(path, 'until');
+      throw new EmulatorOptionError(`${place} must be later than from, which is ${from}, not ${until}`, place);
     },
   ),
 );

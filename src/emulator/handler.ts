@@ -19,10 +19,10 @@ export interface Context {
 /** The answer to a request, and its entry in the journal. */
 export interface Handled {
   readonly delivery: Delivery;
-  readonly entry: SeenRequest;
+  readonly entry: Omit<SeenRequest, 'number'>;
 }
 
-type Outcome = Pick<SeenRequest, 'reason' | 'faults' | 'error'>;
+type Outcome = Pick<SeenRequest, 'reason' | 'faults' | 'hopLimit' | 'error'>;
 
 /** Answers a request: the service decides, then faults apply. */
 export function handle(request: Request, context: Context): Handled {
@@ -36,17 +36,14 @@ export function handle(request: Request, context: Context): Handled {
   // RFC 9112, section 3.2
   if (host === undefined && request.httpVersion !== '1.0')
     return handled(request, now, whole(page(date, 400)), { reason: 'no Host' });
-  const name = hostName(host);
-  if (name !== undefined && !isOwnHost(name, hosts)) {
-    const why = /^[\w.-]{1,253}$/.test(name)
-      ? `${name} is no name of this emulator; --allow-host ${name}, or allowedHosts, makes it one`
-      : 'the Host header holds no name';
+  const why = foreignHost(host, hosts);
+  if (why !== undefined) {
     const answer = withBody(empty(date, 403), `${why}\n`);
     return handled(request, now, whole(answer), { reason: 'foreign Host' });
   }
 
   const matches = state.faults.match(request.method, request.target, now, versionOf(request));
-  const { answer, refusal, ...failure } = attempt(request, state, date, tokenRules(matches));
+  const { answer, refusal, ...facts } = attempt(request, state, date, tokenRules(matches));
   const faulty = matches.reduce((delivery, match) => apply(delivery, match, date), intact(answer));
   const delivery = { ...faulty, answer: faulty.answer && finish(request, faulty.answer, state) };
 
@@ -56,14 +53,19 @@ export function handle(request: Request, context: Context): Handled {
   return handled(request, now, delivery, {
     ...(reason === undefined ? {} : { reason }),
     ...(matches.length === 0 ? {} : { faults: matches.map(({ fault }) => fault) }),
-    ...failure,
+    ...facts,
   });
 }
 
-const unread: Request = { method: '', target: '', httpVersion: '', headers: {} };
+const unread = { method: '', target: '', httpVersion: '', headers: {} };
 
-/** Answers what is no HTTP request, or is too large; `request` if its headers could be read. */
-export function reject(status: 400 | 413 | 431, request: Request = unread, { state, now }: Context): Handled {
+/** Answers what is no HTTP request, or is too large; `request` has what could be read of it. */
+export function reject(
+  status: 400 | 413 | 431,
+  given: Partial<Request> & Pick<Request, 'caller'>,
+  { state, now }: Context,
+): Handled {
+  const request = { ...unread, ...given };
   const absence = state.absence(now);
   if (absence !== undefined) return handled(request, now, intact(undefined), { reason: absence });
   const answer = finish(request, page(new Date(now), status), state);
@@ -86,21 +88,26 @@ function finish({ method }: Request, answer: Answer, { options }: State): Answer
 function handled(request: Request, at: number, delivery: Delivery, outcome: Outcome): Handled {
   const { answer, garbage, part } = delivery;
   const status = answer === undefined || garbage !== undefined || part === 'none' ? 'unanswered' : answer.status;
-  const { method, target } = request;
+  const { caller, method, target } = request;
   const path = withoutSecrets(target);
-  return { delivery, entry: { at, method, path, version: versionOf(request), status, ...outcome } };
+  return { delivery, entry: { at, caller, method, path, version: versionOf(request), status, ...outcome } };
+}
+
+/**
+ * Why a `Host` header is refused; undefined for the names that only callers of the emulator use. A web page that makes its
+ * own name resolve to this machine (DNS rebinding) is recognised by that name.
+ */
+export function foreignHost(host: string | undefined, hosts: readonly string[]): string | undefined {
+  const name = hostName(host);
+  if (name === undefined || isIP(name) !== 0) return undefined;
+  if (name === 'localhost' || hosts.some((own) => own.toLowerCase() === name)) return undefined;
+  return /^[\w.-]{1,253}$/.test(name)
+    ? `${name} is no name of this emulator; --allow-host ${name}, or allowedHosts, makes it one`
+    : 'the Host header holds no name';
 }
 
 /** The name in a `Host` header, without the port. */
 function hostName(host: string | undefined): string | undefined {
   const [, bracketed, bare] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(host ?? '') ?? [];
   return host && (bracketed ?? bare ?? '').toLowerCase();
-}
-
-/**
- * True for the names that only callers of the emulator use. A web page that makes its own name resolve to this machine
- * (DNS rebinding) is recognised by that name.
- */
-function isOwnHost(name: string, hosts: readonly string[]): boolean {
-  return isIP(name) !== 0 || name === 'localhost' || hosts.some((own) => own.toLowerCase() === name);
 }

@@ -9,7 +9,7 @@ export type { Fault } from './faults.js';
 export type { InstanceOptions, InstanceSettings } from './instance-options.js';
 export type { SeenRequest } from './journal.js';
 export { EmulatorOptionError } from './option-error.js';
-export type { EmulatorOptions } from './options.js';
+export type { ControlOptions, EmulatorOptions } from './options.js';
 export { parseScenario, type Scenario } from './scenario.js';
 export { type ScenarioName, scenarios } from './scenarios.js';
 export type { Tree, Value } from './tree.js';

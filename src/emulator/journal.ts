@@ -1,9 +1,13 @@
 import type { Fault } from './faults.js';
-import type { Refusal } from './service.js';
+import type { Refusal, SeenHopLimit } from './service.js';
 import { holdsToken, tokenLength } from './tokens.js';
 
 /** One request that arrived. It holds no header, no query and no session token. */
 export interface SeenRequest {
+  /** 1 for the first request, and so on. */
+  readonly number: number;
+  /** The address it came from. */
+  readonly caller: string;
   /** When, by the emulator's clock, in milliseconds since 1970. */
   readonly at: number;
   /** Empty if what arrived was no HTTP, or its headers were too large. */
@@ -28,6 +32,8 @@ export interface SeenRequest {
     | `fault: ${Fault['kind']}`;
   /** The faults that hit it, in the order in which they acted. */
   readonly faults?: readonly Fault[];
+  /** Of a token request. A reply that had less than it needed died on its way. */
+  readonly hopLimit?: SeenHopLimit;
   /** The error thrown by a computed value of the tree; the answer was a 500. */
   readonly error?: unknown;
 }
@@ -35,13 +41,46 @@ export interface SeenRequest {
 const size = 10_000;
 const longestShown = 1024;
 
-/** The latest requests. */
+const noneYet = { total: 0, v1: 0, v2: 0, token: 0, other: 0, refused: 0, unanswered: 0 };
+
+/** By what it was asked: without a token, with one, for one, or in no HTTP. */
+export function kindOf({ method, version, hopLimit }: Omit<SeenRequest, 'number'>): 'v1' | 'v2' | 'token' | 'other' {
+  if (method === '') return 'other';
+  return hopLimit === undefined ? `v${version}` : 'token';
+}
+
+/** The latest requests, and the counts of all. */
 export class Journal {
   readonly requests: SeenRequest[] = [];
+  /** Of the requests since the last `clear`. */
+  counts = { ...noneYet };
+  /** The number of the latest request before the last `clear`. */
+  cleared = 0;
+  #last = 0;
 
-  add(request: SeenRequest): void {
+  /** The number of the latest request. */
+  get last(): number {
+    return this.#last;
+  }
+
+  add(entry: Omit<SeenRequest, 'number'>): SeenRequest {
+    this.#last += 1;
+    const request = { number: this.#last, ...entry };
     this.requests.push(request);
     if (this.requests.length > size) this.requests.shift();
+    const { status, reason } = request;
+    this.counts.total += 1;
+    this.counts[kindOf(request)] += 1;
+    if (status === 'unanswered') this.counts.unanswered += 1;
+    else if (status >= 400 && reason !== 'not there') this.counts.refused += 1;
+    return request;
+  }
+
+  /** Forgets the requests and their counts; numbers go on. */
+  clear(): void {
+    this.requests.length = 0;
+    this.cleared = this.#last;
+    this.counts = { ...noneYet };
   }
 }
 

@@ -3,15 +3,23 @@ export class EmulatorOptionError extends TypeError {
   /** Stable identifier of this failure. */
   readonly code = 'ERR_EMULATOR_OPTION';
   override readonly name = 'EmulatorOptionError';
+  /** Where in what was given the mistake is, such as `timeline[2].at`; undefined where there is no such place. */
+  readonly place: string | undefined;
+
+  constructor(message: string, place?: string) {
+    super(message);
+    this.place = place;
+  }
 }
 
 const longestShown = 80;
 
-/** The error for a value that is not among what is accepted. */
+/** The error for a value that is not among what is accepted. `name` is its place, or says in words what it is. */
 export function refused(name: string, accepted: string, value: unknown): EmulatorOptionError {
   const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? asJson(value) : String(value);
   const clipped = shown.length > longestShown ? `${shown.slice(0, longestShown)}…` : shown;
-  return new EmulatorOptionError(`${name} must be ${accepted}, not ${clipped}`);
+  const isPlace = /^[\w$]+(?:[.[]|$)/.test(name);
+  return new EmulatorOptionError(`${name || 'it'} must be ${accepted}, not ${clipped}`, isPlace ? name : undefined);
 }
 
 /** Falls back to `{…}` for what JSON cannot hold: circular or too deep. */

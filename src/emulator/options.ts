@@ -4,7 +4,8 @@ import { checkOptions, type InstanceSettings, instanceFields } from './instance-
 import type { SeenRequest } from './journal.js';
 import { baseShape, type Scenario } from './scenario.js';
 import { type ScenarioName, scenarioOf } from './scenarios.js';
-import { list, numberBetween, type Shape, simple, text, wholeNumber } from './shape.js';
+import { fields, list, numberBetween, optional, type Shape, simple, text, wholeNumber } from './shape.js';
+import type { Network } from './state.js';
 import type { Tree } from './tree.js';
 
 /** Options of `createEmulator`; each has a default. */
@@ -31,16 +32,39 @@ export interface EmulatorOptions extends InstanceSettings {
   readonly now?: (() => number) | undefined;
   /** How many times as fast as `now` time passes; 0: only `emulator.advance()` moves it. Default 1. */
   readonly speed?: number | undefined;
+  /**
+   * `true`, or where to listen: requests to `emulator.controlUrl` change the emulator while it runs, and show what it does,
+   * for programs in any language. Default `false`.
+   */
+  readonly control?: boolean | ControlOptions | undefined;
   /** Called with each request as it is answered. An error it throws is uncaught, after the answer. */
   readonly onRequest?: ((request: SeenRequest) => void) | undefined;
   /** Called with each event as it happens. An error it throws is uncaught, and the emulator goes on. */
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
 }
 
+/** Where the control service listens. */
+export interface ControlOptions {
+  /** An address. Default `127.0.0.1`. Anything but loopback lets the network in, which can then change everything. */
+  readonly host?: string | undefined;
+  /** Default 0: a free one. */
+  readonly port?: number | undefined;
+  /** Set by `imds lab`, in which callers are at a real distance. Default: they are as far as `hops` pretends. */
+  readonly network?: Network | undefined;
+}
+
 const isName = (value: unknown): boolean => typeof value === 'string' && value !== '';
 const aFunction = simple('a function', {}, (value) => typeof value === 'function');
 /** For what is checked where it is used. */
 const anything = simple('anything', {}, () => true);
+
+const port = wholeNumber(0, 65535);
+export const speed = numberBetween(0, 1_000_000);
+const controlShape = fields({
+  host: optional(simple("an address such as '127.0.0.1'", {}, isName)),
+  port: optional(port),
+  network: optional(anything),
+});
 
 const startFields = {
   host: simple(
@@ -49,7 +73,7 @@ const startFields = {
     (value) => isName(value) || (Array.isArray(value) && value.length > 0 && value.every(isName)),
   ),
   allowedHosts: list(text('a host name such as imds', /^[\w.-]{1,253}$/), 100),
-  port: wholeNumber(0, 65535),
+  port,
   base: baseShape,
   tree: anything,
   scenario: anything,
@@ -58,10 +82,18 @@ const startFields = {
     {},
     (value) => typeof value === 'function' && value() >= 0 && value() <= latestTime,
   ),
-  speed: numberBetween(0, 1_000_000),
+  speed,
+  control: simple(
+    'true, false, or an object of host and port',
+    {},
+    (value) => typeof value === 'boolean' || controlShape.check(value, 'control') !== undefined,
+  ),
   onRequest: aFunction,
   onEvent: aFunction,
 } satisfies { [Name in Exclude<keyof EmulatorOptions, keyof InstanceSettings>]: Shape };
+
+/** How an emulator starts. */
+export type Start = ReturnType<typeof readOptions>;
 
 /** The options checked, with the scenario in full, and defaults filled in. */
 export function readOptions(given: EmulatorOptions) {
@@ -77,6 +109,7 @@ export function readOptions(given: EmulatorOptions) {
     tree,
     now,
     speed,
+    control: typeof given.control === 'object' ? given.control : given.control ? {} : undefined,
     onRequest: given.onRequest,
     onEvent: given.onEvent,
   };

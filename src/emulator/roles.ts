@@ -1,6 +1,6 @@
 import { type Duration, later, milliseconds } from './clock.js';
 import { document, instant } from './documents.js';
-import type { MetadataTree, Tree, Value } from './tree.js';
+import type { DatedContent, MetadataTree, Tree, Value } from './tree.js';
 
 export const account = '123456789012';
 const minute = 60_000;
@@ -22,13 +22,20 @@ type Renewed = (fields: (period: Period) => Readonly<Record<string, string>>) =>
 export function renewing(launched: Date, lifetimeMs: number, serial: number): Renewed {
   // Shorter-lived ones are renewed at half time.
   const spacing = Math.max(lifetimeMs - 5 * minute, lifetimeMs / 2, 1);
-  return (fields) => (now) => {
-    const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
-    const issued = later(launched, period * spacing);
-    const content = document(fields({ issued, expiration: later(issued, lifetimeMs), serial: serial + period }));
-    return { content, lastModified: issued };
+  return (fields) => {
+    const value = (now: Date): DatedContent => {
+      const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
+      const issued = later(launched, period * spacing);
+      const content = document(fields({ issued, expiration: later(issued, lifetimeMs), serial: serial + period }));
+      return { content, lastModified: issued };
+    };
+    if (fields === roleCredentials) renewals.set(value, { lifetime: lifetimeMs });
+    return value;
   };
 }
+
+/** The terms of the values that are credentials of a role. */
+const renewals = new WeakMap<object, CredentialsTerms>();
 
 /** The directory `iam/` while a role is attached. */
 export function attachedRole(role: string, profile: string, renewed: Renewed): Tree {
@@ -65,6 +72,10 @@ function credentials({ issued, expiration, serial }: Period, accessKey: string, 
 export function credentialsFrom({ lifetime = '6h' }: CredentialsTerms, at: Date, serial = 0): Value {
   return renewing(at, milliseconds(lifetime), serial)(roleCredentials);
 }
+
+/** The terms of a role's credentials in a tree; undefined for any other value. */
+export const termsOf = (value: Value): CredentialsTerms | undefined =>
+  typeof value === 'function' ? renewals.get(value) : undefined;
 
 /** Replaces the document of each role's credentials; false if there is no role. */
 export function eachRole(tree: MetadataTree, at: Date, document: (role: string) => Value): boolean {

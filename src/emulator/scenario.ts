@@ -6,6 +6,7 @@ import { instanceTree } from './instance.js';
 import { type InstanceSettings, instanceSettings } from './instance-options.js';
 import { EmulatorOptionError, refused } from './option-error.js';
 import { fields, list, oneOf, optional, refine, type Schema, text, wholeNumber } from './shape.js';
+import { mostPending } from './timeline.js';
 import { MetadataTree, type Tree } from './tree.js';
 import { type JsonTree, nodeShape, toTree, treeShape } from './values.js';
 
@@ -31,29 +32,28 @@ export interface Scenario {
 
 const having = (name: string): Schema => ({ type: 'object', properties: { [name]: true }, required: [name] });
 
+/** The name of a trigger. */
+export const triggerName = text('the name of a trigger', /^[^\s]{1,100}$/);
+
 const entryShape = refine(
-  eventShape<TimelineEntry>({
-    at: optional(duration),
-    on: optional(text('the name of a trigger', /^[^\s]{1,100}$/)),
-  }),
+  eventShape<TimelineEntry>({ at: optional(duration), on: optional(triggerName) }, { part: optional(oneOf('end')) }),
   ({ at, on }, path) => {
     if (at !== undefined || on !== undefined) return;
-    throw new EmulatorOptionError(`${path} happens never: it needs at, such as '+30s', or on, the name of a trigger`);
+    const needed = "it needs at, such as '+30s', or on, the name of a trigger";
+    throw new EmulatorOptionError(`${path} happens never: ${needed}`, path);
   },
   { anyOf: [having('at'), having('on')] },
 );
 
-const mostEvents = 10_000;
-
 export const baseShape = oneOf('instance', 'empty');
 
-const scenarioShape = fields({
+export const scenarioShape = fields({
   $schema: optional(text()),
   description: optional(text()),
   base: optional(baseShape),
   options: optional(instanceSettings),
   tree: optional(treeShape),
-  timeline: optional(list(entryShape, mostEvents)),
+  timeline: optional(list(entryShape, mostPending)),
   faults: optional(list(faultShape, mostFaults)),
   seed: optional(wholeNumber(0, 2 ** 32 - 1)),
 } satisfies { [Name in keyof Scenario]-?: unknown });

@@ -9,8 +9,8 @@ import type { Request } from './service.js';
 export interface Handler {
   /** Answers a request that has arrived with its body, if any. */
   readonly handle: (request: Request) => Delivery;
-  /** Answers what is no HTTP request, or is too large; `request` if its headers could be read. */
-  readonly reject: (status: 400 | 413 | 431, request?: Request) => Delivery;
+  /** Answers what is no HTTP request, or is too large; `request` has what could be read of it. */
+  readonly reject: (status: 400 | 413 | 431, request: Partial<Request> & Pick<Request, 'caller'>) => Delivery;
   readonly servesIpv6: () => boolean;
 }
 
@@ -59,7 +59,8 @@ export class Server {
     this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (!(socket instanceof Socket) || !error.code?.startsWith('HPE_')) socket.destroy();
       else if (socket.writable && this.#arriving.has(socket)) {
-        this.#answer(socket, this.#handler.reject(error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400));
+        const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+        this.#answer(socket, this.#handler.reject(status, { caller: callerOf(socket) }));
       }
     });
   }
@@ -76,9 +77,7 @@ export class Server {
 
   /** Base URL without a slash at the end, such as `http://127.0.0.1:1338`. */
   get url(): string {
-    const { address, family, port } = this.#bound;
-    const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
-    return `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
+    return urlOf(this.#bound);
   }
 
   /**
@@ -126,7 +125,7 @@ export class Server {
     const { socket, method = '', url: target = '', httpVersion, headers } = message;
     // One request per connection: whatever follows is ignored.
     if (!socket.writable || !this.#arriving.has(socket)) return;
-    const request = { method, target, httpVersion, headers };
+    const request = { method, target, httpVersion, headers, caller: callerOf(socket) };
     if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) {
       this.#answer(socket, this.#handler.handle(request));
       return;
@@ -147,6 +146,15 @@ export class Server {
     void deliver(socket, delivery, this.#timeoutMs);
   }
 }
+
+/** The base URL of what listens there, as callers on this machine have it. */
+export function urlOf({ address, family, port }: AddressInfo): string {
+  const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+  return `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
+}
+
+/** The address at the other end, in IPv4's own form also where the socket serves both families. */
+const callerOf = ({ remoteAddress = '' }: Socket): string => remoteAddress.replace(/^::ffff:/, '');
 
 function admit(room: Set<Socket>, socket: Socket): void {
   room.add(socket);

@@ -9,6 +9,8 @@ export interface Request {
   readonly target: string;
   /** Such as `1.1`. */
   readonly httpVersion: string;
+  /** The caller's address. */
+  readonly caller: string;
   readonly headers: IncomingHttpHeaders;
 }
 
@@ -46,6 +48,13 @@ export interface Decision {
   /** `undefined` if the answer dies on its way back. */
   readonly answer: Answer | undefined;
   readonly refusal?: Refusal;
+  readonly hopLimit?: SeenHopLimit;
+}
+
+/** Of the reply to a token request: the hop limit that it had, and the one that its caller needs. */
+export interface SeenHopLimit {
+  readonly had: number;
+  readonly needed: number;
 }
 
 /** 2 for a request for a session token or with one, valid or not. */
@@ -68,7 +77,10 @@ export function decide(request: Request, state: State, now: Date, rules: TokenRu
   const [version = '', ...rest] = segments;
 
   if (knownVersions.has(version) && rest.join('/') === 'api/token') {
-    if (method === 'PUT') return grant(request, version, state, now, rules);
+    if (method === 'PUT') {
+      const hopLimit = { had: state.options.httpPutResponseHopLimit, needed: state.hops + 1 };
+      return { ...grant(request, version, state, now, rules), hopLimit };
+    }
     if (version === 'latest') return otherMethod(method, now, 'OPTIONS, PUT');
   }
   return method === 'GET' || method === 'HEAD'

@@ -96,14 +96,15 @@ export function numberBetween(minimum: number, maximum: number, bound: 'at least
   );
 }
 
-export function list<T>(item: Shape<T>, most: number): Shape<readonly T[]> {
+export function list<T>(item: Shape<T>, most = Number.POSITIVE_INFINITY): Shape<readonly T[]> {
   const accepted = `a list, each item ${item.accepted}`;
   return {
     accepted,
-    schema: { type: 'array', items: item.schema, maxItems: most },
+    schema: { type: 'array', items: item.schema, ...(Number.isFinite(most) ? { maxItems: most } : {}) },
     check(value, path) {
       if (!Array.isArray(value)) throw refused(path, accepted, value);
-      if (value.length > most) throw new EmulatorOptionError(`${path} has ${value.length} items; the most is ${most}`);
+      if (value.length > most)
+        throw new EmulatorOptionError(`${path} has ${value.length} items; the most is ${most}`, path);
       return value.map((one, index) => item.check(one, `${path}[${index}]`));
     },
   };
@@ -122,7 +123,8 @@ export function fields<F extends Fields>(all: F): Shape<ObjectOf<F>> {
       const given = objectAt(value, path, accepted);
       const unknown = Object.keys(given).find((name) => !Object.hasOwn(all, name));
       if (unknown !== undefined) {
-        throw new EmulatorOptionError(`${member(path, unknown)} is not known here; known are ${names.join(', ')}`);
+        const place = member(path, unknown);
+        throw new EmulatorOptionError(`${place} is not known here; known are ${names.join(', ') || 'none'}`, place);
       }
       for (const [name, shape] of Object.entries(all)) {
         if (given[name] !== undefined) shape.check(given[name], member(path, name));
@@ -156,7 +158,7 @@ export function variants<T>(key: string, all: Readonly<Record<string, Fields>>):
 }
 
 function missing(place: string, { accepted }: Shape): EmulatorOptionError {
-  return new EmulatorOptionError(`${place} is missing; it must be ${accepted}`);
+  return new EmulatorOptionError(`${place} is missing; it must be ${accepted}`, place);
 }
 
 /** The value as an object that is no array. */
@@ -164,7 +166,7 @@ export function objectAt(value: unknown, path: string, accepted: string): Readon
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as Readonly<Record<string, unknown>>;
   }
-  throw refused(path === '' ? 'it' : path, accepted, value);
+  throw refused(path, accepted, value);
 }
 
 /** `timeline[0].at`, `tree["placement/region"]` */

@@ -3,6 +3,13 @@ import type { InstanceOptions } from './instance-options.js';
 import { SessionTokens } from './tokens.js';
 import type { MetadataTree } from './tree.js';
 
+/** Where the callers are: as far as the option `hops` pretends, or as far as they are in `imds lab`. */
+export type Network =
+  | { readonly kind: 'pretended' }
+  | { readonly kind: 'lab'; readonly place: string; readonly hops: number };
+
+const pretended: Network = { kind: 'pretended' };
+
 /** The emulated instance: all that requests read, and that events and callers change. */
 export class State {
   readonly launched: Date;
@@ -12,13 +19,26 @@ export class State {
   options: InstanceOptions;
   /** False while it is stopped or hibernates. */
   isOn = true;
+  readonly network: Network;
   #credentialSets = 0;
 
-  constructor(start: { launched: Date; tree: MetadataTree; options: InstanceOptions; seed: number }) {
+  constructor(start: {
+    launched: Date;
+    tree: MetadataTree;
+    options: InstanceOptions;
+    seed: number;
+    network?: Network | undefined;
+  }) {
     this.launched = start.launched;
     this.tree = start.tree;
     this.options = start.options;
     this.faults = new Faults(start.seed);
+    this.network = start.network ?? pretended;
+  }
+
+  /** Routers between the callers and the instance. */
+  get hops(): number {
+    return this.network.kind === 'lab' ? this.network.hops : this.options.hops;
   }
 
   /** Number of the next set of role credentials. */

@@ -1,37 +1,40 @@
 import { milliseconds } from './clock.js';
-import { type Outcome, run, type SeenEvent, type TimelineEntry, type TimelineEvent } from './events.js';
+import { declarationOf, type SeenEvent, type TimelineEntry, type TimelineEvent, type TimelineStep } from './events.js';
 import { EmulatorOptionError } from './option-error.js';
 import type { State } from './state.js';
 
-/** An event, or a later step of one. */
-interface Due {
+/** What is still to come. */
+export interface Pending {
+  /** Its number in this timeline, from 1. */
+  readonly id: number;
+  /** When it is due, in milliseconds since 1970. */
   readonly at: number;
-  readonly event: TimelineEvent['event'];
-  readonly run: (at: Date) => Outcome;
-  isCalledOff: boolean;
+  readonly step: TimelineStep;
 }
 
+/** The most that can be to come. */
+export const mostPending = 10_000;
 const shownNames = 20;
 
 /** The events that are still to come. */
 export class Timeline {
   readonly #state: State;
   readonly #onEvent: (event: SeenEvent) => void;
-  readonly #triggered: readonly TimelineEntry[];
+  /** Those that wait for a trigger. */
+  readonly triggered: readonly TimelineEntry[];
   /** In the order in which they are due. */
-  readonly #pending: Due[];
-  /** The step that is to come, by what it is about. */
-  readonly #steps = new Map<string, Due>();
+  readonly #pending: Pending[] = [];
+  /** The IDs of ends that are to come, by what they are about. */
+  readonly #ends = new Map<string, number>();
+  #lastId = 0;
+  #changes = 0;
 
   constructor(entries: readonly TimelineEntry[], state: State, onEvent: (event: SeenEvent) => void) {
     this.#state = state;
     this.#onEvent = onEvent;
-    this.#triggered = entries.filter(({ on }) => on !== undefined);
+    this.triggered = entries.filter(({ on }) => on !== undefined);
     const started = state.launched.getTime();
-    this.#pending = entries
-      .filter(({ on }) => on === undefined)
-      .map((entry) => this.#due(entry, started + milliseconds(entry.at ?? 0)))
-      .sort((one, other) => one.at - other.at);
+    for (const { at = 0, on, ...step } of entries) if (on === undefined) this.add(step, started + milliseconds(at));
   }
 
   /** When the next event is due, in milliseconds since 1970; `Infinity` if none is. */
@@ -39,58 +42,111 @@ export class Timeline {
     return this.#pending[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
+  /** In the order in which they are due. */
+  get pending(): readonly Pending[] {
+    return this.#pending;
+  }
+
+  /** Another number after each change of what is to come. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** The ID that was given last. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
   /** Adds an event that is due at `at`, after others of that time. */
-  add(event: TimelineEvent, at: number): void {
-    this.#insert(this.#due(event, at), (other) => other <= at);
+  add(step: TimelineStep, at: number): void {
+    if (this.#pending.length >= mostPending)
+      throw new EmulatorOptionError(`${mostPending} events are to come, which is the most`);
+    const pending = this.#numbered(step, at);
+    this.#insert(pending, (other) => other <= at);
+    if (step.part === 'end') this.#callOff(step, pending.id);
   }
 
   /** Adds the events that wait for a trigger of this name. */
   trigger(name: string, now: number): void {
-    const entries = this.#triggered.filter(({ on }) => on === name);
+    const entries = this.triggered.filter(({ on }) => on === name);
     if (entries.length === 0) {
-      const names = [...new Set(this.#triggered.map(({ on }) => on))].slice(0, shownNames).join(', ');
+      const names = [...new Set(this.triggered.map(({ on }) => on))].slice(0, shownNames).join(', ');
       throw new EmulatorOptionError(
         `nothing in the timeline waits for '${name}'; ${names === '' ? 'no entry has an "on"' : `there is ${names}`}`,
       );
     }
-    for (const entry of entries) this.add(entry, now + milliseconds(entry.at ?? 0));
+    for (const { at = 0, on: _, ...step } of entries) this.add(step, now + milliseconds(at));
   }
 
-  /** Runs all that is due by `now`, each step dated as it was due. */
-  settle(now: number): void {
+  /** Has what is to come happen at another time; false if there is nothing of this ID. */
+  move(id: number, at: number): boolean {
+    const pending = this.#pending.find((one) => one.id === id);
+    if (pending === undefined) return false;
+    this.remove(id);
+    this.#insert({ ...pending, at }, (other) => other <= at);
+    return true;
+  }
+
+  /** Takes away what is to come; false if there is nothing of this ID. */
+  remove(id: number): boolean {
+    const index = this.#pending.findIndex((one) => one.id === id);
+    if (index < 0) return false;
+    this.#pending.splice(index, 1);
+    this.#changes += 1;
+    return true;
+  }
+
+  /** Runs all that is due by `now`, each step dated as it was due; gives what has happened. */
+  settle(now: number): readonly SeenEvent[] {
+    const happened: SeenEvent[] = [];
     while (this.next <= now) {
       const due = this.#pending.shift();
-      if (due?.isCalledOff === false) this.#onEvent({ at: due.at, event: due.event, ...this.#attempt(due) });
+      if (due === undefined) break;
+      this.#changes += 1;
+      const seen = { at: due.at, event: due.step.event, ...this.#attempt(due) };
+      happened.push(seen);
+      this.#onEvent(seen);
     }
+    return happened;
   }
 
-  #due(event: TimelineEvent, at: number): Due {
-    return { at, event: event.event, run: (date) => run(event, this.#state, date), isCalledOff: false };
-  }
-
-  #attempt(due: Due): { detail: string; error?: unknown } {
+  #attempt({ at, step }: Pending): { detail: string; error?: unknown } {
     try {
-      const outcome = due.run(new Date(due.at));
-      if (typeof outcome === 'string') return { detail: outcome };
-      this.#follow(outcome, due);
-      return { detail: outcome.detail };
+      const { run, end } = declarationOf(step.event);
+      if (step.part === 'end') return { detail: end?.run(step, this.#state, new Date(at)) ?? '' };
+      const detail = run(step, this.#state, new Date(at));
+      this.#follow(step, at);
+      return { detail };
     } catch (error) {
-      return { detail: `${due.event} failed: ${error instanceof Error ? error.message : error}`, error };
+      return { detail: `${step.event} failed: ${error instanceof Error ? error.message : error}`, error };
     }
   }
 
-  #follow({ about, next }: Exclude<Outcome, string>, { at, event }: Due): void {
-    const earlier = about === undefined ? undefined : this.#steps.get(about);
-    if (earlier) earlier.isCalledOff = true;
-    if (next === undefined) return;
-    const due: Due = { at: at + next.afterMs, event, run: next.run, isCalledOff: false };
-    if (about !== undefined) this.#steps.set(about, due);
+  #follow(event: TimelineEvent, at: number): void {
+    const { end } = declarationOf(event.event);
+    const pending = end && this.#numbered({ ...event, part: 'end' }, at + end.after(event));
+    this.#callOff(event, pending?.id);
     // Before events of the same time, which begin only then.
-    this.#insert(due, (other) => other < due.at);
+    if (pending) this.#insert(pending, (other) => other < pending.at);
+  }
+
+  /** Calls off the end that was to come of an earlier event about the same. `next` is the ID of the one that now is. */
+  #callOff(event: TimelineEvent, next: number | undefined): void {
+    const about = declarationOf(event.event).about?.(event);
+    if (about === undefined) return;
+    const earlier = this.#ends.get(about);
+    if (earlier !== undefined) this.remove(earlier);
+    if (next === undefined) this.#ends.delete(about);
+    else this.#ends.set(about, next);
+  }
+
+  #numbered(step: TimelineStep, at: number): Pending {
+    this.#lastId += 1;
+    return { id: this.#lastId, at, step };
   }
 
   /** Inserts behind those whose time `isBefore` holds for. */
-  #insert(due: Due, isBefore: (at: number) => boolean): void {
+  #insert(due: Pending, isBefore: (at: number) => boolean): void {
     let [low, high] = [0, this.#pending.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -98,5 +154,6 @@ export class Timeline {
       else high = middle;
     }
     this.#pending.splice(low, 0, due);
+    this.#changes += 1;
   }
 }

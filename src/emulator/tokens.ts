@@ -29,6 +29,11 @@ export interface TokenRules {
 export class SessionTokens {
   #key = randomBytes(32);
 
+  /** Another object each time tokens are voided. */
+  get generation(): object {
+    return this.#key;
+  }
+
   issue({ end, promisedEnd }: TokenLife): string {
     const bytes = Buffer.alloc(LENGTH);
     MARK.copy(bytes);

@@ -5,7 +5,7 @@ import { EmulatorOptionError, refused } from './option-error.js';
 export type Content = string | Uint8Array;
 
 /** Content with a `Last-Modified` of its own. */
-interface DatedContent {
+export interface DatedContent {
   readonly content: Content;
   readonly lastModified: Date;
 }
@@ -20,9 +20,9 @@ export interface Tree {
 
 type Reading = DatedContent & { readonly kind: 'value' | 'directory' };
 
-type Directory = Map<string, Leaf | Directory>;
+export type Directory = Map<string, Leaf | Directory>;
 
-interface Leaf {
+export interface Leaf {
   readonly value: Value;
   readonly lastModified: Date;
 }
@@ -32,11 +32,15 @@ type Path = readonly string[];
 const tops = ['dynamic', 'meta-data', 'user-data'];
 /** Names in a path; those of real instances have eight at most. */
 export const longestPath = 100;
+/** The most paths of changes that are remembered. */
+export const mostChanged = 100;
 
 /** Everything below `/latest/`. A directory exists as long as something is in it. */
 export class MetadataTree {
   readonly #root: Directory;
   #lastChange: Date;
+  /** Where something was set or removed; whoever takes them clears it. */
+  readonly changed = new Set<string>();
 
   constructor(root: Directory = new Map(), lastChange = new Date(0)) {
     this.#root = root;
@@ -91,6 +95,13 @@ export class MetadataTree {
     }
   }
 
+  /** What is at a path, or all: a value, or a directory as a map by name. */
+  find(path?: string): { readonly segments: Path; readonly entry: Leaf | Directory } | undefined {
+    const segments = path === undefined ? [] : this.#names(segmentsOf(path));
+    const entry = lookUp(this.#root, segments);
+    return entry && { segments, entry };
+  }
+
   /** A tree that is as this one is now, whatever becomes of this one. */
   snapshot(): MetadataTree {
     return new MetadataTree(copied(this.#root), this.#lastChange);
@@ -107,6 +118,8 @@ export class MetadataTree {
       throw error;
     }
     this.#lastChange = now;
+    // Nobody may ever take them.
+    if (this.changed.size < mostChanged) this.changed.add(leaves[0]?.[0].join('/') ?? '');
   }
 
   /** Key 0 is asked for as `public-keys/0/` and listed as `0=its-name`, which is its name in the tree. */
@@ -154,7 +167,8 @@ function entriesOf(tree: Tree, demand: string): [string, Value | Tree | null][] 
   throw new EmulatorOptionError(`${demand}, not ${JSON.stringify(tree)}`);
 }
 
-function contentOf({ value, lastModified }: Leaf, path: string, now: Date): DatedContent {
+/** The content of a value at a time; throws what a function throws that computes it. */
+export function contentOf({ value, lastModified }: Leaf, path: string, now: Date): DatedContent {
   const content = typeof value === 'function' ? value(now) : value;
   if (isContent(content)) return { content, lastModified };
   if (isContent(content?.content) && types.isDate(content.lastModified)) return content;

@@ -92,9 +92,9 @@ function checkNode(value: unknown, path: string, depth: number): JsonNode {
 
 function checkEntries(directory: object, path: string, depth: number, pattern: RegExp, names: string): JsonTree {
   if (depth === longestPath)
-    throw new EmulatorOptionError(`${path} is too deep: a path has ${longestPath} names at most`);
+    throw new EmulatorOptionError(`${path} is too deep: a path has ${longestPath} names at most`, path);
   for (const [name, inner] of Object.entries(directory)) {
-    if (!pattern.test(name)) throw refused(`the key in ${path}`, names, name);
+    if (!pattern.test(name)) throw refused(`the key in ${path || 'it'}`, names, name);
     if (inner !== null && inner !== undefined) checkNode(inner, member(path, name), depth + 1);
   }
   return directory as JsonTree;

@@ -1,7 +1,7 @@
-import type { Emulator, EmulatorOptions } from '../../emulator/index.js';
+import type { ControlOptions, Emulator, EmulatorOptions } from '../../emulator/index.js';
 import { type AddCommand, type Context, withExamples } from '../command.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
-import { addInstanceOptions, scenarioOf } from '../instance-options.js';
+import { addInstanceOptions, controlAt, scenarioOf } from '../instance-options.js';
 import { type Output, onSignals } from '../io.js';
 import { wholeNumber } from '../options.js';
 import { jsonLine, jsonText, say, table } from '../output.js';
@@ -10,7 +10,8 @@ import { jsonLog, requestLog } from '../request-log.js';
 // The port of AWS's own mock.
 const usualPort = 1338;
 
-interface Given extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts'> {
+interface Given extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts' | 'control'> {
+  readonly control?: true | ControlOptions;
   readonly scenario?: string;
   readonly allowHost?: readonly string[];
   readonly list?: true;
@@ -32,6 +33,7 @@ export const emulate: AddCommand = (program, run) => {
           'imds emulate --scenario spot-interruption --speed 60': 'minutes in seconds',
           'imds emulate -- imds list -r': 'a tree to look at',
           'imds emulate --hops 1 -- npm test': 'a container that no session token reaches',
+          'imds emulate --control -- pytest': 'tests that change it while they run',
         },
       ),
     )
@@ -50,29 +52,44 @@ export const emulate: AddCommand = (program, run) => {
     )
     .option('--allow-host <name>', 'a name that callers know it by, repeatable, such as that of its container', collect)
     .option(
+      '--control [port]',
+      'serves requests that change it while it runs, on another port (the next; with a command a free one), or at address:port',
+      controlAt,
+    )
+    .option(
       '--hops <n>',
       'routers between the callers and the instance: 1 as in a container (0)',
       wholeNumber('--hops', 'a number of routers', 0, 64),
     );
   addInstanceOptions(command).action(
-    run(async (context, [name, ...args]: readonly string[], { scenario, list, json, allowHost, ...given }: Given) => {
-      const { io } = context;
-      if (list) return await listScenarios(context, json);
-      const options = {
-        ...given,
-        allowedHosts: allowHost,
-        ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }),
-      };
-      if (name === undefined) return await serve({ port: usualPort, ...options }, json, context);
-      if (json) throw misuse('--json and a command would both write to standard output');
-      const emulator = await start({ port: 0, ...options });
-      try {
-        const { runProgram } = await import('../child.js');
-        return (await runProgram(name, args, emulator.env, io)).code;
-      } finally {
-        await emulator.close();
-      }
-    }),
+    run(
+      async (
+        context,
+        [name, ...args]: readonly string[],
+        { scenario, list, json, allowHost, control, ...given }: Given,
+      ) => {
+        const { io } = context;
+        if (list) return await listScenarios(context, json);
+        const options = {
+          ...given,
+          allowedHosts: allowHost,
+          ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }),
+        };
+        if (name === undefined) {
+          const { port = usualPort } = given;
+          const beside = { port: port === 0 || port === 65535 ? 0 : port + 1 };
+          return await serve({ ...options, port, control: control === true ? beside : control }, json, context);
+        }
+        if (json) throw misuse('--json and a command would both write to standard output');
+        const emulator = await start({ port: 0, ...options, control });
+        try {
+          const { runProgram } = await import('../child.js');
+          return (await runProgram(name, args, emulator.env, io)).code;
+        } finally {
+          await emulator.close();
+        }
+      },
+    ),
   );
 };
 
@@ -95,12 +112,14 @@ async function serve(options: EmulatorOptions, json: true | undefined, { io, pai
     end.resolve(name === 'SIGINT' ? exitCodes.interrupted : exitCodes.done),
   );
   try {
-    const { url, urls, env } = emulator;
+    const { url, urls, controlUrl, env } = emulator;
     if (json) {
-      await io.stdout.write(jsonLine({ type: 'started', url, urls, env, options: emulator.options }));
+      await io.stdout.write(jsonLine({ type: 'started', url, urls, controlUrl, env, options: emulator.options }));
     } else {
-      await io.stdout.write(`export AWS_EC2_METADATA_SERVICE_ENDPOINT=${env['AWS_EC2_METADATA_SERVICE_ENDPOINT']}\n`);
-      say(io, 'the emulator is running; the line above points AWS tools to it, Ctrl-C ends it');
+      const names = ['AWS_EC2_METADATA_SERVICE_ENDPOINT', ...(controlUrl ? ['IMDS_EMULATOR_CONTROL_URL'] : [])];
+      await io.stdout.write(names.map((name) => `export ${name}=${env[name]}\n`).join(''));
+      const above = controlUrl ? 'the lines above point AWS tools and its control' : 'the line above points AWS tools';
+      say(io, `the emulator is running; ${above} to it, Ctrl-C ends it`);
       if (urls.length > 1) say(io, `it answers at ${urls.slice(1).join(', ')}, too`);
     }
     begun.resolve();
@@ -143,9 +162,13 @@ async function start(options: EmulatorOptions): Promise<Emulator> {
     if (!(error instanceof Error) || code === undefined) throw error;
     if (code === 'ERR_EMULATOR_OPTION')
       throw misuse(error.message.replace(/^host\b/, '--host').replace(/^allowedHosts\[\d+\]/, '--allow-host'));
-    const { host = '127.0.0.1', port } = options;
-    throw new Failure(exitCodes.failure, `cannot listen on ${[host].flat().join(' and ')}, port ${port}: ${code}`, {
-      hint: code === 'EADDRINUSE' ? '--port 0 takes a free one' : undefined,
+    const { host = '127.0.0.1', port, control } = options;
+    const isControl = typeof control === 'object' && 'port' in error && error.port === control.port;
+    const at = isControl
+      ? { hosts: control.host ?? '127.0.0.1', port: control.port, flag: '--control' }
+      : { hosts: [host].flat().join(' and '), port, flag: '--port' };
+    throw new Failure(exitCodes.failure, `cannot listen on ${at.hosts}, port ${at.port}: ${code}`, {
+      hint: code === 'EADDRINUSE' ? `${at.flag} 0 takes a free one` : undefined,
       cause: error,
     });
   }

@@ -6,7 +6,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { scenarios } from '../../../src/emulator/index.js';
-import { type Outcome, start, Terminal } from './harness.js';
+import { nobody, type Outcome, outcomeOf, start, Terminal } from './harness.js';
 
 /** Runs `imds emulate` in this process until `use` is done with it, and gives what it wrote. */
 async function emulating(
@@ -76,6 +76,62 @@ describe('imds emulate', () => {
     assert.match(stdout.toString(), /^export AWS_EC2_METADATA_SERVICE_ENDPOINT=http:\/\/127\.0\.0\.1:\d+\/\n$/);
     assert.match(stderr, /it answers at http:\/\/\[::1\]:\d+, too/);
     assert.match(stderr, /403 {2}\S+ {2}refused: its Host header has a name that is not let in \(--allow-host NAME\)/);
+  });
+
+  describe('with --control', () => {
+    const control = (url: string, path: string, body: object): Promise<Response> =>
+      fetch(`${url}${path}`, {
+        method: 'PATCH',
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      });
+
+    it('is changed at the port that it prints, or that it was given', async () => {
+      for (const given of [[], ['0'], ['127.0.0.1:0']]) {
+        const { stdout, stderr } = await emulating(['--control', ...given], async (url, terminal) => {
+          const [, controlUrl = ''] = await written(terminal, /^export IMDS_EMULATOR_CONTROL_URL=(\S+)$/m);
+          assert.notEqual(controlUrl, url);
+          assert.equal((await control(controlUrl, '/v1/options', { httpTokens: 'required' })).status, 200);
+          assert.equal((await read(url, 'mac')).status, 401);
+        });
+        assert.match(stdout.toString(), /^(export \w+=http:\/\/127\.0\.0\.1:\d+\/?\n){2}$/);
+        assert.match(stderr, /the lines above point AWS tools and its control to it/);
+      }
+    });
+
+    it('tells a program where that is', async () => {
+      const script =
+        'fetch(process.env.IMDS_EMULATOR_CONTROL_URL + "/v1/state").then(r => process.exit(r.status - 190))';
+      assert.equal((await outcomeOf(start(['emulate', '--control', '--', process.execPath, '-e', script]))).code, 10);
+    });
+
+    it('takes the port after its own', async () => {
+      const { url, close } = await nobody();
+      await close();
+      const port = Number(new URL(url).port);
+      const terminal = new Terminal();
+      const outcome = terminal.run('emulate', '--port', String(port), '--control', '--json');
+      const [line] = await written(terminal, /^.*"started".*$/m);
+      terminal.signals.emit('SIGTERM');
+      await outcome;
+      assert.equal(JSON.parse(line).controlUrl, `http://127.0.0.1:${port + 1}`);
+      assert.equal(JSON.parse(line).env.IMDS_EMULATOR_CONTROL_URL, `http://127.0.0.1:${port + 1}`);
+    });
+
+    it('says which port is taken, and refuses what is none', async () => {
+      await emulating([], async (url) => {
+        const { port } = new URL(url);
+        const { code, stderr } = await new Terminal().run('emulate', '--port', '0', '--control', port);
+        assert.equal(code, 1);
+        assert.match(
+          stderr,
+          new RegExp(`cannot listen on 127\\.0\\.0\\.1, port ${port}: EADDRINUSE\n.*--control 0 takes`),
+        );
+      });
+      const { code, stderr } = await new Terminal().run('emulate', '--control', 'x:y');
+      assert.equal(code, 2);
+      assert.match(stderr, /--control x:y: expected a port, 0 to 65535/);
+    });
   });
 
   describe('tells what it is asked', () => {
@@ -188,20 +244,10 @@ describe('imds emulate', () => {
       assert.deepEqual(
         requests.map(({ time, ...rest }) => [Number.isFinite(Date.parse(time)), rest]),
         [
-          [true, { type: 'request', method: 'PUT', path: '/latest/api/token', version: 2, status: 200 }],
-          [true, { type: 'request', method: 'GET', path: '/latest/meta-data/mac', version: 2, status: 200 }],
-          [
-            true,
-            {
-              type: 'request',
-              method: 'GET',
-              path: '/latest/meta-data/mac',
-              version: 1,
-              status: 401,
-              reason: 'v1 off',
-            },
-          ],
-        ],
+          { method: 'PUT', path: '/latest/api/token', version: 2, status: 200, hopLimit: { had: 1, needed: 1 } },
+          { method: 'GET', path: '/latest/meta-data/mac', version: 2, status: 200 },
+          { method: 'GET', path: '/latest/meta-data/mac', version: 1, status: 401, reason: 'v1 off' },
+        ].map((one, index) => [true, { type: 'request', number: index + 1, caller: '127.0.0.1', ...one }]),
       );
       assert.equal(stderr, '');
     });

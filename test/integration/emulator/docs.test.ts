@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
+import { routes } from '../../../src/emulator/control/routes.js';
 import { createEmulator, parseScenario, scenarios } from '../../../src/emulator/index.js';
 import { scenarioSchema } from '../../../src/emulator/scenario.js';
 import { guardedEnv } from '../../support/guard.mjs';
+import { binary, outcomeOf } from '../cli/harness.js';
 import { ask } from './socket.js';
 
 const root = new URL('../../../', import.meta.url);
@@ -72,9 +74,32 @@ describe('docs/test-suites.md', () => {
     assert.match(printed, /pass 1\n/);
     assert.equal(code, 0, printed);
   });
+
+  for (const [heading, kind, tool, printed] of [
+    ['Python and other languages', 'python', 'python3', /^Ran 3 tests in .*\n\nOK$/m],
+    ['bash', 'bash', 'curl', /^all as it should be\n$/],
+  ] as const)
+    it(`has an example for ${kind} that passes`, async function () {
+      if (spawnSync(tool, ['--version']).error) this.skip();
+      const code = exampleBelow(await pageOf('test-suites.md'), heading, kind);
+      const [, command = ''] = /^# npx imds (.*)/.exec(code) ?? [];
+      await writeFile(join(folder, command.split(' ').at(-1) ?? ''), code);
+      const child = spawn(process.execPath, [binary, ...command.split(' ')], { cwd: folder, env: guardedEnv() });
+      const { code: exit, stdout, stderr } = await outcomeOf(child);
+      assert.equal(exit, 0, stderr);
+      assert.match(`${stdout}${stderr}`, printed);
+    });
 });
 
 describe('docs/emulator.md', () => {
+  it('lists each request of the control service', async () => {
+    const [, table = ''] = (await pageOf('emulator.md')).split('| request | does |\n');
+    const listed = [...(table.split('\n\n')[0] ?? '').matchAll(/`([A-Z]+) (\/[^`?]*)/g)].map(
+      ([, method, path = '']) => `${method} ${path.replace(/[A-Z]+$/, (name) => `{${name.toLowerCase()}}`)}`,
+    );
+    assert.deepEqual(listed.sort(), routes.map(({ method, path }) => `${method} ${path}`).sort());
+  });
+
   it('lists each ready scenario with its description', async () => {
     const page = await pageOf('emulator.md');
     assert.deepEqual(column(page, 'name | what happens'), Object.keys(scenarios));

@@ -3,7 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { inspect } from 'node:util';
 import { afterEach, describe, it } from 'mocha';
-import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
+import type { Emulator, EmulatorOptions } from '../../../src/emulator/index.js';
+import { createEmulator, describeBothWays } from './both-ways.js';
 import { ask, connect, header, token } from './socket.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
@@ -16,7 +17,7 @@ const read = async (emulator: Emulator, path: string) => {
   return status === 200 ? body : status;
 };
 
-describe('emulator', () => {
+describeBothWays('emulator', () => {
   describe('default instance', () => {
     const listings: Readonly<Record<string, readonly string[]>> = {
       '/latest/': ['dynamic', 'meta-data', 'user-data'],
@@ -458,11 +459,16 @@ describe('emulator', () => {
     const session = await token(emulator);
     await ask(emulator, 'GET', '//latest/user-data', { 'X-aws-ec2-metadata-token': session });
     await ask(emulator, 'HEAD', '/latest/meta-data/mac');
-    assert.deepEqual(emulator.requests, [
-      { at: launch, method: 'PUT', path: '/latest/api/token', version: 2, status: 200 },
-      { at: launch, method: 'GET', path: '//latest/user-data', version: 2, status: 200 },
-      { at: launch, method: 'HEAD', path: '/latest/meta-data/mac', version: 1, status: 401, reason: 'v1 off' },
-    ]);
+    const hopLimit = { had: 1, needed: 1 };
+    const expected = [
+      { method: 'PUT', path: '/latest/api/token', version: 2, status: 200, hopLimit },
+      { method: 'GET', path: '//latest/user-data', version: 2, status: 200 },
+      { method: 'HEAD', path: '/latest/meta-data/mac', version: 1, status: 401, reason: 'v1 off' },
+    ];
+    assert.deepEqual(
+      emulator.requests,
+      expected.map((one, index) => ({ number: index + 1, at: launch, caller: '127.0.0.1', ...one })),
+    );
     assert.ok(!inspect(emulator, { depth: Number.POSITIVE_INFINITY, showHidden: true }).includes(session));
   });
 
@@ -533,7 +539,9 @@ describe('emulator', () => {
     await using emulator = await createEmulator();
     assert.match(emulator.url, /^http:\/\/127\.0\.0\.1:\d+$/);
     assert.deepEqual(emulator.urls, [emulator.url]);
+    const control = emulator.controlUrl === undefined ? {} : { IMDS_EMULATOR_CONTROL_URL: emulator.controlUrl };
     assert.deepEqual(emulator.env, {
+      ...control,
       AWS_EC2_METADATA_SERVICE_ENDPOINT: `${emulator.url}/`,
       AWS_EC2_METADATA_DISABLED: 'false',
       NO_PROXY: '127.0.0.1',
@@ -638,13 +646,15 @@ describe('emulator', () => {
 describe('the source of the emulator', () => {
   it('imports nothing but itself and Node', async () => {
     const folder = new URL('../../../src/emulator/', import.meta.url);
-    const files = await readdir(folder);
+    const files = (await readdir(folder, { recursive: true })).filter((file) => /\.\w+$/.test(file));
     assert.ok(files.includes('index.ts'));
     for (const file of files) {
       const source = await readFile(new URL(file, folder), 'utf8');
       const imports = [...source.matchAll(/from '([^']+)'/g)].map(([, from = '']) => from);
+      const isOwn = (from: string): boolean =>
+        from.startsWith('.') && new URL(from, new URL(file, folder)).href.startsWith(folder.href);
       assert.deepEqual(
-        imports.filter((from) => !/^(node:[\w/]+|\.\/[\w-]+\.js(?:on)?)$/.test(from)),
+        imports.filter((from) => !from.startsWith('node:') && !isOwn(from)),
         [],
         file,
       );

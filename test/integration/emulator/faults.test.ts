@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { describe, it } from 'mocha';
-import { createEmulator, type Emulator, type EmulatorOptions, type Fault } from '../../../src/emulator/index.js';
+import { it } from 'mocha';
+import type { Emulator, EmulatorOptions, Fault } from '../../../src/emulator/index.js';
+import { createEmulator, describeBothWays } from './both-ways.js';
 import { ask, connect, exchange, header, parse, token } from './socket.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
@@ -116,7 +117,7 @@ const onTheWire: readonly [fault: Fault, bytes: string, ending: 'end' | 'reset',
   [{ kind: 'endpoint-off' }, bare('403 Forbidden'), 'end', 403],
 ];
 
-describe('emulator faults', () => {
+describeBothWays('emulator faults', () => {
   for (const [fault, bytes, ending, status] of onTheWire) {
     it(`sends ${JSON.stringify(fault)} byte for byte, once, and leaves the next answer intact`, async () => {
       await using emulator = await still();
@@ -126,7 +127,9 @@ describe('emulator faults', () => {
       assert.equal(handle.hits, 1);
       assert.deepEqual(emulator.requests, [
         {
+          number: 1,
           at: launch,
+          caller: '127.0.0.1',
           method: 'GET',
           path: region,
           version: 1,

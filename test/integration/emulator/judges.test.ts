@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { MetadataService } from '@aws-sdk/ec2-metadata-service';
-import { describe, it } from 'mocha';
-import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
+import { it } from 'mocha';
+import type { Emulator, EmulatorOptions } from '../../../src/emulator/index.js';
 import { guardedEnv } from '../../support/guard.mjs';
+import { createEmulator, describeBothWays } from './both-ways.js';
 
 const run = promisify(execFile);
 
@@ -22,7 +23,7 @@ function node(emulator: Emulator, module: string, extra?: Record<string, string>
 const summary = ({ requests }: Emulator) =>
   requests.map(({ method, version, status }) => `${method} v${version} ${status}`);
 
-describe('AWS’s metadata client for JavaScript, asking the emulator', () => {
+describeBothWays('AWS’s metadata client for JavaScript, asking the emulator', () => {
   for (const httpTokens of ['optional', 'required'] as const) {
     it(`reads values with a session token where tokens are ${httpTokens}`, async () => {
       await using emulator = await createEmulator({ httpTokens });
@@ -70,7 +71,7 @@ describe('AWS’s metadata client for JavaScript, asking the emulator', () => {
   });
 });
 
-describe('the credential provider of AWS’s SDK for JavaScript, asking the emulator', () => {
+describeBothWays('the credential provider of AWS’s SDK for JavaScript, asking the emulator', () => {
   const module = `
     import { fromInstanceMetadata } from '@smithy/credential-provider-imds';
     const provide = fromInstanceMetadata({ timeout: Number(process.env.TIMEOUT ?? 1000) });
@@ -110,7 +111,7 @@ describe('the credential provider of AWS’s SDK for JavaScript, asking the emul
   });
 });
 
-describe('curl, asking the emulator', () => {
+describeBothWays('curl, asking the emulator', () => {
   const itCurl = spawnSync('curl', ['--version']).status === 0 ? it : it.skip; // skipped where there is no curl
   const direct = ['--silent', '--show-error', '--noproxy', '*'];
   const curl = (emulator: Emulator, ...args: readonly string[]) => output(emulator, 'curl', [...direct, ...args]);

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'mocha';
-import {
-  createEmulator,
-  type Emulator,
-  type EmulatorOptions,
-  type SeenEvent,
-  type TimelineEntry,
-  type TimelineEvent,
+import { it } from 'mocha';
+import type {
+  Emulator,
+  EmulatorOptions,
+  SeenEvent,
+  TimelineEntry,
+  TimelineEvent,
 } from '../../../src/emulator/index.js';
+import { createEmulator, describeBothWays } from './both-ways.js';
 import { ask, connect, header, token } from './socket.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
@@ -36,7 +36,7 @@ async function read(emulator: Emulator, path: string): Promise<string | number> 
 
 const json = async (emulator: Emulator, path: string) => JSON.parse(String(await read(emulator, path)));
 
-describe('emulator clock', () => {
+describeBothWays('emulator clock', () => {
   it('is the real time by default', async () => {
     await using emulator = await createEmulator();
     const before = Date.now();
@@ -275,7 +275,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-describe('emulator timeline', () => {
+describeBothWays('emulator timeline', () => {
   for (const { what, event, reads } of cases) {
     it(`${what} at its time, and not before`, async () => {
       await using lab = await still([{ at: '+30s', ...event }]);
@@ -660,14 +660,25 @@ describe('emulator timeline', () => {
     await ask(lab.emulator, 'GET', '/latest/', { Host: 'evil.example' });
     assert.deepEqual(seen, [
       {
+        number: 1,
         at: launch + minute,
+        caller: '127.0.0.1',
         method: 'GET',
         path: '/latest/meta-data/nothing',
         version: 1,
         status: 404,
         reason: 'not there',
       },
-      { at: launch + minute, method: 'GET', path: '/latest/', version: 1, status: 403, reason: 'foreign Host' },
+      {
+        number: 2,
+        at: launch + minute,
+        caller: '127.0.0.1',
+        method: 'GET',
+        path: '/latest/',
+        version: 1,
+        status: 403,
+        reason: 'foreign Host',
+      },
     ]);
     assert.deepEqual(lab.emulator.requests, seen);
   });

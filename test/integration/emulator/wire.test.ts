@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, it } from 'mocha';
+import { it } from 'mocha';
 import { intact } from '../../../src/emulator/delivery.js';
-import { createEmulator, type EmulatorOptions, type Fault } from '../../../src/emulator/index.js';
+import type { EmulatorOptions, Fault } from '../../../src/emulator/index.js';
 import { Server } from '../../../src/emulator/server.js';
+import { createEmulator, describeBothWays } from './both-ways.js';
 import { ask, connect, exchange, header, parse, type RawAnswer, token } from './socket.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
@@ -35,7 +36,7 @@ async function atLaunch(options: EmulatorOptions = {}) {
   return { emulator, tick, [Symbol.asyncDispose]: () => emulator.close() };
 }
 
-describe('emulator on the wire', () => {
+describeBothWays('emulator on the wire', () => {
   it('answers a read with a session token byte for byte', async () => {
     await using lab = await atLaunch();
     const session = await token(lab.emulator);
@@ -448,7 +449,14 @@ describe('emulator on the wire', () => {
         assert.equal(header(answer, 'Server'), 'EC2ws');
         assert.equal(header(answer, 'Connection'), 'close');
         assert.equal(header(answer, 'Content-Length'), String(answer.body.length));
-        const expected = { at: launch, ...seen, status, ...(reason === undefined ? {} : { reason }) };
+        const expected = {
+          number: 1,
+          at: launch,
+          caller: '127.0.0.1',
+          ...seen,
+          status,
+          ...(reason === undefined ? {} : { reason }),
+        };
         assert.deepEqual(lab.emulator.requests, [expected]);
         assert.deepEqual(calls, [expected]);
       });

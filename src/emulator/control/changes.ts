@@ -1,0 +1,43 @@
+import type { Engine, Observer } from '../engine.js';
+import { mostChanged } from '../tree.js';
+import type { Stream } from './stream.js';
+import { clockView, eventView, requestView } from './views.js';
+
+/** Tells a stream what the emulator is asked, what happens and what changes. */
+export function observing(engine: Engine, stream: Stream): Observer {
+  let before = facts(engine);
+  return {
+    onRequest: (request) => stream.publish('request', requestView(request)),
+    onEvent: (event) => stream.publish('event', eventView(event)),
+    onSettled() {
+      const now = facts(engine);
+      const { state } = engine;
+      const tell = (what: string, news: object = {}): void => stream.publish('change', { what, ...news });
+      if (now.state !== before.state) tell('reset');
+      else {
+        if (now.options !== before.options) tell('options', { options: now.options });
+        if (now.running !== before.running) tell('running', { running: now.running });
+        if (now.clock !== before.clock) tell('clock', { clock: clockView(engine.clock) });
+        for (const what of ['timeline', 'faults', 'tokens'] as const) if (now[what] !== before[what]) tell(what);
+        for (const path of pathsOf(state.tree.changed)) tell('tree', { path });
+      }
+      state.tree.changed.clear();
+      before = now;
+    },
+  };
+}
+
+/** Those that are other ones after a change. */
+function facts({ state, timeline, clock }: Engine) {
+  return {
+    state,
+    options: state.options,
+    running: state.isOn,
+    clock: clock.settings,
+    timeline: timeline.changes,
+    faults: state.faults.all,
+    tokens: state.tokens.generation,
+  };
+}
+
+const pathsOf = (changed: ReadonlySet<string>): Iterable<string> => (changed.size < mostChanged ? changed : ['']);

@@ -1,0 +1,141 @@
+import { type Duration, milliseconds } from '../clock.js';
+import type { Engine } from '../engine.js';
+import type { TimelineEntry, TimelineStep } from '../events.js';
+import type { Placed } from '../fault-list.js';
+import type { Fault } from '../faults.js';
+import { defaultOptions } from '../instance-options.js';
+import { termsOf } from '../roles.js';
+import { type Scenario, startTree } from '../scenario.js';
+import { contentOf, type Directory, type Leaf, type MetadataTree } from '../tree.js';
+import type { JsonNode, JsonTree } from '../values.js';
+import { withoutSecrets } from './secrets.js';
+import { nodeOf } from './tree-view.js';
+
+const dayMs = 86_400_000;
+const units = { d: dayMs, h: 3_600_000, m: 60_000, s: 1000 };
+const identity = 'dynamic/instance-identity';
+
+/**
+ * The present state as a scenario: an emulator that starts with it now is as this one is. Of credentials only that there
+ * are some is in it, and of what is left to chance only the seed.
+ */
+export function scenarioOf(engine: Engine): Scenario {
+  const { start, state, timeline, clock } = engine;
+  const now = clock.now();
+  const { base = 'instance', seed } = start.scenario;
+  const options = Object.entries(state.options).filter(
+    ([name, value]) => value !== defaultOptions[name as keyof typeof defaultOptions],
+  );
+  const off: readonly TimelineEntry[] = state.isOn ? [] : [{ at: '0s', event: 'hibernate' }];
+  const pending = timeline.pending.map(({ at, step }) => ({ at: span(at - now), ...withoutCredentials(step) }));
+  return {
+    base,
+    options: Object.fromEntries(options),
+    tree: treeOf(engine, new Date(now)),
+    timeline: [...off, ...pending, ...timeline.triggered.map(withoutCredentials)],
+    faults: state.faults.all.filter((one) => !state.faults.isOver(one, now)).map((one) => remaining(one, now)),
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
+
+/** A span of time in the largest unit of which it is a whole number. */
+function span(ms: number): Duration {
+  if (ms === 0) return '0s';
+  if (!Number.isInteger(ms) || ms < 1000) return ms;
+  const [unit, size] = Object.entries(units).find(([, size]) => ms % size === 0) ?? ['s', 1000];
+  return `${ms / size}${unit}` as Duration;
+}
+
+function withoutCredentials<Step extends TimelineStep>(step: Step): Step {
+  return step.event === 'set' ? { ...step, value: exportable(step.value, step.path) } : step;
+}
+
+const exportable = (node: JsonNode, path: string): JsonNode =>
+  withoutSecrets(node, path, ({ shown, isRole }) => (isRole ? { $credentials: {} } : shown));
+
+/** The fault as it has to be added now. */
+function remaining({ fault, hits, from, until }: Placed, now: number): Fault {
+  const { from: _from, until: _until, ...rest } = fault;
+  return {
+    ...rest,
+    ...('times' in rest && rest.times !== undefined ? { times: rest.times - hits } : {}),
+    ...(from > now ? { from: span(from - now) } : {}),
+    ...(until === Number.POSITIVE_INFINITY ? {} : { until: span(until - now) }),
+  } as Fault;
+}
+
+/** What has to be laid over the base. */
+function treeOf({ start, state }: Engine, now: Date): JsonTree {
+  const { launched, tree } = state;
+  const { base } = start.scenario;
+  const baseOf = base === undefined ? {} : { base };
+  const changed = changes(rootOf(startTree(baseOf, {}, launched)), rootOf(tree), [], now);
+  const others = Object.fromEntries(changed.filter(([path]) => !path.startsWith(identity)));
+  // The identity document follows the values that it names, unless it has been set.
+  const followed = [
+    startTree(start.scenario, start.tree, launched),
+    startTree({ ...baseOf, tree: others }, {}, launched),
+  ];
+  const documents = [...followed, tree].map((one) => one.text(`${identity}/document`, now));
+  return documents.indexOf(documents.at(-1)) < followed.length ? others : Object.fromEntries(changed);
+}
+
+const rootOf = (tree: MetadataTree): Directory => tree.find()?.entry as Directory;
+
+/** The entries of a scenario's tree that make one directory of another, those that remove first. */
+function changes(
+  before: Directory,
+  after: Directory,
+  path: readonly string[],
+  now: Date,
+): (readonly [string, JsonNode | null])[] {
+  const at = (name: string): string => pathOf([...path, name]);
+  const gone = [...before].flatMap(([name, entry]) => {
+    const next = after.get(name);
+    return next === undefined || (next instanceof Map && !(entry instanceof Map)) ? [[at(name), null] as const] : [];
+  });
+  const there = [...after].flatMap(([name, entry]) => {
+    const earlier = before.get(name);
+    if (entry instanceof Map) return changes(earlier instanceof Map ? earlier : new Map(), entry, [...path, name], now);
+    const segments = [...path, name].join('/');
+    const content = bytesOf(entry, segments, now);
+    if (content === undefined) return [];
+    if (earlier && !(earlier instanceof Map) && bytesOf(earlier, segments, now)?.equals(content)) return [];
+    return [[at(name), exported(entry, content, segments, now)] as const];
+  });
+  return [...gone, ...there];
+}
+
+/** In the short form that scenarios are written in. */
+function pathOf([top = '', ...rest]: readonly string[]): string {
+  const isShort = top === 'meta-data' && !['meta-data', 'dynamic', 'user-data', 'latest'].includes(rest[0] ?? top);
+  return (isShort ? rest : [top, ...rest]).join('/');
+}
+
+/** `undefined` if a function of the user's that computes it fails. */
+function bytesOf(leaf: Leaf, path: string, now: Date): Buffer | undefined {
+  try {
+    return Buffer.from(contentOf(leaf, path, now).content);
+  } catch {
+    return undefined;
+  }
+}
+
+function exported({ value }: Leaf, content: Buffer, path: string, now: Date): JsonNode {
+  const terms = termsOf(value);
+  if (terms) return { $credentials: { lifetime: span(milliseconds(terms.lifetime ?? '6h')) } };
+  const safe = exportable(nodeOf(content), path);
+  return typeof safe === 'string' && path.startsWith('meta-data/') ? withTimes(safe, now) : safe;
+}
+
+/** A text with the times of its day counted from now, so that it is as fresh whenever the scenario starts. */
+function withTimes(text: string, now: Date): JsonNode {
+  if (text.includes('{{')) return text;
+  const template = text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, (instant) => {
+    const distance = Date.parse(instant) - now.getTime();
+    if (!(Math.abs(distance) < dayMs)) return instant;
+    const length = span(Math.abs(distance));
+    return `{{${distance < 0 ? '-' : '+'}${typeof length === 'number' ? `${length}ms` : length}}}`;
+  });
+  return template === text ? text : { $template: template };
+}

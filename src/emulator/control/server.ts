@@ -1,0 +1,176 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Engine } from '../engine.js';
+import { foreignHost } from '../handler.js';
+import { EmulatorOptionError } from '../option-error.js';
+import type { ControlOptions } from '../options.js';
+import { urlOf } from '../server.js';
+import { observing } from './changes.js';
+import { openapi } from './openapi.js';
+import { NotThere, type Route, routes, type Subject, sinceOf } from './routes.js';
+import { Stream } from './stream.js';
+
+const bodyLimit = 1024 * 1024;
+const mostConnections = 1024;
+const timeoutMs = 10_000;
+
+/** A request that is not answered as it wants. */
+class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** The service by which an emulator is changed while it runs, in JSON over HTTP. */
+export class ControlServer {
+  readonly #http = createServer({ headersTimeout: timeoutMs, requestTimeout: timeoutMs });
+  readonly #stream = new Stream();
+  readonly #subject: Subject;
+  readonly #hosts: readonly string[];
+  #url = '';
+
+  private constructor(host: string, engine: Engine, urls: readonly string[]) {
+    this.#subject = { engine, urls, last: () => this.#stream.last, openapi: () => openapi(this.#url) };
+    this.#hosts = [host, ...engine.start.hosts, ...engine.start.allowedHosts];
+    this.#http.maxConnections = mostConnections;
+    this.#http.on('request', (request, response) => void this.#answer(request, response));
+    engine.observe(observing(engine, this.#stream));
+  }
+
+  /** Listens; rejects with the system's error if that is not possible. */
+  static async listen({ host = '127.0.0.1', port = 0 }: ControlOptions, engine: Engine, urls: readonly string[]) {
+    const control = new ControlServer(host, engine, urls);
+    control.#http.listen({ host, port });
+    await once(control.#http, 'listening');
+    control.#url = urlOf(control.#http.address() as AddressInfo);
+    return control;
+  }
+
+  /** Without a slash at the end. */
+  get url(): string {
+    return this.#url;
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#http, 'close');
+    this.#http.close();
+    this.#http.closeAllConnections();
+    await closed;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      this.#admit(request);
+      this.#subject.engine.settle();
+      const { pathname, searchParams } = new URL(request.url ?? '', this.#url);
+      const { route, parameter } = routeOf(request.method ?? '', pathname);
+      if (route.isStream) this.#openStream(request, response, searchParams);
+      else {
+        const body = await bodyOf(request, route);
+        const result = await route.run(this.#subject, { body, parameter, query: searchParams });
+        reply(response, route.status, route.reply && result);
+      }
+    } catch (error) {
+      fail(response, error);
+    }
+  }
+
+  /**
+   * Keeps pages of other sites away: those whose own name leads here (DNS rebinding) are recognised by it, and the others
+   * by the origin that browsers tell of.
+   *
+   * @throws Refusal
+   */
+  #admit({ headers: { host, origin } }: IncomingMessage): void {
+    const why = foreignHost(host, this.#hosts);
+    if (why !== undefined) throw new Refusal(403, why);
+    if (origin === undefined || origin === `http://${host}` || origin === `https://${host}`) return;
+    throw new Refusal(403, `pages of ${origin} may not ask this emulator; only its own at ${this.#url} may`);
+  }
+
+  #openStream({ headers }: IncomingMessage, response: ServerResponse, query: URLSearchParams): void {
+    const id = headers['last-event-id'];
+    const since = typeof id === 'string' && /^\d{1,16}$/.test(id) ? Number(id) : sinceOf(query);
+    if (!this.#stream.open(response, since ?? this.#stream.last))
+      throw new Refusal(503, 'there are too many readers of the stream; close some');
+  }
+}
+
+/** @throws Refusal if nothing is there, or nothing for this method */
+function routeOf(method: string, pathname: string): { readonly route: Route; readonly parameter: string } {
+  const found = routes.flatMap((route) => {
+    const [fixed = '', name] = route.path.split(/\{(\w+)\}/);
+    const rest = pathname.slice(fixed.length);
+    const fits = name === undefined ? rest === '' : name === 'id' ? /^\d{1,15}$/.test(rest) : rest !== '';
+    return pathname.startsWith(fixed) && fits ? [{ route, rest }] : [];
+  });
+  const isMeant = (route: Route): boolean =>
+    route.method === method || (method === 'HEAD' && route.method === 'GET' && !route.isStream);
+  const match = found.find(({ route }) => isMeant(route));
+  if (match) return { route: match.route, parameter: decoded(match.rest) };
+  const methods = found.map(({ route }) => route.method).join(', ');
+  if (methods === '')
+    throw new NotThere(`there is nothing at ${pathname}; GET /v1/openapi.json describes all there is`);
+  throw new Refusal(405, `${pathname} takes ${methods}, not ${method}`, { allow: methods });
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new EmulatorOptionError(`${text} is not percent-encoded as it should be`, 'path');
+  }
+}
+
+/** What was sent, as JSON; nothing for a request that takes nothing. */
+async function bodyOf(request: IncomingMessage, { body }: Route): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // All of it is read, since a caller may not look for an answer before it has sent all.
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= bodyLimit) chunks.push(chunk);
+  }
+  if (size > bodyLimit) throw new Refusal(413, `a body may have ${bodyLimit} bytes, not ${size}`);
+  if (body === undefined && size === 0) return undefined;
+  if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? ''))
+    throw new Refusal(415, 'send JSON, with Content-Type: application/json');
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch (error) {
+    throw new EmulatorOptionError(`the body must be JSON: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function reply(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+) {
+  response.writeHead(status, {
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'cross-origin-resource-policy': 'same-origin',
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...headers,
+  });
+  response.end(body === undefined ? undefined : JSON.stringify(body));
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  // The caller has gone, or its stream has begun.
+  if (response.destroyed || response.headersSent) return;
+  const message = error instanceof Error ? error.message : String(error);
+  const place = error instanceof EmulatorOptionError ? error.place : undefined;
+  const content = { error: { message, ...(place === undefined ? {} : { place }) } };
+  if (error instanceof Refusal) reply(response, error.status, content, error.headers);
+  else reply(response, error instanceof EmulatorOptionError ? 400 : error instanceof NotThere ? 404 : 500, content);
+}

@@ -1,0 +1,162 @@
+import { Clock, isSpan, latestTime, longestSpan } from './clock.js';
+import type { SeenEvent } from './events.js';
+import { defaultOptions, withSettings } from './instance-options.js';
+import { Journal, type SeenRequest } from './journal.js';
+import { EmulatorOptionError, refused } from './option-error.js';
+import type { Start } from './options.js';
+import { startTree } from './scenario.js';
+import { State } from './state.js';
+import { Timeline } from './timeline.js';
+
+/** Limits of the timer: not to spin while a clock stands still, and what Node takes. */
+const shortestWaitMs = 10;
+const longestWaitMs = 2 ** 31 - 1;
+
+/** Is told of what happens. An error it throws is uncaught, once the work under way is done. */
+export interface Observer {
+  readonly onRequest?: ((request: SeenRequest) => void) | undefined;
+  readonly onEvent?: ((event: SeenEvent) => void) | undefined;
+  /** Called after each change, by the timeline or by callers, and now and then without one. */
+  readonly onSettled?: () => void;
+}
+
+/** The instance, its clock and what happens to it: what the service and its control change and show. */
+export class Engine {
+  readonly start: Start;
+  readonly journal = new Journal();
+  /** Resolved once the sockets listen, or do not, as they should. */
+  settled: Promise<unknown> = Promise.resolve();
+  readonly #observers: Observer[];
+  readonly #setListening: (isListening: boolean) => Promise<unknown>;
+  #clock: Clock;
+  #state: State;
+  #timeline: Timeline;
+  #isListening = true;
+  #isClosed = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param setListening has the sockets of the service listen, or not */
+  constructor(start: Start, setListening: (isListening: boolean) => Promise<unknown>) {
+    this.start = start;
+    this.#observers = [start];
+    this.#setListening = setListening;
+    this.#clock = new Clock(start.now, start.speed);
+    this.#state = launch(start, this.#clock);
+    this.#timeline = this.#begin();
+  }
+
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get timeline(): Timeline {
+    return this.#timeline;
+  }
+
+  get isListening(): boolean {
+    return this.#isListening;
+  }
+
+  observe(observer: Observer): void {
+    this.#observers.push(observer);
+  }
+
+  note(entry: Omit<SeenRequest, 'number'>): void {
+    const request = this.journal.add(entry);
+    this.#announce(({ onRequest }) => onRequest?.(request));
+  }
+
+  /**
+   * Every change by a caller: after all that was due before it, and before all that becomes due by it, which `tell` is told
+   * of.
+   */
+  change<Result>(change: (now: number) => Result, tell?: (happened: readonly SeenEvent[]) => void): Result {
+    this.settle();
+    const result = change(this.#clock.now());
+    const happened = this.settle();
+    tell?.(happened);
+    return result;
+  }
+
+  /** Moves the clock forward, and runs what falls due. `place` is what the milliseconds are called by who gave them. */
+  advance(milliseconds: number, place: string): void {
+    if (!isSpan(milliseconds)) {
+      throw refused(place, `given a number of milliseconds from 0 to ${longestSpan}`, milliseconds);
+    }
+    if (this.#clock.now() + milliseconds > latestTime)
+      throw new EmulatorOptionError(`${place} cannot go beyond the year 9000`);
+    this.#clock.advance(milliseconds);
+    this.settle();
+  }
+
+  /** Back to how it was when it started, but for the time by `now`. */
+  reset(): void {
+    this.change(() => {
+      this.#clock = new Clock(this.start.now, this.start.speed);
+      this.#state = launch(this.start, this.#clock);
+      this.#timeline = this.#begin();
+      this.journal.clear();
+    });
+  }
+
+  /** Runs what is due, has the sockets follow, and sets the timer for what is next; gives what has happened. */
+  settle(): readonly SeenEvent[] {
+    if (this.#isClosed) return [];
+    const now = this.#clock.now();
+    const happened = this.#timeline.settle(now);
+    const isListening = this.#state.absence(now) === undefined;
+    if (isListening !== this.#isListening) {
+      this.#isListening = isListening;
+      this.settled = this.#setListening(isListening);
+    }
+    const next = Math.min(this.#timeline.next, this.#state.faults.nextChange(now));
+    clearTimeout(this.#timer);
+    const waitMs = Math.min(Math.max(this.#clock.until(next), shortestWaitMs), longestWaitMs);
+    this.#timer = setTimeout(() => this.settle(), waitMs);
+    // A socket that listens keeps the process alive; while none does, the timer must.
+    if (isListening) this.#timer.unref();
+    this.#announce(({ onSettled }) => onSettled?.());
+    return happened;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #begin(): Timeline {
+    return new Timeline(this.start.scenario.timeline ?? [], this.#state, (event) =>
+      this.#announce(({ onEvent }) => onEvent?.(event)),
+    );
+  }
+
+  #announce(tell: (observer: Observer) => void): void {
+    for (const observer of this.#observers) {
+      try {
+        tell(observer);
+      } catch (error) {
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}
+
+/** The instance as it starts. */
+function launch({ scenario, settings, tree, control }: Start, { started }: Clock): State {
+  const launched = new Date(started);
+  const state = new State({
+    launched,
+    tree: startTree(scenario, tree, launched),
+    options: withSettings(withSettings(defaultOptions, scenario.options ?? {}), settings),
+    seed: scenario.seed ?? 0,
+    network: control?.network,
+  });
+  for (const fault of scenario.faults ?? []) state.faults.add(fault, started);
+  return state;
+}
