@@ -45,28 +45,73 @@ const builtinsWithoutRequire = {
 };
 
 /**
- * Files of packages, with what these import, loaded when they are needed: `wire` by the first request, `retry` by the first
- * that fails.
+ * The files of dist/lib by the modules that they hold, each loaded when something in it is first used: by the start of a
+ * path below src/, or the name of a package, which is joined by what it imports. Other modules are divided by rollup, and
+ * loaded together with whatever imports them.
  *
- * @type {Record<string, string>}
+ * @type {Record<string, RegExp>}
  */
-const lazyPackages = {
-  got: 'wire',
-  'p-retry': 'retry',
-  'lru-cache': 'lru-cache',
-  libmime: 'mime',
-  libqp: 'mime',
-  'fastest-levenshtein': 'levenshtein',
+const files = {
+  // What `import 'imds'` loads.
+  common: /^(errors|version|watch\/notices|user-data\/agents)\./,
+  imds: /^imds\./,
+  // The first call loads `client` and `wire`, what fails `failures`.
+  platform: /^platform\./,
+  failures: /^client\/failures\./,
+  client: /^(client|metadata)\//,
+  ...Object.fromEntries(
+    ['credentials', 'network', 'identity', 'user-data', 'watch', 'doctor', 'record'].map((room) => [
+      room,
+      new RegExp(`^${room}/`),
+    ]),
+  ),
+  wire: /^got$/,
+  'lru-cache': /^lru-cache$/,
+  retry: /^p-retry$/,
+  mime: /^lib(mime|qp)$/,
+  levenshtein: /^fastest-levenshtein$/,
 };
-// What the rooms above the client share has a file of its own, so that no two files require each other.
-const core = /^(errors|platform|version)\.js$|^(metadata|client)\b/;
-const namedChunks = [...Object.values(lazyPackages), 'commonjs', 'client'];
+
+// rollup takes the name for that of the variable, which is found by it.
+const variablePrefix = 'from_';
 
 /** @param {string} id */
 function chunkOf(id) {
-  if (id.includes('commonjsHelpers')) return 'commonjs';
-  return core.test(relative(modules, id)) ? 'client' : lazyPackages[packageOf(id)];
+  const name = id.startsWith(modules) ? relative(modules, id).replaceAll(sep, '/') : packageOf(id);
+  const [file] = Object.entries(files).find(([, pattern]) => pattern.test(name)) ?? [];
+  return file && variablePrefix + file.replaceAll('-', '_');
 }
+
+/**
+ * Loads files when something in them is first used.
+ *
+ * @type {import('rollup').Plugin}
+ */
+const onDemand = {
+  name: 'on-demand',
+  /** @param {string} code */
+  renderChunk(code) {
+    const required = new RegExp(`^const (${variablePrefix}\\w+) = require\\((.*)\\);$`, 'gm');
+    let shown = code;
+    for (const [line, variable = '', file] of code.matchAll(required)) {
+      const loaded = variable.slice(variablePrefix.length);
+      shown = shown
+        .replace(line, '')
+        .replace(new RegExp(`\\bnew ${variable}\\.([\\w$.]+)`, 'g'), `new (${variable}.$1)`)
+        .replace(new RegExp(`\\b${variable}\\b`, 'g'), `${variable}()`)
+        .replace(
+          /^'use strict';\n/,
+          `$&\nlet ${loaded}_cjs;\nconst ${variable} = () => (${loaded}_cjs ??= require(${file}));\n`,
+        );
+    }
+    // Handed on by `index`. Whoever imports this gets functions, so that it loads no more than it must.
+    const handedOn = new RegExp(`^exports\\.(\\w+) = (${variablePrefix}(?!common|imds)\\w+\\(\\))\\.\\1;$`, 'gm');
+    return shown.replace(
+      handedOn,
+      (_, name, file) => `exports.${name} = function ${name}(...args) {\n    return ${file}.${name}(...args);\n};`,
+    );
+  },
+};
 
 /**
  * Makes the modules smaller before they are bundled, as V8 compiles them anew in every process: comments go, a third of all,
@@ -108,9 +153,8 @@ const ascii = {
 
 /** By room and file. @param {import('rollup').PreRenderedChunk} chunk */
 function chunkName({ name, moduleIds }) {
-  const own = namedChunks.includes(name)
-    ? undefined
-    : moduleIds.findLast((id) => id.startsWith(modules) && id !== `${library.index}.js`);
+  if (name.startsWith(variablePrefix)) return `lib/${name.slice(variablePrefix.length).replaceAll('_', '-')}.cjs`;
+  const own = moduleIds.findLast((id) => id.startsWith(modules) && id !== `${library.index}.js`);
   return `lib/${own ? relative(modules, own).replaceAll(sep, '-').replace(/\.js$/, '') : name}.cjs`;
 }
 
@@ -153,7 +197,7 @@ async function bundle() {
     chunkFileNames: chunkName,
     manualChunks: chunkOf,
     hoistTransitiveImports: false,
-    plugins: [ascii, builtinsWithoutRequire],
+    plugins: [onDemand, ascii, builtinsWithoutRequire],
   });
   return output.filter((file) => file.type === 'chunk');
 }

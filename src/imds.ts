@@ -1,4 +1,4 @@
-import { clockWith, systemClock } from './client/clock.js';
+import { type Clock, clockWith, systemClock } from './client/clock.js';
 import { accountId, region, tags } from './client/composed.js';
 import { Events } from './client/events.js';
 import { closed } from './client/failures.js';
@@ -13,6 +13,7 @@ import {
   type ImdsCredentials,
 } from './credentials/provider.js';
 import type { DiagnoseOptions, Diagnosis } from './doctor/diagnose.js';
+import type { ImdsError } from './errors.js';
 import type { CallOptions } from './metadata/accessor.js';
 import { type Categories as MetadataCategories, table } from './metadata/categories.js';
 import type { Category } from './metadata/category.js';
@@ -34,6 +35,29 @@ import { Poller, type Report } from './watch/poller.js';
 /** The accessors of all categories. */
 export type Categories = MetadataCategories<UserData>;
 
+/** Something that is made when it is first used. What is made after the client was closed is closed, too. */
+class Part<T extends { close(reason: ImdsError): void }> {
+  readonly #make: () => T;
+  #made: T | undefined;
+  #closedBy: ImdsError | undefined;
+
+  constructor(make: () => T) {
+    this.#make = make;
+  }
+
+  get(): T {
+    if (this.#made) return this.#made;
+    this.#made = this.#make();
+    if (this.#closedBy) this.#made.close(this.#closedBy);
+    return this.#made;
+  }
+
+  close(reason: ImdsError): void {
+    this.#closedBy = reason;
+    this.#made?.close(reason);
+  }
+}
+
 /** Has the accessors as its own properties. A class cannot declare the members that a table has; a type can. */
 const Accessors = class {} as new () => Categories;
 
@@ -53,13 +77,15 @@ export class Imds extends Accessors {
   readonly #settings: () => Settings;
   readonly #events: Events;
   readonly #reader: Reader;
-  readonly #credentials: CredentialsSource;
-  readonly #network: NetworkInterfaces;
-  readonly #watch: Poller;
+  // Made when they are first used, as most programs need none of them.
+  readonly #credentials: Part<CredentialsSource>;
+  readonly #watch: Part<Poller>;
   readonly #report: Report;
+  readonly #clock: Clock;
+  #network: NetworkInterfaces | undefined;
 
   /**
-   * Makes no request and reads no file.
+   * Makes no request and reads no file but its own code.
    * @throws ImdsSettingsError when an option or an environment variable cannot be used, or an option is unknown.
    */
   constructor(options: ImdsOptions = {}) {
@@ -78,16 +104,12 @@ export class Imds extends Accessors {
     this.#settings = settings;
     this.#events = events;
     this.#reader = reader;
-    this.#credentials = new CredentialsSource({
-      ask: (path, options) => reader.ask(path, options),
-      accountId: (options) => this.accountId(options),
-      settings,
-      events,
-      clock,
-    });
-    this.#network = new NetworkInterfaces(this, clock.now);
+    const ask: Reader['ask'] = (path, options) => reader.ask(path, options);
+    const accountId = (options?: CallOptions) => this.accountId(options);
+    this.#credentials = new Part(() => new CredentialsSource({ ask, accountId, settings, events, clock }));
+    this.#clock = clock;
     this.#report = (event, level) => events.publish('watch', event, level);
-    this.#watch = new Poller(this, this.#report, clock);
+    this.#watch = new Part(() => new Poller(this, this.#report, clock));
   }
 
   /**
@@ -152,7 +174,7 @@ export class Imds extends Accessors {
    * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html
    */
   async credentials(options?: CredentialsOptions): Promise<ImdsCredentials> {
-    return await this.#credentials.credentials(options);
+    return await this.#credentials.get().credentials(options);
   }
 
   /**
@@ -161,7 +183,7 @@ export class Imds extends Accessors {
    * new S3Client({ credentials: imds.credentialProvider() });
    */
   credentialProvider(options?: CredentialProviderOptions): ImdsCredentialProvider {
-    return this.#credentials.provider(options);
+    return this.#credentials.get().provider(options);
   }
 
   /**
@@ -170,6 +192,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async networkInterfaces(options?: CallOptions): Promise<readonly NetworkInterface[]> {
+    this.#network ??= new NetworkInterfaces(this, this.#clock.now);
     return await this.#network.read(this.#reader.sharing(options));
   }
 
@@ -193,7 +216,7 @@ export class Imds extends Accessors {
    *   aborts, and `ERR_IMDS_DISABLED` or `ERR_IMDS_CLOSED` when no poll can succeed.
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options?: WatchOptions<Kind>): NoticeIterator<NoticeOf<Kind>> {
-    return this.#watch.watch(options);
+    return this.#watch.get().watch(options);
   }
 
   /**

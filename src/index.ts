@@ -52,14 +52,8 @@ export type {
 } from './metadata/documents.js';
 export type { CompleteNetworkInterface, IncompleteNetworkInterface, NetworkInterface } from './network/interfaces.js';
 export type { Platform } from './platform.js';
-export {
-  checkUserData,
-  type UserDataAgent,
-  type UserDataCheck,
-  type UserDataFate,
-  type UserDataPartCheck,
-  userDataAgents,
-} from './user-data/check.js';
+export { type UserDataAgent, userDataAgents } from './user-data/agents.js';
+export { checkUserData, type UserDataCheck, type UserDataFate, type UserDataPartCheck } from './user-data/check.js';
 export {
   decodeUserData,
   type UserData,

@@ -1,10 +1,7 @@
+import { type UserDataAgent, userDataAgents } from './agents.js';
 import type { UserData, UserDataPart } from './decode.js';
 import type { Flaw, FlawName } from './flaws.js';
 import { isForCloudInit } from './kinds.js';
-
-/** The programs that read user data when an instance starts. */
-export const userDataAgents = ['cloud-init', 'nodeadm', 'EC2Launch', 'Bottlerocket', 'Ignition'] as const;
-export type UserDataAgent = (typeof userDataAgents)[number];
 
 /**
  * `run`: the agent does what the part says. `refused`: it fails on it, and says so in its log. `ignored`: it passes over it,

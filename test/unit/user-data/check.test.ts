@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
-import { checkUserData, userDataAgents } from '../../../src/user-data/check.js';
+import { userDataAgents } from '../../../src/user-data/agents.js';
+import { checkUserData } from '../../../src/user-data/check.js';
 import { decodeUserData } from '../../../src/user-data/decode.js';
 
 const script = '#!/bin/sh\necho hunter2\n';
