@@ -4,7 +4,7 @@
  * state exists twice. docs/design.md has the reasons.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -22,7 +22,11 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 const modules = join(dist, 'modules');
 
-const library = { index: join(modules, 'index'), 'emulator/index': join(modules, 'emulator', 'index') };
+const library = {
+  index: join(modules, 'index'),
+  'emulator/index': join(modules, 'emulator', 'index'),
+  'audit/index': join(modules, 'audit', 'index'),
+};
 
 /** @param {Record<string, string>} entries @param {string} extension */
 const withExtension = (entries, extension) =>
@@ -245,6 +249,7 @@ for (const [name, scenario] of Object.entries(scenarios))
     `${JSON.stringify({ $schema: './node_modules/imds/dist/emulator/scenario.schema.json', ...scenario }, undefined, 2)}\n`,
   );
 writeFileSync(join(dist, 'emulator', 'scenario.schema.json'), `${JSON.stringify(scenarioSchema)}\n`);
+copyFileSync(join(root, 'src', 'audit', 'report.schema.json'), join(dist, 'audit', 'report.schema.json'));
 writeInventory(
   root,
   // Those of which something is left.

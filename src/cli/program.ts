@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   doctor: async () => (await import('./commands/doctor.js')).doctor,
   emulate: async () => (await import('./commands/emulate.js')).emulate,
   lab: async () => (await import('./commands/lab.js')).lab,
+  audit: async () => (await import('./commands/audit.js')).audit,
   record: async () => (await import('./commands/record.js')).record,
   completion: async () => (await import('./commands/completion.js')).completion,
 };

@@ -29,6 +29,7 @@ describe('imports between the rooms of src/', () => {
     ['a type from a room above', 'src/metadata/path.ts', '../client/settings.js', /what-metadata-imports/],
     ['the client in the emulator', 'src/emulator/tokens.ts', '../errors.js', /what-emulator-imports/],
     ['one subject in another', 'src/network/interfaces.ts', '../identity/verify.js', /what-network-imports/],
+    ['the client in the audit', 'src/audit/tally.ts', '../client/session.js', /what-audit-imports/],
     ['the client in the lab', 'src/lab/plan.ts', '../errors.js', /what-lab-imports/],
     ['the client in the record', 'src/record/record.ts', '../client/session.js', /what-record-imports/],
     ['a package in another place', 'src/client/session.ts', 'got', /one-place-for-got/],
@@ -56,19 +57,19 @@ describe('imports between the rooms of src/', () => {
 /** What only one place may do, by the words that do it. */
 const privileges = [
   {
-    title: 'settings, the options of the emulator and cli/imds.ts read the environment',
-    words: /\bprocess\.env\b/,
-    who: /^(client\/settings|cli\/imds|emulator\/options)\.ts$/,
+    title: 'settings, the options of the emulator, cli/imds.ts and audit/index.ts read the environment',
+    words: /\bprocess\.env\b|\benv\b.*= process;/,
+    who: /^(client\/settings|cli\/imds|emulator\/options|audit\/index)\.ts$/,
   },
   {
-    title: 'cli/imds.ts prints',
-    words: /\bconsole\.|\bprocess\.(stdout|stderr|emitWarning)\b/,
-    who: /^cli\/imds\.ts$/,
+    title: 'cli/imds.ts and audit/index.ts, which runs in other programs, print',
+    words: /\bconsole\.|\bprocess\.(stdout|stderr|emitWarning)\b|\bwriteSync\(2,/,
+    who: /^(cli\/imds|audit\/index)\.ts$/,
   },
   {
-    title: 'cli/imds.ts and lab/inside.ts, each a program, end the process',
+    title: 'cli/imds.ts and lab/inside.ts, each a program, and audit/index.ts end the process',
     words: /\bprocess\.(exit|exitCode|abort|kill)\b/,
-    who: /^(cli\/imds|lab\/inside)\.ts$/,
+    who: /^(cli\/imds|lab\/inside|audit\/index)\.ts$/,
   },
 ];
 

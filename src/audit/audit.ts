@@ -1,0 +1,37 @@
+import { subscribe } from 'node:diagnostics_channel';
+import type { Tally } from './tally.js';
+import type { Targets } from './targets.js';
+
+/** What the observers of a thread share. */
+export interface Audit {
+  readonly targets: Targets;
+  readonly tally: Tally;
+}
+
+/** Calls a function whose faults are its own: none of the audit's may reach the program. */
+export function safely(note: () => void): void {
+  try {
+    note();
+  } catch {}
+}
+
+/** Calls back for what is published to a channel. */
+export const onMessage = <Message>(channel: string, note: (message: Message) => void): void =>
+  subscribe(channel, (message) => safely(() => note(message as Message)));
+
+/** Calls a function before each call of a method, for what Node publishes to no channel. */
+export function before<This extends object>(
+  target: This,
+  name: string,
+  note: (self: This, args: readonly unknown[]) => void,
+): void {
+  const original: unknown = Reflect.get(target, name);
+  if (typeof original !== 'function') return;
+  const observed = function (this: This, ...args: unknown[]): unknown {
+    safely(() => note(this, args));
+    return Reflect.apply(original, this, args);
+  };
+  // Among them are its name, its length, and what util.promisify goes by.
+  Object.defineProperties(observed, Object.getOwnPropertyDescriptors(original));
+  Reflect.set(target, name, observed);
+}

@@ -1,0 +1,124 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import { isIP, type Socket } from 'node:net';
+import { type Audit, before, onMessage } from './audit.js';
+import type { Position } from './sources.js';
+import { capture, type Place, placeOf } from './stack.js';
+import { type Exchange, hashOf, type Sent } from './tally.js';
+
+const created = 'http.client.request.created';
+
+interface Pending {
+  readonly place: Place;
+  /** The request's headers are complete, and its connection is there: it is sent once both hold. */
+  isComplete: boolean;
+  isConnected: boolean;
+  exchange?: Exchange;
+}
+
+/**
+ * Observes node:http and node:https, with agents of any kind.
+ *
+ * @param isTaken told of the sockets that are seen here, so that they are not seen as raw ones, too
+ */
+export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
+  const pending = new WeakMap<ClientRequest, Pending>();
+  const led = callsOfImds();
+  const note = (request: ClientRequest): void => {
+    if (pending.has(request) || !concerns(request, audit)) return;
+    const entry: Pending = { place: placeOf(capture(), led(request.path)), isComplete: false, isConnected: false };
+    pending.set(request, entry);
+    request.once('socket', (socket: Socket) => {
+      isTaken.add(socket);
+      const connected = (): void => {
+        entry.isConnected = true;
+        begin(request, entry, audit);
+      };
+      if (socket.connecting) socket.once('connect', connected);
+      else connected();
+    });
+    request.once('close', () => entry.exchange?.lost());
+  };
+  if (publishesCreated()) {
+    onMessage<{ request: ClientRequest }>(created, ({ request }) => note(request));
+  } else {
+    // Node 20 publishes a request no sooner than its connection is made, when its stack is lost.
+    before(http.Agent.prototype, 'addRequest', (_agent, [request]) => note(request as ClientRequest));
+    before(http.ClientRequest.prototype, 'onSocket', note);
+  }
+  onMessage<{ request: ClientRequest }>('http.client.request.start', ({ request }) => {
+    const entry = pending.get(request);
+    if (!entry) return;
+    entry.isComplete = true;
+    begin(request, entry, audit);
+  });
+  onMessage<{ request: ClientRequest; response: IncomingMessage }>(
+    'http.client.response.finish',
+    ({ request, response }) => pending.get(request)?.exchange?.answered(response.statusCode),
+  );
+}
+
+function publishesCreated(): boolean {
+  let isPublished = false;
+  const note = (): void => {
+    isPublished = true;
+  };
+  subscribe(created, note);
+  // A request that goes to nobody.
+  const nobody = Object.assign(Object.create(http.Agent.prototype), { addRequest: () => {} });
+  new http.ClientRequest({ agent: nobody });
+  unsubscribe(created, note);
+  return isPublished;
+}
+
+/** True for a request for IMDS: also for one that is sent to a proxy, with the whole URL in place of the path. */
+function concerns(request: ClientRequest, { targets }: Audit): boolean {
+  const { host, path } = request;
+  return targets.has(host, () => portOf(request)) || (path.startsWith('http') && targets.hasUrl(path));
+}
+
+const portOf = (request: ClientRequest): unknown =>
+  /:(\d+)$/.exec(String(request.getHeader('host')))?.[1] ?? (request.protocol === 'https:' ? 443 : 80);
+
+function begin(request: ClientRequest, entry: Pending, { tally }: Audit): void {
+  if (!entry.isComplete || !entry.isConnected || entry.exchange) return;
+  const { method, path, host, socket } = request;
+  const token = request.getHeader('x-aws-ec2-metadata-token');
+  const sent: Sent = {
+    method,
+    path: pathOf(path),
+    token: token === undefined ? undefined : hashOf(String(token)),
+    isForwarded: request.hasHeader('x-forwarded-for'),
+  };
+  entry.exchange = tally.begin(entry.place, sent);
+  if (path.startsWith('http') || isElsewhere(socket, host)) entry.exchange.proxied();
+}
+
+/** The path of a request, which is a whole URL for a proxy. */
+export const pathOf = (path: string): string => (path.startsWith('/') ? path : new URL(path).pathname);
+
+/** True when the other end of a connection is not the address that was asked for. */
+export function isElsewhere(socket: Socket | null, host: string): boolean {
+  const [asked, other] = [host, socket?.remoteAddress ?? ''].map((each) => each.replace(/^\[|\]$|^::ffff:/g, ''));
+  return isIP(asked ?? '') !== 0 && isIP(other ?? '') !== 0 && asked !== other;
+}
+
+/**
+ * The stacks of the calls of this package that led to a request, by its path: it queues requests, so that their own stacks
+ * end inside it. A token request is the latest call's.
+ */
+function callsOfImds(): (path: string) => readonly Position[] {
+  const most = 100;
+  const calls = new Map<string, readonly Position[]>();
+  let latest: readonly Position[] = [];
+  onMessage<{ action: string; path: string }>('imds:cache', ({ action, path }) => {
+    if (action !== 'miss') return;
+    latest = capture();
+    if (calls.size < most) calls.set(path, latest);
+  });
+  return (path) => {
+    const call = calls.get(path) ?? latest;
+    calls.delete(path);
+    return call;
+  };
+}

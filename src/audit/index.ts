@@ -1,0 +1,128 @@
+/** The audit, as it is loaded into a program before its own code. The one file of the audit that touches the process. */
+import { writeFileSync, writeSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers';
+import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads';
+import { type Audit, safely } from './audit.js';
+import { watchHttp } from './http.js';
+import { watchProcesses } from './processes.js';
+import { commandOf, hasFailed, type Report, reportOf } from './report.js';
+import { watchSockets } from './sockets.js';
+import { makeFolder, readStates, removeFolder, writeState } from './states.js';
+import { Tally } from './tally.js';
+import { Targets } from './targets.js';
+import { textOf } from './text.js';
+import { watchUndici } from './undici.js';
+
+export type { Report as AuditReport } from './report.js';
+
+const folderVariable = 'IMDS_AUDIT_FOLDER';
+const flushMs = 200;
+const { env } = process;
+const startedAt = performance.now();
+
+/** Counts what this thread asks. */
+function watch(changed: () => void): Tally {
+  const audit: Audit = { targets: new Targets(env, env['IMDS_AUDIT_ENDPOINT']), tally: new Tally(changed) };
+  const isTaken = new WeakSet<Socket>();
+  for (const observe of [watchHttp, watchUndici, watchSockets, watchProcesses]) safely(() => observe(audit, isTaken));
+  return audit.tally;
+}
+
+/** In a worker or a child: writes the counts down, for whoever began the audit. What they were a moment ago survives all. */
+function reportTo(folder: string): void {
+  const name = `${process.pid}-${threadId}`;
+  let isScheduled = false;
+  const flush = (): void => {
+    isScheduled = false;
+    safely(() => writeState(folder, name, tally.state));
+  };
+  const tally = watch(() => {
+    if (!isScheduled) wait(flush, flushMs).unref();
+    isScheduled = true;
+  });
+  flush();
+  process.on('exit', flush);
+}
+
+/** In the first process: prints the report when it ends, or is asked to. */
+function begin(): void {
+  let folder = '';
+  // Without one, this thread alone is seen.
+  safely(() => {
+    folder = makeFolder();
+    env[folderVariable] = folder;
+    setEnvironmentData(folderVariable, folder);
+  });
+  const tally = watch(() => {});
+  const report = (): Report =>
+    reportOf([...readStates(folder), tally.state], {
+      command: commandOf(process.argv),
+      durationMs: performance.now() - startedAt,
+    });
+  process.on('exit', (code) => {
+    safely(() => {
+      const last = report();
+      print(last);
+      if (code === 0 && hasFailed(last, env['IMDS_AUDIT_FAIL_ON'])) process.exitCode = 1;
+    });
+    removeFolder(folder);
+  });
+  safely(() => process.on('SIGUSR2', () => safely(() => print(report()))));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    safely(() =>
+      beforeEndBy(signal, () => {
+        safely(() => print(report()));
+        removeFolder(folder);
+      }),
+    );
+  const every = Number(env['IMDS_AUDIT_EVERY']);
+  if (every > 0) repeat(every * 1000, () => safely(() => print(report())));
+}
+
+/**
+ * A signal that nobody listens to ends the process without an `exit` event. The listener is gone before others run, so
+ * that those who count listeners, to end the process when they are alone, count right.
+ */
+function beforeEndBy(signal: NodeJS.Signals, end: () => void): void {
+  const heard = (): void => {
+    process.off(signal, heard);
+    if (process.listenerCount(signal) > 0) {
+      wait(() => process.prependListener(signal, heard), 0).unref();
+      return;
+    }
+    end();
+    process.kill(process.pid, signal);
+  };
+  process.prependListener(signal, heard);
+}
+
+function repeat(ms: number, note: () => void): void {
+  wait(() => {
+    note();
+    repeat(ms, note);
+  }, ms).unref();
+}
+
+function print(report: Report): void {
+  const target = env['IMDS_AUDIT_JSON'];
+  const json = `${JSON.stringify(report)}\n`;
+  if (target === '-') writeSync(2, json);
+  else if (!target) writeSync(2, textOf(report, process.cwd()));
+  else
+    try {
+      writeFileSync(target, json);
+    } catch (error) {
+      writeSync(2, `imds audit: ${target} cannot be written: ${error}\n${textOf(report, process.cwd())}`);
+    }
+}
+
+// A program may load it by several ways.
+const loaded = Symbol.for('imds.audit');
+if (!Object.hasOwn(globalThis, loaded))
+  safely(() => {
+    Object.defineProperty(globalThis, loaded, { value: true });
+    const inherited = getEnvironmentData(folderVariable) ?? env[folderVariable];
+    if (typeof inherited === 'string') reportTo(inherited);
+    else if (isMainThread) begin();
+  });

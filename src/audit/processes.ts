@@ -1,0 +1,48 @@
+import child, { type ChildProcess } from 'node:child_process';
+import { syncBuiltinESMExports } from 'node:module';
+import { basename } from 'node:path';
+import { type Audit, before, onMessage, safely } from './audit.js';
+import { cutPath } from './paths.js';
+import { capture, placeOf } from './stack.js';
+import type { Targets } from './targets.js';
+
+const shells = /^(sh|bash|dash|zsh|ash|busybox|cmd\.exe)$/;
+
+/** Observes the start of other programs whose command line names an address of IMDS, as `curl`. */
+export function watchProcesses({ targets, tally }: Audit): void {
+  const note = (words: readonly unknown[], stack = capture()): void => {
+    const command = shownCommand(words.map(String), targets);
+    if (command !== undefined) tally.started(placeOf(stack), command);
+  };
+  onMessage<{ process: ChildProcess }>('child_process', ({ process }) => {
+    const stack = capture();
+    // Published before the child knows its arguments.
+    queueMicrotask(() => safely(() => note(process.spawnargs ?? [], stack)));
+  });
+  // Those that wait are published nowhere.
+  for (const name of ['spawnSync', 'execFileSync'])
+    before(child, name, (_module, [file, args]) => note([file, ...(Array.isArray(args) ? args : [])]));
+  before(child, 'execSync', (_module, [script]) => note(['sh', '-c', script]));
+  syncBuiltinESMExports();
+}
+
+/** The programs that are given an address, with it: nothing else of a command line, which may hold a token. */
+export function shownCommand([file = '', ...args]: readonly string[], targets: Targets): string | undefined {
+  const program = basename(file);
+  // Node tells of itself.
+  if (program === basename(process.execPath)) return undefined;
+  const parts = shells.test(program) ? args.join(' ').split(/[;|&\n`(]+/) : [[program, ...args].join(' ')];
+  const shown = parts.flatMap((part) => {
+    const [name = program] = part
+      .trim()
+      .split(/\s+/)
+      .filter((word) => !/^(-|\/\w$|\w+=)/.test(word));
+    return targets.namedIn(part).map((address) => `${basename(name.replace(/^["']/, ''))} ${cutAddress(address)}`);
+  });
+  return shown.length > 0 ? [...new Set(shown)].slice(0, 5).join(', ') : undefined;
+}
+
+function cutAddress(address: string): string {
+  const [, host = '', path = ''] = /^([^/]*)(.*)/.exec(address) ?? [];
+  return `http://${host}${cutPath(path)}`;
+}

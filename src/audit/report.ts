@@ -1,0 +1,150 @@
+import { basename } from 'node:path';
+import { type Counts, type Finding, findingsOn, readsPerToken } from './findings.js';
+import type { Place } from './stack.js';
+import type { Started, State } from './tally.js';
+
+/** A caller as it is reported: its counts in all processes and threads. */
+export interface CallerReport extends Place {
+  readonly v1: number;
+  readonly v2: number;
+  readonly tokenRequests: number;
+  /** `null` for a caller that sent no token. */
+  readonly readsPerToken: number | null;
+  readonly peakPerMinute: number;
+  readonly paths: readonly string[];
+  readonly failures: { readonly unauthorized: number; readonly forbidden: number; readonly noReply: number };
+}
+
+/** The report, as `--json` writes it; report.schema.json describes it. */
+export interface Report {
+  readonly version: 1;
+  readonly command: string;
+  readonly nodeVersion: string;
+  readonly durationMs: number;
+  readonly callers: readonly CallerReport[];
+  readonly processes: readonly Started[];
+  readonly findings: readonly Finding[];
+}
+
+/** Makes one report of what all processes and threads counted. */
+export function reportOf(states: readonly State[], about: { command: string; durationMs: number }): Report {
+  const callers = added(states.flatMap((state) => state.callers)).sort((one, other) => weight(other) - weight(one));
+  const processes = addedStarts(states.flatMap((state) => state.processes));
+  const unseen = processes.map(({ command, count }): Finding => {
+    const often = count === 1 ? '' : ` ${count} times`;
+    return { id: 'unseen', detail: `${command} was started${often}; what it asks cannot be seen` };
+  });
+  return {
+    version: 1,
+    command: about.command,
+    nodeVersion: states.at(-1)?.nodeVersion ?? process.version,
+    durationMs: Math.round(about.durationMs),
+    callers: callers.map(reported),
+    processes,
+    findings: [...callers.flatMap((caller) => findingsOn(caller, placed(caller))), ...unseen],
+  };
+}
+
+/** Callers of version 1 first, then those with the most requests. */
+const weight = ({ v1, v2, tokenRequests }: Counts): number => v1 * 1e9 + v2 + tokenRequests;
+
+/** The name of a caller in words: its package, or its file where it has none. */
+export const nameOf = ({ package: name, packageVersion, file }: Place): string =>
+  [name ?? file ?? 'the program', packageVersion].filter((word) => word !== null).join(' ');
+
+const reported = (caller: Counts): CallerReport => ({
+  package: caller.package,
+  packageVersion: caller.packageVersion,
+  file: caller.file,
+  line: caller.line,
+  v1: caller.v1,
+  v2: caller.v2,
+  tokenRequests: caller.tokenRequests,
+  readsPerToken: readsPerToken(caller),
+  peakPerMinute: caller.busiest.requests,
+  paths: caller.paths,
+  failures: caller.failures,
+});
+
+const placed = (place: Place): string =>
+  place.package !== null && place.file ? `${nameOf(place)} (${basename(place.file)}:${place.line})` : nameOf(place);
+
+const keyOf = ({ package: name, packageVersion, file, line }: Place, ...more: readonly string[]): string =>
+  JSON.stringify([name, packageVersion, file, line, ...more]);
+
+function added(all: readonly Counts[]): Counts[] {
+  const sums = new Map<string, Counts>();
+  for (const one of all) {
+    const sum = sums.get(keyOf(one));
+    sums.set(keyOf(one), sum ? sumOf(sum, one) : one);
+  }
+  return [...sums.values()];
+}
+
+const sumOf = (one: Counts, other: Counts): Counts => ({
+  ...one,
+  v1: one.v1 + other.v1,
+  v2: one.v2 + other.v2,
+  tokenRequests: one.tokenRequests + other.tokenRequests,
+  tokens: one.tokens + other.tokens,
+  busiest: busierOf(one.busiest, other.busiest),
+  paths: [...new Set([...one.paths, ...other.paths])],
+  failures: {
+    unauthorized: one.failures.unauthorized + other.failures.unauthorized,
+    forbidden: one.failures.forbidden + other.failures.forbidden,
+    noReply: one.failures.noReply + other.failures.noReply,
+  },
+  marks: combined(one.marks, other.marks, (a, b) => a + b),
+  rows: combined(one.rows, other.rows, Math.max),
+});
+
+/** Processes that were busiest in the same minute were so together. */
+function busierOf(one: Counts['busiest'], other: Counts['busiest']): Counts['busiest'] {
+  if (one.minute === other.minute) return { minute: one.minute, requests: one.requests + other.requests };
+  return one.requests < other.requests ? other : one;
+}
+
+function combined<Key extends string>(
+  one: Partial<Record<Key, number>>,
+  other: Partial<Record<Key, number>>,
+  both: (one: number, other: number) => number,
+): Record<Key, number> {
+  const sums = { ...one } as Record<Key, number>;
+  for (const [key, value] of Object.entries<number | undefined>(other) as [Key, number][])
+    sums[key] = key in sums ? both(sums[key], value) : value;
+  return sums;
+}
+
+function addedStarts(all: readonly Started[]): readonly Started[] {
+  const sums = new Map<string, Started>();
+  for (const one of all) {
+    const key = keyOf(one, one.command);
+    sums.set(key, { ...one, count: one.count + (sums.get(key)?.count ?? 0) });
+  }
+  return [...sums.values()];
+}
+
+/** The sentence that matters. */
+export function headline({ callers, processes, findings }: Report): string {
+  const first = callers.filter(({ v1 }) => v1 > 0).length;
+  const programs = processes.length;
+  const asking = programs === 1 ? 'program asks' : 'programs ask';
+  const unseen = programs === 0 ? '' : ` What ${programs} started ${asking} cannot be seen.`;
+  if (first > 0)
+    return `${first} ${first === 1 ? 'caller uses' : 'callers use'} IMDSv1 and will fail with HttpTokens=required.${unseen}`;
+  if (callers.length === 0) return `Nothing asked IMDS.${unseen}`;
+  const other = findings.length - programs;
+  const notes = other === 0 ? '' : ` ${other} ${other === 1 ? 'thing is' : 'things are'} worth a look.`;
+  return `No caller uses IMDSv1: HttpTokens=required breaks none of them.${notes}${unseen}`;
+}
+
+/** True when the report has what `--fail-on` names. */
+export const hasFailed = ({ findings }: Report, failOn: string | undefined): boolean =>
+  failOn === 'any' ? findings.length > 0 : failOn === 'v1' && findings.some(({ id }) => id === 'v1');
+
+/** A command line without its arguments but the first, which may be secret. */
+export function commandOf([program = '', first, ...more]: readonly string[]): string {
+  const isShown = first !== undefined && /^[\w@./\\:-]+$/.test(first) && !first.startsWith('-');
+  const isCut = more.length > 0 || (first !== undefined && !isShown);
+  return [basename(program), ...(isShown ? [first] : []), ...(isCut ? ['…'] : [])].join(' ');
+}

@@ -1,0 +1,59 @@
+import { Socket } from 'node:net';
+import { type Audit, before } from './audit.js';
+import { parsedHead } from './head.js';
+import { pathOf } from './http.js';
+import { capture, type Place, placeOf } from './stack.js';
+import type { Exchange } from './tally.js';
+
+// As much as servers take for a head.
+const mostBytes = 16_384;
+
+/**
+ * Observes sockets that speak HTTP without a client. Node publishes neither the address that a socket is for nor sockets
+ * that somebody makes and connects later, so the method that all go through is observed, and then only those for IMDS.
+ *
+ * @param isTaken the sockets of HTTP clients, which are observed by themselves
+ */
+export function watchSockets(audit: Audit, isTaken: WeakSet<Socket>): void {
+  before(Socket.prototype, 'connect', (socket, args) => {
+    // node:net, node:http and node:tls hand over their arguments as one list.
+    const [first, second] = Array.isArray(args[0]) ? args[0] : args;
+    const options = typeof first === 'object' && first !== null ? first : { port: first, host: second };
+    if (audit.targets.has(options.host, () => options.port)) follow(socket, audit, isTaken);
+  });
+}
+
+function follow(socket: Socket, { tally }: Audit, isTaken: WeakSet<Socket>): void {
+  const place: Place = placeOf(capture());
+  const open: Exchange[] = [];
+  let head = '';
+  const wrote = (chunk: unknown, encoding: unknown): void => {
+    if (isTaken.has(socket)) return;
+    head += Buffer.isBuffer(chunk) ? chunk.toString('latin1') : Buffer.from(String(chunk), encodingOf(encoding));
+    for (let end = headEnd(head); end > 0; end = headEnd(head)) {
+      const sent = parsedHead(head.slice(0, end));
+      if (sent) open.push(tally.begin(place, { ...sent, path: pathOf(sent.path) }));
+      head = head.slice(end).trimStart();
+    }
+    head = head.slice(-mostBytes);
+  };
+  before(socket, '_write', (_socket, [chunk, encoding]) => wrote(chunk, encoding));
+  before(socket, '_writev', (_socket, [chunks]) => {
+    for (const { chunk, encoding } of chunks as { chunk: unknown; encoding: unknown }[]) wrote(chunk, encoding);
+  });
+  before(socket, 'push', (_socket, [chunk]) => {
+    const [, status] = /^HTTP\/1\.\d (\d{3})/.exec(Buffer.isBuffer(chunk) ? chunk.toString('latin1', 0, 16) : '') ?? [];
+    if (status) open.shift()?.answered(Number(status));
+  });
+  socket.once('close', () => {
+    for (const exchange of open) exchange.lost();
+  });
+}
+
+const headEnd = (text: string): number => {
+  const end = text.indexOf('\r\n\r\n');
+  return end < 0 ? -1 : end + 4;
+};
+
+const encodingOf = (encoding: unknown): BufferEncoding =>
+  typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8';

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { findSourceMap, SourceMap } from 'node:module';
+import { dirname, join, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A place in a file. Lines count from 1. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** The package that a file belongs to. */
+export interface Package {
+  readonly name: string | null;
+  readonly version: string | null;
+}
+
+const maps = new Map<string, SourceMap | undefined>();
+const manifests = new Map<string, Package | undefined>();
+
+const installed = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+(?=[\\/])/;
+
+/** True for a file of the application, false for one of a package in node_modules. */
+export const isApplication = (file: string): boolean => !installed.test(file);
+
+/** The package by the nearest package.json that has a name; for a bundled file, at least the name that its path has. */
+export function packageOf(file: string): Package {
+  const [root] = installed.exec(file) ?? [];
+  if (root !== undefined) {
+    const [, name = null] = /([^\\/]+|@[^\\/]+[\\/][^\\/]+)$/.exec(root.replace(/.*[\\/]node_modules[\\/]/, '')) ?? [];
+    return manifestIn(root) ?? { name, version: null };
+  }
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    const found = manifestIn(folder);
+    if (found?.name) return found;
+    if (folder === dirname(folder)) return { name: null, version: null };
+  }
+}
+
+function manifestIn(folder: string): Package | undefined {
+  if (!manifests.has(folder)) manifests.set(folder, readManifest(join(folder, 'package.json')));
+  return manifests.get(folder);
+}
+
+function readManifest(file: string): Package | undefined {
+  try {
+    const { name, version } = JSON.parse(readFileSync(file, 'utf8'));
+    return { name: typeof name === 'string' ? name : null, version: typeof version === 'string' ? version : null };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The place that a bundled or compiled file says by its source map that a place of it was made of; else that place. */
+export function original(file: string, line: number, column: number): Position {
+  if (!maps.has(file)) maps.set(file, mapOf(file));
+  const entry = maps.get(file)?.findEntry(line - 1, column - 1);
+  if (!entry || !('originalSource' in entry) || !entry.originalSource) return { file, line };
+  return { file: located(entry.originalSource, file), line: entry.originalLine + 1 };
+}
+
+function mapOf(file: string): SourceMap | undefined {
+  try {
+    // Node knows it only of a program that was started with --enable-source-maps.
+    const known = findSourceMap(file);
+    if (known) return known;
+    const code = readFileSync(file, 'utf8');
+    const mark = 'sourceMappingURL=';
+    const at = code.lastIndexOf(mark);
+    if (at < 0) return undefined;
+    const [url = ''] = code.slice(at + mark.length).split(/\s/, 1);
+    const [, encoded] = /^data:[^,]*;base64,(.*)$/.exec(url) ?? [];
+    const text = encoded
+      ? Buffer.from(encoded, 'base64').toString()
+      : readFileSync(resolve(dirname(file), url), 'utf8');
+    return new SourceMap(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The file of a source as a map names it: relative to the map, or to the project as webpack does. */
+function located(source: string, bundle: string): string {
+  if (source.startsWith('file:')) return fileURLToPath(source);
+  const [, inProject] = /^webpack:\/\/[^/]*\/(?:\.\/)?(.*)/.exec(source) ?? [];
+  if (inProject === undefined) return resolve(dirname(bundle), source);
+  let folder = dirname(bundle);
+  while (folder !== dirname(folder) && !existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return join(folder, inProject.replaceAll('/', sep));
+}

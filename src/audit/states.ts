@@ -1,0 +1,26 @@
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { safely } from './audit.js';
+import type { State } from './tally.js';
+
+/** Makes the folder, of the user alone, in which the processes and threads below this one write their counts. */
+export const makeFolder = (): string => mkdtempSync(join(tmpdir(), 'imds-audit-'));
+
+export const removeFolder = (folder: string): void => safely(() => rmSync(folder, { recursive: true }));
+
+/** Replaces the counts of one process or thread, which nobody sees half written. */
+export function writeState(folder: string, name: string, state: State): void {
+  const file = join(folder, name);
+  writeFileSync(`${file}.part`, JSON.stringify(state), { mode: 0o600 });
+  renameSync(`${file}.part`, `${file}.json`);
+}
+
+export function readStates(folder: string): readonly State[] {
+  const states: State[] = [];
+  safely(() => {
+    for (const name of readdirSync(folder).filter((each) => each.endsWith('.json')))
+      safely(() => states.push(JSON.parse(readFileSync(join(folder, name), 'utf8'))));
+  });
+  return states;
+}

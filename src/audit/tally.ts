@@ -1,0 +1,190 @@
+import { cutPath } from './paths.js';
+import type { Place } from './stack.js';
+
+/** A request as it was sent. */
+export interface Sent {
+  readonly method: string;
+  readonly path: string;
+  /** The session token that it bore, as a hash: no token is kept. */
+  readonly token: number | undefined;
+  readonly isForwarded: boolean;
+}
+
+/** What became of one request; only the first call counts. */
+export interface Exchange {
+  answered(status: number | undefined): void;
+  /** No answer came, though it was sent. */
+  lost(): void;
+  /** It went to something else than the address of IMDS. */
+  proxied(): void;
+}
+
+/** What a caller did that may break, or flood IMDS, with how often. */
+export type Mark = 'v1-after-401' | 'token-reply-lost' | 'forwarded-for' | 'proxy';
+
+/** Programs that were started with an address of IMDS in their command line. */
+export interface Started extends Place {
+  readonly command: string;
+  count: number;
+}
+
+/** The counts of one process or thread, as it writes them down for the report. */
+export interface State {
+  readonly nodeVersion: string;
+  readonly callers: readonly Caller[];
+  readonly processes: readonly Started[];
+}
+
+const mostPaths = 50;
+const mostCallers = 200;
+const others: Place = { package: '(others)', packageVersion: null, file: null, line: null };
+
+/** The counts of one caller. The fields without # are what other processes get to know. */
+export class Caller implements Place {
+  readonly package: string | null;
+  readonly packageVersion: string | null;
+  readonly file: string | null;
+  readonly line: number | null;
+  v1 = 0;
+  v2 = 0;
+  tokenRequests = 0;
+  /** Times that a read bore another session token than the read before. */
+  tokens = 0;
+  /** The busiest minute since the epoch, and its requests. */
+  readonly busiest = { minute: 0, requests: 0 };
+  readonly paths: string[] = [];
+  readonly failures = { unauthorized: 0, forbidden: 0, noReply: 0 };
+  readonly marks: Partial<Record<Mark, number>> = {};
+  /** Most reads of a path in a row with less than a second between them, by path. */
+  readonly rows: Record<string, number> = {};
+
+  readonly #minute = { minute: 0, requests: 0 };
+  readonly #lastReads = new Map<string, { at: number; row: number }>();
+  #token: number | undefined;
+
+  constructor(place: Place) {
+    this.package = place.package;
+    this.packageVersion = place.packageVersion;
+    this.file = place.file;
+    this.line = place.line;
+  }
+
+  mark(name: Mark): void {
+    this.marks[name] = (this.marks[name] ?? 0) + 1;
+  }
+
+  sent({ method, path, token, isForwarded }: Sent, now: number): void {
+    this.#countMinute(Math.floor(now / 60_000));
+    const shown = cutPath(path);
+    if (!this.paths.includes(shown) && this.paths.length < mostPaths) this.paths.push(shown);
+    if (isForwarded) this.mark('forwarded-for');
+    if (method === 'PUT') {
+      this.tokenRequests += 1;
+      return;
+    }
+    this.#countRow(path, shown, now);
+    if (token === undefined) {
+      this.v1 += 1;
+    } else {
+      this.v2 += 1;
+      if (token !== this.#token) this.tokens += 1;
+      this.#token = token;
+    }
+  }
+
+  answered(status: number | undefined): void {
+    if (status === 401) this.failures.unauthorized += 1;
+    if (status === 403) this.failures.forbidden += 1;
+  }
+
+  lost({ method }: Sent): void {
+    this.failures.noReply += 1;
+    if (method === 'PUT') this.mark('token-reply-lost');
+  }
+
+  #countMinute(minute: number): void {
+    if (minute !== this.#minute.minute) Object.assign(this.#minute, { minute, requests: 0 });
+    this.#minute.requests += 1;
+    if (this.#minute.requests > this.busiest.requests) Object.assign(this.busiest, this.#minute);
+  }
+
+  #countRow(path: string, shown: string, now: number): void {
+    const last = this.#lastReads.get(path);
+    const row = last && now - last.at < 1000 ? last.row + 1 : 1;
+    if (last || this.#lastReads.size < mostPaths) this.#lastReads.set(path, { at: now, row });
+    if (row > 1 && this.paths.includes(shown)) this.rows[shown] = Math.max(row, this.rows[shown] ?? 0);
+  }
+}
+
+/** Tells tokens apart, and leads back to none: 32 bits (FNV-1a). */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash;
+}
+
+/** The counts of this thread: by caller, never by request. */
+export class Tally {
+  readonly #callers = new Map<string, Caller>();
+  readonly #processes = new Map<string, Started>();
+  /** The packages of which the last read got a 401 for its token. */
+  readonly #refused = new Set<string | null>();
+  readonly #changed: () => void;
+  readonly #now: () => number;
+
+  /** @param changed called after every change */
+  constructor(changed: () => void, now: () => number = Date.now) {
+    this.#changed = changed;
+    this.#now = now;
+  }
+
+  get state(): State {
+    const { version: nodeVersion } = process;
+    return { nodeVersion, callers: [...this.#callers.values()], processes: [...this.#processes.values()] };
+  }
+
+  /** Counts a request that was sent. */
+  begin(place: Place, sent: Sent): Exchange {
+    const caller = this.#callerAt(place);
+    caller.sent(sent, this.#now());
+    if (sent.method !== 'PUT') {
+      if (sent.token === undefined && this.#refused.has(place.package)) caller.mark('v1-after-401');
+      this.#refused.delete(place.package);
+    }
+    this.#changed();
+    let isOpen = true;
+    const once = (note: () => void): void => {
+      if (isOpen) note();
+      isOpen = false;
+      this.#changed();
+    };
+    return {
+      answered: (status) =>
+        once(() => {
+          caller.answered(status);
+          if (status === 401 && sent.token !== undefined && this.#refused.size < mostCallers)
+            this.#refused.add(place.package);
+        }),
+      lost: () => once(() => caller.lost(sent)),
+      proxied: () => caller.mark('proxy'),
+    };
+  }
+
+  /** Counts a program that was started. */
+  started(place: Place, command: string): void {
+    const key = JSON.stringify([place, command]);
+    const known = this.#processes.get(key);
+    if (known) known.count += 1;
+    else if (this.#processes.size < mostCallers) this.#processes.set(key, { command, count: 1, ...place });
+    this.#changed();
+  }
+
+  #callerAt(place: Place): Caller {
+    const isFull = this.#callers.size >= mostCallers && !this.#callers.has(JSON.stringify(place));
+    const counted = isFull ? others : place;
+    const key = JSON.stringify(counted);
+    const caller = this.#callers.get(key) ?? new Caller(counted);
+    this.#callers.set(key, caller);
+    return caller;
+  }
+}

@@ -1,0 +1,48 @@
+import type { Socket } from 'node:net';
+import { type Audit, onMessage } from './audit.js';
+import { parsedHead } from './head.js';
+import { isElsewhere, pathOf } from './http.js';
+import { capture, type Place, placeOf } from './stack.js';
+import type { Exchange } from './tally.js';
+
+/** What is used of undici's requests, of any version. */
+interface UndiciRequest {
+  readonly origin?: string | URL;
+  readonly path: string;
+}
+
+interface Message {
+  readonly request: UndiciRequest;
+}
+
+/**
+ * Observes `fetch` and undici.
+ *
+ * @param isTaken told of the sockets that are seen here, so that they are not seen as raw ones, too
+ */
+export function watchUndici({ targets, tally }: Audit, isTaken: WeakSet<Socket>): void {
+  const places = new WeakMap<UndiciRequest, Place>();
+  const exchanges = new WeakMap<UndiciRequest, Exchange>();
+  onMessage<Message>('undici:request:create', ({ request }) => {
+    const { origin, path } = request;
+    if (targets.hasUrl(String(origin)) || (path.startsWith('http') && targets.hasUrl(path)))
+      places.set(request, placeOf(capture()));
+  });
+  onMessage<Message & { headers: string; socket: Socket }>(
+    'undici:client:sendHeaders',
+    ({ request, headers, socket }) => {
+      const place = places.get(request);
+      const sent = place && parsedHead(headers);
+      if (!sent) return;
+      isTaken.add(socket);
+      const exchange = tally.begin(place, { ...sent, path: pathOf(sent.path) });
+      const { hostname } = new URL(String(request.origin));
+      if (request.path.startsWith('http') || isElsewhere(socket, hostname)) exchange.proxied();
+      exchanges.set(request, exchange);
+    },
+  );
+  onMessage<Message & { response: { statusCode: number } }>('undici:request:headers', ({ request, response }) =>
+    exchanges.get(request)?.answered(response.statusCode),
+  );
+  onMessage<Message>('undici:request:error', ({ request }) => exchanges.get(request)?.lost());
+}
