@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isIPv4 } from 'node:net';
 import { categoryOf } from '../metadata/lookup.js';
-import { anyText, documents, failure, fakes, members, rules } from './rules.js';
+import { documents, failure, fakes, ruleOf } from './rules.js';
 import { StandIns } from './stand-ins.js';
 import { type Place, secretWords } from './walk.js';
 
@@ -30,7 +30,7 @@ export function redactor(readings: readonly Reading[], keep: boolean) {
     const { template = '', kind, secret } = categoryOf(path) ?? {};
     const placeholders = template.split('/');
     const names = keep ? given : given.map((name, depth) => segment(name, placeholders[depth], standIns));
-    const fake = kind === 'json' && secret ? credentials(body.toString(), standIns) : fakes[template];
+    const fake = kind === 'json' && secret ? credentials(body.toString(), standIns) : fakes[lastOf(template)];
     if (fake !== undefined) return { names, content: fake };
     const text = isUtf8(body) ? body.toString() : undefined;
     const known = kind && text !== undefined ? knownOf(text, template, kind, standIns) : undefined;
@@ -60,9 +60,11 @@ function segment(name: string, placeholder: string | undefined, standIns: StandI
   return standIns.text(name);
 }
 
+const lastOf = (template: string): string => template.replace(/.*\//, '');
+
 /** A value of a category, with stand-ins and without; undefined where nobody can tell what is in it. */
 function knownOf(text: string, template: string, kind: string, standIns: StandIns) {
-  if (kind !== 'json' || text === '') return { replaced: (rules[template] ?? anyText)(text, standIns), kept: text };
+  if (kind !== 'json' || text === '') return { replaced: ruleOf(lastOf(template))(text, standIns), kept: text };
   const [names, document] = [documents[template], parsed(text)];
   if (names === undefined || document === undefined) return undefined;
   const { value, hasMore } = redacted(document, names, standIns);
@@ -108,7 +110,7 @@ function redacted(document: object, names: readonly string[], standIns: StandIns
       );
       return Object.fromEntries(known.map(([member, inner]) => [member, shown(inner, member)]));
     }
-    if (typeof value === 'string') return (members[name] ?? anyText)(value, standIns);
+    if (typeof value === 'string') return ruleOf(name)(value, standIns);
     return typeof value === 'number' ? Number(standIns.text(String(value))) : value;
   }
   return { value: shown(document, ''), hasMore };

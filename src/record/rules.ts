@@ -1,9 +1,7 @@
 import type { StandIns } from './stand-ins.js';
 
-export type Rule = (text: string, standIns: StandIns) => string;
+type Rule = (text: string, standIns: StandIns) => string;
 
-/** A text in which addresses and identifiers are all that tells whose instance it is. */
-export const anyText: Rule = (text, standIns) => standIns.text(text);
 /** A name in each line; some are everybody's. */
 const named =
   (kind: string, ...common: readonly string[]): Rule =>
@@ -39,36 +37,28 @@ const wordsOf =
 const fakeKey = `ssh-ed25519 ${Buffer.from('\0\0\0\x0bssh-ed25519\0\0\0\x20no key, but the place of one key').toString('base64')}`;
 const fakeSignature = Buffer.from('no signature, but the place of one').toString('base64');
 
-/** By template, the stand-ins of secrets. */
+/** By the last name of a template, the stand-ins of secrets. */
 export const fakes: Readonly<Record<string, string>> = {
   // They prove to others, as to HashiCorp Vault, that they come from this instance.
-  'dynamic/instance-identity/dsa2048': fakeSignature,
-  'dynamic/instance-identity/pkcs7': fakeSignature,
-  'dynamic/instance-identity/rsa2048': fakeSignature,
-  'dynamic/instance-identity/signature': fakeSignature,
+  dsa2048: fakeSignature,
+  pkcs7: fakeSignature,
+  rsa2048: fakeSignature,
+  signature: fakeSignature,
   'user-data': '#cloud-config\n# The user data of the instance is not in this recording.\n',
 };
 
-/** By template, the categories that hold more than addresses and identifiers. */
-export const rules: Readonly<Record<string, Rule>> = {
-  'meta-data/ami-manifest-path': wordsOf(/^\(unknown\)$/, () => 'example-bucket/image.manifest.xml'),
-  'meta-data/hostname': hosts,
-  'meta-data/local-hostname': hosts,
-  'meta-data/network/interfaces/macs/{mac}/local-hostname': hosts,
-  'meta-data/network/interfaces/macs/{mac}/public-hostname': hosts,
-  'meta-data/network/interfaces/macs/{mac}/security-groups': named('group', 'default'),
-  'meta-data/placement/group-name': named('placement'),
-  'meta-data/product-codes': named('product'),
-  'meta-data/public-hostname': hosts,
+/** By the last name of a template or the name of a member, what holds more than addresses and identifiers. */
+const rules: Readonly<Record<string, Rule>> = {
+  'ami-manifest-path': wordsOf(/^\(unknown\)$/, () => 'example-bucket/image.manifest.xml'),
+  'group-name': named('placement'),
+  hostname: hosts,
+  'local-hostname': hosts,
   // The name of the key stands behind it.
-  'meta-data/public-keys/{n}/openssh-key': (text, standIns) =>
-    `${fakeKey} ${standIns.name('key', text.trim().split(' ').slice(2).join(' '))}\n`,
-  'meta-data/security-groups': named('group', 'default'),
-  'meta-data/tags/instance/{tag-key}': (text, standIns) => standIns.name('value', text),
-};
-
-/** By name, the members of documents that hold more than that. */
-export const members: Readonly<Record<string, Rule>> = {
+  'openssh-key': (text, standIns) => `${fakeKey} ${standIns.name('key', text.trim().split(' ').slice(2).join(' '))}\n`,
+  'product-codes': named('product'),
+  'public-hostname': hosts,
+  'security-groups': named('group', 'default'),
+  '{tag-key}': (text, standIns) => standIns.name('value', text),
   // AWS's are words such as `AssumeRoleUnauthorizedAccess` and `system-reboot`.
   Code: wordsOf(/^(?:[A-Z][A-Za-z]{0,63}|(?:instance|system)-[a-z]+)$/, () => 'Unknown'),
   Description: wordsOf(
@@ -80,6 +70,8 @@ export const members: Readonly<Record<string, Rule>> = {
   devpayProductCodes: named('product'),
   marketplaceProductCodes: named('product'),
 };
+
+export const ruleOf = (name: string): Rule => rules[name] ?? ((text, standIns) => standIns.text(text));
 
 /** The members of a failure to get credentials. */
 export const failure = ['Code', 'LastUpdated', 'Message'];

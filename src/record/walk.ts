@@ -93,7 +93,7 @@ class Walk {
     this.#signal = signal;
   }
 
-  /** Reads a value or all that is below a directory; failures become items, unless the walk ends with them. */
+  /** Reads a root, or what is listed; failures become items, unless the walk ends with them. */
   async read(place: Place, isRequired = false): Promise<readonly Item[]> {
     try {
       return isDirectory(place.path) ? await this.#directory(place) : await this.#value(place);
@@ -128,8 +128,7 @@ class Walk {
     }
     const omitted = omission(place.path, this.#options);
     if (omitted) return [{ ...place, omitted }];
-    const isListed = key !== undefined || isDirectory(above + line);
-    return await this.read(isListed ? { ...place, path: `${place.path}/` } : place);
+    return await this.read(key || isDirectory(above + line) ? { ...place, path: `${place.path}/` } : place);
   }
 
   async #value(place: Place): Promise<readonly Item[]> {
