@@ -8,6 +8,8 @@ import { jsonValue } from './values.js';
 // An RSA key of 4096 bits has some 750 characters.
 const longest = 1000;
 const head = 60;
+// The room that the beginning of a value is worth showing in.
+const least = 30;
 
 /** Why the value of an item is not shown. */
 function leftOut({ omitted, error }: Item): string | undefined {
@@ -37,26 +39,31 @@ export function treeJson(items: readonly Item[], root: string): unknown {
  *
  * @param columns of a terminal, where only the beginning is shown of long values that are one word, such as base64
  */
-export function itemLines(item: Item, shown: string, columns?: number): string {
+export function itemLines(item: Item, shown: string, columns = Number.POSITIVE_INFINITY): string {
   const { path, body } = item;
-  if (body === undefined) return `${shown} (left out: ${leftOut(item)})\n`;
-  if (!isUtf8(body)) return `${shown} (${body.length} bytes that are no text)\n`;
+  const below = columns - 2;
+  const besideOf = (start: string): number => columns - columnsOf(start) - 1;
+  // What fits the line below, but not the one of its path, stands there.
+  const put = (start: string, text: string): string => {
+    const width = columnsOf(text);
+    return `${start}${width > besideOf(start) && width <= below ? '\n ' : ''} ${text}\n`;
+  };
+  if (body === undefined) return put(shown, `(left out: ${leftOut(item)})`);
+  if (!isUtf8(body)) return put(shown, `(${body.length} bytes that are no text)`);
   const kind = categoryOf(path)?.kind;
   const text = body.toString();
   const lines = (kind === 'json' ? compact(text) : text).trimEnd().split(/\r?\n/);
   const [first = ''] = lines;
-  const room = (note: string): number => Math.max(8, (columns ?? Infinity) - columnsOf(shown) - note.length - 3);
+  const start = `${shown} =`;
+  const beside = besideOf(start);
+  const cut = (most: number, note: string): string =>
+    put(start, first.slice(0, Math.min(most, (beside < least ? below : beside) - note.length)) + note);
   // Certificates and signatures: nobody reads those.
-  if (kind === 'scalar' && lines.length > 1) {
-    const note = ` … (${lines.length} lines)`;
-    return `${shown} = ${first.slice(0, room(note))}${note}\n`;
-  }
-  if (kind === 'scalar' && (first.length > longest || (/\S{61}/.test(first) && first.length > room('')))) {
-    const note = ` … (${first.length} characters)`;
-    return `${shown} = ${first.slice(0, Math.min(head, room(note)))}${note}\n`;
-  }
-  if (lines.length > 1) return `${shown} =\n${lines.map((line) => `  ${line}\n`).join('')}`;
-  return first === '' ? `${shown} =\n` : `${shown} = ${first}\n`;
+  if (kind === 'scalar' && lines.length > 1) return cut(longest, ` … (${lines.length} lines)`);
+  const isCut = first.length > longest || (/\S{61}/.test(first) && first.length > beside);
+  if (kind === 'scalar' && isCut) return cut(head, ` … (${first.length} characters)`);
+  if (lines.length > 1) return `${start}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+  return first === '' ? `${start}\n` : put(start, first);
 }
 
 /** A JSON document on one line; text that is none as it is. */

@@ -323,8 +323,23 @@ describe('the command line', () => {
       const text = printed(await at(new Terminal({ tty: true, columns: 80 }), 'list', '-r', '/latest/'));
       assert.match(text, /^\/latest\/meta-data\/hostname = x+ … \(200 characters\)$/m);
       assert.match(text, /^\/latest\/dynamic\/instance-identity\/pkcs7 = MI\S+ … \(\d+ lines\)$/m);
-      const cut = text.split('\n').filter((line) => line.includes(' … (') && !line.includes('signer-ocsp'));
-      for (const line of cut) assert.ok(line.length <= 80, line);
+      assert.match(
+        text,
+        /^\/latest\/meta-data\/managed-ssh-keys\/signer-ocsp\/\w+ =\n {2}bm\S+ … \(\d+ characters\)$/m,
+      );
+    });
+
+    it('puts what does not fit beside a long path below it, within the columns of a terminal', async () => {
+      const text = printed(await at(new Terminal({ tty: true, columns: 80 }), 'list', '-r', '/latest/'));
+      for (const part of [
+        '/0e:49:61:0f:c3:11/local-hostname =\n  ip-10-0-1-10.ec2.internal\n',
+        '/security-credentials/ec2-instance\n  (left out: credentials)\n',
+      ])
+        assert.ok(text.includes(part), part);
+      // Paths, documents and sentences are shown whole, however long they are.
+      const words = text.split('\n').filter((line) => !/^\S+ =(?: [[{].*)?$|\S \w+ \w+|ssh-ed25519/.test(line));
+      for (const line of words) assert.ok(line.length <= 80, line);
+      assert.ok(words.length > 100);
     });
 
     it('passes over what vanishes, or is still empty, while it looks', async () => {
