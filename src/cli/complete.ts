@@ -1,23 +1,21 @@
-import type { Argument, Command, Option } from 'commander';
+import type { Command, Option } from 'commander';
 import { rows } from '../metadata/lookup.js';
 import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
 import { shortPath } from './values.js';
 
-/** A word that may stand at the cursor, and what it means. */
-interface Candidate {
-  readonly word: string;
-  readonly text?: string;
-}
-
 /** All that may stand at the cursor. */
 export interface Completion {
-  readonly candidates: readonly Candidate[];
+  /** Words, and what they mean. */
+  readonly candidates: readonly { readonly word: string; readonly text?: string }[];
   /** Candidates that the shell finds itself. */
   readonly also: 'nothing' | 'files' | 'commands';
 }
 
 const nothing: Completion = { candidates: [], also: 'nothing' };
+const files: Completion = { candidates: [], also: 'files' };
+const programs: Completion = { candidates: [], also: 'commands' };
+const wordsOf = (words: readonly string[]): Completion => ({ ...nothing, candidates: words.map((word) => ({ word })) });
 
 /**
  * Completes the last word, which may be empty or typed in part.
@@ -27,102 +25,70 @@ const nothing: Completion = { candidates: [], also: 'nothing' };
  */
 export function complete(program: Command, words: readonly string[], scenarios: readonly string[] = []): Completion {
   // Bash makes words of their own of = and :.
-  const all = words
+  const joined = words
     .join('\n')
     .replace(/\n:\n?/g, ':')
-    .split('\n');
-  const { command, given, previous, isAfterDashes } = typed(program, all.slice(0, -1));
-  const current = all.at(-1)?.replace(/^=$/, '') ?? '';
-  const found = (): Completion => {
-    if (isAfterDashes) return { candidates: [], also: given.length === 0 ? 'commands' : 'files' };
-    if (previous) return valuesOf(previous, scenarios);
-    const [, flag = '', sign] = /^(--[\w-]+)(=)/.exec(current) ?? [];
-    const option = sign && optionsOf(program, command).find(({ long }) => long === flag);
-    if (option) return prefixed(`${flag}=`, valuesOf(option, scenarios));
-    if (current.startsWith('-')) return { candidates: flagsOf(program, command), also: 'nothing' };
-    return command
-      ? argumentsOf(program, command, given.length, current)
-      : { candidates: verbs(program), also: 'nothing' };
-  };
-  const { candidates, also } = found();
+    .replace(/\n=(\n|$)/g, '\n');
+  const before = joined.split('\n');
+  const current = before.pop() ?? '';
+  const { candidates, also } = completed(program, before, current, scenarios);
   return { candidates: candidates.filter(({ word }) => word.startsWith(current)), also };
 }
 
-interface Typed {
-  readonly command: string | undefined;
-  /** The arguments of the command, or those behind `--`. */
-  readonly given: readonly string[];
-  /** The option whose value comes next. */
-  readonly previous: Option | undefined;
-  readonly isAfterDashes: boolean;
-}
+function completed(
+  program: Command,
+  before: readonly string[],
+  current: string,
+  scenarios: readonly string[],
+): Completion {
+  const dashes = before.indexOf('--');
+  if (dashes >= 0) return dashes === before.length - 1 ? programs : files;
+  const isCalled = (name: string) => (option: Option) => name === option.long || name === option.short;
+  const takesValue = (word = '', options = program.options) =>
+    options.find((option) => option.required && isCalled(word)(option));
+  const argumentsIn = (options?: readonly Option[]): readonly string[] =>
+    before.filter((word, at) => !word.startsWith('-') && !takesValue(before[at - 1], options));
+  const command = program.commands.find((each) => each.name() === argumentsIn()[0]);
+  const options = [...(command?.options ?? []), ...program.options];
+  const [name, ...given] = argumentsIn(options);
 
-/** Sorts the words before the cursor. */
-function typed(program: Command, words: readonly string[]): Typed {
-  let command: string | undefined;
-  let previous: Option | undefined;
-  let given: string[] = [];
-  for (const [index, word] of words.entries()) {
-    if (word === '=') continue;
-    if (word === '--') return { command, given: words.slice(index + 1), previous: undefined, isAfterDashes: true };
-    const isValue = previous !== undefined;
-    previous = undefined;
-    if (isValue) continue;
-    if (word.startsWith('-'))
-      previous = optionsOf(program, command).find(
-        ({ required, short, long }) => required && (word === short || word === long),
-      );
-    else if (command === undefined) command = word;
-    else given = [...given, word];
+  const previous = takesValue(before.at(-1), options);
+  if (previous) return valuesOf(previous, scenarios);
+  const [, flag = ''] = /^(--[\w-]+)=/.exec(current) ?? [];
+  const inWord = options.find(isCalled(flag));
+  if (inWord) {
+    const { candidates, also } = valuesOf(inWord, scenarios);
+    return { candidates: candidates.map(({ word }) => ({ word: `${flag}=${word}` })), also };
   }
-  return { command, given, previous, isAfterDashes: false };
+  if (current.startsWith('-')) return { ...nothing, candidates: flagsOf(options) };
+  const verbs = program.commands.map((each) => ({ word: each.name(), text: each.summary() }));
+  if (name === undefined)
+    return { ...nothing, candidates: [...verbs, { word: 'help', text: 'print help, also for a command' }] };
+  if (name === 'help' && given.length === 0) return { ...nothing, candidates: verbs };
+  return command ? argumentsOf(command, given.length, current) : nothing;
 }
 
-const commandOf = (program: Command, name: string | undefined): Command | undefined =>
-  program.commands.find((command) => command.name() === name);
-
-const optionsOf = (program: Command, command: string | undefined): readonly Option[] => [
-  ...(commandOf(program, command)?.options ?? []),
-  ...program.options,
-];
-
-const flagsOf = (program: Command, command: string | undefined): readonly Candidate[] => [
-  ...optionsOf(program, command).flatMap(({ short, long, description: text, hidden }) =>
+const flagsOf = (options: readonly Option[]): Completion['candidates'] => [
+  ...options.flatMap(({ short, long, description: text, hidden }) =>
     hidden ? [] : [short, long].flatMap((word) => (word ? [{ word, text }] : [])),
   ),
   { word: '-h', text: 'print help' },
   { word: '--help', text: 'print help' },
 ];
 
-const verbs = (program: Command): readonly Candidate[] => [
-  ...program.commands.map((command) => ({ word: command.name(), text: command.summary() })),
-  { word: 'help', text: 'print help, also for a command' },
-];
-
-const wordsOf = (words: readonly string[]): readonly Candidate[] => words.map((word) => ({ word }));
-
-const prefixed = (prefix: string, { candidates, also }: Completion): Completion => ({
-  candidates: candidates.map(({ word }) => ({ word: prefix + word })),
-  also,
-});
-
 /** By the name of its value, unless it takes one of a few words. */
 function valuesOf({ argChoices, flags }: Option, scenarios: readonly string[]): Completion {
-  if (argChoices) return { candidates: wordsOf(argChoices), also: 'nothing' };
-  if (flags.endsWith('<scenario>')) return { candidates: wordsOf(scenarios), also: 'files' };
-  if (flags.endsWith('<file>')) return { candidates: [], also: 'files' };
-  return flags.endsWith('<cmd>') ? { candidates: [], also: 'commands' } : nothing;
+  if (argChoices) return wordsOf(argChoices);
+  if (flags.endsWith('<scenario>')) return { ...wordsOf(scenarios), also: 'files' };
+  if (flags.endsWith('<file>')) return files;
+  return flags.endsWith('<cmd>') ? programs : nothing;
 }
 
-function argumentsOf(program: Command, name: string, index: number, current: string): Completion {
-  if (name === 'help') return { candidates: index === 0 ? verbs(program).slice(0, -1) : [], also: 'nothing' };
-  const all: readonly Argument[] = commandOf(program, name)?.registeredArguments ?? [];
+function argumentsOf({ registeredArguments: all }: Command, index: number, current: string): Completion {
   const argument = all[index] ?? all.find(({ variadic }) => variadic);
-  if (argument?.argChoices) return { candidates: wordsOf(argument.argChoices), also: 'nothing' };
-  if (argument?.name() === 'path') return { candidates: wordsOf(pathsAt(current)), also: 'nothing' };
-  if (argument?.name() === 'directory')
-    return { candidates: wordsOf(pathsAt(current).filter((path) => path.endsWith('/'))), also: 'nothing' };
-  return nothing;
+  if (argument?.argChoices) return wordsOf(argument.argChoices);
+  if (argument?.name() === 'path') return wordsOf(pathsAt(current));
+  return argument?.name() === 'directory' ? wordsOf(pathsAt(current).filter((path) => path.endsWith('/'))) : nothing;
 }
 
 /** The paths in the directory that is being typed, those of directories with a slash at their end. */
