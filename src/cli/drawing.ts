@@ -19,7 +19,7 @@ const { done, unreachable, refused, timeout, hopLimit, unusable } = exitCodes;
 export const verdicts: Readonly<Record<Diagnosis['verdict'], readonly [exitCode: number, caption: string]>> = {
   healthy: [done, ''],
   'hop-limit': [hopLimit, 'the token reply dies here'],
-  'endpoint-disabled': [refused, 'refused: the endpoint is switched off'],
+  'endpoint-disabled': [refused, 'the endpoint is switched off'],
   unreachable: [unreachable, 'nothing gets through'],
   locked: [refused, 'forbidden by this machine'],
   'other-family': [unreachable, 'nothing gets through'],
@@ -37,30 +37,25 @@ export const verdicts: Readonly<Record<Diagnosis['verdict'], readonly [exitCode:
 const screenLines = 23;
 
 /** A diagnosis for people: the way, the verdict, what helps, what was found. It fits on a screen, unless all is wanted. */
-export function drawing(diagnosis: Diagnosis, canvas: Canvas): string {
-  const { io, paint, verbose } = canvas;
+export function drawing(diagnosis: Diagnosis, { io, paint, verbose }: Canvas): string {
   const columns = Math.max(40, widthOf(io.stdout, 80));
   const { verdict, summary, findings, fix } = diagnosis;
-  const title = verdict === 'healthy' ? paint.bold : (text: string) => paint.bold(paint.red(text));
+  const title = verdict === 'healthy' ? paint.bold(verdict) : paint.bold(paint.red(verdict));
   const head = [
     picture(diagnosis, isUtf8(io.env), columns, paint),
-    [title(verdict), ...wrap(printable(summary).split(' '), columns)].join('\n'),
+    [title, ...hanging('', 0, summary, columns)].join('\n'),
   ];
-  const [first, ...others] = fix.map((each, index) => remedy(each, index === 0, columns, paint));
-  const remedies = [...(first ? [first] : []), ...others];
+  const remedies = fix.map((each, index) => remedy(each, index === 0, columns, paint));
   const rows = (shown: readonly Finding[]) => shown.map((finding) => row(finding, columns, paint));
   const page = (...blocks: readonly string[]): string => `${[...head, ...blocks].join('\n\n')}\n`;
   if (verbose) return page(...remedies, [paint.bold('Findings'), ...rows(findings)].join('\n'));
   const telling = findings.filter(({ status }) => status === 'fail' || status === 'warn');
   const fine = `  ${findings.length - telling.length} findings are fine or were skipped: --verbose shows them`;
   const folded = `  ${telling.length} of ${findings.length} findings are not fine: --verbose shows all`;
-  const whys = fix.slice(1).flatMap(({ why }) => hanging(`${paint.bold('Or: ')} `, 5, why, columns));
-  const pages = [
-    page(...remedies, [...rows(telling), fine].join('\n')),
-    page(...remedies, folded),
-    page(...(first ? [first] : []), [...whys, folded].join('\n')),
-  ];
-  return pages.find((text) => text.split('\n').length <= screenLines + 1) ?? pages.at(-1) ?? '';
+  const whys = fix.slice(1).flatMap(({ why }) => hanging(paint.bold('Or:  '), 5, why, columns));
+  const short = page(...remedies.slice(0, 1), [...whys, folded].join('\n'));
+  const pages = [page(...remedies, [...rows(telling), fine].join('\n')), page(...remedies, folded)];
+  return pages.find((text) => text.split('\n').length <= screenLines + 1) ?? short;
 }
 
 /** True for a locale that has more than ASCII (POSIX, "Environment Variables": the first that is set counts). */
@@ -75,48 +70,45 @@ function picture(
   const [line, broken] = utf8 ? ['──', '──╳──'] : ['--', '--X--'];
   const names = path.map(({ name }) => printable(name));
   const breakAt = path.findIndex(({ brokenAfter }) => brokenAfter);
-  const pieces = names.map((name, index) => {
+  const places = names.map((name, index) => {
     if (index === names.length - 1) return bold(name);
     return `${bold(name)} ${index === breakAt ? red(broken) : line} `;
   });
-  const drawn = `  ${pieces.join('')}`;
+  const drawn = `  ${places.join('')}`;
   if (breakAt < 0) return drawn;
-  // Under the cross, or as near to it as the caption fits.
-  const cross =
-    2 + names.slice(0, breakAt).reduce((sum, name) => sum + name.length + 4, 0) + (names[breakAt]?.length ?? 0) + 3;
   // Of several routers it is not known which one drops it.
   const isVague = verdict === 'hop-limit' && distance > 2;
   const caption = `${verdicts[verdict][1]}${isVague ? ' or nearer' : ''}`;
+  // Under the cross, or as near to it as the caption fits.
+  const cross = names.slice(0, breakAt + 1).join(' -- ').length + 5;
   const indent = Math.min(cross, Math.max(0, columns - caption.length - 2));
   return `${drawn}\n${' '.repeat(indent)}${red(`${utf8 ? '↑' : '^'} ${caption}`)}`;
 }
 
 function remedy(fix: Fix, isFirst: boolean, columns: number, { bold, cyan }: Paint): string {
   const { why, command, sideEffect, permission, refusedBy } = fix;
-  const note = (label: string, text: string | undefined): readonly string[] =>
-    text
-      ? wrap(printable(label + text).split(' '), columns - 6).map(
-          (line, index) => (index === 0 ? '    ' : '      ') + line,
-        )
-      : [];
+  const label = !isFirst ? 'Or:  ' : why.startsWith('shows ') ? 'Try: ' : 'Fix: ';
+  const notes = [
+    sideEffect && `Beware: ${sideEffect}`,
+    permission && `Takes the permission ${permission}`,
+    refusedBy && `Refused by ${refusedBy}`,
+  ];
   return [
-    ...hanging(`${bold(isFirst ? 'Fix:' : 'Or: ')} `, 5, why, columns),
-    ...command.split('; ').flatMap((each) => continued(each, columns).map((line) => cyan(line))),
-    ...note('Beware: ', sideEffect),
-    ...note('Takes ', permission && `the permission ${permission}`),
-    ...note('Refused by ', refusedBy),
+    ...hanging(bold(label), 5, why, columns),
+    ...command.split('; ').flatMap((each) => continued(each, columns).map(cyan)),
+    ...notes.flatMap((note) => (note ? hanging('    ', 6, note, columns) : [])),
   ].join('\n');
 }
 
 /** A command in lines that fit, continued so that all of them can be pasted together. */
 function continued(command: string, columns: number): readonly string[] {
-  // Before an option, or an address of socat.
-  const words = printable(command).split(/ (?=--|[A-Z-]+:)/);
-  const lines: string[] = [];
+  // Before an option, a URL, or an address of socat.
+  const [first = '', ...words] = printable(command).split(/ (?=--|https?:|[A-Z-]+:)/);
+  const lines = [`    ${first}`];
   for (const word of words) {
-    const longer = lines.length === 0 ? `    ${word}` : `${lines.at(-1)} ${word}`;
-    if (lines.length > 0 && longer.length > columns - 2) lines.push(`      ${word}`);
-    else lines[Math.max(0, lines.length - 1)] = longer;
+    const longer = `${lines.at(-1)} ${word}`;
+    if (longer.length <= columns - 2) lines[lines.length - 1] = longer;
+    else lines.push(`      ${word}`);
   }
   return lines.map((line, index) => (index < lines.length - 1 ? `${line} \\` : line));
 }
@@ -127,9 +119,8 @@ function row({ id, status, detail }: Finding, columns: number, { red, bold }: Pa
   return hanging(`  ${mark}  ${id.padEnd(11)} `, 20, detail, columns).join('\n');
 }
 
-/** Text after a label, its further lines as far in as the first. */
-function hanging(label: string, indent: number, text: string, columns: number): readonly string[] {
-  return wrap(printable(text).split(' '), columns - indent).map(
+/** Text after a label, its further lines indented. */
+const hanging = (label: string, indent: number, text: string, columns: number): readonly string[] =>
+  wrap(printable(text).split(' '), columns - indent).map(
     (line, index) => (index === 0 ? label : ' '.repeat(indent)) + line,
   );
-}

@@ -140,7 +140,7 @@ const advice: Readonly<
   'not-ec2': {
     summary: ({ endpoint, platform }) =>
       `This is no EC2 instance as far as can be told (${platform.why}), and nothing answers at ${endpoint}.`,
-    fixes: () => [{ why: 'serves the same here, to try things with', command: 'imds emulate -- <command>' }],
+    fixes: () => [{ why: 'runs a command against an emulator of IMDS', command: 'imds emulate -- <command>' }],
   },
   enclave: {
     summary: () =>

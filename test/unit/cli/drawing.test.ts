@@ -90,7 +90,7 @@ describe('the report of the doctor at a terminal of 80 columns and 24 lines', ()
         for (const line of lines) assert.ok(line.length <= 80, line);
         assert.match(text, /^ {2}this process /);
         assert.ok(lines.includes(verdict));
-        if (verdict !== 'healthy') assert.match(text, /\nFix: .*\n(?: {5}.*\n)?(?: {4}\S)/);
+        if (verdict !== 'healthy') assert.match(text, /\n(?:Fix|Try): .*\n(?: {5}.*\n)?(?: {4}\S)/);
         assert.doesNotMatch(text, /^ {2}(ok|skip) /m);
       });
 
