@@ -51,51 +51,41 @@ const silenceMs = 300;
  * @returns undefined when nothing was answered
  */
 export async function measureDistance(among: readonly Beacon[], signal?: AbortSignal): Promise<Distance | undefined> {
-  const [first, ...rest] = among;
-  if (first === undefined) return undefined;
-  const end = new AbortController();
-  const any = AbortSignal.any([end.signal, ...(signal ? [signal] : [])]);
+  const done = new AbortController();
+  const stop = AbortSignal.any([done.signal, ...(signal ? [signal] : [])]);
   let isSilent = true;
-  const found = survey(first, any, () => {
-    isSilent = false;
-  });
-  try {
-    // An abort ends the wait, and is looked at below.
-    await Promise.race([found, delay(silenceMs, undefined, { signal: any, ref: false }).catch(() => {})]);
-    if (!isSilent || any.aborted) return await found;
-    const next = measureDistance(rest, any);
+  const surveys = among.map(async (beacon, index) => {
+    await delay(index * silenceMs, undefined, { signal: stop }).catch(() => {});
+    if (!isSilent || stop.aborted) return undefined;
+    const found = await survey(beacon, stop, () => {
+      isSilent = false;
+    });
     // A late answer of the first is as good as an answer of the next.
-    return await Promise.race([found.then((late) => late ?? next), next.then((late) => late ?? found)]);
-  } finally {
-    end.abort();
-  }
+    if (found) done.abort();
+    return found;
+  });
+  return (await Promise.all(surveys)).find((found) => found !== undefined);
 }
 
 /** Asks one beacon with all TTLs at once. @param heard called at each answer */
 async function survey(beacon: Beacon, signal: AbortSignal, heard: () => void): Promise<Distance | undefined> {
   const start = performance.now();
-  const trials = ttls.map((ttl) => ({ ttl, stop: new AbortController() }));
-  const stop = (from = 0): void => {
-    for (const { ttl, stop } of trials) if (ttl >= from) stop.abort();
-  };
-  const stopAll = (): void => stop();
   const over = new AbortController();
-  void runningFor(fullTimeMs, over.signal).then(stopAll);
-  signal.addEventListener('abort', stopAll, { once: true });
-  if (signal.aborted) stop();
+  const endIn = (ms: number): void => void runningFor(ms, over.signal).then(() => over.abort());
+  endIn(fullTimeMs);
+  const trials = ttls.map((ttl) => ({ ttl, stop: new AbortController() }));
   const answered = await Promise.all(
-    trials.map(async (trial) => {
-      if (!(await isAnswered(beacon, trial.ttl, trial.stop.signal))) return [];
+    trials.map(async ({ ttl, stop }, index) => {
+      if (!(await isAnswered(beacon, ttl, AbortSignal.any([signal, over.signal, stop.signal])))) return [];
       heard();
-      stop(trial.ttl);
+      for (const { stop } of trials.slice(index)) stop.abort();
       // Every smaller TTL gets the time in which an answer to its last datagram would come.
       const tookMs = performance.now() - start;
-      void runningFor(Math.max(0, lastSendMs - tookMs) + 1.5 * tookMs + 40, over.signal).then(stopAll);
-      return [trial.ttl];
+      endIn(Math.max(0, lastSendMs - tookMs) + 1.5 * tookMs + 40);
+      return [ttl];
     }),
   );
   over.abort();
-  signal.removeEventListener('abort', stopAll);
   const [hops] = answered.flat();
   return hops === undefined ? undefined : { hops, by: beacon };
 }

@@ -1,8 +1,9 @@
 import { networkInterfaces } from 'node:os';
 import type { Settings } from '../client/settings.js';
-import { type ContainerKind, look } from '../platform.js';
+import { look } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
 import type { Facts, Judged, Result } from './facts.js';
+import { containers } from './path.js';
 
 /** The settings that are not at their default, in words: `maxAttempts 5 (AWS_METADATA_SERVICE_NUM_ATTEMPTS)`. */
 function givenSettings(settings: Settings): readonly string[] {
@@ -45,20 +46,10 @@ function machine({ platform: { onEc2, isElsewhere, isEnclave, why, instanceId },
   return isElsewhere ? [family ? 'warn' : 'skip', words, 'elsewhere'] : ['skip', words, 'unknown'];
 }
 
-const containers: Readonly<Record<ContainerKind, string>> = {
-  none: 'no container',
-  kubernetes: 'a Kubernetes pod',
-  ecs: 'an ECS task',
-  fargate: 'a Fargate task, which has no IMDS',
-  docker: 'a Docker container',
-  podman: 'a Podman container',
-  container: 'a container',
-};
-
 function container({ platform }: Facts): Result {
   const { container, node, managedBy, hasHostNetwork, isEnclave } = platform;
   const words = [
-    containers[container] + (node ? ` on the node ${node}` : ''),
+    containers[container][0] + (node ? ` on the node ${node}` : ''),
     ...(container === 'none' ? [] : [hasHostNetwork ? 'on the network of its host' : 'with a network of its own']),
     ...(managedBy ? [`managed by ${managedBy}, as it seems`] : []),
     ...(isEnclave ? ['in a Nitro Enclave'] : []),

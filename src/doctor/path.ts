@@ -11,14 +11,15 @@ export interface Hop {
   readonly brokenAfter: boolean;
 }
 
-const bridges: Readonly<Record<ContainerKind, string>> = {
-  none: 'router',
-  kubernetes: 'pod network',
-  ecs: 'container bridge',
-  fargate: 'container bridge',
-  docker: 'Docker bridge',
-  podman: 'Podman bridge',
-  container: 'container bridge',
+/** For each kind of container its name, and that of the router between it and the instance. */
+export const containers: Readonly<Record<ContainerKind, readonly [name: string, router: string]>> = {
+  none: ['no container', 'router'],
+  kubernetes: ['a Kubernetes pod', 'pod network'],
+  ecs: ['an ECS task', 'container bridge'],
+  fargate: ['a Fargate task, which has no IMDS', 'container bridge'],
+  docker: ['a Docker container', 'Docker bridge'],
+  podman: ['a Podman container', 'Podman bridge'],
+  container: ['a container', 'container bridge'],
 };
 
 /** The broken place of the way: its start, just before the instance, or between the instance and IMDS. */
@@ -47,7 +48,7 @@ export function pathOf(found: Judgement): readonly Hop[] {
   const routers = isDirect ? 0 : (neededLimit(found) ?? 1) - 1;
   // The router next to the instance is its own bridge; those before it are not known by name.
   const inner = Array.from({ length: routers }, (_, index) =>
-    index === routers - 1 ? bridges[platform.container] : 'router',
+    index === routers - 1 ? containers[platform.container][1] : 'router',
   );
   const target =
     outcomes.endpoint === 'custom' && !isSocket ? endpoint : verdict === 'foreign-responder' ? 'not IMDS' : 'IMDS';

@@ -23,16 +23,10 @@ export interface DiagnoseOptions {
   readonly announce?: ((message: string) => void) | undefined;
 }
 
+/** The request is sent, and sent again while nothing came back. */
 interface Schedule {
-  /** The request is sent, and sent again while nothing came back. */
   readonly sendAtMs: readonly number[];
   readonly timeoutMs: number;
-}
-
-interface Question {
-  readonly method: 'GET' | 'PUT';
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 const metadata = '/latest/meta-data/';
@@ -51,43 +45,40 @@ const v1Schedule: Schedule = { sendAtMs: [0], timeoutMs: 400 };
  */
 export async function probe(input: Input, options: DiagnoseOptions): Promise<Answers> {
   const { signal } = options;
-  const family = familyOf(input.settings.endpoint);
+  const { endpoint } = input.settings;
+  const family = familyOf(endpoint);
   const beacons = input.beacons ?? (family ? wellKnownBeacons[family] : []);
   const [distance, token, allowance, routes] = await Promise.all([
     measureDistance(beacons, signal),
     // A minute is enough for what follows.
-    ask(input, { method: 'PUT', path: tokenPath, headers: { [ttlHeader]: '60' } }, tokenSchedule, signal),
+    ask(input, endpoint, tokenPath, { [ttlHeader]: '60' }, tokenSchedule, signal),
     family && linkLocalAllowance(input.counters, signal),
     family && Promise.all([route('IPv4'), route('IPv6')]),
   ]);
-  const get = (path: string, headers: Question['headers'], schedule = readSchedule): Promise<Reply> =>
-    ask(input, { method: 'GET', path, headers }, schedule, signal);
-  const granted = grantedToken(token);
+  const granted = grantedToken(token)?.token;
   // IMDS answers a token that it never gave 401, whatever `HttpTokens` is: proof that it is there and that its replies
   // arrive. Such a request does not count as one without a token.
+  const get = (path: string, given = granted ?? unknownToken, at = endpoint): Promise<Reply> =>
+    ask(input, at, path, { [tokenHeader]: given }, readSchedule, signal);
   const isUnreachable = token.error instanceof ImdsUnreachableError;
-  const read = isUnreachable ? undefined : await get(instanceId, { [tokenHeader]: granted?.token ?? unknownToken });
-  const other = isUnreachable ? await askOther(input, routes, signal) : undefined;
+  const read = isUnreachable ? undefined : await get(instanceId);
+  const elsewhere = isUnreachable ? (input.otherEndpoint ?? otherEndpoint(routes, family)) : undefined;
+  const other = elsewhere === undefined ? undefined : await get(instanceId, unknownToken, elsewhere);
   const wouldTell =
     token.error instanceof ImdsTimeoutError && read?.error && isSilence(read.error) && distance?.hops !== 1;
-  const v1 = wouldTell ? await probeV1(input, options, () => get(instanceId, {}, v1Schedule)) : undefined;
+  const v1 = wouldTell ? await probeV1(input, options) : undefined;
   const works = granted !== undefined && instanceIdOf(read) !== undefined;
-  const withToken = (path: string, given = granted?.token ?? ''): Promise<Reply> => get(path, { [tokenHeader]: given });
   const details = works
-    ? { ...(await readDetails(withToken)), missing: family ? undefined : await missingIn(token, withToken) }
+    ? { ...(await readDetails(get)), missing: family ? undefined : await missingIn(token, get) }
     : undefined;
   signal?.throwIfAborted();
   return { routes, allowance, isMeasurable: beacons.length > 0, distance, token, other, read, v1, details };
 }
 
-/** Asks the other well-known endpoint, if there is a route to it. */
-async function askOther(input: Input, routes: readonly Route[] | undefined, signal: AbortSignal | undefined) {
-  const { address } = routes?.find(({ family, from }) => from && family !== familyOf(input.settings.endpoint)) ?? {};
-  const endpoint = input.otherEndpoint ?? (address && `http://${address.includes(':') ? `[${address}]` : address}`);
-  if (endpoint === undefined) return undefined;
-  const there = { ...input, settings: { ...input.settings, endpoint } };
-  const question = { method: 'GET', path: instanceId, headers: { [tokenHeader]: unknownToken } } as const;
-  return await ask(there, question, readSchedule, signal);
+/** The other well-known endpoint, if there is a route to it. */
+function otherEndpoint(routes: readonly Route[] | undefined, asked: EndpointMode | undefined): string | undefined {
+  const { address } = routes?.find(({ family, from }) => from && family !== asked) ?? {};
+  return address && `http://${address.includes(':') ? `[${address}]` : address}`;
 }
 
 /** The things IMDS does that a compatible service does not. */
@@ -107,15 +98,14 @@ async function missingIn(
 }
 
 /** Asks without a token, unless that is forbidden. */
-async function probeV1(input: Input, options: DiagnoseOptions, get: () => Promise<Reply>): Promise<Answers['v1']> {
-  const { origins, v1ForbiddenBy } = input.settings;
+async function probeV1(input: Input, { v1Probe, signal, announce }: DiagnoseOptions): Promise<Answers['v1']> {
+  const { endpoint, origins, v1ForbiddenBy } = input.settings;
+  if (v1Probe === false) return { withheldBy: 'the caller' };
   // The default forbids version 1 for the client's reads, not for this.
-  const withheldBy =
-    options.v1Probe === false ? 'the caller' : origins.v1ForbiddenBy === 'default' ? undefined : v1ForbiddenBy;
-  if (withheldBy !== undefined) return { withheldBy };
-  options.signal?.throwIfAborted();
-  options.announce?.(`nothing else tells, so ${instanceId} is read once without a token`);
-  return await get();
+  if (v1ForbiddenBy !== undefined && origins.v1ForbiddenBy !== 'default') return { withheldBy: v1ForbiddenBy };
+  signal?.throwIfAborted();
+  announce?.(`nothing else tells, so ${instanceId} is read once without a token`);
+  return await ask(input, endpoint, instanceId, {}, v1Schedule, signal);
 }
 
 /** Region, role and tags. */
@@ -147,13 +137,16 @@ function documentOf({ response }: Reply): RoleCredentialsDocument | undefined {
 /** Sends a request, and again while nothing comes back; the earlier ones go on. */
 async function ask(
   { settings, events }: Input,
-  question: Question,
+  endpoint: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
   { sendAtMs, timeoutMs }: Schedule,
   signal: AbortSignal | undefined,
 ): Promise<Reply> {
   signal?.throwIfAborted();
-  const transport = new Transport({ ...settings, connectTimeoutMs: timeoutMs }, events, systemClock);
-  const version = Object.keys(question.headers).length === 0 ? 1 : 2;
+  const transport = new Transport({ ...settings, endpoint, connectTimeoutMs: timeoutMs }, events, systemClock);
+  const method = path === tokenPath ? 'PUT' : 'GET';
+  const version = Object.keys(headers).length === 0 ? 1 : 2;
   const start = performance.now();
   const timers: NodeJS.Timeout[] = [];
   const failures: ImdsError[] = [];
@@ -165,7 +158,7 @@ async function ask(
       const attempt = async (at: number): Promise<void> => {
         attempts += 1;
         try {
-          resolve({ response: await transport.request({ ...question, version, timeoutMs: timeoutMs - at }) });
+          resolve({ response: await transport.request({ method, path, headers, version, timeoutMs: timeoutMs - at }) });
         } catch (error) {
           if (!isImdsError(error)) return reject(error);
           failures.push(error);

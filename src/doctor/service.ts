@@ -43,17 +43,14 @@ function connection(
 }
 
 /** The meaning of a status other than 200 of a token request. */
-const tokenStatuses: Readonly<Record<number, readonly [words: string, outcome: Judged<'token'>[2]]>> = {
-  400: ['taken for malformed', 'malformed'],
-  401: ['refused', 'forbidden'],
-  403: ['refused', 'forbidden'],
-  404: ['no session token is given there', 'unsupported'],
-  405: ['no session token is given there', 'unsupported'],
-  429: ['too many requests', 'throttled'],
-  501: ['no session token is given there', 'unsupported'],
-  502: ['no session token is given there', 'unsupported'],
-  503: ['too many requests', 'throttled'],
-};
+const tokenStatuses: readonly (readonly [statuses: RegExp, words: string, outcome: Judged<'token'>[2]])[] = [
+  [/400/, 'taken for malformed', 'malformed'],
+  [/40[13]/, 'refused', 'forbidden'],
+  [/40[45]|50[12]/, 'no session token is given there', 'unsupported'],
+  [/429|503/, 'too many requests', 'throttled'],
+  [/200/, 'but that is no session token', 'unusable'],
+  [/.*/, 'which is no answer of IMDS', 'unusable'],
+];
 
 function token(answers: Answers): Judged<'token'> {
   const { response, error, tookMs, attempts } = answers.token;
@@ -68,10 +65,9 @@ function token(answers: Answers): Judged<'token'> {
     if (attempts > 1) return ['warn', `${words}, on attempt ${attempts}: packets get lost`, 'granted'];
     return [tookMs > slowMs ? 'warn' : 'ok', `${words} for ${granted.ttlSeconds} s`, 'granted'];
   }
-  const { statusCode } = response;
-  const otherwise = statusCode === 200 ? 'but that is no session token' : 'which is no answer of IMDS';
-  const [words, outcome] = tokenStatuses[statusCode] ?? [otherwise, 'unusable'];
-  return ['fail', `the request was answered ${statusCode}: ${words}`, outcome];
+  const status = String(response.statusCode);
+  const [, words, outcome = 'unusable'] = tokenStatuses.find(([statuses]) => statuses.test(status)) ?? [];
+  return ['fail', `the request was answered ${status}: ${words}`, outcome];
 }
 
 function family({ other }: Answers, { family }: Facts): Judged<'family'> | undefined {
