@@ -1,21 +1,22 @@
 import { type Command, Option } from 'commander';
-import type { EndpointMode, ImdsOptions } from '../index.js';
+import type { ImdsOptions } from '../index.js';
 import { exitCodes, Failure } from './exit-codes.js';
 import type { Output } from './io.js';
 import { oneLine, oneOfThese } from './output.js';
 
-interface GlobalOptions {
-  readonly endpoint?: string;
-  readonly endpointMode?: EndpointMode;
-  readonly timeout?: number;
-  readonly attempts?: number;
-  readonly wait?: number;
-  readonly allowV1?: boolean;
-  readonly verbose?: boolean;
-}
+/** The options of a client that each option of the command line sets, beside --verbose. */
+const sets = {
+  endpoint: ['endpoint'],
+  endpointMode: ['endpointMode'],
+  timeout: ['connectTimeoutMs', 'requestTimeoutMs'],
+  attempts: ['maxAttempts'],
+  wait: ['waitMs'],
+  allowV1: ['allowV1'],
+} as const satisfies Readonly<Record<string, readonly (keyof ImdsOptions)[]>>;
 
 /** Adds the options that every command takes, before or after its name. */
 export function addGlobalOptions(program: Command): void {
+  const seconds = aNumber('--wait', 0, 86_400, 'seconds');
   program
     .option('--endpoint <url>', 'where the service is, such as http://127.0.0.1:1338')
     .addOption(
@@ -36,7 +37,7 @@ export function addGlobalOptions(program: Command): void {
     .option(
       '--wait <seconds>',
       'at boot: seconds to keep asking a service that is not ready (0)',
-      aNumber('--wait', 0, 86_400, 'seconds'),
+      (text) => seconds(text) * 1000,
     )
     .option('--allow-v1', 'use IMDSv1 where IMDSv2 is refused, or its token gets lost')
     .option('--verbose', 'say on stderr what is requested and what comes back')
@@ -45,34 +46,21 @@ export function addGlobalOptions(program: Command): void {
 
 /** The client's options that the options given to a program stand for. */
 export function clientOptions(program: Command, stderr: Output): ImdsOptions {
-  const { endpoint, endpointMode, timeout, attempts, wait, allowV1, verbose } = program.opts<GlobalOptions>();
+  const given = program.opts<Readonly<Record<string, unknown>>>();
   return {
-    endpoint,
-    endpointMode,
-    connectTimeoutMs: timeout,
-    requestTimeoutMs: timeout,
-    maxAttempts: attempts,
-    waitMs: wait === undefined ? undefined : wait * 1000,
-    allowV1,
-    logger: verbose ? verboseLogger(stderr) : undefined,
+    ...Object.fromEntries(Object.entries(sets).flatMap(([name, all]) => all.map((option) => [option, given[name]]))),
+    ...(given['verbose'] === true && { logger: verboseLogger(stderr) }),
     // A run reads each value once, and to start fast it must not build what decides how long values are kept.
     cache: false,
   };
 }
 
-const flags: Readonly<Record<string, string>> = {
-  endpoint: '--endpoint',
-  endpointMode: '--endpoint-mode',
-  connectTimeoutMs: '--timeout',
-  requestTimeoutMs: '--timeout',
-  maxAttempts: '--attempts',
-  waitMs: '--wait',
-  allowV1: '--allow-v1',
-};
-
 /** A message of the client, options named as on the command line. */
 export const withFlags = (message: string): string =>
-  message.replace(/\boption (\w+)/g, (whole, name: string) => flags[name] ?? whole);
+  message.replace(/\boption (\w+)/g, (whole, option: string) => {
+    const [name] = Object.entries<readonly string[]>(sets).find(([, all]) => all.includes(option)) ?? [];
+    return name === undefined ? whole : `--${name.replace(/[A-Z]/g, '-$&').toLowerCase()}`;
+  });
 
 /** The wording of the fields of the client's events; the others go by their names. */
 const phrases: Readonly<Record<string, (value: string) => string>> = {
