@@ -20,9 +20,9 @@ export interface Context {
   connect(options?: ImdsOptions): Imds;
 }
 
-/** Makes an action for commander of a function that gets the context and gives the exit code. */
+/** Makes an action for commander of a function that gets the context. A number that it resolves to is the exit code. */
 export type Run = <Args extends unknown[]>(
-  body: (context: Context, ...args: Args) => Promise<number>,
+  body: (context: Context, ...args: Args) => Promise<unknown>,
 ) => (...args: Args) => Promise<void>;
 
 /**

@@ -36,7 +36,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   const program = await createProgram(
     (body) =>
       async (...given) => {
-        exitCode = await body({ io, paint, paintStderr, signal, connect }, ...given);
+        const code = await body({ io, paint, paintStderr, signal, connect }, ...given);
+        if (typeof code === 'number') exitCode = code;
       },
     {
       write: (text) => {

@@ -1,7 +1,6 @@
 import type { Category } from '../../index.js';
 import { rows } from '../../metadata/lookup.js';
 import { type AddCommand, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
 import { jsonText, table } from '../output.js';
 import { shortPath } from '../values.js';
 
@@ -30,7 +29,6 @@ export const categories: AddCommand = (program, run) => {
         await io.stdout.write(
           json ? jsonText(all) : table(['PATH', 'KIND', 'ABSENT', 'KEPT'], cells, paint, io.stdout.columns),
         );
-        return exitCodes.done;
       }),
     );
 };

@@ -1,7 +1,6 @@
 import { Argument } from 'commander';
 import { type AddCommand, withExamples } from '../command.js';
 import { scripts } from '../complete.js';
-import { exitCodes } from '../exit-codes.js';
 import { oneOf } from '../options.js';
 
 type Shell = keyof typeof scripts;
@@ -23,10 +22,5 @@ export const completion: AddCommand = (program, run) => {
       ),
     )
     .addArgument(new Argument('<shell>', 'which shell').choices(shells).argParser(oneOf('completion', shells)))
-    .action(
-      run(async ({ io }, shell: Shell) => {
-        await io.stdout.write(scripts[shell]);
-        return exitCodes.done;
-      }),
-    );
+    .action(run(({ io }, shell: Shell) => io.stdout.write(scripts[shell])));
 };

@@ -1,6 +1,5 @@
 import type { ImdsCredentials } from '../../index.js';
 import { type AddCommand, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
 import { choice } from '../options.js';
 import { jsonText, writeServed } from '../output.js';
 
@@ -33,13 +32,9 @@ export const credentials: AddCommand = (program, run) => {
       run(async ({ io, connect }, { format = 'json', showSecrets = false }: Partial<Options>) => {
         // For people there is time for another request.
         const found = await connect().credentials({ accountId: format === 'json' });
-        if (format === 'env') {
-          await writeServed(io.stdout, forShell(found));
-          return exitCodes.done;
-        }
+        if (format === 'env') return await writeServed(io.stdout, forShell(found));
         const secrets = showSecrets ? {} : { secretAccessKey: '[hidden]', sessionToken: '[hidden]' };
-        await io.stdout.write(jsonText(format === 'process' ? forProcess(found) : { ...found, ...secrets }));
-        return exitCodes.done;
+        return await io.stdout.write(jsonText(format === 'process' ? forProcess(found) : { ...found, ...secrets }));
       }),
     );
 };

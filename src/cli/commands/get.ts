@@ -1,5 +1,4 @@
 import { type AddCommand, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
 import { jsonText, writeServed } from '../output.js';
 import { readJson } from '../values.js';
 
@@ -25,12 +24,8 @@ export const get: AddCommand = (program, run) => {
     .action(
       run(async ({ io, connect }, paths: readonly [string, ...string[]], { json }: { readonly json?: boolean }) => {
         const imds = connect();
-        if (json || paths.length > 1) {
-          await io.stdout.write(jsonText(await readJson(imds, paths)));
-          return exitCodes.done;
-        }
-        await writeServed(io.stdout, await imds.getBuffer(paths[0]));
-        return exitCodes.done;
+        if (json || paths.length > 1) await io.stdout.write(jsonText(await readJson(imds, paths)));
+        else await writeServed(io.stdout, await imds.getBuffer(paths[0]));
       }),
     );
 };

@@ -48,7 +48,7 @@ export const identity: AddCommand = (program, run) => {
         if (!verify) {
           if (json) await io.stdout.write(jsonText(await imds.identityDocument()));
           else await writeServed(io.stdout, await imds.getBuffer(documentPath));
-          return exitCodes.done;
+          return;
         }
         const [document, signature] = await Promise.all([
           imds.getBuffer(documentPath),
@@ -59,7 +59,6 @@ export const identity: AddCommand = (program, run) => {
           unlessForged,
         );
         await io.stdout.write(json ? jsonText({ verified: true, ...verified }) : verdict(verified));
-        return exitCodes.done;
       }),
     );
 };

@@ -1,7 +1,8 @@
 import { categoryOf } from '../../metadata/lookup.js';
 import { absolutePath } from '../../metadata/path.js';
+import type { Item } from '../../record/walk.js';
 import { type AddCommand, type Context, withExamples } from '../command.js';
-import { exitCodes, misuse } from '../exit-codes.js';
+import { misuse } from '../exit-codes.js';
 import { jsonText, say, writeServed } from '../output.js';
 
 interface Options {
@@ -36,18 +37,18 @@ export const list: AddCommand = (program, run) => {
         if (path !== undefined && (kind === 'scalar' || kind === 'json' || kind === 'binary'))
           throw misuse(`${path} is a value, not a directory`, `imds get ${path} prints it`);
         if (options.recursive) return await listTree(context, path, options);
-
         const names = await context.connect().list(path);
-        await writeServed(
-          context.io.stdout,
-          options.json ? jsonText(names) : names.map((name) => `${name}\n`).join(''),
-        );
-        return exitCodes.done;
+        const text = options.json ? jsonText(names) : names.map((name) => `${name}\n`).join('');
+        return await writeServed(context.io.stdout, text);
       }),
     );
 };
 
-async function listTree({ io, connect, signal }: Context, path: string | undefined, { all, json }: Options) {
+async function listTree(
+  { io, connect, signal }: Context,
+  path: string | undefined,
+  { all, json }: Options,
+): Promise<void> {
   const [{ isKnown, walk }, { itemLines, treeJson }] = await Promise.all([
     import('../../record/walk.js'),
     import('../tree.js'),
@@ -58,19 +59,11 @@ async function listTree({ io, connect, signal }: Context, path: string | undefin
   const items = await walk(connect(), [root], { unknown, signal });
   const shown = items.filter((item) => unknown || !isUnknown(item.omitted));
   const start = (path ?? '').replace(/([^/])$/, '$1/');
-  await writeServed(
-    io.stdout,
-    json
-      ? jsonText(treeJson(shown, root))
-      : shown.map((item) => itemLines(item, start + item.path.slice(root.length), io.stdout.columns)).join(''),
-  );
+  const lines = (item: Item): string => itemLines(item, start + item.path.slice(root.length), io.stdout.columns);
+  await writeServed(io.stdout, json ? jsonText(treeJson(shown, root)) : shown.map(lines).join(''));
   const hidden = items.length - shown.length;
-  if (hidden > 0)
-    say(
-      io,
-      `left out ${hidden === 1 ? '1 path' : `${hidden} paths`} that this version does not know; --all prints ${hidden === 1 ? 'it' : 'them'}`,
-    );
-  return exitCodes.done;
+  const [paths, them] = hidden === 1 ? ['1 path', 'it'] : [`${hidden} paths`, 'them'];
+  if (hidden > 0) say(io, `left out ${paths} that this version does not know; --all prints ${them}`);
 }
 
 const isUnknown = (omitted: string | undefined): boolean => omitted === 'unknown' || omitted === 'named like a secret';

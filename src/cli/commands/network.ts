@@ -1,6 +1,5 @@
 import type { NetworkInterface } from '../../index.js';
 import { type AddCommand, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
 import { jsonText, type Paint, printable, widthOf, wrap } from '../output.js';
 
 /** `imds network` */
@@ -25,7 +24,6 @@ export const network: AddCommand = (program, run) => {
         const interfaces = await connect().networkInterfaces();
         const blocks = interfaces.map((each) => block(each, widthOf(io.stdout), paint));
         await io.stdout.write(json ? jsonText(interfaces) : blocks.join('\n'));
-        return exitCodes.done;
       }),
     );
 };

@@ -1,5 +1,4 @@
 import { type AddCommand, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
 import { wholeNumber } from '../options.js';
 import { writeServed } from '../output.js';
 
@@ -20,10 +19,8 @@ export const token: AddCommand = (program, run) => {
     )
     .option('--ttl <seconds>', 'how long it lives (21600, six hours)', wholeNumber('--ttl', 'seconds', 1, 21600))
     .action(
-      run(async ({ io, connect }, { ttl }: { readonly ttl?: number }) => {
-        const imds = connect({ tokenTtlSeconds: ttl });
-        await writeServed(io.stdout, await imds.token());
-        return exitCodes.done;
-      }),
+      run(async ({ io, connect }, { ttl }: { readonly ttl?: number }) =>
+        writeServed(io.stdout, await connect({ tokenTtlSeconds: ttl }).token()),
+      ),
     );
 };

@@ -1,7 +1,6 @@
 import { Option } from 'commander';
 import { decodeUserData, type UserData, type UserDataPart } from '../../index.js';
 import { type AddCommand, withExamples } from '../command.js';
-import { exitCodes } from '../exit-codes.js';
 import { cut, jsonText, type Paint, printable, say, table, widthOf, writeServed } from '../output.js';
 import { printCheck } from '../user-data-check.js';
 
@@ -36,19 +35,12 @@ export const userData: AddCommand = (program, run) => {
     .action(
       run(async ({ io, paint, connect }, { parts, check, json = false }: Options) => {
         const raw = await connect().getBuffer('user-data');
-        if (!parts && !check && !json) {
-          await writeServed(io.stdout, raw);
-          return exitCodes.done;
-        }
+        if (!parts && !check && !json) return await writeServed(io.stdout, raw);
         const decoded = await decodeUserData(raw);
         if (check) return await printCheck(io, decoded, json, paint);
-        if (json) {
-          await io.stdout.write(jsonText(documentOf(decoded)));
-          return exitCodes.done;
-        }
+        if (json) return await io.stdout.write(jsonText(documentOf(decoded)));
         await io.stdout.write(tableOf(decoded, widthOf(io.stdout), paint));
         if (decoded.isCut) say(io, 'the last boundary of the MIME archive is missing; is it whole?');
-        return exitCodes.done;
       }),
     );
 };
