@@ -16,7 +16,7 @@ interface Options {
 export const audit: AddCommand = (program, run) => {
   program
     .command('audit')
-    .summary('which code of a Node program asks IMDS, and by which version')
+    .summary('which code of a program asks IMDS, by which version')
     .description(
       withExamples(
         'Runs a command, and says at its end, or on SIGUSR2, which packages of the Node programs in it asked IMDS, by which ' +
