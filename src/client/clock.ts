@@ -1,6 +1,5 @@
 /** A timer that can be cancelled. `unref` lets the process end while it waits. */
 export interface Timer {
-  ref(): void;
   unref(): void;
   cancel(): void;
 }
@@ -41,7 +40,7 @@ function monotonic(): number {
   return seconds * 1000 + nanoseconds / 1e6;
 }
 
-let observers = 0;
+let deadlines = 0;
 let ticker: NodeJS.Timeout | undefined;
 let lastTick = 0;
 let counted = 0;
@@ -54,30 +53,28 @@ const running = (): number => {
 function tick(): void {
   counted = running();
   lastTick = monotonic();
-  if (observers > 0) return;
+  if (deadlines > 0) return;
   clearInterval(ticker);
   ticker = undefined;
 }
 
-function observe(): () => void {
-  observers += 1;
+function setDeadline(act: () => void, at: number): () => void {
+  deadlines += 1;
   if (!ticker) {
     tick();
     ticker = setInterval(tick, tickMs).unref();
   }
   let isOver = false;
-  return () => {
-    if (!isOver) observers -= 1;
-    isOver = true;
-  };
-}
-
-function setDeadline(act: () => void, at: number): () => void {
-  const unobserve = observe();
   let timeout: NodeJS.Timeout;
   let immediate: NodeJS.Immediate | undefined;
   const end = (): void => {
-    unobserve();
+    if (!isOver) deadlines -= 1;
+    isOver = true;
+    clearTimeout(timeout);
+    clearImmediate(immediate);
+  };
+  const pass = (): void => {
+    end();
     act();
   };
   const wait = (): void => {
@@ -86,14 +83,29 @@ function setDeadline(act: () => void, at: number): () => void {
     // Node runs an immediate after it has asked the sockets. They hand over a reply first, and its end the second time.
     else
       immediate = setImmediate(() => {
-        immediate = setImmediate(end);
+        immediate = setImmediate(pass);
       });
   };
   wait();
-  return () => {
-    clearTimeout(timeout);
-    clearImmediate(immediate);
-    unobserve();
+  return end;
+}
+
+function setTimer(act: () => void, ms: number): Timer {
+  let isRef = true;
+  let timeout: NodeJS.Timeout;
+  // A longer wait is made of several timers.
+  const wait = (leftMs: number): void => {
+    const restMs = leftMs - longestTimerMs;
+    timeout = setTimeout(() => (restMs > 0 ? wait(restMs) : act()), Math.min(leftMs, longestTimerMs));
+    if (!isRef) timeout.unref();
+  };
+  wait(ms);
+  return {
+    unref() {
+      isRef = false;
+      timeout.unref();
+    },
+    cancel: () => clearTimeout(timeout),
   };
 }
 
@@ -104,30 +116,7 @@ export const systemClock: WaitingClock = {
   random: Math.random,
   running,
   setDeadline,
-  setTimer(act, ms) {
-    let isRef = true;
-    let timeout: NodeJS.Timeout;
-    // A longer wait is made of several timers.
-    const wait = (leftMs: number): void => {
-      timeout =
-        leftMs > longestTimerMs
-          ? setTimeout(() => wait(leftMs - longestTimerMs), longestTimerMs)
-          : setTimeout(act, leftMs);
-      if (!isRef) timeout.unref();
-    };
-    wait(ms);
-    return {
-      ref() {
-        isRef = true;
-        timeout.ref();
-      },
-      unref() {
-        isRef = false;
-        timeout.unref();
-      },
-      cancel: () => clearTimeout(timeout),
-    };
-  },
+  setTimer,
 };
 
 /** The clock of this process with another monotonic time, deadlines included. */
@@ -135,17 +124,5 @@ export const clockWith = (now: () => number): WaitingClock => ({
   ...systemClock,
   now,
   running: now,
-  setDeadline: (act, at) => systemClock.setTimer(act, at - now()).cancel,
+  setDeadline: (act, at) => setTimer(act, at - now()).cancel,
 });
-
-/** Resolves after so many milliseconds, or when the signal aborts. */
-export const pause = (clock: Pick<Clock, 'setTimer'>, ms: number, signal?: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const end = (): void => {
-      timer.cancel();
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = clock.setTimer(end, ms);
-    signal?.addEventListener('abort', end);
-  });

@@ -1,8 +1,9 @@
 import { ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
-import { pause, type WaitingClock } from './clock.js';
+import type { WaitingClock } from './clock.js';
 import type { Events } from './events.js';
 import { isTokenRefusal } from './failures.js';
 import type { Settings } from './settings.js';
+import { offAbort, onAbort } from './single-flight.js';
 
 /**
  * True when another attempt may succeed where this one failed.
@@ -55,85 +56,63 @@ export function abortRetry(error: unknown): unknown {
   return error;
 }
 
-const isFinal = (error: unknown): boolean => typeof error === 'object' && error !== null && final.has(error);
+let pRetry: typeof import('p-retry').default | undefined;
 
 /**
  * Makes an attempt, and further ones after retryable failures, with doubled and jittered pauses, all before the deadline.
- * See "Retry behavior" in the AWS SDKs and Tools Reference Guide.
+ * Nearly all first attempts succeed, and do without p-retry. See "Retry behavior" in the AWS SDKs and Tools Reference Guide.
  */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  options.signal?.throwIfAborted();
-  const start = options.clock.running();
+  const { path, deadline, clock, events, signal } = options;
+  signal?.throwIfAborted();
+  const pauseAfter = pauses(options);
+  const isOver = (): boolean => deadline - clock.running() <= 1;
+  /** Pauses before another attempt, if there may be one. */
+  const goesOn = async (error: unknown, attempts: number): Promise<boolean> => {
+    const pauseMs = final.has(Object(error)) || signal?.aborted ? undefined : pauseAfter(error);
+    if (pauseMs === undefined || isOver()) return false;
+    events.publish('retry', { path, attempt: attempts, error: isImdsError(error) ? error.code : undefined });
+    if (pauseMs > 0) await pause(clock, Math.min(pauseMs, deadline - clock.running()), signal);
+    return true;
+  };
+  let failure: unknown;
   try {
     const value = await attempt();
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     return value;
   } catch (error) {
-    if (isFinal(error) || options.signal?.aborted) throw error;
-    return await retryAfter(error, attempt, options, start);
+    if (!(await goesOn(error, 1))) throw error;
+    failure = error;
   }
-}
-
-let pRetry: typeof import('p-retry').default | undefined;
-
-/** Goes on after the first failure. Nearly all reads succeed at once, and do without p-retry. */
-async function retryAfter<T>(
-  first: unknown,
-  attempt: () => Promise<T>,
-  options: RetryOptions,
-  start: number,
-): Promise<T> {
-  const { path, deadline, clock, events, signal } = options;
-  const leftMs = (): number => deadline - clock.running();
-  const pauseAfter = pauses(options, start);
-  let pauseMs = pauseAfter(first);
-  if (pauseMs === undefined || leftMs() <= 1) throw first;
   pRetry ??= (await import('p-retry')).default;
-  let failure: unknown;
-  let isOver = false;
-  const timed = async (): Promise<T> => {
-    if (failure === undefined) {
-      failure = first;
-      throw first;
-    }
-    isOver = leftMs() <= 1;
-    if (isOver) throw failure;
+  const next = async (): Promise<T> => {
+    if (isOver()) throw failure;
     try {
       return await attempt();
     } catch (error) {
       // An attempt that the deadline cut short tells less than the failure before it.
-      isOver = leftMs() <= 1;
-      if (!isOver || !ranOutOfTime(error)) failure = error;
+      if (!isOver() || !ranOutOfTime(error)) failure = error;
       throw failure;
     }
   };
-  return await pRetry(timed, {
+  return await pRetry(next, {
     signal,
-    // How many there may be, and the pauses between them, depends on the failures: see below.
+    // How many there may be, and the pauses between them, depends on the failures.
     retries: Number.POSITIVE_INFINITY,
     minTimeout: 0,
-    onFailedAttempt: () => {},
     shouldConsumeRetry: () => true,
-    shouldRetry: async ({ error, attemptNumber }) => {
-      if (attemptNumber > 1) pauseMs = isOver || isFinal(error) ? undefined : pauseAfter(error);
-      if (pauseMs === undefined || leftMs() <= 1) return false;
-      events.publish('retry', { path, attempt: attemptNumber, error: isImdsError(error) ? error.code : undefined });
-      if (pauseMs > 0) await pause(clock, Math.min(pauseMs, leftMs()), signal);
-      return true;
-    },
+    shouldRetry: async ({ error, attemptNumber }) => await goesOn(error, attemptNumber + 1),
   });
 }
 
 /** How long to pause after each failure, in milliseconds; undefined after the last attempt. */
-function pauses(
-  { maxAttempts, retryDelayMs, waitMs, clock, isNotReady: waitsFor = isNotReady }: RetryOptions,
-  start: number,
-) {
+function pauses({ maxAttempts, retryDelayMs, waitMs, clock, isNotReady: waitsFor = isNotReady }: RetryOptions) {
+  const waitUntil = clock.running() + waitMs;
   let waits = 0;
   let failures = 0;
   return (error: unknown): number | undefined => {
-    const leftMs = start + waitMs - clock.running();
-    if (waitMs > 0 && leftMs > 0 && waitsFor(error)) {
+    const leftMs = waitUntil - clock.running();
+    if (leftMs > 0 && waitsFor(error)) {
       waits += 1;
       return Math.min(shortestWaitMs * 2 ** (waits - 1), longestWaitMs, leftMs);
     }
@@ -146,3 +125,14 @@ function pauses(
 
 const ranOutOfTime = (error: unknown): boolean =>
   error instanceof ImdsTimeoutError || error instanceof ImdsUnreachableError;
+
+const pause = (clock: WaitingClock, ms: number, signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve) => {
+    const end = (): void => {
+      timer.cancel();
+      if (signal) offAbort(signal, end);
+      resolve();
+    };
+    const timer = clock.setTimer(end, ms);
+    if (signal) onAbort(signal, end);
+  });

@@ -33,7 +33,6 @@ export class SingleFlight<T> {
   readonly #clock: WaitingClock;
   readonly #leastMs: number;
   readonly #flights = new Map<string, Known<T>>();
-  readonly #aborts = new AbortListeners();
 
   /** @param leastMs the time that work gets even when the caller who begins it has less. */
   constructor(clock: WaitingClock, leastMs = 0) {
@@ -48,17 +47,20 @@ export class SingleFlight<T> {
    * @throws the signal's reason, {@link ImdsTimeoutError}, or what the work throws
    */
   async run(key: string, call: Call, begin: (flight: Flight) => Promise<T>): Promise<T> {
+    const { deadline, signal, fresh } = call;
     for (;;) {
-      call.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const known = this.#flights.get(key);
-      const joined = known && (!call.fresh || known.isNew) ? known : undefined;
-      const flight = joined ?? this.#begin(key, call.deadline, begin);
+      const joined = known && (!fresh || known.isNew) ? known : undefined;
+      const flight = joined ?? this.#begin(key, deadline, begin);
+      const isShorter = deadline < flight.deadline;
       try {
-        return await this.#wait(flight, call, key);
+        if (!signal && !isShorter) return await flight.promise;
+        return await this.#bounded(key, flight.promise, isShorter ? deadline : undefined, signal);
       } catch (error) {
         const now = this.#clock.running();
         const ranOutOfTime = joined && this.#flights.get(key) !== joined && joined.deadline <= now + 1;
-        if (!ranOutOfTime || call.deadline < now + worthwhileMs) throw error;
+        if (!ranOutOfTime || deadline < now + worthwhileMs) throw error;
       }
     }
   }
@@ -66,47 +68,35 @@ export class SingleFlight<T> {
   #begin(key: string, callDeadline: number, begin: (flight: Flight) => Promise<T>): Known<T> {
     const deadline = Math.max(callDeadline, this.#clock.running() + this.#leastMs);
     const isLatest = (): boolean => this.#flights.get(key) === flight;
-    const promise = new Promise<T>((resolve, reject) => {
-      const end = (): void => {
-        cancel();
-        if (isLatest()) this.#flights.delete(key);
-      };
-      const fail = (error: unknown): void => {
-        end();
-        reject(error);
-      };
-      const cancel = this.#clock.setDeadline(() => fail(outOfTime(key)), deadline + graceMs);
-      begin({ deadline, isLatest }).then((value) => {
-        end();
-        resolve(value);
-      }, fail);
+    const promise = this.#bounded(key, begin({ deadline, isLatest }), deadline + graceMs, undefined, () => {
+      if (isLatest()) this.#flights.delete(key);
     });
     // Nobody may wait for it any more when it fails.
     promise.catch(() => {});
     const flight: Known<T> = { promise, deadline, isLatest, isNew: true };
     this.#flights.set(key, flight);
-    Promise.resolve().then(() => {
+    queueMicrotask(() => {
       flight.isNew = false;
     });
     return flight;
   }
 
-  #wait(flight: Known<T>, { signal, deadline }: Call, key: string): Promise<T> {
-    const isShorter = deadline < flight.deadline;
-    if (!signal && !isShorter) return flight.promise;
+  /** Settles as the work does, unless the deadline or the signal comes first. */
+  #bounded(key: string, work: Promise<T>, deadline?: number, signal?: AbortSignal, onEnd?: () => void): Promise<T> {
     return new Promise((resolve, reject) => {
+      const end = (): void => {
+        cancel?.();
+        if (signal) offAbort(signal, abort);
+        onEnd?.();
+      };
       const fail = (error: unknown): void => {
         end();
         reject(error);
       };
-      const cancel = isShorter ? this.#clock.setDeadline(() => fail(outOfTime(key)), deadline) : undefined;
       const abort = (): void => fail(signal?.reason);
-      if (signal) this.#aborts.add(signal, abort);
-      const end = (): void => {
-        cancel?.();
-        if (signal) this.#aborts.remove(signal, abort);
-      };
-      flight.promise.then((value) => {
+      const cancel = deadline === undefined ? undefined : this.#clock.setDeadline(() => fail(outOfTime(key)), deadline);
+      if (signal) onAbort(signal, abort);
+      work.then((value) => {
         end();
         resolve(value);
       }, fail);
@@ -114,35 +104,25 @@ export class SingleFlight<T> {
   }
 }
 
-/**
- * Calls functions when signals abort, with one listener on each signal however many wait for it: Node warns of more than
- * ten, and is slow to add thousands.
- */
-export class AbortListeners {
-  readonly #waiting = new Map<AbortSignal, { readonly acts: Set<() => void>; readonly listener: () => void }>();
-
-  /** Calls `act` when the signal aborts. */
-  add(signal: AbortSignal, act: () => void): void {
-    const known = this.#waiting.get(signal);
-    if (known) {
-      known.acts.add(act);
-      return;
-    }
-    const acts = new Set([act]);
-    const listener = (): void => {
-      // A copy, as each may remove itself and others.
-      for (const each of [...acts]) each();
-    };
-    this.#waiting.set(signal, { acts, listener });
-    signal.addEventListener('abort', listener);
+/** All that wait for one signal, as its one listener: Node warns of more than ten, and is slow to add thousands. */
+class Waiting extends Set<() => void> {
+  handleEvent(): void {
+    // A copy, as each may remove itself and others.
+    for (const act of [...this]) act();
   }
+}
 
-  /** Undoes {@link add}. */
-  remove(signal: AbortSignal, act: () => void): void {
-    const known = this.#waiting.get(signal);
-    known?.acts.delete(act);
-    if (known?.acts.size !== 0) return;
-    this.#waiting.delete(signal);
-    signal.removeEventListener('abort', known.listener);
-  }
+const waiting = new WeakMap<AbortSignal, Waiting>();
+
+/** Calls `act` when the signal aborts. */
+export function onAbort(signal: AbortSignal, act: () => void): void {
+  const acts = waiting.get(signal) ?? new Waiting();
+  if (acts.size === 0) signal.addEventListener('abort', acts);
+  waiting.set(signal, acts.add(act));
+}
+
+/** Undoes {@link onAbort}. */
+export function offAbort(signal: AbortSignal, act: () => void): void {
+  const acts = waiting.get(signal);
+  if (acts?.delete(act) && acts.size === 0) signal.removeEventListener('abort', acts);
 }

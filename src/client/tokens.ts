@@ -1,11 +1,13 @@
-import { type ImdsError, ImdsHopLimitError, ImdsTimeoutError, isImdsError } from '../errors.js';
+import { type ImdsError, ImdsHopLimitError, ImdsTimeoutError, ImdsTokenError, isImdsError } from '../errors.js';
 import type { WaitingClock } from './clock.js';
 import type { Events } from './events.js';
 import { noToken, tokenTimeout, tokenTooLate } from './failures.js';
+import type { Limit } from './limit.js';
+import { retry } from './retry.js';
 import type { Settings } from './settings.js';
 import { type Call, SingleFlight } from './single-flight.js';
 import { type Lifetime, lifetimeOf, tokenHeader, tokenOf, tokenPath, ttlHeader } from './token.js';
-import type { Request, Response, Transport } from './transport.js';
+import type { Request, Transport } from './transport.js';
 
 /** A session token in use. */
 export interface Token {
@@ -17,65 +19,75 @@ export interface Token {
   isRefused: boolean;
 }
 
-/** What a session does for its tokens. */
-interface Host {
+const version1 = Object.freeze({ token: undefined, headers: Object.freeze({}) });
+
+/** What a read is made with: a session token or, while version 1 is in use, nothing. */
+export type Authorization = Token | typeof version1;
+
+/** What requests are made with. */
+export interface Context {
   readonly settings: Settings;
   readonly events: Events;
   readonly clock: WaitingClock;
   readonly transport: Pick<Transport, 'request'>;
-  /** Does work when its turn comes, and says how many milliseconds it may take. */
-  inTurn<T>(path: string, deadline: number, work: (timeoutMs: number) => Promise<T>): Promise<T>;
-  /** Makes attempts. */
-  retry<T>(attempt: () => Promise<T>, path: string, deadline: number, maxAttempts?: number): Promise<T>;
-  onToken(): void;
+  readonly limit: Limit;
+  /** Ends the pauses between attempts. */
+  readonly signal: AbortSignal;
 }
 
 // After a failed early renewal, the next is tried this much later.
 const renewAgainMs = 10_000;
 // A lost token reply costs seconds to notice. Calls within this time of it fail at once.
 const lostReplyMs = 5000;
+// While version 1 is in use, version 2 is tried again this often.
+const probeV2Ms = 60_000;
 
 /** The session token: fetched on first need, one request for it at a time, renewed early, never used after its end. */
 export class Tokens {
-  readonly #host: Host;
+  readonly #context: Context;
   readonly #requests: SingleFlight<Token>;
   #token: Token | undefined;
   #renewNotBefore = 0;
   #lostReply: { readonly error: ImdsError; readonly until: number } | undefined;
+  /** When version 2 is tried again; undefined while it is in use. */
+  #probeV2At: number | undefined;
   /** The newest token, in use or not. */
   newest: string | undefined;
 
-  constructor(host: Host) {
-    this.#host = host;
+  constructor(context: Context) {
+    this.#context = context;
     // A caller with little time must not make a slow reply look like a lost one, for others too.
-    this.#requests = new SingleFlight(host.clock, host.settings.requestTimeoutMs);
-  }
-
-  /** The token at hand, if it lives. In its last minutes, asks for the next one behind the reads. */
-  get current(): Token | undefined {
-    const token = this.#token;
-    const now = this.#host.clock.now();
-    if (!token || now >= token.lifetime.endsAt) return undefined;
-    if (now >= token.lifetime.renewAt && now >= this.#renewNotBefore) {
-      this.#renewNotBefore = now + renewAgainMs;
-      this.requestBehind();
-    }
-    return token;
+    this.#requests = new SingleFlight(context.clock, context.settings.requestTimeoutMs);
   }
 
   /** The token at hand, or a new one. */
   async usable(call: Call): Promise<Token> {
-    const { current } = this;
+    const current = this.#current();
     if (current) return current;
     const lost = this.#lostReply;
-    if (lost && !call.fresh && this.#host.clock.now() < lost.until) throw lost.error;
+    if (lost && !call.fresh && this.#context.clock.now() < lost.until) throw lost.error;
     return await this.#request({ deadline: call.deadline, signal: call.signal });
   }
 
-  /** Requests a token while reads go on. A failure is published; who needs the token then meets the next one. */
-  requestBehind(maxAttempts?: number): void {
-    const { clock, settings } = this.#host;
-    this.#request({ deadline: clock.running() + settings.deadlineMs }, maxAttempts).catch(() => {});
+  /** A usable token, or where it is allowed and version 2 does not work, version 1. Waits only when there is no token. */
+  async authorization(call: Call): Promise<Authorization> {
+    const { settings, events, clock } = this.#context;
+    const now = clock.now();
+    if (this.#probeV2At !== undefined && !this.#current()) {
+      if (now >= this.#probeV2At) {
+        this.#probeV2At = now + probeV2Ms;
+        this.#requestBehind(1);
+      }
+      return version1;
+    }
+    try {
+      return await this.usable(call);
+    } catch (error) {
+      if (!settings.allowV1 || !isImdsError(error) || !isCuredByV1(error)) throw error;
+      if (this.#probeV2At === undefined) events.publish('fallback', { to: 1, reason: error.code });
+      this.#probeV2At ??= clock.now() + probeV2Ms;
+      return version1;
+    }
   }
 
   /** Stops using a token. */
@@ -83,10 +95,28 @@ export class Tokens {
     if (token === this.#token) this.#token = undefined;
   }
 
-  #request(call: Call, maxAttempts?: number): Promise<Token> {
-    const { retry } = this.#host;
+  /** The token at hand, if it lives. In its last minutes, asks for the next one behind the reads. */
+  #current(): Token | undefined {
+    const token = this.#token;
+    const now = this.#context.clock.now();
+    if (!token || now >= token.lifetime.endsAt) return undefined;
+    if (now >= token.lifetime.renewAt && now >= this.#renewNotBefore) {
+      this.#renewNotBefore = now + renewAgainMs;
+      this.#requestBehind();
+    }
+    return token;
+  }
+
+  /** Requests a token while reads go on. A failure is published; who needs the token then meets the next one. */
+  #requestBehind(maxAttempts?: number): void {
+    const { clock, settings } = this.#context;
+    this.#request({ deadline: clock.running() + settings.deadlineMs }, maxAttempts).catch(() => {});
+  }
+
+  #request(call: Call, maxAttempts = this.#context.settings.maxAttempts): Promise<Token> {
+    const options = { ...this.#context.settings, ...this.#context, path: tokenPath, maxAttempts };
     return this.#requests.run(tokenPath, call, ({ deadline }) =>
-      retry(() => this.#put(deadline), tokenPath, deadline, maxAttempts).then(
+      retry(() => this.#put(deadline), { ...options, deadline }).then(
         (token) => this.#use(token),
         (error: unknown) => this.#fail(error),
       ),
@@ -94,58 +124,51 @@ export class Tokens {
   }
 
   #use(token: Token): Token {
+    if (this.#probeV2At !== undefined) this.#context.events.publish('fallback', { to: 2 });
+    this.#probeV2At = undefined;
     this.#token = token;
     this.newest = token.token;
     this.#renewNotBefore = 0;
     this.#lostReply = undefined;
-    this.#host.onToken();
     return token;
   }
 
   #fail(error: unknown): never {
-    const { clock, events } = this.#host;
+    const { clock, events } = this.#context;
     if (error instanceof ImdsHopLimitError) this.#lostReply = { error, until: clock.now() + lostReplyMs };
     if (isImdsError(error)) events.publish('token', { action: 'failed', error: error.code });
     throw error;
   }
 
+  /** Sends a token request when its turn comes, and takes the token from the reply, if it still lives. */
   #put(deadline: number): Promise<Token> {
-    return this.#host.inTurn(tokenPath, deadline, async (timeoutMs) => {
-      const sentAt = this.#host.clock.now();
-      return this.#tokenIn(await this.#send(timeoutMs), sentAt);
+    const { settings, clock, events, transport, limit } = this.#context;
+    const { endpoint, tokenTtlSeconds, requestTimeoutMs, v1ForbiddenBy } = settings;
+    const note = v1ForbiddenBy ? `IMDSv1 was not tried: ${v1ForbiddenBy}.` : '';
+    return limit.run(tokenPath, deadline, async (timeoutMs) => {
+      const sentAt = clock.now();
+      const headers = { [ttlHeader]: String(tokenTtlSeconds) };
+      const request = { method: 'PUT', path: tokenPath, headers, version: 2, timeoutMs } as const;
+      const response = await transport.request(request).catch((error: unknown) => {
+        if (!(error instanceof ImdsTimeoutError)) throw error;
+        // Lost, if nothing came in nearly all the time of one attempt. A reply after less may still be on its way.
+        throw tokenTimeout(error, error.phase === 'response' && timeoutMs > 0.9 * requestTimeoutMs, note);
+      });
+      const target = `PUT ${endpoint}${tokenPath}`;
+      const granted = tokenOf(response);
+      if (!granted) throw noToken(response.statusCode, target, note);
+      const { token, ttlSeconds, hasTtl } = granted;
+      const lifetime = lifetimeOf(sentAt, ttlSeconds);
+      if (clock.now() >= lifetime.endsAt) throw tokenTooLate(target);
+      if (hasTtl) events.publish('token', { action: 'obtained', ttlSeconds });
+      else events.publish('token', { action: 'obtained', ttlSeconds, isTtlAssumed: true }, 'warn');
+      return { token, headers: { [tokenHeader]: token }, lifetime, isRefused: false };
     });
   }
-
-  async #send(timeoutMs: number): Promise<Response> {
-    const { settings, transport } = this.#host;
-    const headers = { [ttlHeader]: String(settings.tokenTtlSeconds) };
-    try {
-      return await transport.request({ method: 'PUT', path: tokenPath, headers, version: 2, timeoutMs });
-    } catch (error) {
-      if (!(error instanceof ImdsTimeoutError)) throw error;
-      // Lost, if nothing came in nearly all the time of one attempt. A reply after less may still be on its way.
-      const isLost = error.phase === 'response' && timeoutMs > 0.9 * settings.requestTimeoutMs;
-      throw tokenTimeout(error, isLost, this.#v1Note);
-    }
-  }
-
-  /** The token in a reply, if it still lives. */
-  #tokenIn(response: Response, sentAt: number): Token {
-    const { settings, clock, events } = this.#host;
-    const target = `PUT ${settings.endpoint}${tokenPath}`;
-    const granted = tokenOf(response);
-    if (!granted) throw noToken(response.statusCode, target, this.#v1Note);
-    const { token, ttlSeconds, hasTtl } = granted;
-    const lifetime = lifetimeOf(sentAt, ttlSeconds);
-    if (clock.now() >= lifetime.endsAt) throw tokenTooLate(target);
-    if (hasTtl) events.publish('token', { action: 'obtained', ttlSeconds });
-    else events.publish('token', { action: 'obtained', ttlSeconds, isTtlAssumed: true }, 'warn');
-    return { token, headers: { [tokenHeader]: token }, lifetime, isRefused: false };
-  }
-
-  /** Which setting kept version 1 from being tried; empty if none did. */
-  get #v1Note(): string {
-    const { v1ForbiddenBy } = this.#host.settings;
-    return v1ForbiddenBy ? `IMDSv1 was not tried: ${v1ForbiddenBy}.` : '';
-  }
 }
+
+/** The documented rule of the AWS SDKs, and their practice for replies that never come. */
+const isCuredByV1 = (error: ImdsError): boolean =>
+  error.code === 'ERR_IMDS_HOP_LIMIT' ||
+  error.code === 'ERR_IMDS_FORBIDDEN' ||
+  (error instanceof ImdsTokenError && (error.statusCode === 404 || error.statusCode === 405));

@@ -1,7 +1,7 @@
 import { abortSignal, type Check, checkOptions, oneOf, refuse, trueOrFalse } from '../client/check.js';
 import type { Clock, Timer } from '../client/clock.js';
 import type { ImdsEvents, Logger } from '../client/events.js';
-import { AbortListeners } from '../client/single-flight.js';
+import { offAbort, onAbort } from '../client/single-flight.js';
 import { isImdsError } from '../errors.js';
 import { type Snapshot, update } from './changes.js';
 import { type NoticeIterator, Subscription, type WatchOptions } from './iterator.js';
@@ -54,7 +54,6 @@ export class Poller {
   readonly #report: Report;
   readonly #clock: Clock;
   readonly #feeds = new Map<NoticeKind, Feed>();
-  readonly #aborts = new AbortListeners();
   #timer: Timer | undefined;
   #closedBy: { readonly error: unknown } | undefined;
 
@@ -96,7 +95,7 @@ export class Poller {
       return;
     }
     const { kinds, abort, options } = subscription;
-    if (options.signal) this.#aborts.add(options.signal, abort);
+    if (options.signal) onAbort(options.signal, abort);
     for (const kind of kinds) {
       const feed = this.#feeds.get(kind) ?? feedOf(kind, this.#clock.now());
       this.#feeds.set(kind, feed);
@@ -108,7 +107,7 @@ export class Poller {
 
   #unsubscribe(subscription: Subscription): void {
     const { kinds, abort, options } = subscription;
-    if (options.signal) this.#aborts.remove(options.signal, abort);
+    if (options.signal) offAbort(options.signal, abort);
     for (const kind of kinds) {
       const feed = this.#feeds.get(kind);
       if (!feed?.subscriptions.delete(subscription) || feed.subscriptions.size > 0) continue;

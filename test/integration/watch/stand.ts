@@ -44,9 +44,6 @@ export class VirtualTime {
       const due: Due = { at: this.#passed + ms, act, isRef: true };
       this.#timers.add(due);
       return {
-        ref: () => {
-          due.isRef = true;
-        },
         unref: () => {
           due.isRef = false;
         },

@@ -67,7 +67,7 @@ class Timeline {
     const cancel = () => {
       entry.happen = () => {};
     };
-    return { ref() {}, unref() {}, cancel };
+    return { unref() {}, cancel };
   }
 
   async advance(ms: number): Promise<void> {

@@ -1,14 +1,26 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
+import { clockWith } from '../../../src/client/clock.js';
 import { Limit } from '../../../src/client/limit.js';
 
 describe('Limit', () => {
+  let time = 0;
+  beforeEach(() => {
+    time = 0;
+  });
+  const limitOf = (most: number): Limit =>
+    new Limit(
+      most,
+      clockWith(() => time),
+      300,
+    );
+
   /** Starts pieces of work that end when the test says so. */
   function start(limit: Limit, count: number) {
     const begun: number[] = [];
     const ends: (() => void)[] = [];
     const results = Array.from({ length: count }, (_, index) =>
-      limit.run(() => {
+      limit.run('/latest/a', 1000, () => {
         begun.push(index);
         return new Promise<number>((resolve) => {
           ends[index] = () => resolve(index);
@@ -19,7 +31,7 @@ describe('Limit', () => {
   }
 
   it('runs so many pieces at a time, the others in the order in which they came', async () => {
-    const { begun, results, end } = start(new Limit(2), 5);
+    const { begun, results, end } = start(limitOf(2), 5);
     assert.deepEqual(begun, [0, 1]);
     for (const index of [1, 0, 2, 3, 4]) {
       end(index);
@@ -31,10 +43,26 @@ describe('Limit', () => {
   });
 
   it('goes on after a failure', async () => {
-    const limit = new Limit(1);
-    const failing = limit.run(() => Promise.reject(new Error('failed')));
-    const next = limit.run(async () => 'value');
+    const limit = limitOf(1);
+    const failing = limit.run('/latest/a', 1000, () => Promise.reject(new Error('failed')));
+    const next = limit.run('/latest/a', 1000, async () => 'value');
     await assert.rejects(failing, { message: 'failed' });
     assert.equal(await next, 'value');
+  });
+
+  it('tells each request how long it may take, and makes none after the deadline', async () => {
+    const limit = limitOf(1);
+    const told: number[] = [];
+    const request = async (timeoutMs: number): Promise<void> => {
+      told.push(timeoutMs);
+      time += timeoutMs;
+    };
+    const requests = [0, 1, 2, 3].map(() => limit.run('/latest/a', 700, request));
+    await Promise.all(requests.slice(0, 3));
+    await assert.rejects(requests[3] as Promise<void>, {
+      code: 'ERR_IMDS_TIMEOUT',
+      message: 'no answer for /latest/a in the time given to the call',
+    });
+    assert.deepEqual(told, [300, 300, 100]);
   });
 });

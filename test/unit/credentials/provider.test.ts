@@ -91,7 +91,7 @@ class World {
             this.pass(ms);
             act();
           });
-          return { ref() {}, unref() {}, cancel: () => clearImmediate(turn) };
+          return { unref() {}, cancel: () => clearImmediate(turn) };
         },
       },
     });
