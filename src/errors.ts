@@ -41,26 +41,21 @@ export class ImdsError extends Error {
   }
 }
 
-/** The class of the errors of one code, with further properties, which its constructor takes among the options. */
-const errorWith = <Fields extends object>(code: ImdsErrorCode) =>
+type Given<Fields> =
+  Partial<Fields> extends Fields ? [options?: ImdsErrorOptions] : [options: ImdsErrorOptions & Fields];
+
+/** The class of the errors of one code. Its constructor takes further properties among the options. */
+const errorOf = <Fields extends object = object>(code: ImdsErrorCode) =>
   class extends ImdsError {
-    constructor(message: string, { hint, cause, ...fields }: ImdsErrorOptions & Fields) {
+    constructor(message: string, { hint, cause, ...fields }: ImdsErrorOptions = {}) {
       super(code, message, { hint, cause });
       Object.assign(this, fields);
     }
     // The compiler does not follow Object.assign.
   } as unknown as new (
     message: string,
-    options: ImdsErrorOptions & Fields,
+    ...options: Given<Fields>
   ) => ImdsError & Readonly<Fields>;
-
-/** The class of the errors of one code. */
-const errorOf = (code: ImdsErrorCode): (new (message: string, options?: ImdsErrorOptions) => ImdsError) =>
-  class extends ImdsError {
-    constructor(message: string, options?: ImdsErrorOptions) {
-      super(code, message, options);
-    }
-  };
 
 /** An option, an environment variable or a key of the shared config file cannot be used; the message names it. */
 export class ImdsSettingsError extends errorOf('ERR_IMDS_SETTINGS') {}
@@ -74,17 +69,11 @@ export class ImdsPathError extends errorOf('ERR_IMDS_PATH') {}
 /** No connection: refused, no route, or the connect timed out. */
 export class ImdsUnreachableError extends errorOf('ERR_IMDS_UNREACHABLE') {}
 
-/**
- * What was missing when the time was up: a session token (`token`), the first byte of a reply (`response`), or its rest
- * (`body`). `deadline`: the time of the whole call was over.
- */
+/** What was missing in time: a session token, the first byte of a reply, or its rest; `deadline`: the call's time was over. */
 export type TimeoutPhase = 'token' | 'response' | 'body' | 'deadline';
 
 /** Connected, but no complete reply in time. */
-export class ImdsTimeoutError extends errorWith<{
-  /** What was missing. */
-  phase: TimeoutPhase;
-}>('ERR_IMDS_TIMEOUT') {}
+export class ImdsTimeoutError extends errorOf<{ phase: TimeoutPhase }>('ERR_IMDS_TIMEOUT') {}
 
 /**
  * Connected, the token request was sent, and no byte came back: the mark of a `HttpPutResponseHopLimit` too small for
@@ -102,13 +91,13 @@ export class ImdsHopLimitError extends ImdsTimeoutError {
 export class ImdsForbiddenError extends errorOf('ERR_IMDS_FORBIDDEN') {}
 
 /** No usable session token: the token request was refused, or a fresh token was. */
-export class ImdsTokenError extends errorWith<{
+export class ImdsTokenError extends errorOf<{
   /** Status of the reply, such as 400, 401 or 404. */
   statusCode: number;
 }>('ERR_IMDS_TOKEN') {}
 
 /** Answered 404 where a value was promised. */
-export class ImdsNotFoundError extends errorWith<{
+export class ImdsNotFoundError extends errorOf<{
   /** The absolute path asked for, such as `/latest/meta-data/instance-id`. */
   path: string;
 }>('ERR_IMDS_NOT_FOUND') {}
@@ -117,14 +106,14 @@ export class ImdsNotFoundError extends errorWith<{
 export type ResponseFault = 'status' | 'redirect' | 'too-large' | 'cut' | 'reset' | 'not-http' | 'echo';
 
 /** The reply cannot be used: an unexpected status, a redirect, a cut or oversized body, a reset, no HTTP at all. */
-export class ImdsResponseError extends errorWith<{
+export class ImdsResponseError extends errorOf<{
   fault: ResponseFault;
   /** Status of the reply, when one arrived. */
   statusCode?: number | undefined;
 }>('ERR_IMDS_RESPONSE') {}
 
 /** The body is not what the category promises. The body itself is never quoted. */
-export class ImdsDecodeError extends errorWith<{
+export class ImdsDecodeError extends errorOf<{
   /** `empty`: nothing was served. `malformed`: something else than promised. */
   fault: 'empty' | 'malformed';
 }>('ERR_IMDS_DECODE') {
@@ -149,16 +138,13 @@ export type IdentityFault =
   | 'unsupported';
 
 /** An instance identity document was not accepted. */
-export class ImdsIdentityError extends errorWith<{ reason: IdentityFault }>('ERR_IMDS_IDENTITY') {}
+export class ImdsIdentityError extends errorOf<{ reason: IdentityFault }>('ERR_IMDS_IDENTITY') {}
 
-/**
- * Why there are no role credentials: the instance has no role (`no-role`), EC2 could not get any for it (`not-success`), or
- * the service had only some that had ended (`expired`).
- */
+/** The instance has no role, EC2 could not get credentials for it, or the service had only some that had ended. */
 export type CredentialsFault = 'no-role' | 'not-success' | 'expired';
 
 /** The instance has no role, or the service no usable credentials for it. */
-export class ImdsCredentialsError extends errorWith<{
+export class ImdsCredentialsError extends errorOf<{
   reason: CredentialsFault;
   /** AWS's own word for it, such as `AssumeRoleUnauthorizedAccess`, where the service gave one. */
   serviceCode?: string | undefined;
@@ -175,8 +161,7 @@ export function isImdsError(error: unknown): error is ImdsError {
 }
 
 /** True when nothing is at the path that was asked for. */
-export const isNotFound = (error: unknown): error is ImdsNotFoundError =>
-  isImdsError(error) && error.code === 'ERR_IMDS_NOT_FOUND';
+export const isNotFound = (error: unknown): error is ImdsNotFoundError => codeOf(error) === 'ERR_IMDS_NOT_FOUND';
 
 /** Nothing was served where something is promised. */
 export const emptyAnswer = (expected: string, path: string): ImdsDecodeError =>
@@ -186,10 +171,8 @@ export const emptyAnswer = (expected: string, path: string): ImdsDecodeError =>
 export const isEmptyAnswer = (error: unknown): error is ImdsDecodeError =>
   isImdsError(error) && error.code === 'ERR_IMDS_DECODE' && 'fault' in error && error.fault === 'empty';
 
-/**
- * The code of a failure, such as `ENOENT`. `instanceof Error` fails across vm contexts (Jest), so this looks at `code`.
- */
+/** The code of a failure, such as `ENOENT`. `instanceof Error` fails across vm contexts (Jest), so this looks at `code`. */
 export function codeOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === 'string' ? code : undefined;
 }

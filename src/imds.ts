@@ -155,7 +155,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async region(options?: CallOptions): Promise<string> {
-    return await region(this, options, this.#reader.sharing(options));
+    return await region(this, this.#reader.sharing(options));
   }
 
   /**
@@ -164,7 +164,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async accountId(options?: CallOptions): Promise<string> {
-    return await accountId(this, options, this.#reader.sharing(options));
+    return await accountId(this, this.#reader.sharing(options));
   }
 
   /**

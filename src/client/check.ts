@@ -29,17 +29,17 @@ export const checked =
   (value, name) =>
     test(value) ? (value as T) : refuse(name, value, expected);
 
-const isBetween = (value: unknown, low: number, high: number): value is number =>
+const isBetween = (value: unknown, low: number, high: number): boolean =>
   typeof value === 'number' && value >= low && value <= high;
 
-export const wholeNumber = (low: number, high: number, unit: string): Check<number> =>
-  checked(
+export const wholeNumber = (low: number, high: number, unit: string) =>
+  checked<number>(
     (value) => isBetween(value, low, high) && Number.isInteger(value),
     `a whole number of ${unit} from ${low} to ${high}`,
   );
 
-export const milliseconds = (low: number): Check<number> =>
-  checked((value) => isBetween(value, low, longestTimerMs), `milliseconds from ${low} to ${longestTimerMs}`);
+export const milliseconds = (low: number) =>
+  checked<number>((value) => isBetween(value, low, longestTimerMs), `milliseconds from ${low} to ${longestTimerMs}`);
 
 export const trueOrFalse = checked<boolean>((value) => typeof value === 'boolean', 'true or false');
 
@@ -73,10 +73,10 @@ export const endpointUrl: Check<string> = (value, name) => {
     throw new ImdsSettingsError(
       `${name} holds a user name or password: expected a URL without, such as http://127.0.0.1:1338`,
     );
-  if (typeof text === 'string' && text.startsWith('unix:'))
-    return /^unix:\/[\w.~/+=,@-]+$/.test(text) ? text : refuse(name, text, 'unix: and an absolute path without spaces');
-  if (typeof text !== 'string' || !/^[a-z][a-z0-9+.-]*:\/\//i.test(text.trim()))
+  if (typeof text !== 'string' || !/^(unix:|[a-z][a-z0-9+.-]*:\/\/)/i.test(text.trim()))
     return refuse(name, value, 'a URL with its scheme, such as http://127.0.0.1:1338');
+  if (text.startsWith('unix:'))
+    return /^unix:\/[\w.~/+=,@-]+$/.test(text) ? text : refuse(name, text, 'unix: and an absolute path without spaces');
   if (!URL.canParse(text)) return refuse(name, value, 'a URL such as http://127.0.0.1:1338');
   const url = new URL(text);
   if (url.protocol !== 'http:') return refuse(name, text, 'the scheme http:');

@@ -24,43 +24,26 @@ export interface ImdsEvents {
     /** Code of the failure when no usable reply came. */
     readonly error?: ImdsErrorCode;
   };
-  /** A session token was obtained, got a 401, or could not be obtained. */
+  /** A session token was obtained, got a 401, or could not be obtained, with the code of that failure. */
   readonly token: {
     readonly action: 'obtained' | 'rejected' | 'failed';
     /** Seconds granted, when obtained. */
     readonly ttlSeconds?: number;
     /** `true` when the service did not say how long the token lives, as IMDS does. */
     readonly isTtlAssumed?: true;
-    /** Code of the failure, when failed. */
     readonly error?: ImdsErrorCode;
   };
-  /** A look-up in the cache. */
-  readonly cache: {
-    readonly action: 'hit' | 'miss' | 'forget';
-    /** The path; `*` when everything that a stop and start may change was forgotten. */
-    readonly path: string;
-  };
-  /** A change of the IMDS version spoken. */
-  readonly fallback: {
-    readonly to: 1 | 2;
-    /** Code of the failure of the token request that led to version 1. */
-    readonly reason?: ImdsErrorCode;
-  };
-  /** A failed attempt that another follows. */
-  readonly retry: {
-    readonly path: string;
-    /** Number of the attempt that failed, from 1. */
-    readonly attempt: number;
-    readonly error: ImdsErrorCode | undefined;
-  };
+  /** A look-up in the cache. `forget` has the path `*`: all that a stop and start may change. */
+  readonly cache: { readonly action: 'hit' | 'miss' | 'forget'; readonly path: string };
+  /** A change of the IMDS version spoken; to 1 with the code of the token request's failure. */
+  readonly fallback: { readonly to: 1 | 2; readonly reason?: ImdsErrorCode };
+  /** A failed attempt that another follows, with its number from 1. */
+  readonly retry: { readonly path: string; readonly attempt: number; readonly error: ImdsErrorCode | undefined };
   /** The shared config file cannot be read, nobody named it, and so it is not used. */
   readonly settings: { readonly action: 'left-out' } & LeftOut;
   /** The result of a refresh of role credentials. */
   readonly credentials: {
-    /**
-     * `obtained`: a new set is in use. `kept`: the service had none or did not answer, and the old set stays in use.
-     * `ended`: there is no new set, and the old one may not be used any longer.
-     */
+    /** A new set is in use; the old one stays, as there was no newer one or no answer; or it may not be used any longer. */
     readonly action: 'obtained' | 'kept' | 'ended';
     /** Seconds until the set ends; negative when it is used past its end. */
     readonly secondsLeft: number;
@@ -71,10 +54,7 @@ export interface ImdsEvents {
   };
   /** A failure of a watch, or its end. */
   readonly watch: {
-    /**
-     * `failed`: a poll failed, and will be repeated. `recovered`: the first to succeed after that. `handler-failed`: the
-     * handler of an interruption threw. `ended`: nothing can be watched, so the handler will not be called.
-     */
+    /** A poll failed or succeeded again, a handler of an interruption threw, or nothing can be watched any more. */
     readonly action: 'failed' | 'recovered' | 'handler-failed' | 'ended';
     /** Kind of notice, such as `spot-interruption`. */
     readonly kind: string;
@@ -90,24 +70,24 @@ export interface ImdsEvents {
 }
 
 type Kind = keyof ImdsEvents;
+type Level = keyof Logger;
 
-/** The level of each kind's log lines, unless the event says otherwise. */
-const levels = {
-  request: 'debug',
-  token: 'debug',
-  cache: 'debug',
-  fallback: 'warn',
-  retry: 'info',
-  settings: 'warn',
-  credentials: 'debug',
-  watch: 'warn',
-} as const satisfies Record<Kind, keyof Logger>;
+const kindOf = (name: Kind, level: Level): { readonly level: Level; readonly channel: Channel } => ({
+  level,
+  channel: channel(`imds:${name}`),
+});
 
-// Each kind of event has a channel of its name.
-const channels = Object.fromEntries(Object.keys(levels).map((kind) => [kind, channel(`imds:${kind}`)])) as Record<
-  Kind,
-  Channel
->;
+/** Each kind's channel, and the level of its log lines unless the event says otherwise. */
+const kinds = {
+  request: kindOf('request', 'debug'),
+  token: kindOf('token', 'debug'),
+  cache: kindOf('cache', 'debug'),
+  fallback: kindOf('fallback', 'warn'),
+  retry: kindOf('retry', 'info'),
+  settings: kindOf('settings', 'warn'),
+  credentials: kindOf('credentials', 'debug'),
+  watch: kindOf('watch', 'warn'),
+} satisfies Record<Kind, unknown>;
 
 /** Publishes events to `node:diagnostics_channel` and to the client's logger. Costs nothing while neither listens. */
 export class Events {
@@ -119,11 +99,12 @@ export class Events {
 
   /** True when somebody would receive an event of this kind. */
   wanted(kind: Kind): boolean {
-    return this.#logger !== undefined || channels[kind].hasSubscribers;
+    return this.#logger !== undefined || kinds[kind].channel.hasSubscribers;
   }
 
-  publish<K extends Kind>(kind: K, event: ImdsEvents[K], level: keyof Logger = levels[kind]): void {
-    if (channels[kind].hasSubscribers) channels[kind].publish(event);
+  publish<K extends Kind>(kind: K, event: ImdsEvents[K], level: Level = kinds[kind].level): void {
+    const { channel } = kinds[kind];
+    if (channel.hasSubscribers) channel.publish(event);
     // A logger that throws, now or later, must not fail a read, a watch or the process.
     try {
       const logged: unknown = this.#logger?.[level]?.(`imds ${kind}`, event);

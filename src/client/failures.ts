@@ -9,6 +9,7 @@ import {
   ImdsTimeoutError,
   ImdsTokenError,
   ImdsUnreachableError,
+  type ResponseFault,
 } from '../errors.js';
 import type { Category } from '../metadata/category.js';
 import { platform } from '../platform.js';
@@ -16,8 +17,13 @@ import { platform } from '../platform.js';
 // Everything that goes wrong with a request is put into words here: what a status means, which error stands for it, and
 // what usually helps.
 
+const change = 'aws ec2 modify-instance-metadata-options --instance-id';
+
 /** The hint of every reply that IMDS would not send. */
 const foreignHint = 'Something other than IMDS answers at this address. Check the endpoint and what intercepts it.';
+
+const foreign = (message: string, fault: ResponseFault, statusCode?: number): ImdsResponseError =>
+  new ImdsResponseError(message, { fault, statusCode, hint: foreignHint });
 
 /** The error of a status that a read or a token request cannot use: any but 200, 401 and 404 of a read. */
 export function statusError(statusCode: number, target: string, note = ''): ImdsError {
@@ -25,16 +31,15 @@ export function statusError(statusCode: number, target: string, note = ''): Imds
   if (statusCode === 403)
     return new ImdsForbiddenError(message, {
       hint:
-        'Either the endpoint is switched off (HttpEndpoint=disabled; `aws ec2 modify-instance-metadata-options ' +
-        '--instance-id <id> --http-endpoint enabled` switches it on), or a proxy in the way adds X-Forwarded-For, ' +
-        `with which IMDS refuses the token request.${note && ` ${note}`}`,
+        `Either the endpoint is switched off (HttpEndpoint=disabled; \`${change} <id> --http-endpoint enabled\` switches it on), ` +
+        `or a proxy in the way adds X-Forwarded-For, with which IMDS refuses the token request.${note && ` ${note}`}`,
     });
   if (statusCode >= 300 && statusCode < 400)
-    return new ImdsResponseError(`${target} was answered with a redirect (${statusCode}), which is not followed`, {
-      fault: 'redirect',
+    return foreign(
+      `${target} was answered with a redirect (${statusCode}), which is not followed`,
+      'redirect',
       statusCode,
-      hint: foreignHint,
-    });
+    );
   return new ImdsResponseError(message, { fault: 'status', statusCode });
 }
 
@@ -47,11 +52,9 @@ export function noToken(statusCode: number, target: string, note: string): ImdsE
     return new ImdsTokenError(`${message}: the service took the token request for malformed`, { statusCode });
   if (statusCode !== 401 && statusCode !== 404 && statusCode !== 405) return statusError(statusCode, target, note);
   const hint = 'What answers does not speak IMDSv2: an old interceptor such as kube2iam, or another service.';
-  return new ImdsTokenError(`${message}: no session token is given there`, {
-    statusCode,
-    // Version 1 would not help after a 401: it is what a service that demands tokens says.
-    hint: note && statusCode !== 401 ? `${hint} ${note}` : hint,
-  });
+  // Version 1 would not help after a 401: it is what a service that demands tokens says.
+  const help = note && statusCode !== 401 ? `${hint} ${note}` : hint;
+  return new ImdsTokenError(`${message}: no session token is given there`, { statusCode, hint: help });
 }
 
 const refusals = new WeakSet<object>();
@@ -69,15 +72,11 @@ export function refusedAgain(target: string): ImdsTokenError {
 }
 
 /** True for an error of {@link refusedAgain}. */
-export const isTokenRefusal = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && refusals.has(error);
+export const isTokenRefusal = (error: unknown): boolean => refusals.has(Object(error));
 
 /** A reply holds the token of its request. */
 export const echoed = (target: string): ImdsResponseError =>
-  new ImdsResponseError(`${target} was answered with the session token that was sent`, {
-    fault: 'echo',
-    hint: foreignHint,
-  });
+  foreign(`${target} was answered with the session token that was sent`, 'echo');
 
 /** The path of a read holds the session token. */
 export const pathWithToken = (): ImdsPathError =>
@@ -94,12 +93,12 @@ export const tokenTooLate = (target: string): ImdsTimeoutError =>
  */
 export function tokenTimeout({ message, cause }: ImdsTimeoutError, isLost: boolean, note: string): ImdsTimeoutError {
   if (!isLost) return new ImdsTimeoutError(message, { phase: 'token', cause });
+  const id = platform().instanceId ?? '<id>';
   return new ImdsHopLimitError(`${message}, though the connection was made: the session token got lost`, {
     cause,
     hint:
-      'The reply that carries the token travels HttpPutResponseHopLimit hops (default 1) and no further: from a ' +
-      'container it takes 2 or more. Raise it: aws ec2 modify-instance-metadata-options ' +
-      `--instance-id ${platform().instanceId ?? '<id>'} --http-put-response-hop-limit 2 --http-endpoint enabled${note && `. ${note}`}`,
+      'The reply that carries the token travels HttpPutResponseHopLimit hops (default 1) and no further: from a container it ' +
+      `takes 2 or more. Raise it: ${change} ${id} --http-put-response-hop-limit 2 --http-endpoint enabled${note && `. ${note}`}`,
   });
 }
 
@@ -107,32 +106,31 @@ export function tokenTimeout({ message, cause }: ImdsTimeoutError, isLost: boole
 export const outOfTime = (path: string): ImdsTimeoutError =>
   new ImdsTimeoutError(`no answer for ${path} in the time given to the call`, { phase: 'deadline' });
 
+const ruleHint = 'A rule of this machine keeps the process away from this address:';
+
 /** What usually helps when no connection is made, by the system's code. */
 const connectionHints: Readonly<Record<string, string>> = {
   EMFILE: 'This process has too many files and sockets open: close some, or raise the limit (`ulimit -n`).',
   ENFILE: 'This machine has too many files and sockets open.',
-  EACCES: 'A rule of this machine keeps the process away from this address: a prohibit route or a firewall.',
-  EPERM: 'A rule of this machine keeps the process away from this address: a firewall, or a policy for the process.',
+  EACCES: `${ruleHint} a prohibit route or a firewall.`,
+  EPERM: `${ruleHint} a firewall, or a policy for the process.`,
 };
 
 /** No connection was made. @param why a code such as `ECONNREFUSED`, or words */
-export const unreachable = (target: string, why: string, cause: Error): ImdsUnreachableError =>
-  new ImdsUnreachableError(`${target} could not be sent: ${why}`, {
-    cause,
-    hint:
-      connectionHints[why] ??
-      (/http:\/\/(169\.254\.169\.254|\[fd00:ec2::254\])\//.test(target)
-        ? 'Is this an EC2 instance? If so, look at the route to this address, at firewall rules, and for IPv6 at ' +
-          'HttpProtocolIpv6. Elsewhere, `imds emulate` serves the same and AWS_EC2_METADATA_SERVICE_ENDPOINT points to it.'
-        : 'Nothing answers at this endpoint. Check that it is right and that what should listen there is running.'),
-  });
+export function unreachable(target: string, why: string, cause: Error): ImdsUnreachableError {
+  const isWellKnown = /http:\/\/(169\.254\.169\.254|\[fd00:ec2::254\])\//.test(target);
+  const hint = isWellKnown
+    ? 'Is this an EC2 instance? If so, look at the route to this address, at firewall rules, and for IPv6 at ' +
+      'HttpProtocolIpv6. Elsewhere, `imds emulate` serves the same and AWS_EC2_METADATA_SERVICE_ENDPOINT points to it.'
+    : 'Nothing answers at this endpoint. Check that it is right and that what should listen there is running.';
+  return new ImdsUnreachableError(`${target} could not be sent: ${why}`, { cause, hint: connectionHints[why] ?? hint });
+}
 
 /** The reply did not come in time, or not all of it. */
-export const timedOut = (target: string, timeoutMs: number, phase: 'response' | 'body', cause: Error) =>
-  new ImdsTimeoutError(
-    `${target} was not answered ${phase === 'body' ? 'in full ' : ''}within ${Math.round(timeoutMs)} ms`,
-    { phase, cause },
-  );
+export function timedOut(target: string, timeoutMs: number, phase: 'response' | 'body', cause: Error) {
+  const what = phase === 'body' ? 'answered in full' : 'answered';
+  return new ImdsTimeoutError(`${target} was not ${what} within ${Math.round(timeoutMs)} ms`, { phase, cause });
+}
 
 const brokenReplies = {
   cut: 'was answered with a body shorter than announced, or cut off',
@@ -145,19 +143,14 @@ export const broken = (
   target: string,
   fault: keyof typeof brokenReplies,
   { code, ...reply }: { readonly code: string; readonly statusCode: number | undefined; readonly cause: Error },
-): ImdsResponseError =>
-  new ImdsResponseError(`${target} ${brokenReplies[fault]} (${code})`, {
-    ...reply,
-    fault,
-    hint: fault === 'not-http' ? foreignHint : undefined,
-  });
+): ImdsResponseError => {
+  const hint = fault === 'not-http' ? foreignHint : undefined;
+  return new ImdsResponseError(`${target} ${brokenReplies[fault]} (${code})`, { ...reply, fault, hint });
+};
 
 /** The reply was larger than anything that IMDS serves. */
 export const tooLarge = (target: string, largest: number): ImdsResponseError =>
-  new ImdsResponseError(`${target} was answered with more than ${largest} bytes`, {
-    fault: 'too-large',
-    hint: foreignHint,
-  });
+  foreign(`${target} was answered with more than ${largest} bytes`, 'too-large');
 
 /** A setting forbids every request. */
 export const disabled = (setting: string): ImdsDisabledError =>
@@ -169,27 +162,23 @@ export const disabled = (setting: string): ImdsDisabledError =>
 export const closed = (): ImdsError => new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
 
 /** Answered 404 where a value was wanted. */
-export const notFound = (path: string, category: Category<unknown> | undefined): ImdsNotFoundError =>
-  new ImdsNotFoundError(`there is nothing at ${path} (404)`, {
-    path,
-    hint: category?.optional ? absenceHint(path) : undefined,
-  });
-
-/** What has to be the case for an optional category to be there. */
-const absenceHints: readonly (readonly [RegExp, string])[] = [
-  [
-    /\/tags\//,
-    'There is no such tag, or tags are not served. They are while InstanceMetadataTags is enabled: aws ec2 modify-instance-metadata-options --instance-id <id> --instance-metadata-tags enabled',
-  ],
-  [/\/iam\//, 'There is no such role, or no instance profile is attached to the instance.'],
-  [/\/spot\//, 'Present only while an interruption of a Spot Instance is announced.'],
-  [/\/events\/recommendations/, 'Present only while a rebalance recommendation is given to a Spot Instance.'],
-  [/\/autoscaling\//, 'Present only on instances of an Auto Scaling group.'],
-  [/\/user-data$/, 'The instance was launched without user data.'],
-  [/\/public-(ipv4|hostname)/, 'The instance has no public IPv4 address, or its VPC gives no DNS names.'],
-];
-
-function absenceHint(path: string): string {
-  const known = absenceHints.find(([pattern]) => pattern.test(path));
-  return known ? known[1] : 'This category is absent on many instances.';
+export function notFound(path: string, category: Category<unknown> | undefined): ImdsNotFoundError {
+  const known = absenceHints.find(([part]) => path.includes(part))?.[1];
+  const hint = category?.optional ? (known ?? 'This category is absent on many instances.') : undefined;
+  return new ImdsNotFoundError(`there is nothing at ${path} (404)`, { path, hint });
 }
+
+/** What has to be the case for an optional category to be there, by a part of its path. */
+const absenceHints: readonly (readonly [part: string, hint: string])[] = [
+  [
+    '/tags/',
+    `There is no such tag, or tags are not served. They are while InstanceMetadataTags is enabled: ${change} <id> --instance-metadata-tags enabled`,
+  ],
+  ['/iam/', 'There is no such role, or no instance profile is attached to the instance.'],
+  ['/spot/', 'Present only while an interruption of a Spot Instance is announced.'],
+  ['/events/recommendations', 'Present only while a rebalance recommendation is given to a Spot Instance.'],
+  ['/autoscaling/', 'Present only on instances of an Auto Scaling group.'],
+  ['/user-data', 'The instance was launched without user data.'],
+  ['/public-ipv4', 'The instance has no public IPv4 address.'],
+  ['/public-hostname', 'The instance has no public IPv4 address, or its VPC gives no DNS names.'],
+];

@@ -21,22 +21,12 @@ interface Entry {
   value?: Promise<unknown>;
 }
 
-interface Connection {
-  readonly settings: Settings;
-  readonly transport: Transport;
-  readonly session: Session;
-}
+type AnyCategory = Category<unknown> | undefined;
 
 // New credentials appear at least five minutes before the old ones end ("IAM roles for Amazon EC2", EC2 User Guide).
 const rotationMs = 5 * 60_000;
 // AWS STS gives a role at most twelve hours.
 const longestLifeMs = 24 * 60 * 60_000;
-
-/** Milliseconds since 1970, by the service and by this machine. */
-interface Clocks {
-  readonly servedAt: number;
-  readonly here: number;
-}
 
 /** Reads values: those at hand from the cache, those under way together with whoever asked first, others by the session. */
 export class Reader {
@@ -46,11 +36,12 @@ export class Reader {
   readonly #cache: Cache<Entry> | undefined;
   readonly #liveMaxAgeMs: number;
   readonly #reads: SingleFlight<Entry>;
-  #connection: Connection | undefined;
+  #connection: { readonly settings: Settings; readonly transport: Transport; readonly session: Session } | undefined;
+  #loading: Promise<void> | undefined;
   /** When got and the other packages were there; the time of a call starts no earlier. */
   #loadedAt: number | undefined;
-  #loading: Promise<void> | undefined;
-  #closedBy: ImdsError | undefined;
+  /** The error of every call since {@link close}. */
+  closedBy: ImdsError | undefined;
 
   constructor(settings: () => Settings, cache: CacheSettings | undefined, events: Events, clock: WaitingClock) {
     this.#settings = settings;
@@ -64,7 +55,8 @@ export class Reader {
   /** Reads a category. A value at hand costs no more than a resolved promise. */
   read<T>(category: Category<T>, options?: CallOptions): Promise<T> {
     const kept = options === undefined ? this.#cache?.get(category.path) : undefined;
-    if (kept === undefined) return this.#readNow(category, options ?? {});
+    if (kept === undefined)
+      return this.#entry(category.path, category, options ?? {}).then((entry) => valueIn(entry, category));
     if (this.#events.wanted('cache')) this.#events.publish('cache', { action: 'hit', path: category.path });
     return valueIn(kept, category);
   }
@@ -81,15 +73,17 @@ export class Reader {
 
   /** Reads any path as bytes. The caller gets a copy. */
   async bytes(path: string, options: CallOptions): Promise<Buffer> {
-    return Buffer.from(await this.#present(absolutePath(path), undefined, options));
+    const absolute = absolutePath(path);
+    return Buffer.from(await this.#present(absolute, categoryOf(absolute), options));
   }
 
   /** Lists a directory, with or without its final slash. */
   async list(path: string, options: CallOptions): Promise<readonly string[]> {
     const absolute = absolutePath(path).replace(/\/?$/, '/');
-    if (categoryOf(absolute) && !isDirectory(absolute))
+    const category = categoryOf(absolute);
+    if (category && !isDirectory(absolute))
       throw new ImdsPathError(`${path} is a value, not a directory`, { hint: `imds.get('${path}') reads it.` });
-    const body = await this.#present(absolute, undefined, options);
+    const body = await this.#present(absolute, category, options);
     return isEmpty(body) ? Object.freeze([]) : lines(body, absolute);
   }
 
@@ -119,11 +113,6 @@ export class Reader {
     };
   }
 
-  /** The error of every call since {@link close}. */
-  get closedBy(): ImdsError | undefined {
-    return this.#closedBy;
-  }
-
   /** The endpoint, once something was asked of it. */
   get endpoint(): string | undefined {
     return this.#connection?.settings.endpoint;
@@ -131,27 +120,23 @@ export class Reader {
 
   /** Ends the reads under way with an error, forgets everything, and fails later calls with the same. */
   close(reason: ImdsError): void {
-    this.#closedBy ??= reason;
-    this.#connection?.transport.close(this.#closedBy);
-    this.#connection?.session.close(this.#closedBy);
+    this.closedBy ??= reason;
+    this.#connection?.transport.close(this.closedBy);
+    this.#connection?.session.close(this.closedBy);
     this.#cache?.clear();
   }
 
-  async #readNow<T>(category: Category<T>, options: CallOptions): Promise<T> {
-    return valueIn(await this.#entry(category.path, category, options), category);
-  }
-
   /** The bytes at a path where there must be some. */
-  async #present(path: string, category: Category<unknown> | undefined, options: CallOptions): Promise<Buffer> {
+  async #present(path: string, category: AnyCategory, options: CallOptions): Promise<Buffer> {
     const { body } = await this.#entry(path, category, options);
-    if (body === undefined) throw notFound(path, category ?? categoryOf(path));
+    if (body === undefined) throw notFound(path, category);
     // Where a value is promised, nothing means an interceptor, or a value that has not arrived yet.
-    if (body.length === 0 && (category ?? categoryOf(path))?.optional === false) throw emptyAnswer('a value', path);
+    if (body.length === 0 && category?.optional === false) throw emptyAnswer('a value', path);
     return body;
   }
 
   /** What a path holds: from the cache, from a read under way, or from the service. */
-  async #entry(path: string, category: Category<unknown> | undefined, options: CallOptions): Promise<Entry> {
+  async #entry(path: string, category: AnyCategory, options: CallOptions): Promise<Entry> {
     const call = await this.#call(options);
     this.#connection?.session.checkPath(path);
     const kept = options.fresh ? undefined : this.#cache?.get(path);
@@ -159,17 +144,14 @@ export class Reader {
     return kept ?? (await this.#reads.run(path, call, (flight) => this.#fetch(path, category, call, flight)));
   }
 
-  async #fetch(path: string, category: Category<unknown> | undefined, call: Call, flight: Flight): Promise<Entry> {
+  async #fetch(path: string, category: AnyCategory, { fresh }: Call, { deadline, isLatest }: Flight): Promise<Entry> {
     const epoch = this.#cache?.epoch ?? 0;
-    const { deadline } = flight;
-    const response = await this.#connect().session.read(path, { deadline, fresh: call.fresh });
+    const response = await this.#connect().session.read(path, { deadline, fresh });
     const entry: Entry = { body: response.statusCode === 404 ? undefined : response.body };
     // An older read than another that was begun meanwhile is not kept.
-    if (this.#cache && flight.isLatest()) {
+    if (this.#cache && isLatest()) {
       await this.#cache.open();
-      const clocks = { servedAt: this.#servedAt(response), here: this.#clock.wallClock() };
-      const keep = ageOf(entry, category ?? categoryOf(path), this.#liveMaxAgeMs, clocks);
-      this.#cache.set(path, entry, keep, epoch);
+      this.#cache.set(path, entry, this.#ageOf(entry, category, this.#servedAt(response)), epoch);
     }
     return entry;
   }
@@ -179,27 +161,49 @@ export class Reader {
     return Date.parse(response.header('date') ?? '') || this.#clock.wallClock();
   }
 
+  /** How long an entry may be reused, by how its category can change. Decodes it, as what cannot be decoded is not kept. */
+  #ageOf(entry: Entry, category: AnyCategory, servedAt: number): Keep {
+    const { body } = entry;
+    const live = { forMs: this.#liveMaxAgeMs, survivesStop: false };
+    const never = { forMs: 0, survivesStop: false };
+    if (!category) return body ? live : never;
+    // Where a category is optional, nothing is an answer too, though only for the moment.
+    if (!body || body.length === 0) return category.optional ? live : never;
+    let value: unknown;
+    try {
+      value = category.decode(body);
+    } catch {
+      return never;
+    }
+    entry.value = Promise.resolve(value);
+    const expiresAt = category.expiresAt?.(value);
+    if (expiresAt === undefined) {
+      if (category.mutability === 'live' || category.isSettled?.(value) === false) return live;
+      return { forMs: Number.POSITIVE_INFINITY, survivesStop: category.mutability === 'immutable' };
+    }
+    // A wrong `Date` must not keep credentials for years.
+    const isLikely = expiresAt - servedAt <= longestLifeMs;
+    const validMs = expiresAt - (isLikely ? servedAt : Math.max(servedAt, this.#clock.wallClock()));
+    return { ...live, forMs: Math.max(validMs - rotationMs, Math.min(validMs, live.forMs)) };
+  }
+
   /** Checks the options of a call and loads what it needs. Then its time starts. */
   async #call(options: CallOptions): Promise<Call> {
-    if (this.#closedBy) throw this.#closedBy;
+    if (this.closedBy) throw this.closedBy;
     checkCallOptions(options);
-    options.signal?.throwIfAborted();
+    const { deadlineMs, signal, fresh } = options;
+    signal?.throwIfAborted();
     const { settings, transport } = this.#connect();
-    if (this.#loadedAt === undefined) {
-      this.#loading ??= this.#load(transport);
-      await this.#loading;
-    }
-    const { deadlineMs = settings.deadlineMs, signal, fresh } = options;
-    return { deadline: this.#clock.running() + deadlineMs, signal, fresh };
+    const { running } = this.#clock;
+    this.#loading ??= transport.load().then(() => {
+      this.#loadedAt = running();
+    });
+    if (this.#loadedAt === undefined) await this.#loading;
+    return { deadline: running() + (deadlineMs ?? settings.deadlineMs), signal, fresh };
   }
 
-  async #load(transport: Transport): Promise<void> {
-    await transport.load();
-    this.#loadedAt = this.#clock.running();
-  }
-
-  #connect(): Connection {
-    if (this.#closedBy) throw this.#closedBy;
+  #connect() {
+    if (this.closedBy) throw this.closedBy;
     if (this.#connection) return this.#connection;
     const settings = this.#settings();
     if (settings.disabledBy) throw disabled(settings.disabledBy);
@@ -229,31 +233,4 @@ function decoded<T>(body: Buffer | undefined, category: Category<T>): T {
   // The type of an optional category includes undefined.
   if (category.optional) return undefined as T;
   throw notFound(category.path, category);
-}
-
-/** How long an entry may be reused, by how its category can change. Decodes it, as what cannot be decoded is not kept. */
-function ageOf(entry: Entry, category: Category<unknown> | undefined, liveMs: number, clocks: Clocks): Keep {
-  const { body } = entry;
-  const live = { forMs: liveMs, survivesStop: false };
-  const never = { forMs: 0, survivesStop: false };
-  if (category === undefined) return body === undefined ? never : live;
-  // Where a category is optional, nothing is an answer too, though only for the moment.
-  if (body === undefined || body.length === 0) return category.optional ? live : never;
-  let value: unknown;
-  try {
-    value = category.decode(body);
-  } catch {
-    return never;
-  }
-  entry.value = Promise.resolve(value);
-  const expiresAt = category.expiresAt?.(value);
-  if (expiresAt !== undefined) {
-    const { servedAt, here } = clocks;
-    // A wrong `Date` must not keep credentials for years.
-    const isLikely = expiresAt - servedAt <= longestLifeMs;
-    const validMs = expiresAt - (isLikely ? servedAt : Math.max(servedAt, here));
-    return { forMs: Math.max(validMs - rotationMs, Math.min(validMs, liveMs)), survivesStop: false };
-  }
-  if (category.mutability === 'live' || category.isSettled?.(value) === false) return live;
-  return { forMs: Number.POSITIVE_INFINITY, survivesStop: category.mutability === 'immutable' };
 }

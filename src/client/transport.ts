@@ -1,6 +1,6 @@
 import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Got, Request as GotRequest, RequestError } from 'got';
+import type { Got, RequestError } from 'got';
 import { type ImdsError, isImdsError } from '../errors.js';
 import { version } from '../version.js';
 import type { WaitingClock } from './clock.js';
@@ -28,16 +28,12 @@ export interface Response {
   readonly body: Buffer;
 }
 
-type Address = Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
-
 // User data, the largest thing IMDS serves, is 16 KB; whatever sends more than this is not IMDS.
 const largestBody = 1024 * 1024;
 
 /** Speaks HTTP to one endpoint: no proxy, no redirect, no retry, no token. The first request loads got. */
 export class Transport {
-  readonly #settings: Address;
-  /** Of the Unix socket that is asked. */
-  readonly #socketPath: string | undefined;
+  readonly #settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
   readonly #events: Events;
   readonly #clock: WaitingClock;
   #got: Got | undefined;
@@ -47,40 +43,33 @@ export class Transport {
   readonly #ends = new Set<(reason: ImdsError) => void>();
   #closedBy: ImdsError | undefined;
 
-  constructor(settings: Address, events: Events, clock: WaitingClock) {
+  constructor(settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>, events: Events, clock: WaitingClock) {
     this.#settings = settings;
-    const { endpoint } = settings;
-    this.#socketPath = endpoint.startsWith('unix:') ? endpoint.slice('unix:'.length) : undefined;
     this.#events = events;
     this.#clock = clock;
   }
 
   /** Loads what requests are made with. The first request waits for it, if nobody did before. */
   async load(): Promise<void> {
-    const got = await load(this.#socketPath);
+    const got = await load(this.#settings.endpoint);
     this.#got ??= got;
   }
 
-  /**
-   * Sends one request and gives the whole reply, whatever its status.
-   *
-   * @throws ImdsUnreachableError, ImdsTimeoutError, ImdsResponseError
-   */
+  /** Sends one request and gives the reply. @throws ImdsUnreachableError, ImdsTimeoutError, ImdsResponseError */
   async request(request: Request): Promise<Response> {
     if (!this.#got) await this.load();
     const { method, path, version } = request;
     const { now } = this.#clock;
     const start = now();
-    let outcome: { statusCode: number } | { error: ImdsError['code'] } | undefined;
+    const publish = (outcome: { statusCode?: number; error?: ImdsError['code'] }): void =>
+      this.#events.publish('request', { method, path, version, durationMs: now() - start, ...outcome });
     try {
       const response = await this.#send(request);
-      outcome = { statusCode: response.statusCode };
+      publish({ statusCode: response.statusCode });
       return response;
     } catch (error) {
-      if (isImdsError(error)) outcome = { error: error.code };
+      publish(isImdsError(error) ? { error: error.code } : {});
       throw error;
-    } finally {
-      this.#events.publish('request', { method, path, version, durationMs: now() - start, ...outcome });
     }
   }
 
@@ -93,20 +82,20 @@ export class Transport {
   #send(request: Request): Promise<Response> {
     if (this.#closedBy) return Promise.reject(this.#closedBy);
     const { setDeadline, running } = this.#clock;
-    const { connectTimeoutMs } = this.#settings;
     const { timeoutMs } = request;
+    const connectTimeoutMs = Math.min(this.#settings.connectTimeoutMs, timeoutMs);
     const target = `${request.method} ${this.#settings.endpoint}${request.path}`;
     const stream = this.#open(request);
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let size = 0;
+      let socket: Socket | undefined;
       let isConnected = false;
       let response: IncomingMessage | undefined;
 
       const end = (): void => {
         this.#ends.delete(fail);
-        cancelConnect?.();
-        cancelRequest();
+        cancel();
       };
       const fail = (error: ImdsError): void => {
         end();
@@ -116,20 +105,30 @@ export class Transport {
         stream.destroy();
       };
       const timeUp = (): void => {
-        if (!isConnected) fail(noConnection(target, Math.min(connectTimeoutMs, timeoutMs)));
-        else fail(timedOut(target, timeoutMs, socket()?.bytesRead ? 'body' : 'response', expired()));
+        const cause = systemError('ETIMEDOUT', 'the time was up');
+        const waited = `no connection within ${Math.round(connectTimeoutMs)} ms`;
+        if (!isConnected) fail(unreachable(target, waited, cause));
+        else fail(timedOut(target, timeoutMs, socket?.bytesRead ? 'body' : 'response', cause));
       };
       const start = running();
-      const cancelConnect = connectTimeoutMs < timeoutMs ? setDeadline(timeUp, start + connectTimeoutMs) : undefined;
-      const cancelRequest = setDeadline(timeUp, start + timeoutMs);
+      let cancel = setDeadline(timeUp, start + connectTimeoutMs);
       this.#ends.add(fail);
 
-      const socket = socketOf(stream, {
-        connect: () => {
-          isConnected = true;
-          cancelConnect?.();
-        },
-        upgrade: (statusCode) => fail(statusError(statusCode, target)),
+      stream.once('request', (sent: ClientRequest) => {
+        sent.once('socket', (assigned: Socket) => {
+          socket = assigned;
+          socket.once('connect', () => {
+            isConnected = true;
+            if (connectTimeoutMs === timeoutMs) return;
+            cancel();
+            cancel = setDeadline(timeUp, start + timeoutMs);
+          });
+        });
+        // After a 101 the connection is its user's, and neither answers nor times out any more.
+        sent.once('upgrade', ({ statusCode = 101 }: IncomingMessage, upgraded: Socket) => {
+          upgraded.destroy();
+          fail(statusError(statusCode, target));
+        });
       });
       stream.once('response', (received: IncomingMessage) => {
         response = received;
@@ -151,36 +150,13 @@ export class Transport {
   #open({ method, path, headers }: Request) {
     const got = this.#got;
     if (!got) throw new TypeError('got is not loaded');
-    const url = (this.#socketPath ? 'http://localhost' : this.#settings.endpoint) + path;
+    const url = this.#settings.endpoint.replace(/^unix:.*/, 'http://localhost') + path;
     // Ended, or got would wait for a body to be written.
     if (method === 'PUT') return got.stream(url, { method, headers }).end();
-    let reader = this.#readers.get(headers);
-    if (!reader) {
-      reader = got.extend({ headers });
-      this.#readers.set(headers, reader);
-    }
+    const reader = this.#readers.get(headers) ?? got.extend({ headers });
+    this.#readers.set(headers, reader);
     return reader.stream(url);
   }
-}
-
-/** The socket of a request, once there is one. */
-function socketOf(
-  stream: GotRequest,
-  on: { readonly connect: () => void; readonly upgrade: (statusCode: number) => void },
-): () => Socket | undefined {
-  let socket: Socket | undefined;
-  stream.once('request', (sent: ClientRequest) => {
-    sent.once('socket', (assigned: Socket) => {
-      socket = assigned;
-      socket.once('connect', on.connect);
-    });
-    // After a 101 the connection is its user's, and neither answers nor times out any more.
-    sent.once('upgrade', ({ statusCode = 101 }: IncomingMessage, upgraded: Socket) => {
-      upgraded.destroy();
-      on.upgrade(statusCode);
-    });
-  });
-  return () => socket;
 }
 
 const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readonly Buffer[]): Response => ({
@@ -192,12 +168,14 @@ const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readon
   body: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks),
 });
 
-async function load(socketPath: string | undefined): Promise<Got> {
+async function load(endpoint: string): Promise<Got> {
   const { default: got } = await import('got');
   const http = process.getBuiltinModule('node:http');
   const net = process.getBuiltinModule('node:net');
   const createConnection = ({ host, port }: ClientRequestArgs): Socket =>
-    socketPath ? net.connect(socketPath) : net.connect(Number(port), host ?? undefined);
+    endpoint.startsWith('unix:')
+      ? net.connect(endpoint.slice('unix:'.length))
+      : net.connect(Number(port), host ?? undefined);
   return got.extend({
     // Of got's thirty options for node:http most are for TLS and undefined, and node:http copies all of them again and
     // again. IMDS closes each connection, so there is nothing for an agent to keep; and through the global one,
@@ -212,28 +190,19 @@ async function load(socketPath: string | undefined): Promise<Got> {
 }
 
 /** The error to show for one of got, whose options hold the token. */
-function failureOf(
-  error: RequestError,
-  target: string,
-  isConnected: boolean,
-  response: IncomingMessage | undefined,
-): ImdsError {
+function failureOf(error: RequestError, target: string, isConnected: boolean, response?: IncomingMessage): ImdsError {
   const { code } = error;
   // The system's part alone: a parse error, for one, carries the bytes received.
-  const { cause } = error;
+  const { cause = error } = error;
   const isError = typeof cause === 'object' && cause !== null && 'message' in cause;
   const beneath = systemError(code, isError ? String(cause.message) : error.message);
   if (!isConnected) return unreachable(target, code, beneath);
+  const isOfParser = code.startsWith('HPE_');
   // The parser's word for a connection that ended within a chunk.
-  const isCut = response && (code === 'HPE_INVALID_EOF_STATE' || !code.startsWith('HPE_'));
-  const fault = isCut ? 'cut' : code.startsWith('HPE_') ? 'not-http' : 'reset';
+  const isCut = response && (code === 'HPE_INVALID_EOF_STATE' || !isOfParser);
+  const fault = isCut ? 'cut' : isOfParser ? 'not-http' : 'reset';
   return broken(target, fault, { code, statusCode: response?.statusCode, cause: beneath });
 }
-
-const noConnection = (target: string, waitedMs: number): ImdsError =>
-  unreachable(target, `no connection within ${Math.round(waitedMs)} ms`, expired());
-
-const expired = (): Error => systemError('ETIMEDOUT', 'the time was up');
 
 const systemError = (code: string, message: string): Error =>
   Object.assign(new Error(message), { name: 'SystemError', code });
