@@ -3,6 +3,8 @@ import type { Clock } from './clock.js';
 
 // Beside the number of entries, what they hold together is bounded too: a value can be as large as 1 MiB.
 const mostBytes = 16 * 1024 * 1024;
+// So much is kept without lru-cache, which most short-lived processes then never load.
+const few = { entries: 100, bytes: 1024 * 1024 };
 
 /** How long an entry may be reused. */
 export interface Keep {
@@ -18,17 +20,15 @@ interface Kept<E> {
   readonly survivesStop: boolean;
 }
 
-// So much is kept without lru-cache, which most short-lived processes then never load.
-const few = { entries: 100, bytes: 1024 * 1024 };
-
 /** Values by path, each with a maximum age, the least recently used going first. */
 export class Cache<E extends { readonly body: Uint8Array | undefined }> {
+  readonly #maxEntries: number;
+  readonly #clock: Clock;
   #kept: Map<string, Kept<E>> | LRUCache<string, Kept<E>> = new Map();
   /** All that were ever set. */
   #bytes = 0;
-  readonly #maxEntries: number;
-  readonly #clock: Clock;
-  #epoch = 0;
+  /** Counts the stops and starts of the instance that were noticed. Values of an earlier epoch may no longer be true. */
+  epoch = 0;
 
   constructor(maxEntries: number, clock: Clock) {
     this.#maxEntries = maxEntries;
@@ -37,9 +37,8 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
 
   /** Loads lru-cache, which bounds what is kept, once there are a few entries. */
   async open(): Promise<void> {
-    if (!(this.#kept instanceof Map)) return;
-    const isSmall = this.#kept.size < few.entries && this.#bytes < few.bytes;
-    if (isSmall && few.entries < this.#maxEntries) return;
+    const isSmall = this.#kept.size < few.entries && this.#bytes < few.bytes && few.entries < this.#maxEntries;
+    if (isSmall || !(this.#kept instanceof Map)) return;
     const { LRUCache } = await import('lru-cache');
     if (!(this.#kept instanceof Map)) return;
     const kept = new LRUCache<string, Kept<E>>({
@@ -49,11 +48,6 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
     });
     for (const [path, entry] of this.#kept) kept.set(path, entry);
     this.#kept = kept;
-  }
-
-  /** Counts the stops and starts of the instance that were noticed. Values of an earlier epoch may no longer be true. */
-  get epoch(): number {
-    return this.#epoch;
   }
 
   get(path: string): E | undefined {
@@ -67,14 +61,14 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
   /** Keeps an entry that was asked for in `epoch`, or forgets the path if it is not to be kept. */
   set(path: string, entry: E, { forMs, survivesStop }: Keep, epoch: number): void {
     this.#bytes += entry.body?.length ?? 0;
-    if (forMs > 0 && (epoch === this.#epoch || survivesStop))
+    if (forMs > 0 && (epoch === this.epoch || survivesStop))
       this.#kept.set(path, { entry, until: this.#clock.now() + forMs, survivesStop });
     else this.#kept.delete(path);
   }
 
   /** Forgets what a stop and start may have changed. */
   startEpoch(): void {
-    this.#epoch += 1;
+    this.epoch += 1;
     for (const [path, { survivesStop }] of this.#kept.entries()) if (!survivesStop) this.#kept.delete(path);
   }
 

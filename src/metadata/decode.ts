@@ -27,45 +27,39 @@ export const utf8: Decoder<string> = (body, path) => {
   return body.toString('utf8');
 };
 
-// The service ends no value but an SSH key with a newline; proxies and mocks do.
-const withoutFinalNewline = (content: string): string => content.replace(/\r?\n$/, '');
+/** UTF-8 text without its final newline; may be empty. The service ends no value but an SSH key with one; proxies and mocks do. */
+export const textOrEmpty: Decoder<string> = (body, path) => utf8(body, path).replace(/\r?\n$/, '');
 
 function filled(body: Buffer, path: string, expected: string): string {
   if (isEmpty(body)) throw emptyAnswer(expected, path);
-  return utf8(body, path);
+  return textOrEmpty(body, path);
 }
 
-/** UTF-8 text without its final newline; may be empty. */
-export const textOrEmpty: Decoder<string> = (body, path) => withoutFinalNewline(utf8(body, path));
-
 /** UTF-8 text without its final newline; never empty. */
-export const text: Decoder<string> = (body, path) => withoutFinalNewline(filled(body, path, 'a text'));
+export const text: Decoder<string> = (body, path) => filled(body, path, 'a text');
 
 /** A text that `parse` turns into a value, or into `undefined` when it is not what is expected. */
 const parsed =
   <T>(expected: string, parse: (content: string) => T | undefined): Decoder<T> =>
   (body, path) => {
-    const value = parse(withoutFinalNewline(filled(body, path, expected)));
+    const value = parse(filled(body, path, expected));
     if (value === undefined) throw unusable(path, expected);
     return value;
   };
 
 /** Decimal digits and nothing else. */
-export const integer = parsed('a whole number', (digits) => {
-  const value = /^(?:0|[1-9]\d*)$/.test(digits) ? Number(digits) : Number.NaN;
-  return Number.isSafeInteger(value) ? value : undefined;
-});
+export const integer = parsed('a whole number', (digits) =>
+  /^(?:0|[1-9]\d*)$/.test(digits) && Number.isSafeInteger(Number(digits)) ? Number(digits) : undefined,
+);
 
 /** `true` or `false`. */
 export const boolean = parsed('true or false', (word) =>
-  word === 'true' ? true : word === 'false' ? false : undefined,
+  word === 'true' || word === 'false' ? word === 'true' : undefined,
 );
 
 /** One entry a line, at least one; directories keep their final slash. Frozen. */
 export const lines: Decoder<readonly string[]> = (body, path) => {
-  const entries = filled(body, path, 'one entry a line')
-    .split(/\r?\n/)
-    .filter((line) => line !== '');
+  const entries = filled(body, path, 'one entry a line').split(/\r?\n/).filter(Boolean);
   if (entries.length > mostEntries) throw unusable(path, `at most ${mostEntries} entries`, String(entries.length));
   return Object.freeze(entries);
 };
@@ -121,7 +115,7 @@ export interface Shape<T> {
 export const json =
   <T>({ expected, read, lacks }: Shape<T>): Decoder<T> =>
   (body, path) => {
-    const value = parseJson(withoutFinalNewline(filled(body, path, expected)));
+    const value = parseJson(filled(body, path, expected));
     const document = read(value);
     if (document !== undefined) return deepFreeze(document);
     const lacking = lacks?.(value) ?? [];

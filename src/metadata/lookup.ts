@@ -30,25 +30,7 @@ function collect(node: object, name: string, above: readonly Parameter[]): Row[]
   ];
 }
 
-interface Index {
-  /** The rows by their paths without the final slash. */
-  readonly byPath: ReadonlyMap<string, Category<unknown>>;
-  /** The rows with parameters, and what stands before the first. */
-  readonly open: readonly { readonly start: string; readonly category: Category<unknown>; pattern?: RegExp }[];
-}
-
-let index: Index | undefined;
-
-function makeIndex(): Index {
-  const all = rows().map(({ category }) => category);
-  return {
-    byPath: new Map(all.map((category) => [withoutSlash(category.path), category])),
-    open: all.flatMap((category) => {
-      const at = category.template.indexOf('{');
-      return at < 0 ? [] : [{ start: `/latest/${category.template.slice(0, at)}`, category }];
-    }),
-  };
-}
+let byPath: ReadonlyMap<string, Category<unknown>> | undefined;
 
 const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(0, -1) : path);
 
@@ -57,17 +39,17 @@ const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(
  * `/2021-03-23/meta-data/placement/`, with or without its final slash; `undefined` where the table has no row.
  */
 export function categoryOf(path: string): Category<unknown> | undefined {
-  index ??= makeIndex();
+  byPath ??= new Map(rows().map(({ category }) => [withoutSlash(category.path), category]));
   const latest = withoutSlash(path).replace(/^\/(?:\d{4}-\d\d-\d\d|1\.0)\//, '/latest/');
-  const category = index.byPath.get(latest) ?? index.open.find((row) => matches(row, latest))?.category;
+  const isAt = ({ category: { template } }: Row): boolean => {
+    const [start, rest] = template.split('{', 2);
+    // A pattern takes longer to compile than most processes take to use it, so only a likely one is.
+    return (
+      rest !== undefined && latest.startsWith(`/latest/${start}`) && patternOf(withoutSlash(template)).test(latest)
+    );
+  };
+  const category = byPath.get(latest) ?? rows().find(isAt)?.category;
   return category && (category.path === path ? category : { ...category, path });
-}
-
-/** A pattern takes longer to compile than most processes take to use it, so only a likely one is. */
-function matches(row: Index['open'][number], path: string): boolean {
-  if (!path.startsWith(row.start)) return false;
-  row.pattern ??= patternOf(withoutSlash(row.category.template));
-  return row.pattern.test(path);
 }
 
 /** True for an absolute path that is listed rather than read as a value. */

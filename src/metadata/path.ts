@@ -7,9 +7,10 @@ import { ImdsPathError } from '../errors.js';
  * @throws {@link ImdsPathError} for a path that would not reach the service as it is given.
  */
 export function absolutePath(path: string): string {
-  const flaw = typeof path === 'string' ? flawOf(path) : `is of type ${typeof path}`;
+  const isText = typeof path === 'string';
+  const flaw = isText ? flaws.find(([pattern]) => pattern.test(path))?.[1] : `is of type ${typeof path}`;
   if (flaw)
-    throw new ImdsPathError(`the path ${typeof path === 'string' ? JSON.stringify(path) : 'given'} ${flaw}`, {
+    throw new ImdsPathError(`the path ${isText ? JSON.stringify(path) : 'given'} ${flaw}`, {
       hint: 'Give a path such as placement/region, dynamic/instance-identity/document or /latest/user-data.',
     });
   if (path.startsWith('/')) return path;
@@ -33,8 +34,6 @@ const flaws: readonly (readonly [pattern: RegExp, flaw: string])[] = [
   [/(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|%2f|%5c)/i, 'holds a . or .. segment'],
   [/%(?:0[0-9a-f]|1[0-9a-f]|7f)/i, 'holds an encoded control character'],
 ];
-
-const flawOf = (path: string): string | undefined => flaws.find(([pattern]) => pattern.test(path))?.[1];
 
 /** The value of a placeholder in a template: a name or an address, or a number for `{n}`. */
 export type Parameter = string | number;
@@ -68,6 +67,12 @@ export function fill(template: string, values: readonly Parameter[]): string {
   return `/latest/${filled}`;
 }
 
+const patterns = new Map<string, RegExp>();
+
 /** Matches the paths of a template, which has no final slash. */
-export const patternOf = (template: string): RegExp =>
-  new RegExp(`^/latest/${template.replace(placeholders, (_, placeholder: string) => ruleOf(placeholder).source)}$`);
+export function patternOf(template: string): RegExp {
+  const source = template.replace(placeholders, (_, placeholder: string) => ruleOf(placeholder).source);
+  const pattern = patterns.get(template) ?? new RegExp(`^/latest/${source}$`);
+  patterns.set(template, pattern);
+  return pattern;
+}
