@@ -1,6 +1,6 @@
 import { Clock, isSpan, latestTime, longestSpan } from './clock.js';
 import type { SeenEvent } from './events.js';
-import { defaultOptions, withSettings } from './instance-options.js';
+import { defaultOptions, type InstanceOptions, withSettings } from './instance-options.js';
 import { Journal, type SeenRequest } from './journal.js';
 import { EmulatorOptionError, refused } from './option-error.js';
 import type { Start } from './options.js';
@@ -16,6 +16,8 @@ const longestWaitMs = 2 ** 31 - 1;
 export interface Observer {
   readonly onRequest?: ((request: SeenRequest) => void) | undefined;
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
+  /** Called when the instance's options have changed; `Engine.settled` waits for what it promises. */
+  readonly onOptions?: ((options: InstanceOptions) => void | Promise<void>) | undefined;
   /** Called after each change, by the timeline or by callers, and now and then without one. */
   readonly onSettled?: () => void;
 }
@@ -24,7 +26,7 @@ export interface Observer {
 export class Engine {
   readonly start: Start;
   readonly journal = new Journal();
-  /** Resolved once the sockets listen, or do not, as they should. */
+  /** Resolved once the sockets listen, or do not, as they should, and observers have followed the options. */
   settled: Promise<unknown> = Promise.resolve();
   readonly #observers: Observer[];
   readonly #setListening: (isListening: boolean) => Promise<unknown>;
@@ -32,6 +34,7 @@ export class Engine {
   #state: State;
   #timeline: Timeline;
   #isListening = true;
+  #options: InstanceOptions;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -42,6 +45,7 @@ export class Engine {
     this.#setListening = setListening;
     this.#clock = new Clock(start.now, start.speed);
     this.#state = launch(start, this.#clock);
+    this.#options = this.#state.options;
     this.#timeline = this.#begin();
   }
 
@@ -112,6 +116,13 @@ export class Engine {
     if (isListening !== this.#isListening) {
       this.#isListening = isListening;
       this.settled = this.#setListening(isListening);
+    }
+    const { options } = this.#state;
+    if (options !== this.#options) {
+      this.#options = options;
+      this.#announce(({ onOptions }) => {
+        this.settled = Promise.all([this.settled, onOptions?.(options)]);
+      });
     }
     const next = Math.min(this.#timeline.next, this.#state.faults.nextChange(now));
     clearTimeout(this.#timer);

@@ -1,6 +1,6 @@
 import { latestTime } from './clock.js';
 import type { SeenEvent } from './events.js';
-import { checkOptions, type InstanceSettings, instanceFields } from './instance-options.js';
+import { checkOptions, type InstanceOptions, type InstanceSettings, instanceFields } from './instance-options.js';
 import type { SeenRequest } from './journal.js';
 import { baseShape, type Scenario } from './scenario.js';
 import { type ScenarioName, scenarioOf } from './scenarios.js';
@@ -41,6 +41,11 @@ export interface EmulatorOptions extends InstanceSettings {
   readonly onRequest?: ((request: SeenRequest) => void) | undefined;
   /** Called with each event as it happens. An error it throws is uncaught, and the emulator goes on. */
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
+  /**
+   * Called with the instance's options when they have changed, by an event, `configure` or the control service, whose reply
+   * waits for what this promises. An error it throws is uncaught.
+   */
+  readonly onOptions?: ((options: InstanceOptions) => void | Promise<void>) | undefined;
 }
 
 /** Where the control service listens. */
@@ -90,6 +95,7 @@ const startFields = {
   ),
   onRequest: aFunction,
   onEvent: aFunction,
+  onOptions: aFunction,
 } satisfies { [Name in Exclude<keyof EmulatorOptions, keyof InstanceSettings>]: Shape };
 
 /** How an emulator starts. */
@@ -112,6 +118,7 @@ export function readOptions(given: EmulatorOptions) {
     control: typeof given.control === 'object' ? given.control : given.control ? {} : undefined,
     onRequest: given.onRequest,
     onEvent: given.onEvent,
+    onOptions: given.onOptions,
   };
 }
 

@@ -3,16 +3,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
 import { get } from 'node:http';
+import type { Server } from 'node:net';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Emulator } from '../emulator/index.js';
 import { serveDatagrams } from './datagrams.js';
-import { forward } from './forwarder.js';
+import { answerHere, forward, listenIn } from './forwarder.js';
 import { hopLimitRules } from './hop-limit.js';
 import { addresses, folder, internetInterface, isIpv6, layout } from './layout.js';
-import type { Order, Plan, Report } from './plan.js';
+import { distances, type Order, type Plan, type Report } from './plan.js';
 import { type Machine, surroundingFiles, surroundings } from './surroundings.js';
 
 const terminalSignals = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM'] as const;
@@ -21,9 +22,9 @@ let command: ChildProcess | undefined;
 
 // A terminal sends these to all of its foreground, this process included: the command alone decides what they mean.
 for (const name of terminalSignals) process.on(name, () => {});
-process.on('message', (order: Order) => {
+process.on('message', (order: Order, listening?: Server) => {
   if ('signal' in order) command?.kill(order.signal);
-  else void live(order.plan);
+  else void live(order.plan, listening);
 });
 // The other end has gone; with process 1 goes everything that runs here.
 process.on('disconnect', () => process.exit());
@@ -31,9 +32,9 @@ process.on('disconnect', () => process.exit());
 const report = (report: Report): Promise<void> =>
   new Promise((resolve) => void process.send?.(report, undefined, undefined, () => resolve()));
 
-async function live(plan: Plan): Promise<void> {
+async function live(plan: Plan, listening?: Server): Promise<void> {
   try {
-    const exitCode = await run(plan);
+    const exitCode = await run(plan, listening);
     await report({ exitCode });
   } catch (error) {
     const isUsage = error instanceof Error && 'code' in error && error.code === 'ERR_EMULATOR_OPTION';
@@ -42,7 +43,14 @@ async function live(plan: Plan): Promise<void> {
   process.exit();
 }
 
-async function run(plan: Plan): Promise<number> {
+/** @param listening where the caller reaches the control service, if there is one */
+async function run(plan: Plan, listening: Server | undefined): Promise<number> {
+  let open: (port: number) => void = () => {};
+  const opened = new Promise<number>((resolve) => {
+    open = resolve;
+  });
+  // Connections may come already.
+  if (listening) answerHere(listening, opened);
   // Loading the emulator takes as long as making the network.
   const network = shell(layout(plan));
   const { createEmulator } = await import('../emulator/index.js');
@@ -61,32 +69,35 @@ async function run(plan: Plan): Promise<number> {
     plan.trouble === 'forwarded-for' ? undefined : limitHops(httpPutResponseHopLimit),
     shell(surroundings(plan)),
     plan.internet ? internetIsThere() : undefined,
+    plan.control === undefined
+      ? undefined
+      : listenIn(plan.place, plan.control, plan.nsenter).then((server) => answerHere(server, opened)),
   ]);
+  if (plan.control !== undefined) open(plan.control);
   return await runCommand(plan);
 }
 
 /** Starts what answers at the address of IMDS. */
 async function serve(
-  { emulator: options, trouble, isVerbose }: Plan,
+  { emulator: options, trouble, isVerbose, place, control: port }: Plan,
   hosts: readonly string[],
   createEmulator: typeof import('../emulator/index.js').createEmulator,
 ): Promise<Emulator> {
-  let hopLimit: number | undefined;
   const isForwarded = trouble === 'forwarded-for';
+  // A proxy's replies are its own, however far away it is.
+  const network = { kind: 'lab', place, hops: isForwarded ? 0 : distances[place] - 1 } as const;
+  let limited: Promise<void> = Promise.resolve();
   const emulator = await createEmulator({
     ...options,
+    ...(port === undefined ? {} : { control: { port, network } }),
     ...(isForwarded ? { host: '127.0.0.1', port: 0 } : { host: hosts, port: 80 }),
     onRequest: (request) => void (isVerbose && report({ request: { ...request, ...failure(request.error) } })),
-    onEvent(event) {
-      if (isVerbose) void report({ event: { ...event, ...failure(event.error) } });
-      // A timeline may change the limit.
-      const { httpPutResponseHopLimit } = emulator.options;
-      if (httpPutResponseHopLimit === hopLimit || isForwarded) return;
-      hopLimit = httpPutResponseHopLimit;
-      void limitHops(hopLimit);
+    onEvent: (event) => void (isVerbose && report({ event: { ...event, ...failure(event.error) } })),
+    onOptions({ httpPutResponseHopLimit }) {
+      if (!isForwarded) limited = limited.then(() => limitHops(httpPutResponseHopLimit));
+      return limited;
     },
   });
-  hopLimit = emulator.options.httpPutResponseHopLimit;
   if (isForwarded) await forward(hosts, emulator.url);
   return emulator;
 }

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { SeenEvent, SeenRequest } from '../emulator/index.js';
@@ -37,9 +39,15 @@ export async function runLab(options: LabOptions, caller: Caller): Promise<numbe
   const isPrivileged = mayMakeNamespaces(thisMachine);
   const hasIpv6 = thisMachine.exists('/proc/net/if_inet6');
   if (!hasIpv6) caller.say('this kernel has no IPv6, so the lab has IPv4 alone');
+  const listening = options.control === undefined ? undefined : await listen(options.control);
+  const control = portOf(listening);
+  const url = control === undefined ? undefined : `http://127.0.0.1:${control}`;
+  if (url) caller.say(`the control service is at ${url}, inside the lab too`);
+  const env = { ...options.env, ...(url ? { IMDS_EMULATOR_CONTROL_URL: url } : {}) };
   const plan: Plan = {
     ...options,
-    ...interactive(options, path),
+    control,
+    ...interactive({ ...options, env }, path),
     hasIpv6,
     nsenter: tools.nsenter,
     // Who could make the namespaces without one of users keeps what root may do; in one of its own nobody needs it.
@@ -59,10 +67,27 @@ export async function runLab(options: LabOptions, caller: Caller): Promise<numbe
   );
   return await outcome(
     child,
-    plan,
+    { plan, listening },
     caller,
     internet && (() => internet.start(child.pid ?? 0, tools.setpriv, isPrivileged)),
   );
+}
+
+/** Listens for those who want to change the emulator; the process inside answers them. */
+async function listen(port: number): Promise<Server> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : error;
+    throw new LabError(`cannot listen on 127.0.0.1, port ${port}: ${code}`, '--control 0 takes a free port');
+  }
+  return server;
+}
+
+function portOf(server: Server | undefined): number | undefined {
+  const address = server?.address();
+  return typeof address === 'object' ? address?.port : undefined;
 }
 
 /** What an interactive shell adds to the plan; nothing where there is a command. */
@@ -85,7 +110,7 @@ function interactive(
 /** Gives the plan to the process inside and waits until nothing of the lab is left. */
 function outcome(
   child: ChildProcess,
-  plan: Plan,
+  { plan, listening }: { readonly plan: Plan; readonly listening: Server | undefined },
   { isAtTerminal, onSignals, onRequest, onEvent }: Caller,
   startInternet: (() => ChildProcess) | undefined,
 ): Promise<number> {
@@ -124,7 +149,8 @@ function outcome(
       if (typeof result === 'number') resolve(result);
       else reject(result ?? (isStarted ? new LabError('the lab was ended from outside') : explain(said, thisMachine)));
     });
-    send({ plan });
+    // The process inside listens from now on.
+    child.send({ plan } satisfies Order, listening, () => listening?.close());
   }).finally(() => {
     internet?.kill();
     stopListening();

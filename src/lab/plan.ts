@@ -16,7 +16,9 @@ export interface LabOptions {
   readonly place: Place;
   readonly trouble?: Trouble | undefined;
   /** What the emulator is told, all but where it listens. It has to survive JSON. */
-  readonly emulator: Omit<EmulatorOptions, 'host' | 'port' | 'now' | 'onRequest' | 'onEvent'>;
+  readonly emulator: Omit<EmulatorOptions, 'host' | 'port' | 'control' | 'now' | 'onRequest' | 'onEvent' | 'onOptions'>;
+  /** Port of the control service, on the loopback of the caller and of the place; 0 for a free one. */
+  readonly control?: number | undefined;
   /** Whether programs inside reach what the machine reaches, by pasta. */
   readonly internet: boolean;
   /** The program to run and its arguments; empty for an interactive shell. */

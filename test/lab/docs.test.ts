@@ -32,5 +32,5 @@ describe('docs/lab.md', () => {
       assert.equal(stdout.replace(/\n?$/, '\n') + stderr, output);
     });
 
-  it('has four experiments with what they print', () => assert.equal(experiments.length, 8));
+  it('has five experiments with what they print', () => assert.equal(experiments.length, 9));
 });

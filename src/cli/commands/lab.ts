@@ -8,7 +8,8 @@ import { onSignals } from '../io.js';
 import { choice, wholeNumber } from '../options.js';
 import { say } from '../output.js';
 
-interface Given extends Omit<EmulatorOptions, 'scenario'> {
+interface Given extends Omit<EmulatorOptions, 'scenario' | 'control'> {
+  readonly control?: true | number;
   readonly in?: Place;
   readonly hopLimit?: number;
   readonly trouble?: Trouble;
@@ -42,34 +43,46 @@ export const lab: AddCommand = (program, run) => {
       wholeNumber('--hop-limit', 'a number of hops', 1, 64),
     )
     .addOption(choice('--trouble <kind>', 'what else keeps the command from IMDS', troubles))
+    .option(
+      '--control [port]',
+      'serves requests that change the lab while it runs, on loopback here and inside (a free port)',
+      wholeNumber('--control', 'a port', 0, 65535),
+    )
     .option('--internet', 'lets the command reach the Internet too, by pasta');
   addInstanceOptions(command);
   for (const [flags, hint] of Object.entries(settled)) command.addOption(refused(flags, hint));
   command.action(
-    run(async (context, words: readonly string[], { in: place, hopLimit, trouble, internet, ...given }: Given) => {
-      const { io } = context;
-      if (words.length === 0 && !io.stdinIsTTY) {
-        throw misuse('imds lab needs a terminal, or a command after --', 'imds lab -- sh -s runs standard input');
-      }
-      const { scenario, httpPutResponseHopLimit = hopLimit, ...instance } = given;
-      const emulator = {
-        ...instance,
-        httpPutResponseHopLimit,
-        ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }),
-      };
-      return await start(
-        {
-          place: place ?? 'container',
-          trouble,
-          internet: internet ?? false,
-          command: words,
-          env: environment(io.env),
-          emulator,
-        },
-        program.opts<{ verbose?: true }>().verbose ?? false,
+    run(
+      async (
         context,
-      );
-    }),
+        words: readonly string[],
+        { in: place, hopLimit, trouble, internet, control, ...given }: Given,
+      ) => {
+        const { io } = context;
+        if (words.length === 0 && !io.stdinIsTTY) {
+          throw misuse('imds lab needs a terminal, or a command after --', 'imds lab -- sh -s runs standard input');
+        }
+        const { scenario, httpPutResponseHopLimit = hopLimit, ...instance } = given;
+        const emulator = {
+          ...instance,
+          httpPutResponseHopLimit,
+          ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }),
+        };
+        return await start(
+          {
+            place: place ?? 'container',
+            trouble,
+            internet: internet ?? false,
+            control: control === true ? 0 : control,
+            command: words,
+            env: environment(io.env),
+            emulator,
+          },
+          program.opts<{ verbose?: true }>().verbose ?? false,
+          context,
+        );
+      },
+    ),
   );
 };
 

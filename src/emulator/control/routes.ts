@@ -53,7 +53,7 @@ export class NotThere extends Error {
 function route<Body, Reply>(
   [method, path]: readonly [string, string],
   summary: string,
-  run: (subject: Subject, given: Given<Body>) => Reply | Promise<Reply>,
+  run: (subject: Subject, given: Given<Body>) => Reply,
   about: { body?: Shape<Body>; reply?: Shape<Reply>; status?: Route['status']; query?: string; isStream?: true } = {},
 ): Route {
   const { body, reply, status = reply === undefined ? 204 : 200, query, isStream = false } = about;
@@ -155,12 +155,11 @@ export const routes: readonly Route[] = [
   route(
     ['POST', '/v1/clock'],
     'Moves the clock forward, and changes its speed',
-    async ({ engine }, { body: { advanceMs, speed } }) => {
+    ({ engine }, { body: { advanceMs, speed } }) => {
       engine.change(() => {
         if (advanceMs !== undefined) engine.advance(advanceMs, 'advanceMs');
         if (speed !== undefined) engine.clock.speed = speed;
       });
-      await engine.settled;
       return clockView(engine.clock);
     },
     { body: shapes.clockChange, reply: shapes.clock },
@@ -171,9 +170,8 @@ export const routes: readonly Route[] = [
   route(
     ['POST', '/v1/reset'],
     'Back to how the emulator started',
-    async (subject) => {
+    (subject) => {
       subject.engine.reset();
-      await subject.engine.settled;
       return state(subject);
     },
     { reply: shapes.state },

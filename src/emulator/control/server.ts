@@ -74,7 +74,9 @@ export class ControlServer {
       if (route.isStream) this.#openStream(request, response, searchParams);
       else {
         const body = await bodyOf(request, route);
-        const result = await route.run(this.#subject, { body, parameter, query: searchParams });
+        const result = route.run(this.#subject, { body, parameter, query: searchParams });
+        // Whoever has changed something finds all as it is to be.
+        if (route.method !== 'GET') await this.#subject.engine.settled;
         reply(response, route.status, route.reply && result);
       }
     } catch (error) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'mocha';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { call, change, controlled, launch } from './controlling.js';
@@ -263,5 +264,27 @@ describe('the control service', () => {
     await change(emulator, 'POST', '/v1/reset');
     assert.deepEqual(await change(emulator, 'GET', '/v1/requests'), { requests: [], missed: 0 });
     assert.deepEqual(await change(emulator, 'GET', '/v1/requests?since=1'), { requests: [], missed: 2 });
+  });
+
+  it('replies once those that follow the options have done so', async () => {
+    const seen: unknown[] = [];
+    await using emulator = await controlled({
+      async onOptions({ hops }) {
+        await delay(30);
+        seen.push(hops);
+      },
+    });
+    await change(emulator, 'PATCH', '/v1/options', { hops: 1 });
+    assert.deepEqual(seen, [1]);
+    await change(emulator, 'PATCH', '/v1/options', {});
+    await change(emulator, 'POST', '/v1/events', { event: 'configure', options: { hops: 2 } });
+    await change(emulator, 'POST', '/v1/reset');
+    assert.deepEqual(
+      seen.filter((hops, index) => hops !== seen[index - 1]),
+      [1, 2, 0],
+    );
+    emulator.configure({ hops: 5 });
+    await emulator.advance(0);
+    assert.equal(seen.at(-1), 5);
   });
 });
