@@ -52,9 +52,10 @@ export function drawing(diagnosis: Diagnosis, { io, paint, verbose }: Canvas): s
   const telling = findings.filter(({ status }) => status === 'fail' || status === 'warn');
   const fine = `  ${findings.length - telling.length} findings are fine or were skipped: --verbose shows them`;
   const folded = `  ${telling.length} of ${findings.length} findings are not fine: --verbose shows all`;
+  const news = telling.filter(({ detail }) => !summary.includes(detail));
   const whys = fix.slice(1).flatMap(({ why }) => hanging(paint.bold('Or:  '), 5, why, columns));
   const short = page(...remedies.slice(0, 1), [...whys, folded].join('\n'));
-  const pages = [page(...remedies, [...rows(telling), fine].join('\n')), page(...remedies, folded)];
+  const pages = [page(...remedies, [...rows(news), fine].join('\n')), page(...remedies, folded)];
   return pages.find((text) => text.split('\n').length <= screenLines + 1) ?? short;
 }
 

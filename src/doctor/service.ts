@@ -32,7 +32,7 @@ function connection(
     `to ${endpoint}: ${words} (${code})`,
     outcome,
   ];
-  if (code === 'ETIMEDOUT') return failed(`none within ${took(tookMs)}, packets are dropped on the way`, 'silent');
+  if (code === 'ETIMEDOUT') return failed(`no answer within ${took(tookMs)}, packets are dropped on the way`, 'silent');
   if (socketOf(endpoint)) return failed(socketFaults[code] ?? 'refused');
   const isRouted = routes?.some((route) => route.family === family && route.from) ?? false;
   // Over IPv6 a firewall far away may answer so, too; then there is a route.

@@ -124,7 +124,7 @@ describe('the doctor, in labs', () => {
     });
 
     const rules: readonly { what: string; rules: readonly string[]; connection: RegExp }[] = [
-      { what: 'drops packets', rules: ['ip daddr 169.254.169.254 drop'], connection: /none within/ },
+      { what: 'drops packets', rules: ['ip daddr 169.254.169.254 drop'], connection: /no answer within/ },
       {
         what: 'rejects them',
         rules: ['ip daddr 169.254.169.254 reject with icmp port-unreachable'],

@@ -94,6 +94,13 @@ describe('the report of the doctor at a terminal of 80 columns and 24 lines', ()
         assert.doesNotMatch(text, /^ {2}(ok|skip) /m);
       });
 
+  it('does not repeat a finding that the summary has told', () => {
+    const text = drawn('unreachable', 'docker', { otherCredentials: undefined });
+    assert.match(text, /\nNo connection to http:\/\/169\.254\.169\.254: forbidden by a prohibit route/);
+    assert.match(text, /^ {2}fail {2}token /m);
+    assert.doesNotMatch(text, /^ {2}fail {2}connection/m);
+  });
+
   it('shows everything where all is wanted', () => {
     const text = drawn('hop-limit', 'kubernetes', {}, true);
     for (const { id } of findings) assert.ok(text.includes(id));

@@ -44,6 +44,9 @@ const plain: Judgement = {
   otherCredentials: undefined,
 };
 
+/** What the checks come to that need a connection. */
+const apart = { token: 'skipped', read: 'skipped' } as const;
+
 const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
   ['disabled-by-setting', { settings: 'disabled' }],
   ['healthy', {}],
@@ -75,30 +78,17 @@ const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
   ['inconclusive', { token: 'lost', read: 'silent', distance: 'unknown', v1: 'silent' }],
   ['inconclusive', { read: 'silent' }],
   ['inconclusive', { token: 'unusable', read: 'unusable' }],
-  ['locked', { connection: 'locked', token: 'skipped', read: 'skipped', family: 'answered' }],
-  ['other-family', { connection: 'silent', token: 'skipped', read: 'skipped', family: 'answered' }],
-  [
-    'other-family',
-    {
-      connection: 'no-route',
-      token: 'skipped',
-      read: 'skipped',
-      machine: 'elsewhere',
-      family: 'answered',
-      distance: 'unknown',
-    },
-  ],
-  ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', machine: 'ec2', family: 'silent' }],
-  ['enclave', { connection: 'no-route', token: 'skipped', read: 'skipped', machine: 'enclave' }],
-  ['unreachable', { connection: 'refused', token: 'skipped', read: 'skipped', machine: 'enclave', endpoint: 'custom' }],
-  ['unreachable', { connection: 'silent', token: 'skipped', read: 'skipped', machine: 'ec2', distance: 'unknown' }],
-  ['unreachable', { connection: 'refused', token: 'skipped', read: 'skipped', distance: 'far' }],
-  [
-    'unreachable',
-    { connection: 'refused', token: 'skipped', read: 'skipped', distance: 'unknown', endpoint: 'custom' },
-  ],
-  ['not-ec2', { connection: 'silent', token: 'skipped', read: 'skipped', distance: 'unknown' }],
-  ['not-ec2', { connection: 'no-route', token: 'skipped', read: 'skipped', distance: 'unknown', machine: 'elsewhere' }],
+  ['locked', { connection: 'locked', ...apart, family: 'answered' }],
+  ['other-family', { connection: 'silent', ...apart, family: 'answered' }],
+  ['other-family', { connection: 'no-route', ...apart, machine: 'elsewhere', family: 'answered', distance: 'unknown' }],
+  ['unreachable', { connection: 'silent', ...apart, machine: 'ec2', family: 'silent' }],
+  ['enclave', { connection: 'no-route', ...apart, machine: 'enclave' }],
+  ['unreachable', { connection: 'refused', ...apart, machine: 'enclave', endpoint: 'custom' }],
+  ['unreachable', { connection: 'silent', ...apart, machine: 'ec2', distance: 'unknown' }],
+  ['unreachable', { connection: 'refused', ...apart, distance: 'far' }],
+  ['unreachable', { connection: 'refused', ...apart, distance: 'unknown', endpoint: 'custom' }],
+  ['not-ec2', { connection: 'silent', ...apart, distance: 'unknown' }],
+  ['not-ec2', { connection: 'no-route', ...apart, distance: 'unknown', machine: 'elsewhere' }],
 ];
 
 describe('the verdict', () => {
