@@ -107,8 +107,16 @@ function containerKind({ read, exists, env }: Facts): ContainerKind {
   return 'none';
 }
 
-const nodeName = ({ env }: Facts): string | undefined =>
-  Object.entries(env).find(([name, value]) => value && /(^|_)NODE_?NAME$/.test(name))?.[1];
+const nodeVariables = [
+  'NODE_NAME',
+  'K8S_NODE_NAME',
+  'KUBE_NODE_NAME',
+  'KUBERNETES_NODE_NAME',
+  'MY_NODE_NAME',
+  'CSI_NODE_NAME',
+];
+
+const nodeName = ({ env }: Facts): string | undefined => nodeVariables.map((name) => env[name]).find(Boolean);
 
 function manager({ exists, env }: Facts, node = ''): Platform['managedBy'] {
   if (/MANAGED_INSTANCES/.test(env['AWS_EXECUTION_ENV'] ?? '')) return 'ECS Managed Instances';

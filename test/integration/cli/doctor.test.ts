@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import type { Diagnosis } from '../../../src/doctor/diagnose.js';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
-import { imds, listen, nobody, Terminal } from './harness.js';
+import { guardedEnv } from '../../support/guard.mjs';
+import { imds, listen, nobody, outcomeOf, start, Terminal } from './harness.js';
 
 describe('imds doctor', () => {
   let emulator: Emulator;
@@ -44,6 +45,15 @@ describe('imds doctor', () => {
     assert.equal(code, 0);
     assert.deepEqual(Object.keys(diagnosis), ['verdict', 'summary', 'path', 'findings', 'fix']);
     for (const finding of diagnosis.findings) assert.deepEqual(Object.keys(finding), ['id', 'status', 'detail']);
+  });
+
+  it('tells the node of a pod, and puts a role of its own first where EKS Auto Mode manages that', async () => {
+    emulator.configure({ hops: 1 });
+    const pod = { ...guardedEnv(), KUBERNETES_SERVICE_HOST: '10.100.0.1', NODE_NAME: 'i-0123456789abcdef0' };
+    const { stdout } = await outcomeOf(start(['doctor', '--json', '--endpoint', emulator.url], { env: pod }));
+    const { findings, fix }: Diagnosis = JSON.parse(stdout.toString());
+    assert.match(findings.find(({ id }) => id === 'container')?.detail ?? '', / on the node i-0123456789abcdef0, /);
+    assert.match(fix[0]?.command ?? '', /^aws eks create-pod-identity-association /);
   });
 
   const locales: readonly { env: Record<string, string>; line: string }[] = [
