@@ -57,8 +57,8 @@ const builtinsWithoutRequire = {
  */
 const files = {
   // What `import 'imds'` loads.
+  index: /^(index|imds)\./,
   common: /^(errors|version|watch\/notices|user-data\/agents)\./,
-  imds: /^imds\./,
   // The first call loads `client` and `wire`, what fails `failures`.
   platform: /^platform\./,
   failures: /^client\/failures\./,
@@ -70,6 +70,12 @@ const files = {
     ]),
   ),
   wire: /^got$/,
+  // What a plain `imds get` loads, and what it does without.
+  cli: /^cli\/(io|output|exit-codes|options|command|values|commands\/get)\./,
+  'cli-program': /^cli\/program\./,
+  commander: /^commander$/,
+  'cli-report': /^cli\/report\./,
+  'cli-unicode': /^cli\/unicode\./,
   'lru-cache': /^lru-cache$/,
   retry: /^p-retry$/,
   mime: /^lib(mime|qp)$/,
@@ -104,12 +110,12 @@ const onDemand = {
         .replace(new RegExp(`\\bnew ${variable}\\.([\\w$.]+)`, 'g'), `new (${variable}.$1)`)
         .replace(new RegExp(`\\b${variable}\\b`, 'g'), `${variable}()`)
         .replace(
-          /^'use strict';\n/,
+          /^'use strict';\n/m,
           `$&\nlet ${loaded}_cjs;\nconst ${variable} = () => (${loaded}_cjs ??= require(${file}));\n`,
         );
     }
     // Handed on by `index`. Whoever imports this gets functions, so that it loads no more than it must.
-    const handedOn = new RegExp(`^exports\\.(\\w+) = (${variablePrefix}(?!common|imds)\\w+\\(\\))\\.\\1;$`, 'gm');
+    const handedOn = new RegExp(`^exports\\.(\\w+) = (${variablePrefix}(?!common)\\w+\\(\\))\\.\\1;$`, 'gm');
     return shown.replace(
       handedOn,
       (_, name, file) => `exports.${name} = function ${name}(...args) {\n    return ${file}.${name}(...args);\n};`,

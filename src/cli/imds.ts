@@ -5,18 +5,22 @@ import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
 import { main } from './main.js';
 
-function output(stream: WriteStream): Output {
+/** A stream of the process, opened by its first use. */
+function output(open: () => WriteStream): Output {
+  let opened: WriteStream | undefined;
   // A failed write is known from its callback; without a listener the event would end the process with a stack trace.
-  stream.on('error', () => {});
+  const stream = (): WriteStream => (opened ??= open().on('error', () => {}));
   return {
-    isTTY: stream.isTTY === true,
+    get isTTY() {
+      return stream().isTTY === true;
+    },
     get columns() {
       // A terminal that does not know its width says 0.
-      return stream.columns || undefined;
+      return stream().columns || undefined;
     },
     write: (data) =>
       new Promise((resolve, reject) => {
-        stream.write(data, (error) => (error ? reject(error) : resolve()));
+        stream().write(data, (error) => (error ? reject(error) : resolve()));
       }),
   };
 }
@@ -24,8 +28,8 @@ function output(stream: WriteStream): Output {
 // Until `main` is done: if nothing is left that could finish it, that is a failure too.
 process.exitCode = exitCodes.failure;
 void main(process.argv.slice(2), {
-  stdout: output(process.stdout),
-  stderr: output(process.stderr),
+  stdout: output(() => process.stdout),
+  stderr: output(() => process.stderr),
   stdin: () => process.stdin,
   // Imported, node:tty would be loaded for pipes too.
   get stdinIsTTY() {

@@ -44,9 +44,8 @@ export function addGlobalOptions(program: Command): void {
     .option('--no-color', 'no colours, even at a terminal');
 }
 
-/** The client's options that the options given to a program stand for. */
-export function clientOptions(program: Command, stderr: Output): ImdsOptions {
-  const given = program.opts<Readonly<Record<string, unknown>>>();
+/** The client's options that the options of a command line stand for. */
+export function clientOptions(given: Readonly<Record<string, unknown>>, stderr: Output): ImdsOptions {
   return {
     ...Object.fromEntries(Object.entries(sets).flatMap(([name, all]) => all.map((option) => [option, given[name]]))),
     ...(given['verbose'] === true && { logger: verboseLogger(stderr) }),

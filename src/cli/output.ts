@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Io, Output } from './io.js';
+import { columnsOfAny, withoutActing } from './unicode.js';
 
 /** Makes text stand out at a terminal; gives it back unchanged elsewhere. */
 export interface Paint {
@@ -10,16 +11,13 @@ export interface Paint {
 
 /** Colours are for terminals, unless `--no-color` or NO_COLOR (https://no-color.org) forbids them. */
 export function painter(output: Output, { env }: Io, args: readonly string[]): Paint {
-  const coloured = output.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb' && !args.includes('--no-color');
-  const style = (on: number, off: number) => (text: string) => (coloured ? `\x1b[${on}m${text}\x1b[${off}m` : text);
+  const isColoured = () => output.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb' && !args.includes('--no-color');
+  const style = (on: number, off: number) => (text: string) => (isColoured() ? `\x1b[${on}m${text}\x1b[${off}m` : text);
   return { bold: style(1, 22), red: style(31, 39), cyan: style(36, 39) };
 }
 
 /** The columns to fill: as many as the terminal has, at most 100. */
 export const widthOf = ({ columns }: Output, elsewhere = 100): number => Math.min(columns ?? elsewhere, 100);
-
-// Control characters but tab and the ends of lines, and what turns the direction of text or ends lines for some.
-const acting = /(?!\t|\r?\n)[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
 const hex = (character: string, digits: number): string => character.charCodeAt(0).toString(16).padStart(digits, '0');
 
@@ -28,20 +26,16 @@ const hex = (character: string, digits: number): string => character.charCodeAt(
  * to a terminal through this function.
  */
 export const printable = (text: string): string =>
-  text.replace(acting, (character) => (character > '\xff' ? `\\u${hex(character, 4)}` : `\\x${hex(character, 2)}`));
+  spelt(text, (character) => (character > '\xff' ? `\\u${hex(character, 4)}` : `\\x${hex(character, 2)}`));
+
+const spelt = (text: string, spell: (character: string) => string): string =>
+  /^[\t\n -~]*$/.test(text) ? text : withoutActing(text, spell);
 
 /** Text of one line, and printable. */
 export const oneLine = (text: string): string => printable(text.replace(/\s*\n\s*/g, ' '));
 
-// Half-width letters are among the scripts that are wide.
-const wide =
-  /(?![\uff61-\uffdc])[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Hang}\p{Emoji_Presentation}\uff01-\uff60\uffe0-\uffe6]/u;
-
 /** The columns that one line of printable text takes at a terminal. */
-export const columnsOf = (text: string): number =>
-  /^[ -~]*$/.test(text)
-    ? text.length
-    : [...text].reduce((sum, each) => sum + (/[\p{Mn}\p{Me}\p{Cf}]/u.test(each) ? 0 : wide.test(each) ? 2 : 1), 0);
+export const columnsOf = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : columnsOfAny(text));
 
 const padded = (text: string, columns: number): string => text + ' '.repeat(Math.max(0, columns - columnsOf(text)));
 
@@ -104,7 +98,7 @@ export function table(
 
 /** A document as it is printed. JSON can spell what a terminal acts on, so that it is the same to programs. */
 export const jsonText = (value: unknown, indent: number | undefined = 2): string =>
-  `${JSON.stringify(value, undefined, indent).replace(acting, (character) => `\\u${hex(character, 4)}`)}\n`;
+  `${spelt(JSON.stringify(value, undefined, indent), (character) => `\\u${hex(character, 4)}`)}\n`;
 
 /** The same on one line. */
 export const jsonLine = (value: unknown): string => jsonText(value, 0);

@@ -12,18 +12,19 @@ export interface Report {
   readonly hint?: string | undefined;
 }
 
-export async function reportOf(error: unknown, program: Command, args: readonly string[]): Promise<Report> {
+/** @param program what read the arguments, if commander did */
+export async function reportOf(error: unknown, program: Command | undefined, args: readonly string[]): Promise<Report> {
   const { exitCode, message, hint } = await explained(error, program, args);
   return { exitCode, message: oneLine(message), hint: hint && oneLine(hint) };
 }
 
-async function explained(error: unknown, program: Command, args: readonly string[]): Promise<Report> {
+async function explained(error: unknown, program: Command | undefined, args: readonly string[]): Promise<Report> {
   if (error instanceof Failure) {
     const { exitCode, message, hint, choice } = error;
     const hints = [choice && (await hintAt(choice)), hint].filter((each) => each !== undefined);
     return { exitCode, message, hint: hints.join(' ') };
   }
-  if (error instanceof CommanderError) return misuse(error, program, args);
+  if (program && error instanceof CommanderError) return misuse(error, program, args);
   if (!isImdsError(error))
     return { exitCode: exitCodes.failure, message: error instanceof Error ? error.message : String(error) };
   const hint = await hintOn(error);

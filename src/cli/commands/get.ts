@@ -1,4 +1,4 @@
-import { type AddCommand, withExamples } from '../command.js';
+import { type AddCommand, type Context, withExamples } from '../command.js';
 import { jsonText, writeServed } from '../output.js';
 import { readJson } from '../values.js';
 
@@ -22,10 +22,19 @@ export const get: AddCommand = (program, run) => {
     .argument('<path...>', 'such as placement/region, dynamic/instance-identity/document or /latest/user-data')
     .option('--json', 'a JSON object for a single path too')
     .action(
-      run(async ({ io, connect }, paths: readonly [string, ...string[]], { json }: { readonly json?: boolean }) => {
-        const imds = connect();
-        if (json || paths.length > 1) await io.stdout.write(jsonText(await readJson(imds, paths)));
-        else await writeServed(io.stdout, await imds.getBuffer(paths[0]));
-      }),
+      run((context, paths: readonly [string, ...string[]], { json }: { readonly json?: boolean }) =>
+        printValues(context, paths, json),
+      ),
     );
 };
+
+/** Prints one value as it was served, or several, or any as JSON. */
+export async function printValues(
+  { io, connect }: Context,
+  paths: readonly [string, ...string[]],
+  json = false,
+): Promise<void> {
+  const imds = connect();
+  if (json || paths.length > 1) await io.stdout.write(jsonText(await readJson(imds, paths)));
+  else await writeServed(io.stdout, await imds.getBuffer(paths[0]));
+}
