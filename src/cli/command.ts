@@ -31,6 +31,19 @@ export type Run = <Args extends unknown[]>(
  */
 export type AddCommand = (program: Command, run: Run) => void;
 
+/** The help of a command. */
+export interface Help {
+  /** A line for the list of all commands. */
+  readonly summary: string;
+  readonly text: string;
+  /** Command lines, each with what it is for. */
+  readonly examples: Readonly<Record<string, string>>;
+}
+
+/** Adds a command to the program, so far without options and arguments. */
+export const addCommand = (program: Command, name: string, { summary, text, examples }: Help): Command =>
+  program.command(name).summary(summary).description(withExamples(text, examples));
+
 /** A description with examples: command lines, each with what it is for. */
 export const withExamples = (text: string, examples: Readonly<Record<string, string>>): string =>
   [text, '', 'Examples:', ...glossary(examples)].join('\n');

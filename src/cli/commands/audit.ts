@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { Report } from '../../audit/report.js';
-import { type AddCommand, type Context, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
 import { onSignals } from '../io.js';
 import { choice } from '../options.js';
@@ -12,23 +12,22 @@ interface Options {
   readonly failOn?: 'v1' | 'any' | undefined;
 }
 
+const help: Help = {
+  summary: 'which code of a program asks IMDS, by which version',
+  text:
+    'Runs a command, and says at its end, or on SIGUSR2, which packages of the Node programs in it asked IMDS, by which ' +
+    'version, and how often. It sees their requests over HTTP, by fetch and on sockets, in workers and child ' +
+    'processes, and other programs that are started with an address of IMDS. The exit code is that of the command.',
+  examples: {
+    'imds audit -- node app.js': 'a report on standard error',
+    'imds audit --fail-on v1 -- npm test': 'fails where IMDSv1 is used',
+    'imds audit --json audit.json -- node app.js': 'for programs',
+  },
+};
+
 /** `imds audit -- CMD…` */
 export const audit: AddCommand = (program, run) => {
-  program
-    .command('audit')
-    .summary('which code of a program asks IMDS, by which version')
-    .description(
-      withExamples(
-        'Runs a command, and says at its end, or on SIGUSR2, which packages of the Node programs in it asked IMDS, by which ' +
-          'version, and how often. It sees their requests over HTTP, by fetch and on sockets, in workers and child ' +
-          'processes, and other programs that are started with an address of IMDS. The exit code is that of the command.',
-        {
-          'imds audit -- node app.js': 'a report on standard error',
-          'imds audit --fail-on v1 -- npm test': 'fails where IMDSv1 is used',
-          'imds audit --json audit.json -- node app.js': 'for programs',
-        },
-      ),
-    )
+  addCommand(program, 'audit', help)
     .argument('[command...]', 'what to run, after --')
     .option('--json <file>', 'writes the report to a file, as JSON')
     .addOption(

@@ -1,20 +1,21 @@
 import type { Category } from '../../index.js';
 import { rows } from '../../metadata/lookup.js';
-import { type AddCommand, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Help } from '../command.js';
 import { jsonText, table } from '../output.js';
 import { shortPath } from '../values.js';
 
+const help: Help = {
+  summary: 'what can be read, and how long it is kept',
+  text: 'Lists every instance metadata category, dynamic data and user data. Asks no service.',
+  examples: {
+    'imds categories | grep placement/': 'the paths below placement/',
+    "imds categories --json | jq -r '.[].path'": 'all paths',
+  },
+};
+
 /** `imds categories` */
 export const categories: AddCommand = (program, run) => {
-  program
-    .command('categories')
-    .summary('what can be read, and how long it is kept')
-    .description(
-      withExamples('Lists every instance metadata category, dynamic data and user data. Asks no service.', {
-        'imds categories | grep placement/': 'the paths below placement/',
-        "imds categories --json | jq -r '.[].path'": 'all paths',
-      }),
-    )
+  addCommand(program, 'categories', help)
     .option('--json', 'a JSON array of objects')
     .action(
       run(async ({ io, paint }, { json }: { readonly json?: boolean }) => {

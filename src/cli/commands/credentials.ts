@@ -1,5 +1,5 @@
 import type { ImdsCredentials } from '../../index.js';
-import { type AddCommand, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Help } from '../command.js';
 import { choice } from '../options.js';
 import { jsonText, writeServed } from '../output.js';
 
@@ -10,22 +10,21 @@ interface Options {
   readonly showSecrets?: boolean;
 }
 
+const help: Help = {
+  summary: "the credentials of the instance's IAM role",
+  text:
+    "Prints temporary credentials of the instance's IAM role: as JSON with the secrets masked, in the form that " +
+    'credential_process of ~/.aws/config asks for, or as assignments for the shell.',
+  examples: {
+    'imds credentials': 'which, and until when',
+    'eval "$(imds credentials --format env)"': 'for this shell (in fish: … | source)',
+    'credential_process = imds credentials --format process': 'a line of a profile in ~/.aws/config',
+  },
+};
+
 /** `imds credentials` */
 export const credentials: AddCommand = (program, run) => {
-  program
-    .command('credentials')
-    .summary("the credentials of the instance's IAM role")
-    .description(
-      withExamples(
-        "Prints temporary credentials of the instance's IAM role: as JSON with the secrets masked, in the form that " +
-          'credential_process of ~/.aws/config asks for, or as assignments for the shell.',
-        {
-          'imds credentials': 'which, and until when',
-          'eval "$(imds credentials --format env)"': 'for this shell (in fish: … | source)',
-          'credential_process = imds credentials --format process': 'a line of a profile in ~/.aws/config',
-        },
-      ),
-    )
+  addCommand(program, 'credentials', help)
     .addOption(choice('--format <format>', 'json, process or env', formats))
     .option('--show-secrets', 'with json: print the secret access key and the session token too')
     .action(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type AddCommand, type Context, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { drawing, verdicts } from '../drawing.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
 import { choice, withFlags } from '../options.js';
@@ -12,23 +12,22 @@ interface Options {
   readonly format?: 'prometheus' | 'table';
 }
 
+const help: Help = {
+  summary: 'why IMDS cannot be reached from here, and what helps',
+  text:
+    'Finds out whether IMDSv2 works for this process, measures how many hops away the service is, and prints the way ' +
+    'there, what is wrong with it, and the command that helps. The exit code is 0 when IMDSv2 works, else that of ' +
+    'the verdict. With --verbose it prints all that it found.',
+  examples: {
+    'imds doctor': 'for people',
+    'imds doctor --json | jq .hopLimit': 'the hop limit that is needed here',
+    'imds doctor --summarize pod-*.log': 'many reports as one table',
+  },
+};
+
 /** `imds doctor` */
 export const doctor: AddCommand = (program, run) => {
-  program
-    .command('doctor')
-    .summary('why IMDS cannot be reached from here, and what helps')
-    .description(
-      withExamples(
-        'Finds out whether IMDSv2 works for this process, measures how many hops away the service is, and prints the way ' +
-          'there, what is wrong with it, and the command that helps. The exit code is 0 when IMDSv2 works, else that of ' +
-          'the verdict. With --verbose it prints all that it found.',
-        {
-          'imds doctor': 'for people',
-          'imds doctor --json | jq .hopLimit': 'the hop limit that is needed here',
-          'imds doctor --summarize pod-*.log': 'many reports as one table',
-        },
-      ),
-    )
+  addCommand(program, 'doctor', help)
     .option('--json', 'one JSON object')
     .option('--no-v1-probe', 'never ask without a token, not even where nothing else tells')
     .option('--summarize [file...]', 'read reports, from logs too, into one table; without a file standard input')

@@ -1,5 +1,5 @@
 import type { ControlOptions, Emulator, EmulatorOptions } from '../../emulator/index.js';
-import { type AddCommand, type Context, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
 import { addInstanceOptions, controlAt, scenarioOf } from '../instance-options.js';
 import { type Output, onSignals } from '../io.js';
@@ -18,25 +18,24 @@ interface Given extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts' | 'con
   readonly json?: true;
 }
 
+const help: Help = {
+  summary: 'an instance metadata service to try things with',
+  text:
+    'Runs an emulator of the instance metadata service until Ctrl-C, and logs every request. Its instance has every ' +
+    'category, unless a scenario says otherwise. With a command after --, runs that command against an emulator on ' +
+    'a free port, and exits with its exit code.',
+  examples: {
+    'imds emulate --http-tokens required': 'IMDSv2 only, on port 1338',
+    'imds emulate --scenario spot-interruption --speed 60': 'minutes in seconds',
+    'imds emulate -- imds list -r': 'a tree to look at',
+    'imds emulate --hops 1 -- npm test': 'a container that no session token reaches',
+    'imds emulate --control -- pytest': 'tests that change it while they run',
+  },
+};
+
 /** `imds emulate [-- CMD…]` */
 export const emulate: AddCommand = (program, run) => {
-  const command = program
-    .command('emulate')
-    .summary('an instance metadata service to try things with')
-    .description(
-      withExamples(
-        'Runs an emulator of the instance metadata service until Ctrl-C, and logs every request. Its instance has every ' +
-          'category, unless a scenario says otherwise. With a command after --, runs that command against an emulator on ' +
-          'a free port, and exits with its exit code.',
-        {
-          'imds emulate --http-tokens required': 'IMDSv2 only, on port 1338',
-          'imds emulate --scenario spot-interruption --speed 60': 'minutes in seconds',
-          'imds emulate -- imds list -r': 'a tree to look at',
-          'imds emulate --hops 1 -- npm test': 'a container that no session token reaches',
-          'imds emulate --control -- pytest': 'tests that change it while they run',
-        },
-      ),
-    )
+  const command = addCommand(program, 'emulate', help)
     .argument('[command...]', 'what to run, after --')
     .option('--list', 'lists the scenarios there are')
     .option('--json', 'logs in JSON, one object a line, on standard output')

@@ -5,7 +5,7 @@ import {
   type VerifiedIdentity,
   verifyIdentityDocument,
 } from '../../index.js';
-import { type AddCommand, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Help } from '../command.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
 import { choice } from '../options.js';
 import { jsonText, printable, writeServed } from '../output.js';
@@ -20,21 +20,20 @@ interface Options {
 const kinds: readonly IdentitySignatureKind[] = ['rsa2048', 'pkcs7', 'signature'];
 const documentPath = 'dynamic/instance-identity/document';
 
+const help: Help = {
+  summary: 'the identity document, and whether AWS signed it',
+  text:
+    'Prints the instance identity document as served. With --verify it prints what the document says of the instance, ' +
+    "if the signature that AWS made of it holds with AWS's public key for the region; else it fails with exit code 8.",
+  examples: {
+    'imds identity > document': 'the document, byte for byte',
+    'imds identity --verify': 'whether it is what AWS signed',
+  },
+};
+
 /** `imds identity` */
 export const identity: AddCommand = (program, run) => {
-  program
-    .command('identity')
-    .summary('the identity document, and whether AWS signed it')
-    .description(
-      withExamples(
-        'Prints the instance identity document as served. With --verify it prints what the document says of the instance, ' +
-          "if the signature that AWS made of it holds with AWS's public key for the region; else it fails with exit code 8.",
-        {
-          'imds identity > document': 'the document, byte for byte',
-          'imds identity --verify': 'whether it is what AWS signed',
-        },
-      ),
-    )
+  addCommand(program, 'identity', help)
     .option('--verify', 'verify the signature, offline')
     .addOption(choice('--kind <kind>', `which signature to verify: ${kinds.join(', ')}; default rsa2048`, kinds))
     .option('--certificate <file>', "a certificate (PEM) to verify with, in place of AWS's key that is built in")

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { EmulatorOptions } from '../../emulator/index.js';
 import { type LabOptions, type Place, places, type Trouble, troubles } from '../../lab/plan.js';
-import { type AddCommand, type Context, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { exitCodes, Failure, misuse } from '../exit-codes.js';
 import { addInstanceOptions, scenarioOf } from '../instance-options.js';
 import { onSignals } from '../io.js';
@@ -17,24 +17,23 @@ interface Given extends Omit<EmulatorOptions, 'scenario' | 'control'> {
   readonly scenario?: string;
 }
 
+const help: Help = {
+  summary: 'IMDS at its real address, with a real hop limit',
+  text:
+    'Runs a command, or a shell, where an emulator answers at the real addresses of the instance metadata service, and ' +
+    'where the reply with a session token dies after as many hops as HttpPutResponseHopLimit says. It needs Linux, ' +
+    'but neither root nor Docker. Nothing leaves this machine, and nothing of the lab stays when the command ends.',
+  examples: {
+    'imds lab': 'a shell in a container, hop limit 1',
+    'imds lab -- imds doctor': 'why no token arrives, and what helps',
+    'imds lab --hop-limit 2 -- npm test': 'the same container, where tokens arrive',
+    'imds lab --in host --trouble drop -- ./app': 'behind a firewall',
+  },
+};
+
 /** `imds lab [-- CMD…]` */
 export const lab: AddCommand = (program, run) => {
-  const command = program
-    .command('lab')
-    .summary('IMDS at its real address, with a real hop limit')
-    .description(
-      withExamples(
-        'Runs a command, or a shell, where an emulator answers at the real addresses of the instance metadata service, and ' +
-          'where the reply with a session token dies after as many hops as HttpPutResponseHopLimit says. It needs Linux, ' +
-          'but neither root nor Docker. Nothing leaves this machine, and nothing of the lab stays when the command ends.',
-        {
-          'imds lab': 'a shell in a container, hop limit 1',
-          'imds lab -- imds doctor': 'why no token arrives, and what helps',
-          'imds lab --hop-limit 2 -- npm test': 'the same container, where tokens arrive',
-          'imds lab --in host --trouble drop -- ./app': 'behind a firewall',
-        },
-      ),
-    )
+  const command = addCommand(program, 'lab', help)
     .argument('[command...]', 'what to run, after --; without it a shell')
     .addOption(choice('--in <place>', 'where the command runs: 1, 2 or 3 hops from IMDS (container)', places))
     .option(

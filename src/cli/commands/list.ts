@@ -1,7 +1,7 @@
 import { categoryOf } from '../../metadata/lookup.js';
 import { absolutePath } from '../../metadata/path.js';
 import type { Item } from '../../record/walk.js';
-import { type AddCommand, type Context, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { misuse } from '../exit-codes.js';
 import { jsonText, say, writeServed } from '../output.js';
 
@@ -11,22 +11,21 @@ interface Options {
   readonly json?: boolean;
 }
 
+const help: Help = {
+  summary: 'a directory, or with -r all values below it',
+  text:
+    'Prints the names in a directory as served, one a line, those of directories with a slash at their end. With -r ' +
+    'it prints everything below with its value. Credentials and user data are left out, and so are paths that ' +
+    'this version does not know, since they may hold secrets.',
+  examples: {
+    'imds list network/interfaces/macs/': 'the MAC addresses of the interfaces',
+    'imds list -r placement': 'where the instance runs',
+  },
+};
+
 /** `imds list [PATH]` */
 export const list: AddCommand = (program, run) => {
-  program
-    .command('list')
-    .summary('a directory, or with -r all values below it')
-    .description(
-      withExamples(
-        'Prints the names in a directory as served, one a line, those of directories with a slash at their end. With -r ' +
-          'it prints everything below with its value. Credentials and user data are left out, and so are paths that ' +
-          'this version does not know, since they may hold secrets.',
-        {
-          'imds list network/interfaces/macs/': 'the MAC addresses of the interfaces',
-          'imds list -r placement': 'where the instance runs',
-        },
-      ),
-    )
+  addCommand(program, 'list', help)
     .argument('[directory]', 'such as placement/, dynamic/ or /latest/ (default: the top of the instance metadata)')
     .option('-r, --recursive', 'everything below, with values')
     .option('--all', 'with -r: also paths that this version does not know, unless named like a secret')

@@ -1,23 +1,22 @@
 import type { NetworkInterface } from '../../index.js';
-import { type AddCommand, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Help } from '../command.js';
 import { jsonText, type Paint, printable, widthOf, wrap } from '../output.js';
+
+const help: Help = {
+  summary: 'the network interfaces with their addresses',
+  text:
+    'Prints the network interfaces, the primary one first, then by network card and device number: their addresses, ' +
+    'names, security groups, subnet and VPC.',
+  examples: {
+    'imds network': 'for people',
+    "imds network --json | jq -r '.[0].interfaceId'": 'the ID of the primary interface',
+    "imds network --json | jq -r '.[].ipv6s[]?'": 'all IPv6 addresses',
+  },
+};
 
 /** `imds network` */
 export const network: AddCommand = (program, run) => {
-  program
-    .command('network')
-    .summary('the network interfaces with their addresses')
-    .description(
-      withExamples(
-        'Prints the network interfaces, the primary one first, then by network card and device number: their addresses, ' +
-          'names, security groups, subnet and VPC.',
-        {
-          'imds network': 'for people',
-          "imds network --json | jq -r '.[0].interfaceId'": 'the ID of the primary interface',
-          "imds network --json | jq -r '.[].ipv6s[]?'": 'all IPv6 addresses',
-        },
-      ),
-    )
+  addCommand(program, 'network', help)
     .option('--json', 'a JSON array of objects; what an interface lacks is left out')
     .action(
       run(async ({ io, paint, connect }, { json }: { readonly json?: boolean }) => {

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Omission, Recording } from '../../record/record.js';
-import { type AddCommand, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Help } from '../command.js';
 import { codeOf, exitCodeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
 import type { Output } from '../io.js';
 import { jsonText, printable } from '../output.js';
@@ -14,22 +14,21 @@ interface Options {
 
 const usualFile = 'imds-recording.json';
 
+const help: Help = {
+  summary: "this instance's metadata, for imds emulate to replay",
+  text:
+    'Reads all instance metadata and writes it down as a scenario, which imds emulate replays. Credentials, user data ' +
+    'and signatures are never in it. Names, tags, addresses and identifiers are replaced, the same everywhere.',
+  examples: {
+    'imds record': `into ${usualFile}, which only you can read`,
+    'imds record --out host.json': 'into a file of that name',
+    'imds record --stdout | jq .tree': 'nothing is left behind',
+  },
+};
+
 /** `imds record` */
 export const record: AddCommand = (program, run) => {
-  program
-    .command('record')
-    .summary("this instance's metadata, for imds emulate to replay")
-    .description(
-      withExamples(
-        'Reads all instance metadata and writes it down as a scenario, which imds emulate replays. Credentials, user data ' +
-          'and signatures are never in it. Names, tags, addresses and identifiers are replaced, the same everywhere.',
-        {
-          'imds record': `into ${usualFile}, which only you can read`,
-          'imds record --out host.json': 'into a file of that name',
-          'imds record --stdout | jq .tree': 'nothing is left behind',
-        },
-      ),
-    )
+  addCommand(program, 'record', help)
     .addOption(new Option('--out <file>', `the file to write (default: ${usualFile})`).conflicts('stdout'))
     .option('--stdout', 'print it, and write no file')
     .option('--force', 'write over a file that is there')

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { decodeUserData, type UserData, type UserDataPart } from '../../index.js';
-import { type AddCommand, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Help } from '../command.js';
 import { cut, jsonText, type Paint, printable, say, table, widthOf, writeServed } from '../output.js';
 import { printCheck } from '../user-data-check.js';
 
@@ -10,25 +10,24 @@ interface Options {
   readonly json?: boolean;
 }
 
+const help: Help = {
+  summary: 'the user data as served, or decoded',
+  text:
+    'Prints the user data: exactly the bytes served, and a newline only at a terminal. With --parts or --json it is ' +
+    'decoded: base64 and gzip are undone, and a MIME archive is opened. With --check it prints what cloud-init, nodeadm, ' +
+    'EC2Launch, Bottlerocket and Ignition would do with each part, and what is wrong with it; it leaves with 8 when ' +
+    'some part would not be run by any of them.',
+  examples: {
+    'imds user-data > user-data': 'byte for byte',
+    'imds user-data --parts': 'what is in it, one line each',
+    'imds user-data --check': 'why a script did not run',
+    "imds user-data --json | jq -r '.parts[0].content'": 'the first part',
+  },
+};
+
 /** `imds user-data` */
 export const userData: AddCommand = (program, run) => {
-  program
-    .command('user-data')
-    .summary('the user data as served, or decoded')
-    .description(
-      withExamples(
-        'Prints the user data: exactly the bytes served, and a newline only at a terminal. With --parts or --json it is ' +
-          'decoded: base64 and gzip are undone, and a MIME archive is opened. With --check it prints what cloud-init, nodeadm, ' +
-          'EC2Launch, Bottlerocket and Ignition would do with each part, and what is wrong with it; it leaves with 8 when ' +
-          'some part would not be run by any of them.',
-        {
-          'imds user-data > user-data': 'byte for byte',
-          'imds user-data --parts': 'what is in it, one line each',
-          'imds user-data --check': 'why a script did not run',
-          "imds user-data --json | jq -r '.parts[0].content'": 'the first part',
-        },
-      ),
-    )
+  addCommand(program, 'user-data', help)
     .option('--parts', 'a table of its parts: what kind, name, size in bytes, first line')
     .addOption(new Option('--check', 'what would happen to each part, and what is wrong with it').conflicts('parts'))
     .addOption(new Option('--json', 'a JSON object with all parts').conflicts('parts'))

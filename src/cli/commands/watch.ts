@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Argument } from 'commander';
 import { defaultNoticeKinds, type ImdsEvents, type Notice, type NoticeKind, noticeKinds } from '../../index.js';
-import { type AddCommand, type Context, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { exitCodes, Failure } from '../exit-codes.js';
 import { type Io, onSignals } from '../io.js';
 import { noticeEnv, noticeLine } from '../notices.js';
@@ -14,22 +14,21 @@ interface Options {
   readonly exec?: string;
 }
 
+const help: Help = {
+  summary: 'notices: Spot, rebalance, maintenance, Auto Scaling',
+  text:
+    `Prints a line for each notice, until Ctrl-C: what is there, then each change. Without a kind it is ` +
+    `${defaultNoticeKinds.join(', ')}. A service that does not answer is asked again.`,
+  examples: {
+    'imds watch --once spot-interruption && ./drain': 'wait for an interruption',
+    "imds watch --exec './notify $IMDS_NOTICE_KIND'": 'run a command for each notice',
+    'imds watch tags addresses --json': 'one JSON object a line',
+  },
+};
+
 /** `imds watch [KIND…]` */
 export const watch: AddCommand = (program, run) => {
-  program
-    .command('watch')
-    .summary('notices: Spot, rebalance, maintenance, Auto Scaling')
-    .description(
-      withExamples(
-        `Prints a line for each notice, until Ctrl-C: what is there, then each change. Without a kind it is ` +
-          `${defaultNoticeKinds.join(', ')}. A service that does not answer is asked again.`,
-        {
-          'imds watch --once spot-interruption && ./drain': 'wait for an interruption',
-          "imds watch --exec './notify $IMDS_NOTICE_KIND'": 'run a command for each notice',
-          'imds watch tags addresses --json': 'one JSON object a line',
-        },
-      ),
-    )
+  addCommand(program, 'watch', help)
     .addArgument(
       new Argument('[kind...]', `what to watch for: ${oneOfThese(noticeKinds)}`)
         .choices(noticeKinds)
