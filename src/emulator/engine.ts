@@ -163,7 +163,7 @@ function launch({ scenario, settings, tree, control }: Start, { started }: Clock
   const launched = new Date(started);
   const state = new State({
     launched,
-    tree: startTree(scenario, tree, launched),
+    ...startTree(scenario, tree, launched),
     options: withSettings(withSettings(defaultOptions, scenario.options ?? {}), settings),
     seed: scenario.seed ?? 0,
     network: control?.network,

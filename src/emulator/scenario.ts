@@ -89,16 +89,23 @@ export function parseScenario(source: unknown): Scenario {
   return scenario;
 }
 
-/** The tree at the start: the base, the scenario's tree laid over it, and `over` laid over both. */
-export function startTree({ base = 'instance', tree = {} }: Scenario, over: Tree, launched: Date): MetadataTree {
+interface StartTree {
+  readonly tree: MetadataTree;
+  /** As it is by the scenario alone. */
+  readonly ofScenario: MetadataTree;
+}
+
+/** The tree at the start: the base, the scenario's tree laid over it, and `over` laid over both; and before that. */
+export function startTree({ base = 'instance', tree = {} }: Scenario, over: Tree, launched: Date): StartTree {
   const laid = new MetadataTree();
   // The identity document agrees with what is laid over the instance.
   const identity = () => identityOf(start, launched);
   if (base === 'instance') laid.merge(instanceTree(launched, identity), launched);
   laid.merge(toTree(tree, launched), launched);
+  const ofScenario = laid.snapshot();
   laid.merge(over, launched);
   const start = laid.snapshot();
-  return laid;
+  return { tree: laid, ofScenario };
 }
 
 function parseJson(source: string): unknown {

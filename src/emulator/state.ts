@@ -14,6 +14,8 @@ const pretended: Network = { kind: 'pretended' };
 export class State {
   readonly launched: Date;
   readonly tree: MetadataTree;
+  /** The tree as it was by the scenario alone. */
+  readonly ofScenario: MetadataTree;
   readonly tokens = new SessionTokens();
   readonly faults: Faults;
   options: InstanceOptions;
@@ -25,12 +27,14 @@ export class State {
   constructor(start: {
     launched: Date;
     tree: MetadataTree;
+    ofScenario: MetadataTree;
     options: InstanceOptions;
     seed: number;
     network?: Network | undefined;
   }) {
     this.launched = start.launched;
     this.tree = start.tree;
+    this.ofScenario = start.ofScenario;
     this.options = start.options;
     this.faults = new Faults(start.seed);
     this.network = start.network ?? pretended;

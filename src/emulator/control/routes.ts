@@ -44,9 +44,17 @@ export interface Route {
   readonly run: (subject: Subject, given: Given<unknown>) => unknown;
 }
 
-/** There is nothing of that path or ID. */
-export class NotThere extends Error {
-  override readonly name = 'NotThere';
+/** A request is not answered as it wants. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.headers = headers;
+  }
 }
 
 /** The types of what is sent and replied come from the shapes. */
@@ -108,7 +116,10 @@ export const routes: readonly Route[] = [
     { body: shapes.node },
   ),
   route(['DELETE', '/v1/tree/{path}'], 'Removes a value or a directory', ({ engine }, { parameter }) => {
-    there(engine.change((now) => engine.state.tree.remove(parameter, new Date(now))) || undefined, parameter);
+    there(
+      engine.change((now) => engine.state.tree.remove(parameter, new Date(now))),
+      parameter,
+    );
   }),
   route(
     ['POST', '/v1/faults'],
@@ -121,7 +132,10 @@ export const routes: readonly Route[] = [
     { body: shapes.fault, reply: shapes.placed, status: 201 },
   ),
   route(['DELETE', '/v1/faults/{id}'], 'Ends a fault', ({ engine }, { parameter }) => {
-    there(engine.change(() => engine.state.faults.remove(Number(parameter))) || undefined, `fault ${parameter}`);
+    there(
+      engine.change(() => engine.state.faults.remove(Number(parameter))),
+      `fault ${parameter}`,
+    );
   }),
   route(
     ['POST', '/v1/events'],
@@ -140,17 +154,16 @@ export const routes: readonly Route[] = [
     ({ engine }, { parameter, body }) =>
       consequences(
         engine,
-        (now) =>
-          there(
-            engine.timeline.move(Number(parameter), now + milliseconds(body.in)) || undefined,
-            `event ${parameter}`,
-          ),
+        (now) => there(engine.timeline.move(Number(parameter), now + milliseconds(body.in)), `event ${parameter}`),
         Number(parameter),
       ),
     { body: shapes.move, reply: shapes.consequences },
   ),
   route(['DELETE', '/v1/events/{id}'], 'Takes away an event that is still to come', ({ engine }, { parameter }) => {
-    there(engine.change(() => engine.timeline.remove(Number(parameter))) || undefined, `event ${parameter}`);
+    there(
+      engine.change(() => engine.timeline.remove(Number(parameter))),
+      `event ${parameter}`,
+    );
   }),
   route(
     ['POST', '/v1/clock'],
@@ -232,7 +245,8 @@ function consequences(engine: Engine, change: (now: number) => unknown, moved?: 
   };
 }
 
-function there<T>(found: T | undefined, what: string): T {
-  if (found === undefined) throw new NotThere(`${what} is not there`);
+/** @throws Refusal if it was not found */
+function there<T>(found: T, what: string): T {
+  if (found === undefined || found === false) throw new Refusal(404, `${what} is not there`);
   return found;
 }

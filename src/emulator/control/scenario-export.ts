@@ -64,20 +64,16 @@ function remaining({ fault, hits, from, until }: Placed, now: number): Fault {
   } as Fault;
 }
 
-/** What has to be laid over the base. */
+/** What has to be laid over the base: the scenario's own tree, and what has changed since. */
 function treeOf({ start, state }: Engine, now: Date): JsonTree {
-  const { launched, tree } = state;
-  const { base } = start.scenario;
-  const baseOf = base === undefined ? {} : { base };
-  const changed = changes(rootOf(startTree(baseOf, {}, launched)), rootOf(tree), [], now);
-  const others = Object.fromEntries(changed.filter(([path]) => !path.startsWith(identity)));
+  const { base = 'instance', tree = {} } = start.scenario;
+  const own = exportable(tree, '') as JsonTree;
+  const changed = changes(rootOf(state.ofScenario), rootOf(state.tree), [], now);
+  const others = { ...own, ...Object.fromEntries(changed.filter(([path]) => !path.startsWith(identity))) };
   // The identity document follows the values that it names, unless it has been set.
-  const followed = [
-    startTree(start.scenario, start.tree, launched),
-    startTree({ ...baseOf, tree: others }, {}, launched),
-  ];
-  const documents = [...followed, tree].map((one) => one.text(`${identity}/document`, now));
-  return documents.indexOf(documents.at(-1)) < followed.length ? others : Object.fromEntries(changed);
+  const document = `${identity}/document`;
+  const follows = startTree({ base, tree: others }, {}, state.launched).tree.text(document, now);
+  return follows === state.tree.text(document, now) ? others : { ...own, ...Object.fromEntries(changed) };
 }
 
 const rootOf = (tree: MetadataTree): Directory => tree.find()?.entry as Directory;
@@ -98,10 +94,8 @@ function changes(
     const earlier = before.get(name);
     if (entry instanceof Map) return changes(earlier instanceof Map ? earlier : new Map(), entry, [...path, name], now);
     const segments = [...path, name].join('/');
-    const content = bytesOf(entry, segments, now);
-    if (content === undefined) return [];
-    if (earlier && !(earlier instanceof Map) && bytesOf(earlier, segments, now)?.equals(content)) return [];
-    return [[at(name), exported(entry, content, segments, now)] as const];
+    const node = entry === earlier ? undefined : exported(entry, segments, now);
+    return node === undefined ? [] : [[at(name), node] as const];
   });
   return [...gone, ...there];
 }
@@ -113,19 +107,15 @@ function pathOf([top = '', ...rest]: readonly string[]): string {
 }
 
 /** `undefined` if a function of the user's that computes it fails. */
-function bytesOf(leaf: Leaf, path: string, now: Date): Buffer | undefined {
+function exported(leaf: Leaf, path: string, now: Date): JsonNode | undefined {
+  const terms = termsOf(leaf.value);
+  if (terms) return { $credentials: { lifetime: span(milliseconds(terms.lifetime ?? '6h')) } };
   try {
-    return Buffer.from(contentOf(leaf, path, now).content);
+    const safe = exportable(nodeOf(contentOf(leaf, path, now).content), path);
+    return typeof safe === 'string' && path.startsWith('meta-data/') ? withTimes(safe, now) : safe;
   } catch {
     return undefined;
   }
-}
-
-function exported({ value }: Leaf, content: Buffer, path: string, now: Date): JsonNode {
-  const terms = termsOf(value);
-  if (terms) return { $credentials: { lifetime: span(milliseconds(terms.lifetime ?? '6h')) } };
-  const safe = exportable(nodeOf(content), path);
-  return typeof safe === 'string' && path.startsWith('meta-data/') ? withTimes(safe, now) : safe;
 }
 
 /** A text with the times of its day counted from now, so that it is as fresh whenever the scenario starts. */

@@ -8,25 +8,12 @@ import type { ControlOptions } from '../options.js';
 import { urlOf } from '../server.js';
 import { observing } from './changes.js';
 import { openapi } from './openapi.js';
-import { NotThere, type Route, routes, type Subject, sinceOf } from './routes.js';
+import { Refusal, type Route, routes, type Subject, sinceOf } from './routes.js';
 import { Stream } from './stream.js';
 
 const bodyLimit = 1024 * 1024;
 const mostConnections = 1024;
 const timeoutMs = 10_000;
-
-/** A request that is not answered as it wants. */
-class Refusal extends Error {
-  override readonly name = 'Refusal';
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
-    super(message);
-    this.status = status;
-    this.headers = headers;
-  }
-}
 
 /** The service by which an emulator is changed while it runs, in JSON over HTTP. */
 export class ControlServer {
@@ -69,12 +56,13 @@ export class ControlServer {
     try {
       this.#admit(request);
       this.#subject.engine.settle();
-      const { pathname, searchParams } = new URL(request.url ?? '', this.#url);
-      const { route, parameter } = routeOf(request.method ?? '', pathname);
-      if (route.isStream) this.#openStream(request, response, searchParams);
+      const [path = '', ...search] = (request.url ?? '').split('?');
+      const query = new URLSearchParams(search.join('?'));
+      const { route, parameter } = routeOf(request.method ?? '', path);
+      if (route.isStream) this.#openStream(request, response, query);
       else {
         const body = await bodyOf(request, route);
-        const result = route.run(this.#subject, { body, parameter, query: searchParams });
+        const result = route.run(this.#subject, { body, parameter, query });
         // Whoever has changed something finds all as it is to be.
         if (route.method !== 'GET') await this.#subject.engine.settled;
         reply(response, route.status, route.reply && result);
@@ -106,12 +94,12 @@ export class ControlServer {
 }
 
 /** @throws Refusal if nothing is there, or nothing for this method */
-function routeOf(method: string, pathname: string): { readonly route: Route; readonly parameter: string } {
+function routeOf(method: string, path: string): { readonly route: Route; readonly parameter: string } {
   const found = routes.flatMap((route) => {
     const [fixed = '', name] = route.path.split(/\{(\w+)\}/);
-    const rest = pathname.slice(fixed.length);
+    const rest = path.slice(fixed.length);
     const fits = name === undefined ? rest === '' : name === 'id' ? /^\d{1,15}$/.test(rest) : rest !== '';
-    return pathname.startsWith(fixed) && fits ? [{ route, rest }] : [];
+    return path.startsWith(fixed) && fits ? [{ route, rest }] : [];
   });
   const isMeant = (route: Route): boolean =>
     route.method === method || (method === 'HEAD' && route.method === 'GET' && !route.isStream);
@@ -119,8 +107,8 @@ function routeOf(method: string, pathname: string): { readonly route: Route; rea
   if (match) return { route: match.route, parameter: decoded(match.rest) };
   const methods = found.map(({ route }) => route.method).join(', ');
   if (methods === '')
-    throw new NotThere(`there is nothing at ${pathname}; GET /v1/openapi.json describes all there is`);
-  throw new Refusal(405, `${pathname} takes ${methods}, not ${method}`, { allow: methods });
+    throw new Refusal(404, `there is nothing at ${path}; GET /v1/openapi.json describes all there is`);
+  throw new Refusal(405, `${path} takes ${methods}, not ${method}`, { allow: methods });
 }
 
 function decoded(text: string): string {
@@ -174,5 +162,5 @@ function fail(response: ServerResponse, error: unknown): void {
   const place = error instanceof EmulatorOptionError ? error.place : undefined;
   const content = { error: { message, ...(place === undefined ? {} : { place }) } };
   if (error instanceof Refusal) reply(response, error.status, content, error.headers);
-  else reply(response, error instanceof EmulatorOptionError ? 400 : error instanceof NotThere ? 404 : 500, content);
+  else reply(response, error instanceof EmulatorOptionError ? 400 : 500, content);
 }

@@ -71,6 +71,7 @@ describe('the control service, safely:', () => {
     ['GET', '/v2/state', 404, /nothing at \/v2\/state; GET \/v1\/openapi\.json/],
     ['GET', '/v1/state/', 404, /nothing at/],
     ['GET', '/v1/statement', 404, /nothing at/],
+    ['GET', '//[', 404, /nothing at/],
     ['DELETE', '/v1/faults/x', 404, /nothing at/],
     ['DELETE', '/v1/faults/7', 404, /fault 7 is not there/],
     ['GET', '/v1/tree/no/such', 404, /no\/such is not there/],

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'mocha';
 import type { Emulator } from '../../../src/emulator/index.js';
+import { guardedEnv } from '../../support/guard.mjs';
 import { call, change, controlled, launch } from './controlling.js';
 import { ask, connect } from './socket.js';
 
@@ -188,5 +191,45 @@ describe('the stream of the control service', () => {
     const closed = new Promise((resolve) => reader.response.once('close', resolve));
     await emulator.close();
     await closed;
+  });
+
+  it('is read by a browser’s EventSource, which resumes where its connection was cut', async () => {
+    await using emulator = await controlled();
+    const { host, port } = new URL(emulator.controlUrl ?? '');
+    const cuts: net.Socket[] = [];
+    const relay = net.createServer((socket) => {
+      const onward = net.connect(Number(port), '127.0.0.1');
+      socket.on('error', () => {}).on('close', () => onward.destroy());
+      // The names of the relay are not those of the service.
+      socket.once('data', (chunk) => onward.write(String(chunk).replace(/^host: .*$/im, `host: ${host}`)));
+      onward.on('error', () => {}).pipe(socket);
+      cuts.push(socket);
+    });
+    await once(relay.listen(0, '127.0.0.1'), 'listening');
+    const address = relay.address();
+    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/v1/stream`;
+    const program = `
+      const source = new EventSource(${JSON.stringify(url)});
+      source.onopen = () => console.log('open');
+      for (const type of ['change', 'missed']) source.addEventListener(type, ({ data, lastEventId }) => console.log(type, lastEventId, data));
+      process.stdin.on('end', () => process.exit()).resume();`;
+    const child = spawn(process.execPath, ['--experimental-eventsource', '-e', program], { env: guardedEnv() });
+    try {
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      const line = async (): Promise<string> => (await lines.next()).value;
+      assert.equal(await line(), 'open');
+      emulator.set('a', '1');
+      assert.match(await line(), /^change \d+ {"what":"tree","path":"meta-data\/a"}$/);
+      cuts[0]?.destroy();
+      emulator.set('b', '2');
+      emulator.set('c', '3');
+      assert.equal(await line(), 'open');
+      for (const name of ['b', 'c']) assert.match(await line(), new RegExp(`^change \\d+ .*meta-data/${name}"}$`));
+    } finally {
+      child.stdin.end();
+      await once(child, 'close');
+      for (const socket of cuts) socket.destroy();
+      relay.close();
+    }
   });
 });

@@ -100,6 +100,24 @@ describe('docs/emulator.md', () => {
     assert.deepEqual(listed.sort(), routes.map(({ method, path }) => `${method} ${path}`).sort());
   });
 
+  it('shows how a shell controls it', async function () {
+    if (spawnSync('curl', ['--version']).error) this.skip();
+    const example = exampleBelow(await pageOf('emulator.md'), 'Control while it runs', 'sh');
+    const [first = '', ...lines] = [...example.matchAll(/^\$ (.*)$/gm)].map(([, line = '']) => line);
+    assert.equal(first, 'imds emulate --control -- bash');
+    const child = spawn(process.execPath, [binary, ...first.split(' ').slice(1)], { env: guardedEnv() });
+    const replies = lines.slice(1).map((line) => `${line.replace(/ #.*/, '')}; echo`);
+    child.stdin.end([lines[0], ...replies, 'control GET /v1/state'].join('\n'));
+    const { code, stdout, stderr } = await outcomeOf(child);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    const [options, region, event, fault, state] = stdout.toString().split('\n');
+    assert.equal(JSON.parse(options ?? '').hops, 1);
+    assert.equal(region, '');
+    assert.match(JSON.parse(event ?? '').happened[0].detail, /^terminate at .* is announced$/);
+    assert.equal(JSON.parse(fault ?? '').fault.times, 2);
+    assert.equal(JSON.parse(state ?? '').running, true);
+  });
+
   it('lists each ready scenario with its description', async () => {
     const page = await pageOf('emulator.md');
     assert.deepEqual(column(page, 'name | what happens'), Object.keys(scenarios));
