@@ -1,4 +1,4 @@
-import { subscribe } from 'node:diagnostics_channel';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Tally } from './tally.js';
 import type { Targets } from './targets.js';
 
@@ -15,9 +15,34 @@ export function safely(note: () => void): void {
   } catch {}
 }
 
-/** Calls back for what is published to a channel. */
-export const onMessage = <Message>(channel: string, note: (message: Message) => void): void =>
-  subscribe(channel, (message) => safely(() => note(message as Message)));
+/** A diagnostics channel with what is done for each message. */
+type Subscription = readonly [channel: string, note: (message: unknown) => void];
+
+export const on = <Message>(channel: string, note: (message: Message) => void): Subscription => [
+  channel,
+  (message) => safely(() => note(message as Message)),
+];
+
+/** Diagnostics channels that are listened to while somebody waits: so other requests of the program cost nothing. */
+export class Channels {
+  readonly #subscriptions: readonly Subscription[];
+  #waiting = 0;
+
+  constructor(...subscriptions: readonly Subscription[]) {
+    this.#subscriptions = subscriptions;
+  }
+
+  begin(): void {
+    this.#waiting += 1;
+    if (this.#waiting === 1) for (const [channel, note] of this.#subscriptions) subscribe(channel, note);
+  }
+
+  /** To be called as often as `begin`. */
+  end(): void {
+    this.#waiting -= 1;
+    if (this.#waiting === 0) for (const [channel, note] of this.#subscriptions) unsubscribe(channel, note);
+  }
+}
 
 /** Calls a function before each call of a method, for what Node publishes to no channel. */
 export function before<This extends object>(

@@ -1,8 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
-import { type Audit, before, onMessage } from './audit.js';
-import type { Position } from './sources.js';
+import { type Audit, before, Channels, on } from './audit.js';
 import { capture, type Place, placeOf } from './stack.js';
 import { type Exchange, hashOf, type Sent } from './tally.js';
 
@@ -23,11 +22,22 @@ interface Pending {
  */
 export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
   const pending = new WeakMap<ClientRequest, Pending>();
-  const led = callsOfImds();
+  const channels = new Channels(
+    on<{ request: ClientRequest }>('http.client.request.start', ({ request }) => {
+      const entry = pending.get(request);
+      if (!entry) return;
+      entry.isComplete = true;
+      begin(request, entry, audit);
+    }),
+    on<{ request: ClientRequest; response: IncomingMessage }>('http.client.response.finish', (message) =>
+      pending.get(message.request)?.exchange?.answered(message.response.statusCode),
+    ),
+  );
   const note = (request: ClientRequest): void => {
-    if (pending.has(request) || !concerns(request, audit)) return;
-    const entry: Pending = { place: placeOf(capture(), led(request.path)), isComplete: false, isConnected: false };
+    if (!concerns(request, audit) || pending.has(request)) return;
+    const entry: Pending = { place: placeOf(capture()), isComplete: false, isConnected: false };
     pending.set(request, entry);
+    channels.begin();
     request.once('socket', (socket: Socket) => {
       isTaken.add(socket);
       const connected = (): void => {
@@ -37,25 +47,21 @@ export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
       if (socket.connecting) socket.once('connect', connected);
       else connected();
     });
-    request.once('close', () => entry.exchange?.lost());
+    request.once('close', () => {
+      entry.exchange?.lost();
+      channels.end();
+    });
   };
+  // This package queues its requests: their stacks end inside it, but this one leads to who asked for the value.
+  const asked = on<{ action: string }>('imds:cache', ({ action }) => void (action === 'miss' && placeOf(capture())));
+  new Channels(asked).begin();
   if (publishesCreated()) {
-    onMessage<{ request: ClientRequest }>(created, ({ request }) => note(request));
+    new Channels(on<{ request: ClientRequest }>(created, ({ request }) => note(request))).begin();
   } else {
     // Node 20 publishes a request no sooner than its connection is made, when its stack is lost.
     before(http.Agent.prototype, 'addRequest', (_agent, [request]) => note(request as ClientRequest));
     before(http.ClientRequest.prototype, 'onSocket', note);
   }
-  onMessage<{ request: ClientRequest }>('http.client.request.start', ({ request }) => {
-    const entry = pending.get(request);
-    if (!entry) return;
-    entry.isComplete = true;
-    begin(request, entry, audit);
-  });
-  onMessage<{ request: ClientRequest; response: IncomingMessage }>(
-    'http.client.response.finish',
-    ({ request, response }) => pending.get(request)?.exchange?.answered(response.statusCode),
-  );
 }
 
 function publishesCreated(): boolean {
@@ -101,24 +107,4 @@ export const pathOf = (path: string): string => (path.startsWith('/') ? path : n
 export function isElsewhere(socket: Socket | null, host: string): boolean {
   const [asked, other] = [host, socket?.remoteAddress ?? ''].map((each) => each.replace(/^\[|\]$|^::ffff:/g, ''));
   return isIP(asked ?? '') !== 0 && isIP(other ?? '') !== 0 && asked !== other;
-}
-
-/**
- * The stacks of the calls of this package that led to a request, by its path: it queues requests, so that their own stacks
- * end inside it. A token request is the latest call's.
- */
-function callsOfImds(): (path: string) => readonly Position[] {
-  const most = 100;
-  const calls = new Map<string, readonly Position[]>();
-  let latest: readonly Position[] = [];
-  onMessage<{ action: string; path: string }>('imds:cache', ({ action, path }) => {
-    if (action !== 'miss') return;
-    latest = capture();
-    if (calls.size < most) calls.set(path, latest);
-  });
-  return (path) => {
-    const call = calls.get(path) ?? latest;
-    calls.delete(path);
-    return call;
-  };
 }

@@ -1,7 +1,7 @@
 import child, { type ChildProcess } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename } from 'node:path';
-import { type Audit, before, onMessage, safely } from './audit.js';
+import { type Audit, before, Channels, on, safely } from './audit.js';
 import { cutPath } from './paths.js';
 import { capture, placeOf } from './stack.js';
 import type { Targets } from './targets.js';
@@ -14,11 +14,12 @@ export function watchProcesses({ targets, tally }: Audit): void {
     const command = shownCommand(words.map(String), targets);
     if (command !== undefined) tally.started(placeOf(stack), command);
   };
-  onMessage<{ process: ChildProcess }>('child_process', ({ process }) => {
+  const spawned = on<{ process: ChildProcess }>('child_process', ({ process }) => {
     const stack = capture();
     // Published before the child knows its arguments.
     queueMicrotask(() => safely(() => note(process.spawnargs ?? [], stack)));
   });
+  new Channels(spawned).begin();
   // Those that wait are published nowhere.
   for (const name of ['spawnSync', 'execFileSync'])
     before(child, name, (_module, [file, args]) => note([file, ...(Array.isArray(args) ? args : [])]));

@@ -51,15 +51,18 @@ export function capture(): readonly Position[] {
   }
 }
 
+// The line that led to a package last, by the package's name, for requests that it makes in callbacks.
+const leading = new Map<string | null, Position>();
+
 /**
- * The package that asks, and the line nearest to the application that is known: its own innermost one, else the outermost
- * of a package.
- *
- * @param led the stack of a call that is known to have led here, for packages that lose theirs
+ * The package that asks, and the line nearest to the application that is known: its innermost one that awaits the request,
+ * else the last that led to the package, else the package's own outermost one.
  */
-export function placeOf(stack: readonly Position[], led: readonly Position[] = []): Place {
+export function placeOf(stack: readonly Position[]): Place {
   const asking = stack.find(({ file }) => !carriers.test(packageOf(file).name ?? '')) ?? stack[0];
-  const line = [...stack, ...led].find(({ file }) => isOfApplication(file)) ?? stack.at(-1);
   const { name, version } = asking ? packageOf(asking.file) : { name: null, version: null };
+  const awaiting = stack.find(({ file }) => isOfApplication(file));
+  if (awaiting) leading.set(name, awaiting);
+  const line = awaiting ?? leading.get(name) ?? stack.at(-1);
   return { package: name, packageVersion: version, file: line?.file ?? null, line: line?.line ?? null };
 }

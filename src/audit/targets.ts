@@ -8,6 +8,7 @@ const known = new Set([
 ]);
 
 const variable = 'AWS_EC2_METADATA_SERVICE_ENDPOINT';
+const mostOrigins = 100;
 
 /** The addresses of IMDS. Every request of the program is compared with them, so this does no more than compare. */
 export class Targets {
@@ -15,6 +16,7 @@ export class Targets {
   readonly #given: URL | undefined;
   #text: string | undefined;
   #endpoint: URL | undefined;
+  readonly #origins = new Map<string, boolean>();
 
   /**
    * @param env asked again for each request, as programs set their own variables
@@ -28,17 +30,29 @@ export class Targets {
   has(host: unknown, port: () => unknown): boolean {
     if (typeof host !== 'string') return false;
     if (known.has(host)) return true;
-    const text = this.#env[variable];
-    if (text !== this.#text) {
-      this.#text = text;
-      this.#endpoint = parsed(text);
-    }
+    this.#refresh();
     return isAt(this.#endpoint, host, port) || isAt(this.#given, host, port);
   }
 
+  /** The same for a URL. To parse it takes longer than all else, and most programs ask few origins. */
   hasUrl(text: string): boolean {
-    const url = parsed(text);
-    return url !== undefined && this.has(url.hostname, () => portOf(url));
+    this.#refresh();
+    const [origin = ''] = /^\w+:\/\/[^/?#]+/.exec(text) ?? [];
+    const kept = this.#origins.get(origin);
+    if (kept !== undefined) return kept;
+    const url = parsed(origin);
+    const isOne = url !== undefined && this.has(url.hostname, () => portOf(url));
+    if (this.#origins.size >= mostOrigins) this.#origins.clear();
+    this.#origins.set(origin, isOne);
+    return isOne;
+  }
+
+  #refresh(): void {
+    const text = this.#env[variable];
+    if (text === this.#text) return;
+    this.#text = text;
+    this.#endpoint = parsed(text);
+    this.#origins.clear();
   }
 
   /** The places in a text, such as a command line, that name one of the addresses, each to the end of its word. */

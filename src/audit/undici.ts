@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Audit, onMessage } from './audit.js';
+import { type Audit, Channels, on } from './audit.js';
 import { parsedHead } from './head.js';
 import { isElsewhere, pathOf } from './http.js';
 import { capture, type Place, placeOf } from './stack.js';
@@ -23,14 +23,13 @@ interface Message {
 export function watchUndici({ targets, tally }: Audit, isTaken: WeakSet<Socket>): void {
   const places = new WeakMap<UndiciRequest, Place>();
   const exchanges = new WeakMap<UndiciRequest, Exchange>();
-  onMessage<Message>('undici:request:create', ({ request }) => {
-    const { origin, path } = request;
-    if (targets.hasUrl(String(origin)) || (path.startsWith('http') && targets.hasUrl(path)))
-      places.set(request, placeOf(capture()));
-  });
-  onMessage<Message & { headers: string; socket: Socket }>(
-    'undici:client:sendHeaders',
-    ({ request, headers, socket }) => {
+  // Not at once: who is behind in a channel would be passed over.
+  const end = (request: UndiciRequest): void => {
+    if (places.delete(request)) queueMicrotask(() => channels.end());
+  };
+  const channels = new Channels(
+    on<Message & { headers: string; socket: Socket }>('undici:client:sendHeaders', (message) => {
+      const { request, headers, socket } = message;
       const place = places.get(request);
       const sent = place && parsedHead(headers);
       if (!sent) return;
@@ -39,10 +38,21 @@ export function watchUndici({ targets, tally }: Audit, isTaken: WeakSet<Socket>)
       const { hostname } = new URL(String(request.origin));
       if (request.path.startsWith('http') || isElsewhere(socket, hostname)) exchange.proxied();
       exchanges.set(request, exchange);
-    },
+    }),
+    on<Message & { response: { statusCode: number } }>('undici:request:headers', ({ request, response }) => {
+      exchanges.get(request)?.answered(response.statusCode);
+      end(request);
+    }),
+    on<Message>('undici:request:error', ({ request }) => {
+      exchanges.get(request)?.lost();
+      end(request);
+    }),
   );
-  onMessage<Message & { response: { statusCode: number } }>('undici:request:headers', ({ request, response }) =>
-    exchanges.get(request)?.answered(response.statusCode),
-  );
-  onMessage<Message>('undici:request:error', ({ request }) => exchanges.get(request)?.lost());
+  const created = on<Message>('undici:request:create', ({ request }) => {
+    const { origin, path } = request;
+    if (!targets.hasUrl(String(origin)) && !(path.startsWith('http') && targets.hasUrl(path))) return;
+    places.set(request, placeOf(capture()));
+    channels.begin();
+  });
+  new Channels(created).begin();
 }

@@ -34,6 +34,22 @@ describe('imds audit names', () => {
     );
   });
 
+  it('the line that led to a package last, for requests that it puts off', async () => {
+    await using application = await Application.create();
+    const { callers } = await application.report({
+      'app.cjs': `
+        const { start } = require('poller');
+        start();`,
+      'node_modules/poller/package.json': '{ "name": "poller", "version": "1.0.0" }',
+      'node_modules/poller/index.js': `
+        exports.start = () => ${read('/1')}.then(() => setTimeout(() => ${read('/2')}, 10));
+        setImmediate(() => ${read('/3')});`,
+    });
+    const [{ package: name, file, line, v1 } = {}, ...more] = callers;
+    assert.deepEqual(more, []);
+    assert.deepEqual([name, file, line, v1], ['poller', `${application.folder}/app.cjs`, 3, 3]);
+  });
+
   for (const sourcemap of ['linked', 'inline'] as const) {
     it(`the same in a bundle with a source map that is ${sourcemap}`, async () => {
       await using application = await Application.create();
