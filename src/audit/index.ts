@@ -1,5 +1,5 @@
 /** The audit, as it is loaded into a program before its own code. The one file of the audit that touches the process. */
-import { writeFileSync, writeSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers';
 import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads';
@@ -31,18 +31,26 @@ function watch(changed: () => void): Tally {
 
 /** In a worker or a child: writes the counts down, for whoever began the audit. What they were a moment ago survives all. */
 function reportTo(folder: string): void {
-  const name = `${process.pid}-${threadId}`;
+  // IDs of processes come again.
+  const name = `${process.pid}-${threadId}-${Date.now()}`;
+  let flushedAt = Number.NEGATIVE_INFINITY;
   let isScheduled = false;
   const flush = (): void => {
     isScheduled = false;
+    flushedAt = performance.now();
     safely(() => writeState(folder, name, tally.state));
   };
   const tally = watch(() => {
-    if (!isScheduled) wait(flush, flushMs).unref();
-    isScheduled = true;
+    const restMs = flushedAt + flushMs - performance.now();
+    if (restMs <= 0) flush();
+    else if (!isScheduled) wait(flush, restMs).unref();
+    isScheduled = restMs > 0;
   });
-  flush();
-  process.on('exit', flush);
+  // Says that there was one, even if it counts nothing and so leaves no file of its own.
+  safely(() => writeState(folder, 'any', tally.state));
+  process.on('exit', () => {
+    if (isScheduled) flush();
+  });
 }
 
 /** In the first process: prints the report when it ends, or is asked to. */
@@ -107,13 +115,13 @@ function repeat(ms: number, note: () => void): void {
 function print(report: Report): void {
   const target = env['IMDS_AUDIT_JSON'];
   const json = `${JSON.stringify(report)}\n`;
-  if (target === '-') writeSync(2, json);
-  else if (!target) writeSync(2, textOf(report, process.cwd()));
+  if (target === '-') writeFileSync(2, json);
+  else if (!target) writeFileSync(2, textOf(report, process.cwd()));
   else
     try {
       writeFileSync(target, json);
     } catch (error) {
-      writeSync(2, `imds audit: ${target} cannot be written: ${error}\n${textOf(report, process.cwd())}`);
+      writeFileSync(2, `imds audit: ${target} cannot be written: ${error}\n${textOf(report, process.cwd())}`);
     }
 }
 

@@ -52,19 +52,10 @@ const weight = ({ v1, v2, tokenRequests }: Counts): number => v1 * 1e9 + v2 + to
 export const nameOf = ({ package: name, packageVersion, file }: Place): string =>
   [name ?? file ?? 'the program', packageVersion].filter((word) => word !== null).join(' ');
 
-const reported = (caller: Counts): CallerReport => ({
-  package: caller.package,
-  packageVersion: caller.packageVersion,
-  file: caller.file,
-  line: caller.line,
-  v1: caller.v1,
-  v2: caller.v2,
-  tokenRequests: caller.tokenRequests,
-  readsPerToken: readsPerToken(caller),
-  peakPerMinute: caller.busiest.requests,
-  paths: caller.paths,
-  failures: caller.failures,
-});
+function reported(caller: Counts): CallerReport {
+  const { tokens, busiest, marks, rows, ...shown } = caller;
+  return { ...shown, readsPerToken: readsPerToken(caller), peakPerMinute: busiest.requests };
+}
 
 const placed = (place: Place): string =>
   place.package !== null && place.file ? `${nameOf(place)} (${basename(place.file)}:${place.line})` : nameOf(place);

@@ -63,7 +63,7 @@ const privileges = [
   },
   {
     title: 'cli/imds.ts and audit/index.ts, which runs in other programs, print',
-    words: /\bconsole\.|\bprocess\.(stdout|stderr|emitWarning)\b|\bwriteSync\(2,/,
+    words: /\bconsole\.|\bprocess\.(stdout|stderr|emitWarning)\b|\bwrite(File)?Sync\(2,/,
     who: /^(cli\/imds|audit\/index)\.ts$/,
   },
   {

@@ -74,6 +74,29 @@ What to do:
     });
   }
 
+  it('takes the endpoint that --endpoint names, too', async () => {
+    await using application = await Application.create();
+    const { url } = application.emulator;
+    application.write('app.mjs', `await (await fetch('${url}/latest/meta-data/mac')).text();`);
+    const args = ['audit', '--endpoint', url, '--fail-on', 'v1', '--', node, 'app.mjs'];
+    const without = { AWS_EC2_METADATA_SERVICE_ENDPOINT: undefined };
+    assert.equal((await application.run(node, [binary, ...args], without)).code, 1);
+    assert.equal((await application.run(node, [binary, 'audit', ...args.slice(3)], without)).code, 0);
+  });
+
+  it('leaves no file of a process that asked nothing', async () => {
+    await using application = await Application.create();
+    application.write(
+      'app.mjs',
+      `import { execFileSync } from 'node:child_process';
+      import { readdirSync } from 'node:fs';
+      for (let at = 0; at < 3; at += 1) execFileSync(process.execPath, ['-e', '']);
+      console.log(readdirSync(process.env.IMDS_AUDIT_FOLDER).length);`,
+    );
+    const { stdout } = await application.audit('--', node, 'app.mjs');
+    assert.equal(stdout.toString(), '1\n');
+  });
+
   it('says so where no Node program was started', async () => {
     await using application = await Application.create();
     const { code, stderr } = await application.audit('--', 'true');
@@ -89,8 +112,6 @@ What to do:
     await once(child.stdout ?? child, 'data');
     const [folder = ''] = left(application);
     assert.equal(statSync(join(application.folder, 'tmp', folder)).mode & 0o777, 0o700);
-    // What was counted is written down a moment later.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
     child.kill('SIGUSR2');
     await once(child.stderr ?? child, 'data');
     child.kill('SIGTERM');
