@@ -15,7 +15,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 // The folder of a test run is named in the environment: child processes write to it too, and this module may be loaded
-// twice in one process, as ECMAScript module and, through tsx, as CommonJS.
+// twice in one process, as ECMAScript module and, through tsx, as CommonJS. Mocha's workers have a folder each, or one
+// would find what another was refused.
+if (process.env['MOCHA_WORKER_ID'] !== undefined) delete process.env['IMDS_TEST_FOLDER'];
+delete process.env['MOCHA_WORKER_ID'];
 process.env['IMDS_TEST_FOLDER'] ??= createFolder();
 const folder = process.env['IMDS_TEST_FOLDER'];
 const refusals = join(folder, 'refusals');

@@ -1,5 +1,6 @@
 // @ts-check
 /** Root hooks of every test run: failure for what would otherwise pass unseen. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { takeRefusals } from './guard.mjs';
 
 /**
@@ -25,17 +26,50 @@ function failOnRefusals() {
   if (refusals.length > 0) throw new Error(refusals.join('\n'));
 }
 
+const patienceMs = 5000;
+
+/**
+ * What keeps this process alive but did not so before, without what ends by itself.
+ *
+ * @param {readonly string[]} before
+ */
+async function leftSince(before) {
+  for (const end = performance.now() + patienceMs; ; ) {
+    await sleep(5, undefined, { ref: false });
+    const left = process.getActiveResourcesInfo();
+    for (const each of before) if (left.includes(each)) left.splice(left.indexOf(each), 1);
+    if (left.length === 0 || performance.now() > end) return left;
+  }
+}
+
+/** @type {readonly string[]} */
+let resources = [];
+/** @type {string | undefined} */
+let file;
+// Mocha ends its workers, which have a channel to it, whatever keeps them alive.
+const isWorker = process.send !== undefined;
+
 export const mochaHooks = {
+  async beforeAll() {
+    // From here on, Mocha's timer for this hook is among them, as it is for the one at the end.
+    await Promise.resolve();
+    resources = process.getActiveResourcesInfo();
+  },
   /** @this {import('mocha').Context} */
   beforeEach() {
+    file = this.currentTest?.file;
     checkAfter(this.currentTest, failOnRefusals);
   },
-  afterAll: failOnRefusals,
+  async afterAll() {
+    failOnRefusals();
+    const left = isWorker ? await leftSince(resources) : [];
+    if (left.length > 0)
+      throw new Error(`The tests of ${file} are over, but this keeps the process alive: ${left.join(', ')}`);
+  },
 };
 
 /** Ends a run that something keeps alive after the last test, and says what. */
 export function mochaGlobalTeardown() {
-  const patienceMs = 5000;
   setTimeout(() => {
     console.error(
       `The tests are over, but this keeps the process alive: ${process.getActiveResourcesInfo().join(', ')}`,

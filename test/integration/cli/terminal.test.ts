@@ -160,7 +160,10 @@ describe('what a service says at a terminal', () => {
         }
       };
       const socket = connect(await port(), '127.0.0.1');
-      socket.on('error', () => {}).end('GET /\x1b[2J\xc2\x9b\u202e HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+      socket
+        .on('error', () => {})
+        .resume()
+        .end('GET /\x1b[2J\xc2\x9b\u202e HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
       while (!/HTTP|40\d/.test(written())) await delay(10);
       signals.emit('SIGINT');
       await running;

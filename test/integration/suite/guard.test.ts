@@ -15,6 +15,16 @@ import { guardedEnv, takeRefusals } from '../../support/guard.mjs';
 const run = promisify(execFile);
 const refused = { code: 'ERR_TEST_GUARD' };
 
+/** Closes the socket after the act, which throws. */
+function withDatagrams(type: dgram.SocketType, act: (socket: dgram.Socket) => void): void {
+  const socket = dgram.createSocket(type);
+  try {
+    act(socket);
+  } finally {
+    socket.close();
+  }
+}
+
 const attempts: Record<string, () => unknown> = {
   'a TCP connection to a documentation address': () => net.connect(80, '192.0.2.1'),
   'a TCP connection to IMDS over IPv4': () => net.connect({ host: '169.254.169.254', port: 80 }),
@@ -24,9 +34,10 @@ const attempts: Record<string, () => unknown> = {
   'a TCP connection to a name': () => net.connect({ host: 'imds.invalid', port: 80 }),
   'a TCP connection of a socket made before': () => new net.Socket().connect(80, '192.0.2.1'),
   'an HTTP request to IMDS over IPv6': () => http.get('http://[fd00:ec2::254]/latest/'),
-  'a datagram with an address': () => dgram.createSocket('udp4').send('x', 123, '169.254.169.123'),
-  'a part of a datagram': () => dgram.createSocket('udp4').send(Buffer.from('xyz'), 0, 1, 123, '169.254.169.123'),
-  'a connected datagram socket': () => dgram.createSocket('udp6').connect(123, 'fd00:ec2::123'),
+  'a datagram with an address': () => withDatagrams('udp4', (socket) => socket.send('x', 123, '169.254.169.123')),
+  'a part of a datagram': () =>
+    withDatagrams('udp4', (socket) => socket.send(Buffer.from('xyz'), 0, 1, 123, '169.254.169.123')),
+  'a connected datagram socket': () => withDatagrams('udp6', (socket) => socket.connect(123, 'fd00:ec2::123')),
   'a lookup of a name': () => lookup('imds.invalid', () => {}),
   'a lookup that gives a promise': () => dns.promises.lookup('imds.invalid'),
   'a name server asked for a name': () => dns.promises.resolve4('imds.invalid'),

@@ -43,7 +43,7 @@ describe('a run of the unit tests', () => {
   after(() => rmSync(folder, { recursive: true }));
 
   /** Runs two tests, the first with this body, as the unit tests are run. */
-  const runTests = (body: string) => {
+  const runTests = (body: string, ...options: string[]) => {
     const { spec, ...rest } = JSON.parse(readFileSync('test/unit/.mocharc.json', 'utf8'));
     const config = join(folder, 'config.json');
     writeFileSync(config, JSON.stringify({ ...rest, extension: ['mjs'], reporter: 'tap' }));
@@ -51,7 +51,7 @@ describe('a run of the unit tests', () => {
     const nock = createRequire(import.meta.url).resolve('nock');
     const imports = `import net from 'node:net'; import nock from ${JSON.stringify(nock)};`;
     writeFileSync(file, `${imports} it('first', async () => { ${body} }); it('second', async () => {});`);
-    const mocha = ['node_modules/mocha/bin/mocha.js', '--config', config, file];
+    const mocha = ['node_modules/mocha/bin/mocha.js', '--config', config, ...options, file];
     return spawnSync(process.execPath, mocha, { env: guardedEnv(), encoding: 'utf8' });
   };
 
@@ -73,9 +73,23 @@ describe('a run of the unit tests', () => {
     });
   }
 
-  it('fails, instead of waiting for ever, when something keeps the process alive after the last test', () => {
-    const { status, stderr } = runTests('setInterval(() => {}, 1000);');
-    assert.match(stderr, /keeps the process alive: .*Timeout/);
-    assert.equal(status, 1);
+  it('fails when something keeps its process alive after the last test, with workers and without', () => {
+    const leak = 'setInterval(() => {}, 1000);';
+    const [workers, alone] = [runTests(leak), runTests(leak, '--no-parallel')];
+    assert.match(workers.stdout, /two\.test\.mjs are over, but this keeps the process alive: Timeout$/m);
+    assert.match(alone.stderr, /keeps the process alive: .*Timeout/);
+    assert.deepEqual([workers.status, alone.status], [1, 1]);
+  });
+
+  it('has a reporter that writes down its counts, and each failed test with its error', () => {
+    const [counts, failures] = [join(folder, 'counts'), join(folder, 'failures')];
+    const outputs = `counts=${counts},failures=${failures}`;
+    const reporter = ['--reporter', './test/support/reporter.mjs', '--reporter-option', outputs];
+    assert.equal(runTests("throw new Error('the cause');", ...reporter).status, 1);
+    assert.equal(readFileSync(counts, 'utf8'), '1 1 0\n');
+    assert.match(
+      readFileSync(failures, 'utf8'),
+      /^Node \d.*two\.test\.mjs: first\nError: the cause\n +at .*two\.test\.mjs/,
+    );
   });
 });

@@ -856,13 +856,15 @@ describe('CredentialsSource', () => {
       const reason = new Error('enough');
       await assert.rejects(world.source.credentials({ signal: AbortSignal.abort(reason) }), reason);
 
-      world.answers[rolePath] = later().promise;
+      const answer = later();
+      world.answers[rolePath] = answer.promise;
       world.at(end - minute);
       const controller = new AbortController();
       const waiting = world.source.credentials({ signal: controller.signal });
       await settle();
       controller.abort(reason);
       await assert.rejects(waiting, reason);
+      answer.resolve('');
     });
 
     it('refuses wrong options', async () => {
