@@ -58,7 +58,7 @@ describe('docs/test-suites.md', () => {
 
   it('has an example for mocha that passes', async () => {
     const mocha = new URL('node_modules/mocha/bin/mocha.js', root).pathname;
-    const { code, printed } = await run('mocha', mocha, '--no-config', '--reporter', 'spec');
+    const { code, printed } = await run('mocha', mocha, '--no-config', '--reporter', 'spec', '--timeout', '60000');
     assert.match(printed, /1 passing/);
     assert.equal(code, 0, printed);
   });
