@@ -13,7 +13,7 @@ export interface Pending {
 }
 
 /** The most that can be to come. */
-export const mostPending = 10_000;
+export const mostPending = 1000;
 const shownNames = 20;
 
 /** The events that are still to come. */

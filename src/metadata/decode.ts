@@ -17,6 +17,8 @@ export const isEmpty = (body: Buffer): boolean => body.every((byte) => byte === 
 
 // More than a hundred interfaces, or fifty tags, have names. Thousands would hold up the event loop of whoever reads each.
 const mostEntries = 1024;
+// A hundred maintenance events take some 30 KB, every other document two at most.
+const longestDocument = 64 * 1024;
 
 const unusable = (path: string, expected: string, got = 'something else'): ImdsDecodeError =>
   new ImdsDecodeError(`Expected ${expected} from ${path}, got ${got}`);
@@ -59,8 +61,14 @@ export const boolean = parsed('true or false', (word) =>
 
 /** One entry a line, at least one; directories keep their final slash. Frozen. */
 export const lines: Decoder<readonly string[]> = (body, path) => {
-  const entries = filled(body, path, 'one entry a line').split(/\r?\n/).filter(Boolean);
-  if (entries.length > mostEntries) throw unusable(path, `at most ${mostEntries} entries`, String(entries.length));
+  const entries: string[] = [];
+  for (const [line] of filled(body, path, 'one entry a line').matchAll(/[^\n]+/g)) {
+    const entry = line.replace(/\r$/, '');
+    if (entry === '') continue;
+    // No further: a body may have half a million.
+    if (entries.length === mostEntries) throw unusable(path, `at most ${mostEntries} entries`, 'more');
+    entries.push(entry);
+  }
   return Object.freeze(entries);
 };
 
@@ -115,6 +123,8 @@ export interface Shape<T> {
 export const json =
   <T>({ expected, read, lacks }: Shape<T>): Decoder<T> =>
   (body, path) => {
+    if (body.length > longestDocument)
+      throw unusable(path, `${expected}, of at most ${longestDocument} bytes`, `${body.length} bytes`);
     const value = parseJson(filled(body, path, expected));
     const document = read(value);
     if (document !== undefined) return deepFreeze(document);

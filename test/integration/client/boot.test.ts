@@ -9,6 +9,7 @@ import { describe, it } from 'mocha';
 import { createEmulator } from '../../../src/emulator/index.js';
 import { isImdsError } from '../../../src/errors.js';
 import { Imds } from '../../../src/imds.js';
+import { assertHeldBriefly } from '../../support/event-loop.js';
 import { guardedEnv } from '../../support/guard.mjs';
 
 const run = promisify(execFile);
@@ -118,14 +119,37 @@ describe('a client with a service that', () => {
     assert.ok(service.connections.most <= 8, `${service.connections.most} connections`);
   });
 
-  it('gives 40,000 names gives up on them, and says so', async () => {
-    const names = Array.from({ length: 40_000 }, (_, index) => `0e:49:61:0f:c4:${index}/`).join('\n');
-    await using service = await serve((asked) => [200, asked.startsWith('GET') ? names : 'TOKEN']);
-    const imds = new Imds({ endpoint: service.endpoint });
-    const tooMany = { code: 'ERR_IMDS_DECODE', message: /at most 1024 entries.*40000/ };
-    await assert.rejects(imds.list('network/interfaces/macs/'), tooMany);
-    await assert.rejects(imds.networkInterfaces(), tooMany);
-    await assert.rejects(imds.tags(), tooMany);
+  const tooMany: readonly [count: number, nameOf: (index: number) => string][] = [
+    [10_240, (index) => `key-${index}`],
+    [40_000, (index) => `0e:49:61:0f:c4:${index}/`],
+    [200_000, () => 'x'],
+  ];
+  for (const [count, nameOf] of tooMany) {
+    it(`gives ${count} names gives up on them, and says so, without holding the event loop`, async () => {
+      const names = Array.from({ length: count }, (_, index) => nameOf(index)).join('\n');
+      await using service = await serve((asked) => [200, asked.startsWith('GET') ? names : 'TOKEN']);
+      const expected = { code: 'ERR_IMDS_DECODE', message: /at most 1024 entries from .*, got more$/ };
+      await assertHeldBriefly(async () => {
+        using imds = new Imds({ endpoint: service.endpoint });
+        await assert.rejects(imds.list('network/interfaces/macs/'), expected);
+        await assert.rejects(imds.network.interfaces.macs(), expected);
+        await assert.rejects(imds.networkInterfaces(), expected);
+        await assert.rejects(imds.tags(), expected);
+      });
+    });
+  }
+
+  it('gives a document of a megabyte gives up on it, and says so, without holding the event loop', async () => {
+    const events = `[${'{},'.repeat(340_000)}{}]`;
+    await using service = await serve((asked) => [200, asked.startsWith('GET') ? events : 'TOKEN']);
+    const expected = {
+      code: 'ERR_IMDS_DECODE',
+      message: /a JSON array, of at most 65536 bytes from .*, got 1020004 bytes$/,
+    };
+    await assertHeldBriefly(async () => {
+      using imds = new Imds({ endpoint: service.endpoint });
+      await assert.rejects(imds.events.maintenance.history(), expected);
+    });
   });
 
   it('is asked again by a fresh call does not give it what was asked for before', async () => {

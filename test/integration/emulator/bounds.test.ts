@@ -53,8 +53,8 @@ describe('bounds of the emulator', () => {
   const refused: readonly [what: string, scenario: object, message: RegExp][] = [
     [
       'events',
-      { timeline: Array(100_000).fill({ at: 0, event: 'rebalance' }) },
-      /^timeline has 100000 items; the most is 10000$/,
+      { timeline: Array(10_000).fill({ at: 0, event: 'rebalance' }) },
+      /^timeline has 10000 items; the most is 1000$/,
     ],
     ['faults', { faults: Array(10_000).fill({ kind: 'empty' }) }, /^faults has 10000 items; the most is 1000$/],
     [
@@ -89,6 +89,7 @@ describe('bounds of the emulator', () => {
 
   const events: readonly TimelineEntry[] = [
     { at: '1s', event: 'set', path: 'a', value: 'b' },
+    { at: '1s', event: 'break-trust' },
     { at: '1s', event: 'maintenance' },
     { at: '1s', event: 'spot-interruption', notice: '14d' },
     { at: '1s', event: 'attach-interface', mac: '0e:49:61:0f:c3:99' },
@@ -97,10 +98,11 @@ describe('bounds of the emulator', () => {
     { at: '1s', event: 'replace-root-volume', imageId: 'ami-1' },
   ];
   for (const entry of events) {
-    it(`runs ${entry.event} events in a time that grows as their number`, async () => {
-      await assertLinear(800, async (count) => {
-        const timeline = Array.from({ length: count }, (_, index) => ({ ...entry, at: index % 1000 }));
-        await using emulator = await createEmulator({ scenario: { timeline }, speed: 0 });
+    it(`runs the most ${entry.event} events, all due at once, without holding the event loop`, async () => {
+      const scenario = { timeline: Array.from({ length: 1000 }, () => entry) };
+      await assertHeldBriefly(async () => {
+        await using emulator = await createEmulator({ scenario, speed: 0 });
+        await new Promise((resolve) => setTimeout(resolve, 20));
         await emulator.advance(1000);
       });
     });
