@@ -72,8 +72,10 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     const pauseMs = final.has(Object(error)) || signal?.aborted ? undefined : pauseAfter(error);
     if (pauseMs === undefined || isOver()) return false;
     events.publish('retry', { path, attempt: attempts, error: isImdsError(error) ? error.code : undefined });
-    if (pauseMs > 0) await pause(clock, Math.min(pauseMs, deadline - clock.running()), signal);
-    return true;
+    const leftMs = deadline - clock.running();
+    if (pauseMs > 0) await pause(clock, Math.min(pauseMs, leftMs), signal);
+    // Asked of the length, as a timer may come a little early.
+    return pauseMs < leftMs || signal?.aborted === true;
   };
   let failure: unknown;
   try {
