@@ -1,4 +1,4 @@
-import { type Clock, clockWith, systemClock } from './client/clock.js';
+import { clockWith, systemClock, type WaitingClock } from './client/clock.js';
 import { accountId, region, tags } from './client/composed.js';
 import { Events } from './client/events.js';
 import { closed } from './client/failures.js';
@@ -13,7 +13,6 @@ import {
   type ImdsCredentials,
 } from './credentials/provider.js';
 import type { DiagnoseOptions, Diagnosis } from './doctor/diagnose.js';
-import type { ImdsError } from './errors.js';
 import type { CallOptions } from './metadata/accessor.js';
 import { type Categories as MetadataCategories, table } from './metadata/categories.js';
 import type { Category } from './metadata/category.js';
@@ -35,29 +34,6 @@ import { Poller, type Report } from './watch/poller.js';
 /** The accessors of all categories. */
 export type Categories = MetadataCategories<UserData>;
 
-/** Something that is made when it is first used. What is made after the client was closed is closed, too. */
-class Part<T extends { close(reason: ImdsError): void }> {
-  readonly #make: () => T;
-  #made: T | undefined;
-  #closedBy: ImdsError | undefined;
-
-  constructor(make: () => T) {
-    this.#make = make;
-  }
-
-  get(): T {
-    if (this.#made) return this.#made;
-    this.#made = this.#make();
-    if (this.#closedBy) this.#made.close(this.#closedBy);
-    return this.#made;
-  }
-
-  close(reason: ImdsError): void {
-    this.#closedBy = reason;
-    this.#made?.close(reason);
-  }
-}
-
 /** Has the accessors as its own properties. A class cannot declare the members that a table has; a type can. */
 const Accessors = class {} as new () => Categories;
 
@@ -76,13 +52,12 @@ const Accessors = class {} as new () => Categories;
 export class Imds extends Accessors {
   readonly #settings: () => Settings;
   readonly #events: Events;
+  readonly #clock: WaitingClock;
   readonly #reader: Reader;
   // Made when they are first used, as most programs need none of them.
-  readonly #credentials: Part<CredentialsSource>;
-  readonly #watch: Part<Poller>;
-  readonly #report: Report;
-  readonly #clock: Clock;
+  #credentials: CredentialsSource | undefined;
   #network: NetworkInterfaces | undefined;
+  #watch: Poller | undefined;
 
   /**
    * Makes no request and reads no file but its own code.
@@ -91,25 +66,18 @@ export class Imds extends Accessors {
   constructor(options: ImdsOptions = {}) {
     super();
     const { settings, cache } = resolveSettings(options, (leftOut) =>
-      events.publish('settings', { action: 'left-out', ...leftOut }),
+      this.#events.publish('settings', { action: 'left-out', ...leftOut }),
     );
-    const events = new Events(options.logger);
-    const clock = options.now ? clockWith(options.now) : systemClock;
-    const reader = new Reader(settings, cache, events, clock);
+    this.#settings = settings;
+    this.#events = new Events(options.logger);
+    this.#clock = options.now ? clockWith(options.now) : systemClock;
+    const reader = new Reader(settings, cache, this.#events, this.#clock);
+    this.#reader = reader;
     bindOnDemand(this, table, (category, options) => {
       if (category === table.tags.category) return tags(this.tags, reader.sharing(options));
       if (category === table.userData.category) return this.#userData(options);
       return reader.read(category, options);
     });
-    this.#settings = settings;
-    this.#events = events;
-    this.#reader = reader;
-    const ask: Reader['ask'] = (path, options) => reader.ask(path, options);
-    const accountId = (options?: CallOptions) => this.accountId(options);
-    this.#credentials = new Part(() => new CredentialsSource({ ask, accountId, settings, events, clock }));
-    this.#clock = clock;
-    this.#report = (event, level) => events.publish('watch', event, level);
-    this.#watch = new Part(() => new Poller(this, this.#report, clock));
   }
 
   /**
@@ -132,10 +100,7 @@ export class Imds extends Accessors {
     return await this.#reader.text(path, options);
   }
 
-  /**
-   * Reads any path as bytes, exactly as served; see {@link get} for paths and errors.
-   * @returns a copy of the bytes.
-   */
+  /** Reads any path as bytes, exactly as served, for each caller anew; see {@link get} for paths and errors. */
   async getBuffer(path: string, options: CallOptions = {}): Promise<Buffer> {
     return await this.#reader.bytes(path, options);
   }
@@ -159,8 +124,7 @@ export class Imds extends Accessors {
   }
 
   /**
-   * The account of the instance, such as `123456789012`: from `identity-credentials/ec2/info`, or where that is missing
-   * from the identity document.
+   * The account of the instance, such as `123456789012`: of `identity-credentials/ec2/info`, or else the identity document.
    * @throws as {@link get}
    */
   async accountId(options?: CallOptions): Promise<string> {
@@ -174,7 +138,7 @@ export class Imds extends Accessors {
    * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html
    */
   async credentials(options?: CredentialsOptions): Promise<ImdsCredentials> {
-    return await this.#credentials.get().credentials(options);
+    return await this.#source().credentials(options);
   }
 
   /**
@@ -183,12 +147,11 @@ export class Imds extends Accessors {
    * new S3Client({ credentials: imds.credentialProvider() });
    */
   credentialProvider(options?: CredentialProviderOptions): ImdsCredentialProvider {
-    return this.#credentials.get().provider(options);
+    return this.#source().provider(options);
   }
 
   /**
-   * The network interfaces, primary first, then by network card and device number. `isSettling` marks one that was attached
-   * moments ago and that the service does not know in full yet.
+   * The network interfaces, primary first, then by card and device number; `isSettling` while one is not served in full yet.
    * @throws as {@link get}
    */
   async networkInterfaces(options?: CallOptions): Promise<readonly NetworkInterface[]> {
@@ -197,8 +160,7 @@ export class Imds extends Accessors {
   }
 
   /**
-   * The instance identity document, such as `{ region: 'us-east-1', instanceId: 'i-1234567890abcdef0', … }`. It is not
-   * verified: see `verifyIdentityDocument`.
+   * The instance identity document, such as `{ region: 'us-east-1', … }`. `verifyIdentityDocument` checks its signature.
    * @throws as {@link get}
    * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
    */
@@ -216,13 +178,15 @@ export class Imds extends Accessors {
    *   aborts, and `ERR_IMDS_DISABLED` or `ERR_IMDS_CLOSED` when no poll can succeed.
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options?: WatchOptions<Kind>): NoticeIterator<NoticeOf<Kind>> {
-    return this.#watch.get().watch(options);
+    this.#watch ??= new Poller(this, this.#report, this.#clock);
+    return this.#watch.watch(options);
   }
 
   /**
    * Calls a handler once for each interruption of this Spot Instance that is announced, also if it was announced before.
    * The handler's signal aborts at the deadline: usually after two minutes, at once before a hibernation, never if the
-   * service gives no time that can be read. What the handler throws is published on `imds:watch` and logged. The hook does not keep the process alive.
+   * service gives no time that can be read. What it throws is published on `imds:watch` and logged. The hook does not keep
+   * the process alive.
    * @example
    * using hook = imds.onInterruption(async (notice, { signal }) => { await queue.drain({ signal }); });
    * @returns a function that removes the hook, also with `using`.
@@ -261,16 +225,23 @@ export class Imds extends Accessors {
     return await this.#reader.token(options);
   }
 
-  /**
-   * Ends the requests under way and forgets everything; later calls fail with `ERR_IMDS_CLOSED`. A client that is not
-   * closed keeps no process alive.
-   */
+  /** Ends all requests and forgets everything; later calls fail with `ERR_IMDS_CLOSED`. No process needs it to end. */
   close(): void {
     const reason = this.#reader.closedBy ?? closed();
     this.#reader.close(reason);
-    this.#credentials.close(reason);
-    this.#watch.close(reason);
+    this.#credentials?.close(reason);
+    this.#watch?.close(reason);
   }
+
+  #source(): CredentialsSource {
+    const ask: Reader['ask'] = (path, options) => this.#reader.ask(path, options);
+    const accountId = (options: CallOptions) => this.accountId(options);
+    const context = { settings: this.#settings, events: this.#events, clock: this.#clock };
+    this.#credentials ??= new CredentialsSource({ ask, accountId, ...context });
+    return this.#credentials;
+  }
+
+  readonly #report: Report = (event, level) => this.#events.publish('watch', event, level);
 
   async #userData(options: CallOptions | undefined): Promise<UserData | undefined> {
     const raw = await this.#reader.read(table.userData.category as Category<Uint8Array | undefined>, options);
