@@ -1,6 +1,7 @@
 import { codeOf, ImdsSettingsError } from '../errors.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
+type Keys = ReadonlyMap<string, string>;
 
 /** A shared config file that is not used, and why not: a code of the system, such as `EACCES`, or words. */
 export interface LeftOut {
@@ -20,7 +21,7 @@ export function readProfile(
   env: Environment,
   profile: string,
   source: string,
-): { readonly keys: ReadonlyMap<string, string>; readonly file: string; readonly leftOut?: LeftOut } {
+): { readonly keys: Keys; readonly file: string; readonly leftOut?: LeftOut } {
   const named = env['AWS_CONFIG_FILE'];
   let file = named || '~/.aws/config';
   let text: string | undefined;
@@ -35,10 +36,9 @@ export function readProfile(
     const why = cause === undefined ? 'not a text file in UTF-8' : (codeOf(cause) ?? 'not permitted');
     const namer = named ? 'AWS_CONFIG_FILE' : source;
     if (namer === 'default') return { keys: new Map(), file, leftOut: { file, why } };
-    throw new ImdsSettingsError(`${namer} is set, but the shared config file ${file} cannot be read (${why})`, {
-      hint: 'Make it readable, or name another with AWS_CONFIG_FILE.',
-      cause,
-    });
+    const hint = 'Make it readable, or name another with AWS_CONFIG_FILE.';
+    const message = `${namer} is set, but the shared config file ${file} cannot be read (${why})`;
+    throw new ImdsSettingsError(message, { hint, cause });
   }
   const keys = profileIn(text, profile);
   if (!keys && source === 'option profile')
@@ -63,8 +63,7 @@ function textOf(file: string): string | undefined {
     const bytes = readFileSync(file);
     return bytes.includes(0) ? undefined : bytes.toString();
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return '';
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return '';
     throw error;
   }
 }
@@ -74,10 +73,9 @@ function textOf(file: string): string | undefined {
  * `;` at the start of a line or after a blank. Indented lines after a key without value are nested, and not the profile's.
  * Sections of one name are one, and of equal keys the last counts; but `[profile default]` wins over `[default]`.
  */
-function profileIn(text: string, profile: string): ReadonlyMap<string, string> | undefined {
-  let named: Map<string, string> | undefined;
-  let plain: Map<string, string> | undefined;
-  let keys: Map<string, string> | undefined;
+function profileIn(text: string, profile: string): Keys | undefined {
+  const sections = new Map<string, Map<string, string>>();
+  let section = '';
   let parent = '';
   for (const line of text.split(/\r?\n/)) {
     // A byte order mark before the first line is a blank to trim().
@@ -85,18 +83,17 @@ function profileIn(text: string, profile: string): ReadonlyMap<string, string> |
     if (code.startsWith('[')) {
       const [, title = ''] = /^\[(.*)\]/.exec(code) ?? [];
       const [, , quoted, name = quoted] = /^profile\s+(?:(["'])(.*)\1|(\S+))\s*$/.exec(title) ?? [];
+      section = name === undefined ? `other ${title}` : `profile ${name}`;
+      sections.set(section, sections.get(section) ?? new Map());
       parent = '';
-      keys = undefined;
-      if (name === profile) keys = named ??= new Map();
-      else if (title === profile && profile === 'default') keys = plain ??= new Map();
       continue;
     }
     const [, key, value] = /^([^=]+?)\s*=\s*(.*)$/s.exec(code) ?? [];
-    if (!key) continue;
-    if (value) {
-      if (!/^\s/.test(line)) parent = '';
-      keys?.set(parent + key, value);
-    } else parent = `${key}.`;
+    if (key && !value) parent = `${key}.`;
+    if (!key || !value) continue;
+    if (!/^\s/.test(line)) parent = '';
+    sections.get(section)?.set(parent + key, value);
   }
-  return named?.size ? named : (plain ?? named);
+  const named = sections.get(`profile ${profile}`);
+  return named?.size || profile !== 'default' ? named : (sections.get('other default') ?? named);
 }

@@ -21,10 +21,9 @@ export interface CacheOptions {
  */
 export interface ImdsOptions {
   /**
-   * Where the service is, such as `http://127.0.0.1:1338`. Plain http; a path before `/latest` is kept. Or a Unix socket
-   * that is forwarded to it, `unix:/run/imds.sock`.
-   * Environment `AWS_EC2_METADATA_SERVICE_ENDPOINT`, config key `ec2_metadata_service_endpoint`.
-   * Default: the well-known address of `endpointMode`.
+   * Where the service is, such as `http://127.0.0.1:1338`. Plain http; a path before `/latest` is kept. Or a Unix socket that
+   * is forwarded to it, `unix:/run/imds.sock`. Environment `AWS_EC2_METADATA_SERVICE_ENDPOINT`, config key
+   * `ec2_metadata_service_endpoint`. Default: the well-known address of `endpointMode`.
    */
   readonly endpoint?: string | URL | undefined;
   /**
@@ -54,9 +53,8 @@ export interface ImdsOptions {
   /** Milliseconds before the second attempt, doubled before each further one and jittered by up to twice. Default 100. */
   readonly retryDelayMs?: number | undefined;
   /**
-   * Milliseconds one call may take with everything in it. Default 5000, and more in proportion when
-   * `requestTimeoutMs` or `maxAttempts` are set above their defaults, so that it never cuts short what they ask for.
-   * `waitMs` is added to the default.
+   * Milliseconds one call may take with everything in it. Default 5000, in proportion more where `requestTimeoutMs` or
+   * `maxAttempts` are above their defaults, plus `waitMs`.
    */
   readonly deadlineMs?: number | undefined;
   /**

@@ -22,6 +22,7 @@ import type { CacheOptions, ImdsOptions } from './options.js';
 export type CacheSettings = { readonly [Name in keyof CacheOptions]-?: number };
 
 const ipv4 = 'http://169.254.169.254';
+const ipv6 = 'http://[fd00:ec2::254]';
 const defaultTimeoutMs = 1000;
 const defaultAttempts = 3;
 const defaultCache: CacheSettings = { maxEntries: 1000, liveMaxAgeMs: 1000 };
@@ -40,6 +41,7 @@ const cache: Check<CacheSettings | undefined> = (value, name) => {
 
 /** All there is to say of one setting. */
 interface Row<T> {
+  readonly fallback: T;
   /** Checks the value of the option. A row without it is no option. */
   readonly check?: Check<T>;
   /** Its key in a profile of the shared config file. In capitals, behind `AWS_`, it is also the name of a variable. */
@@ -48,67 +50,42 @@ interface Row<T> {
   readonly variable?: string;
   /** Reads the text of the variable or key. Default: the check of the option. */
   readonly parse?: Check<T>;
-  readonly fallback: T;
 }
 
-const row = <T>(row: Row<T>): Row<T> => ({ ...(row.key && { variable: `AWS_${row.key.toUpperCase()}` }), ...row });
-
-const timeout = row({
-  check: milliseconds(1),
-  key: 'metadata_service_timeout',
-  parse: seconds,
-  fallback: defaultTimeoutMs,
-});
+const option = <T>(fallback: T, check: Check<T>, row: Partial<Row<T>> = {}): Row<T> => ({ fallback, check, ...row });
+const timeout = option(defaultTimeoutMs, milliseconds(1), { key: 'metadata_service_timeout', parse: seconds });
+const isLogger = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isClock = (value: unknown): boolean => typeof value === 'function' && Number.isFinite(value());
 
 const table = {
-  endpoint: row({ check: endpointUrl, key: 'ec2_metadata_service_endpoint', fallback: ipv4 }),
-  endpointMode: row({
-    check: wordFor({ IPv4: ipv4, IPv6: 'http://[fd00:ec2::254]' }),
-    key: 'ec2_metadata_service_endpoint_mode',
-    fallback: ipv4,
-  }),
-  tokenTtlSeconds: row({ check: wholeNumber(1, 21600, 'seconds'), fallback: 21600 }),
-  allowV1: row({ check: trueOrFalse, fallback: false }),
-  v1Disabled: row({ key: 'ec2_metadata_v1_disabled', parse: trueOrFalseText, fallback: false }),
-  disabled: row({ variable: 'AWS_EC2_METADATA_DISABLED', parse: trueOrFalseText, fallback: false }),
+  endpoint: option(ipv4, endpointUrl, { key: 'ec2_metadata_service_endpoint' }),
+  endpointMode: option(ipv4, wordFor({ IPv4: ipv4, IPv6: ipv6 }), { key: 'ec2_metadata_service_endpoint_mode' }),
+  tokenTtlSeconds: option(21600, wholeNumber(1, 21600, 'seconds')),
+  allowV1: option(false, trueOrFalse),
+  v1Disabled: { fallback: false, key: 'ec2_metadata_v1_disabled', parse: trueOrFalseText },
+  disabled: { fallback: false, variable: 'AWS_EC2_METADATA_DISABLED', parse: trueOrFalseText },
   connectTimeoutMs: timeout,
   requestTimeoutMs: timeout,
-  maxAttempts: row({
-    check: attempts,
+  maxAttempts: option(defaultAttempts, attempts, {
     key: 'metadata_service_num_attempts',
     parse: (value, name) => attempts(numberOf(value), name),
-    fallback: defaultAttempts,
   }),
-  retryDelayMs: row({ check: milliseconds(0), fallback: 100 }),
-  deadlineMs: row({ check: milliseconds(1), fallback: 5000 }),
-  waitMs: row({ check: milliseconds(0), fallback: 0 }),
-  roleName: row<string | undefined>({ check: nonEmptyText, fallback: undefined }),
-  staticStability: row({ check: trueOrFalse, fallback: true }),
-  cache: row({ check: cache, fallback: defaultCache }),
-  profile: row({ check: nonEmptyText, variable: 'AWS_PROFILE', fallback: 'default' }),
-  logger: row<unknown>({
-    check: checked(
-      (value) => typeof value === 'object' && value !== null,
-      'an object with debug, info, warn or error functions',
-    ),
-    fallback: undefined,
-  }),
-  now: row<unknown>({
-    check: checked(
-      (value) => typeof value === 'function' && Number.isFinite(value()),
-      'a function giving milliseconds',
-    ),
-    fallback: undefined,
-  }),
+  retryDelayMs: option(100, milliseconds(0)),
+  deadlineMs: option(5000, milliseconds(1)),
+  waitMs: option(0, milliseconds(0)),
+  roleName: option<string | undefined>(undefined, nonEmptyText),
+  staticStability: option(true, trueOrFalse),
+  cache: option(defaultCache, cache),
+  profile: option('default', nonEmptyText, { variable: 'AWS_PROFILE' }),
+  logger: option<unknown>(undefined, checked(isLogger, 'an object with debug, info, warn or error functions')),
+  now: option<unknown>(undefined, checked(isClock, 'a function giving milliseconds')),
 };
 
 type Name = keyof typeof table;
-const names = Object.keys(table) as Name[];
-const optionChecks = Object.fromEntries(
-  Object.entries<Row<unknown>>(table).flatMap(([name, { check }]) => (check ? [[name, check]] : [])),
-);
+const rows = Object.entries<Row<unknown>>(table) as [Name, Row<unknown>][];
+const optionChecks = Object.fromEntries(rows.flatMap(([name, { check }]) => (check ? [[name, check]] : [])));
 
-type Values = { readonly [N in Name]: (typeof table)[N] extends Row<infer T> ? T : never };
+type Values = { readonly [N in Name]: (typeof table)[N]['fallback'] };
 
 /** Everything a client needs to know to make a request, resolved once. */
 export interface Settings
@@ -162,24 +139,22 @@ export function resolveSettings(
   if ('endpoint' in given && 'endpointMode' in given)
     throw new ImdsSettingsError('options endpoint and endpointMode are both given: expected one of them');
   const env = environment();
-  const rows: readonly [string, Row<unknown>][] = Object.entries(table);
-  const variables = Object.fromEntries(
-    rows.map(([name, row]) => [
-      name,
-      row.variable && !(name in given) ? parsed(row, env[row.variable], row.variable) : undefined,
-    ]),
-  );
+  const variables = new Map<Name, Found | undefined>();
+  for (const [name, row] of rows) {
+    const { key, variable = key && `AWS_${key.toUpperCase()}` } = row;
+    if (variable && !(name in given)) variables.set(name, parsed(row, env[variable], variable));
+  }
   const sources: readonly Source[] = [
     (name) => (name in given ? { value: given[name], origin: `option ${name}` } : undefined),
-    (name) => variables[name],
+    (name) => variables.get(name),
   ];
   const profile = find(sources, 'profile');
   let file: ReturnType<typeof readProfile> | undefined;
   const inFile: Source = (name) => {
-    const { key, ...row }: Row<unknown> = table[name];
-    if (key === undefined) return undefined;
+    const row: Row<unknown> = table[name];
+    if (row.key === undefined) return undefined;
     file ??= readProfile(env, String(profile.value), profile.origin);
-    return parsed(row, file.keys.get(key), `${key} in profile ${profile.value} of ${file.file}`);
+    return parsed(row, file.keys.get(row.key), `${row.key} in profile ${profile.value} of ${file.file}`);
   };
   let settings: Settings | undefined;
   return {
@@ -197,21 +172,18 @@ export function resolveSettings(
 function settle(sources: readonly Source[]): Omit<Settings, 'leftOut'> {
   // One source may set both endpoint and mode: the endpoint then wins, as in the AWS SDKs. Else the stronger source wins.
   const address = find(sources, 'endpoint', 'endpointMode');
-  const found = names.map((name) => [name, name.startsWith('endpoint') ? address : find(sources, name)] as const);
+  const found = rows.map(([name]) => [name, name.startsWith('endpoint') ? address : find(sources, name)] as const);
   const origins = Object.fromEntries(found.map(([name, { origin }]) => [name, origin])) as Record<Name, string>;
   // Each was checked or is the default of its row.
   const all = Object.fromEntries(found.map(([name, { value }]) => [name, value])) as Values;
   const { endpointMode, v1Disabled, disabled, cache, logger, now, ...values } = all;
+  const { requestTimeoutMs, maxAttempts, deadlineMs, waitMs } = values;
   // A default deadline must not cut short the attempts and the wait that were asked for.
-  const growth =
-    Math.max(1, values.requestTimeoutMs / defaultTimeoutMs) * Math.max(1, values.maxAttempts / defaultAttempts);
+  const growth = Math.max(1, requestTimeoutMs / defaultTimeoutMs) * Math.max(1, maxAttempts / defaultAttempts);
   const refusal = `option allowV1 is false${origins.allowV1 === 'default' ? ', its default' : ''}`;
   return {
     ...values,
-    deadlineMs:
-      origins.deadlineMs === 'default'
-        ? Math.min(longestTimerMs, values.deadlineMs * growth + values.waitMs)
-        : values.deadlineMs,
+    deadlineMs: origins.deadlineMs === 'default' ? Math.min(longestTimerMs, deadlineMs * growth + waitMs) : deadlineMs,
     disabledBy: disabled ? origins.disabled : undefined,
     allowV1: values.allowV1 && !v1Disabled,
     v1ForbiddenBy: v1Disabled ? `${origins.v1Disabled} is true` : values.allowV1 ? undefined : refusal,
@@ -219,20 +191,18 @@ function settle(sources: readonly Source[]): Omit<Settings, 'leftOut'> {
   };
 }
 
+const reader: ProxyHandler<Record<string, string | undefined>> = {
+  get(_, name) {
+    try {
+      return process.env[String(name)];
+    } catch {
+      return undefined;
+    }
+  },
+};
+
 /** The variables of the environment. One that may not be read, as in Deno, counts as unset. */
-export const environment = (): Readonly<Record<string, string | undefined>> =>
-  new Proxy<Record<string, string | undefined>>(
-    {},
-    {
-      get(_, name) {
-        try {
-          return process.env[String(name)];
-        } catch {
-          return undefined;
-        }
-      },
-    },
-  );
+export const environment = (): Readonly<Record<string, string | undefined>> => new Proxy({}, reader);
 
 const callChecks = { signal: abortSignal, fresh: trueOrFalse, deadlineMs: milliseconds(1) };
 
