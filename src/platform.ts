@@ -14,10 +14,7 @@ export interface Platform {
   readonly container: ContainerKind;
   /** The Kubernetes node, where the pod has its name in a variable such as `NODE_NAME` (downward API). */
   readonly node?: string;
-  /**
-   * The AWS service that manages this instance, as far as environment, files and node name tell. It refuses to have the
-   * options of the instance changed.
-   */
+  /** The AWS service that manages this instance, if traces tell, and has its options changed by nobody else. */
   readonly managedBy?: 'ECS Managed Instances' | 'EKS Auto Mode' | 'SageMaker HyperPod';
   /** True when the process uses the machine's network: always outside a container, inside with host networking. */
   readonly hasHostNetwork: boolean;
@@ -54,10 +51,10 @@ export const machineFacts = (env: Facts['env'] = {}): Facts => ({
 });
 
 const dmi = '/sys/devices/virtual/dmi/id';
+const idOfInstance = /^i-[0-9a-f]{8,17}$/;
 
 /**
- * Finds out where this process runs by the traces of hypervisor, kernel and container runtime: no request, about a
- * millisecond.
+ * Finds out where this process runs by the traces of hypervisor, kernel and container runtime, in about a millisecond.
  *
  * @param facts default: the files of this machine, without its environment
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
@@ -79,9 +76,8 @@ export function platform(facts: Facts = machineFacts()): Platform {
 
 function machine({ read }: Facts): Pick<Platform, 'onEc2' | 'why' | 'isElsewhere' | 'instanceId'> {
   const ec2 = (why: string) => ({ onEc2: true, why, isElsewhere: false });
-  const tag = read(`${dmi}/board_asset_tag`);
-  if (tag !== undefined && /^i-[0-9a-f]{8,17}$/.test(tag))
-    return { ...ec2('board_asset_tag is an instance ID'), instanceId: tag };
+  const tag = read(`${dmi}/board_asset_tag`) ?? '';
+  if (idOfInstance.test(tag)) return { ...ec2('board_asset_tag is an instance ID'), instanceId: tag };
   const vendors = ['sys_vendor', 'bios_vendor'].map((name) => ({ name, vendor: read(`${dmi}/${name}`) }));
   const amazon = vendors.find(({ vendor }) => vendor === 'Amazon EC2');
   if (amazon) return ec2(`${amazon.name} is Amazon EC2`);
@@ -99,11 +95,12 @@ function containerKind({ read, exists, env }: Facts): ContainerKind {
   if (exists('/run/.containerenv')) return 'podman';
   if (exists('/.dockerenv')) return 'docker';
   // With version 2 of control groups a container sees `0::/` alone; its mounts still name its runtime.
-  const traces = `${read('/proc/self/cgroup') ?? ''}\n${read('/proc/self/mountinfo') ?? ''}`;
+  const groups = read('/proc/self/cgroup') ?? '';
+  const traces = `${groups}\n${read('/proc/self/mountinfo') ?? ''}`;
   if (/\/kubepods|\/kubelet\/pods\//.test(traces)) return 'kubernetes';
   if (/\/libpod-/.test(traces)) return 'podman';
   if (/\/docker[/-][0-9a-f]{12}|\/docker\/containers\//.test(traces)) return 'docker';
-  if (/\/containerd\/|\/lxc\//.test(read('/proc/self/cgroup') ?? '') || env['container']) return 'container';
+  if (/\/containerd\/|\/lxc\//.test(groups) || env['container']) return 'container';
   return 'none';
 }
 
@@ -124,10 +121,10 @@ function manager({ exists, env }: Facts, node = ''): Platform['managedBy'] {
   const isHyperPod = node.startsWith('hyperpod-') || env['SAGEMAKER_RESOURCE_CONFIG_PATH'];
   if (isHyperPod || exists('/opt/ml/config/resource_config.json')) return 'SageMaker HyperPod';
   // Other nodes are called by their private DNS name, unless they were set up otherwise.
-  return /^i-[0-9a-f]{8,17}$/.test(node) ? 'EKS Auto Mode' : undefined;
+  return idOfInstance.test(node) ? 'EKS Auto Mode' : undefined;
 }
 
-/** A container with a network of its own has virtual interfaces only; those of hardware have a device behind them. */
+/** A container with a network of its own has virtual interfaces only; behind those of hardware is a device. */
 const hasHardware = ({ read, interfaces }: Facts): boolean =>
   interfaces().some((name) => read(`/sys/class/net/${name}/device/uevent`) !== undefined);
 

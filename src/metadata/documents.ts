@@ -3,23 +3,23 @@ import { instantOf, json, type Shape } from './decode.js';
 /** One of the known words or a newer one: AWS adds values without notice. */
 export type Word<Known extends string> = Known | (string & {});
 
-// How a field is read: the value to give, or undefined when it is not what it should be. A document needs its required
-// fields; an optional one that is something else, null for example, is left out; further fields are left alone.
-
+/**
+ * Reads a field: the value to give, or undefined when it is not what it should be. A document needs its required fields; an
+ * optional one that is something else, null for example, is left out; further fields are left alone.
+ */
 type Field = (value: unknown) => unknown;
 type Required<T> = { [Name in keyof T]-?: object extends Pick<T, Name> ? never : Name }[keyof T] & string;
 type Optional<T> = Exclude<keyof T & string, Required<T>>;
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+const anyObject = (value: unknown) => (isObject(value) ? value : undefined);
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const filledText: Field = (value) => text(value) || undefined;
 const texts: Field = (value) =>
   Array.isArray(value) && value.every((each) => text(each) === each) ? value : undefined;
-const orNull =
-  (field: Field): Field =>
-  (value) =>
-    value === null ? null : field(value);
+const textOrNull: Field = (value) => (value === null ? null : text(value));
+const textsOrNull: Field = (value) => (value === null ? null : texts(value));
 
 /** The same for several fields. */
 const all = <Name extends string>(field: Field, ...names: readonly Name[]): Readonly<Record<Name, Field>> =>
@@ -30,12 +30,12 @@ function object<T>(
   required: Readonly<Record<Required<T>, Field>>,
   optional: Readonly<Record<Optional<T>, Field>>,
 ): Shape<T> {
-  const needed = Object.entries<Field>(required);
+  const needed = Object.keys(required) as Required<T>[];
   const fields = Object.entries<Field>({ ...required, ...optional });
   const lacks = (value: unknown) =>
-    isObject(value) ? needed.flatMap(([name, field]) => (field(value[name]) === undefined ? name : [])) : [];
+    isObject(value) ? needed.filter((name) => required[name](value[name]) === undefined) : [];
   return {
-    expected: ['a JSON object', Object.keys(required).join(', ')].filter(Boolean).join(' with '),
+    expected: needed.length > 0 ? `a JSON object with ${needed.join(', ')}` : 'a JSON object',
     read(value) {
       if (!isObject(value) || lacks(value).length > 0) return undefined;
       const document = { ...value };
@@ -59,9 +59,7 @@ export interface MaintenanceEvent {
   /** Such as `instance-event-0d59937288b749b32`. */
   readonly EventId?: string;
   /** The action, such as `system-reboot`. */
-  readonly Code?: Word<
-    'instance-reboot' | 'instance-retirement' | 'instance-stop' | 'system-maintenance' | 'system-reboot'
-  >;
+  readonly Code?: Word<`instance-${'reboot' | 'retirement' | 'stop'}` | `system-${'maintenance' | 'reboot'}`>;
   readonly State?: Word<'active' | 'completed' | 'canceled'>;
   /** Such as `scheduled reboot`; begins with `[Completed]` or `[Canceled]` once the event is over. */
   readonly Description?: string;
@@ -73,13 +71,9 @@ export interface MaintenanceEvent {
   readonly NotBeforeDeadline?: string;
 }
 
-const maintenanceEvent = object<MaintenanceEvent>(
-  {},
-  {
-    ...all(text, 'EventId', 'Code', 'State', 'Description'),
-    ...all(instantOf, 'NotBefore', 'NotAfter', 'NotBeforeDeadline'),
-  },
-);
+const maintenanceInstants = all(instantOf, 'NotBefore', 'NotAfter', 'NotBeforeDeadline');
+const maintenanceTexts = all(text, 'EventId', 'Code', 'State', 'Description');
+const maintenanceEvent = object<MaintenanceEvent>({}, { ...maintenanceTexts, ...maintenanceInstants });
 
 export const maintenanceEvents = json<readonly MaintenanceEvent[]>({
   expected: 'a JSON array',
@@ -183,10 +177,7 @@ export interface EcsTaskCredentialsInfo {
 }
 
 export const ecsTaskCredentialsInfo = json(
-  object<EcsTaskCredentialsInfo>(
-    {},
-    { LastUpdated: text, TaskCredentials: (value) => (isObject(value) ? value : undefined) },
-  ),
+  object<EcsTaskCredentialsInfo>({}, { LastUpdated: text, TaskCredentials: anyObject }),
 );
 
 /** State of the credentials of the instance identity role. */
@@ -239,8 +230,8 @@ export const instanceIdentityDocument = json(
       ...all(text, 'region', 'version'),
     },
     {
-      ...all(orNull(text), 'privateIp', 'kernelId', 'ramdiskId'),
-      ...all(orNull(texts), 'billingProducts', 'marketplaceProductCodes', 'devpayProductCodes'),
+      ...all(textOrNull, 'privateIp', 'kernelId', 'ramdiskId'),
+      ...all(textsOrNull, 'billingProducts', 'marketplaceProductCodes', 'devpayProductCodes'),
     },
   ),
 );
@@ -249,7 +240,7 @@ export const instanceIdentityDocument = json(
 export const identityField = (name: 'region' | 'accountId') =>
   json<string>({
     expected: `a JSON object with ${name}`,
-    read: (value) => (isObject(value) ? text(value[name])?.trim() || undefined : undefined),
+    read: (value) => text(anyObject(value)?.[name])?.trim() || undefined,
   });
 
 /** An Elastic Inference accelerator (retired by AWS). */
@@ -274,7 +265,4 @@ export const elasticInferenceAccelerator = json(
 /** An Elastic GPU (retired by AWS); the layout of the document was never published. */
 export type ElasticGpuAssociation = Readonly<Record<string, unknown>>;
 
-export const elasticGpuAssociation = json<ElasticGpuAssociation>({
-  expected: 'a JSON object',
-  read: (value) => (isObject(value) ? value : undefined),
-});
+export const elasticGpuAssociation = json<ElasticGpuAssociation>({ expected: 'a JSON object', read: anyObject });
