@@ -18,21 +18,12 @@ export interface Accessor<T> {
   readonly category: Category<unknown>;
 }
 
-/**
- * Reads a category whose path ends in a parameter. Rejects with `ImdsPathError`, before anything is sent, when the
- * parameter is not one path segment of visible ASCII.
- */
+/** Reads a category whose path ends in a parameter, one path segment of visible ASCII; else rejects with `ImdsPathError`. */
 export interface ParameterAccessor<P extends Parameter, T> {
   (parameter: P, options?: CallOptions): Promise<T>;
   /** The category it reads for a parameter. Throws `ImdsPathError`. */
   readonly category: (parameter: P) => Category<T>;
-  /** A possible parameter. */
-  readonly example: P;
 }
 
-/** Gives the accessors below a parameter. Throws `ImdsPathError` when it is not one path segment of visible ASCII. */
-export interface ParameterGroup<P extends Parameter, G> {
-  (parameter: P): G;
-  /** A possible parameter. */
-  readonly example: P;
-}
+/** Gives the accessors below a parameter, one path segment of visible ASCII; else throws `ImdsPathError`. */
+export type ParameterGroup<P extends Parameter, G> = (parameter: P) => G;

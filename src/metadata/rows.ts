@@ -3,8 +3,7 @@ import type { Category, Kind, Mutability } from './category.js';
 import { type Decoder, integer, isEmpty, lines, text } from './decode.js';
 import { fill, type Parameter } from './path.js';
 
-// What the table is made of. A row has the type of the accessor that is made of it, as no editor with TypeScript 7 shows
-// the doc comments of a type that is mapped from another.
+// What the table is made of. A row has the type of its accessor: in a mapped type, TypeScript 7 loses the doc comments.
 
 const rowOf = <T>(category: Category<unknown>): Accessor<T> => ({ category }) as Accessor<T>;
 
@@ -105,14 +104,12 @@ export type Read = (category: Category<unknown>, options: CallOptions | undefine
 
 function bind(node: object, read: Read, values: readonly Parameter[] = []): object {
   const { category, example, members } = partsOf(node);
-  if (example !== undefined && members.length > 0) {
-    const directory = { ...node, example: undefined };
-    return Object.assign((parameter: Parameter) => bind(directory, read, [...values, parameter]), { example });
-  }
+  if (example !== undefined && members.length > 0)
+    return (parameter: Parameter) => bind({ ...node, example: undefined }, read, [...values, parameter]);
   const at = (...more: readonly Parameter[]) => filled(category as Category<unknown>, [...values, ...more]);
   if (example !== undefined) {
     const accessor = async (parameter: Parameter, options?: CallOptions) => read(at(parameter), options);
-    return Object.assign(accessor, { category: at, example });
+    return Object.assign(accessor, { category: at });
   }
   const own = category && at();
   const accessor = own ? Object.assign((options?: CallOptions) => read(own, options), { category: own }) : {};
@@ -124,15 +121,10 @@ function bind(node: object, read: Read, values: readonly Parameter[] = []): obje
 
 /** Gives an object the accessors of the table, each made when it is first used. */
 export function bindOnDemand(target: object, table: object, read: Read): void {
+  const define = (name: string, how: PropertyDescriptor) =>
+    Object.defineProperty(target, name, { ...how, enumerable: true, configurable: true });
   for (const [name, node] of partsOf(table).members) {
-    const define = (how: PropertyDescriptor) =>
-      Object.defineProperty(target, name, { ...how, enumerable: true, configurable: true });
-    const set = (value: unknown) => define({ value, writable: true });
-    const get = (): object => {
-      const accessor = bind(node, read);
-      set(accessor);
-      return accessor;
-    };
-    define({ get, set });
+    const set = (value: unknown) => define(name, { value, writable: true });
+    define(name, { set, get: () => Reflect.get(set(bind(node, read)), name) });
   }
 }
