@@ -75,7 +75,7 @@ export class SingleFlight<T> {
     promise.catch(() => {});
     const flight: Known<T> = { promise, deadline, isLatest, isNew: true };
     this.#flights.set(key, flight);
-    queueMicrotask(() => {
+    Promise.resolve().then(() => {
       flight.isNew = false;
     });
     return flight;

@@ -44,17 +44,19 @@ type Call = (value: unknown) => unknown;
 function accessors(found: unknown, name: string): [name: string, call: Call][] {
   if ((typeof found !== 'object' && typeof found !== 'function') || found === null) return [];
   const below = Object.entries(found)
-    .filter(([key]) => key !== 'category' && key !== 'example')
+    .filter(([key]) => key !== 'category')
     .flatMap(([key, value]) => accessors(value, `${name}.${key}`));
   if (typeof found !== 'function') return below;
   const call = found as (...given: unknown[]) => unknown;
-  if (!('example' in found)) return [[name, (value) => call(value)], ...below];
-  const group = 'category' in found ? undefined : call(found.example);
+  const isOpen = !('category' in found) || typeof found.category === 'function';
+  if (!isOpen) return [[name, (value) => call(value)], ...below];
+  const parameter = /\.(ebs|ephemeral|n)$/.test(name) ? 1 : 'x';
+  const group = 'category' in found ? undefined : call(parameter);
   return [
     [`${name}(…)`, (value) => call(value)],
     ...(group
       ? accessors(group, `${name}()`)
-      : [[`${name}(x, …)`, (value: unknown) => call(found.example, value)] as [string, Call]]),
+      : [[`${name}(x, …)`, (value: unknown) => call(parameter, value)] as [string, Call]]),
     ...below,
   ];
 }
