@@ -9,6 +9,18 @@ import { plainGet } from './plain.js';
 import { createProgram, overview } from './program.js';
 import { reportOf } from './report.js';
 
+/** A command line that runs. */
+interface Run {
+  readonly context: Context;
+  /** Undefined for a command line that needs none. */
+  program: Command | undefined;
+  isOver: boolean;
+  /** Those to close at its end. */
+  readonly clients: Imds[];
+  /** Ends what is under way. After a Ctrl-C, the next one ends the process, whatever it is doing. */
+  readonly end: () => void;
+}
+
 /**
  * Runs one command line.
  *
@@ -16,91 +28,96 @@ import { reportOf } from './report.js';
  * @returns the exit code; whatever went wrong has been reported by then
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
-  const paint = painter(io.stdout, io, args);
-  const paintStderr = painter(io.stderr, io, args);
-  const clients: Imds[] = [];
-  let controller: AbortController | undefined;
-  let isOver = false;
-  /** Ends what is under way. After a Ctrl-C, the next one ends the process, whatever it is doing. */
-  const end = (): void => {
-    isOver = true;
-    io.signals.off('SIGINT', end);
-    controller?.abort();
-    for (const client of clients) client.close();
-  };
-  const plain = plainGet(args);
-  let program: Command | undefined;
-  const connect: Context['connect'] = (options) => {
-    const given = plain?.options ?? program?.opts() ?? {};
-    const client = new Imds({ ...clientOptions(given, io.stderr), ...options });
-    clients.push(client);
-    if (isOver) client.close();
-    return client;
-  };
-  const context: Context = {
-    io,
-    paint,
-    paintStderr,
-    // Most commands need none.
-    get signal() {
-      controller ??= new AbortController();
-      if (isOver) controller.abort();
-      return controller.signal;
-    },
-    connect,
-  };
-
-  let exitCode: number = exitCodes.done;
-  let help = '';
-  io.signals.on('SIGINT', end);
+  const run = begun(args, io);
+  io.signals.on('SIGINT', run.end);
   try {
-    if (plain) {
-      const { printValues } = await import('./commands/get.js');
-      await printValues(context, plain.paths);
-      // There is nothing to end, and closing a client takes a millisecond.
-      clients.length = 0;
-      return exitCode;
-    }
-    program = await createProgram(
-      (body) =>
-        async (...given) => {
-          const code = await body(context, ...given);
-          if (typeof code === 'number') exitCode = code;
-        },
-      {
-        write: (text) => {
-          help += text;
-        },
-        columns: widthOf(io.stdout),
-        paint,
-      },
-      args[0],
-    );
-    if (args[0] === '__complete') {
-      const { writeCompletions } = await import('./complete.js');
-      return await writeCompletions(program, args.slice(1), io.stdout);
-    }
-    const parser = program;
-    await parser.parseAsync(args, { from: 'user' }).catch(async (error) => {
-      if (isMisuse(error)) await io.stderr.write(overviewFor(parser, paintStderr));
-      else if (help === '') throw error;
-      else await io.stdout.write(help);
-      exitCode = isMisuse(error) ? exitCodes.usage : exitCodes.done;
-    });
-    return exitCode;
+    return await perform(args, run);
   } catch (error) {
-    if (isOver) return exitCodes.interrupted;
+    if (run.isOver) return exitCodes.interrupted;
     // The reader of a pipe has left, as `head` does once it has its lines.
     if (codeOf(error) === 'EPIPE') return exitCodes.done;
-    const { exitCode, message, hint } = await reportOf(error, program, args);
-    const { bold, red } = paintStderr;
+    const { exitCode, message, hint } = await reportOf(error, run.program, args);
+    const { bold, red } = run.context.paintStderr;
     const lines = [`${bold(red('imds:'))} ${message}\n`, hint ? `${bold('hint:')} ${hint}\n` : ''];
     // Where nobody reads that either, the exit code has to do.
     await io.stderr.write(lines.join('')).catch(() => {});
     return exitCode;
   } finally {
-    end();
+    run.end();
   }
+}
+
+function begun(args: readonly string[], io: Io): Run {
+  let controller: AbortController | undefined;
+  const run: Run = {
+    program: undefined,
+    isOver: false,
+    clients: [],
+    end() {
+      run.isOver = true;
+      io.signals.off('SIGINT', run.end);
+      controller?.abort();
+      for (const client of run.clients) client.close();
+    },
+    context: {
+      io,
+      paint: painter(io.stdout, io, args),
+      paintStderr: painter(io.stderr, io, args),
+      // Most commands need none.
+      get signal() {
+        controller ??= new AbortController();
+        if (run.isOver) controller.abort();
+        return controller.signal;
+      },
+      connect(options) {
+        const given = run.program?.opts() ?? plainGet(args)?.options ?? {};
+        const client = new Imds({ ...clientOptions(given, io.stderr), ...options });
+        run.clients.push(client);
+        if (run.isOver) client.close();
+        return client;
+      },
+    },
+  };
+  return run;
+}
+
+/** Does what the command line says, and gives the exit code. */
+async function perform(args: readonly string[], run: Run): Promise<number> {
+  const { io, paint, paintStderr } = run.context;
+  const plain = plainGet(args);
+  if (plain) {
+    const { printValues } = await import('./commands/get.js');
+    await printValues(run.context, plain.paths);
+    // There is nothing to end, and closing a client takes a millisecond.
+    run.clients.length = 0;
+    return exitCodes.done;
+  }
+  let exitCode: number = exitCodes.done;
+  let help = '';
+  const write = (text: string): void => {
+    help += text;
+  };
+  const program = await createProgram(
+    (body) =>
+      async (...given) => {
+        const code = await body(run.context, ...given);
+        if (typeof code === 'number') exitCode = code;
+      },
+    { write, columns: widthOf(io.stdout), paint },
+    args[0],
+  );
+  run.program = program;
+  if (args[0] === '__complete') {
+    const { writeCompletions } = await import('./complete.js');
+    return await writeCompletions(program, args.slice(1), io.stdout);
+  }
+  await program.parseAsync(args, { from: 'user' }).catch(async (error) => {
+    if (isMisuse(error)) await io.stderr.write(overviewFor(program, paintStderr));
+    else if (help === '') throw error;
+    else await io.stdout.write(help);
+    exitCode = isMisuse(error) ? exitCodes.usage : exitCodes.done;
+  });
+  return exitCode;
 }
 
 /** True for help that nobody asked for: there is no command, or none of the name that help was asked on. */

@@ -1,24 +1,23 @@
-import { type AddCommand, type Context, withExamples } from '../command.js';
+import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { jsonText, writeServed } from '../output.js';
 import { readJson } from '../values.js';
 
+const help: Help = {
+  summary: 'one value as served, or several as JSON',
+  text:
+    'Prints the value at a path: exactly the bytes served, and a newline only at a terminal. Several paths, or ' +
+    '--json, give one JSON object, with numbers, lists and documents where the category is known, and null for ' +
+    'what may be absent and is.',
+  examples: {
+    'ID=$(imds get instance-id)': 'the instance ID alone',
+    'imds get instance-type placement/region': 'a JSON object of two values',
+    'imds get user-data > user-data': 'the user data, byte for byte',
+  },
+};
+
 /** `imds get PATH…` */
 export const get: AddCommand = (program, run) => {
-  program
-    .command('get')
-    .summary('one value as served, or several as JSON')
-    .description(
-      withExamples(
-        'Prints the value at a path: exactly the bytes served, and a newline only at a terminal. Several paths, or ' +
-          '--json, give one JSON object, with numbers, lists and documents where the category is known, and null for ' +
-          'what may be absent and is.',
-        {
-          'ID=$(imds get instance-id)': 'the instance ID alone',
-          'imds get instance-type placement/region': 'a JSON object of two values',
-          'imds get user-data > user-data': 'the user data, byte for byte',
-        },
-      ),
-    )
+  addCommand(program, 'get', help)
     .argument('<path...>', 'such as placement/region, dynamic/instance-identity/document or /latest/user-data')
     .option('--json', 'a JSON object for a single path too')
     .action(
