@@ -30,8 +30,6 @@ function collect(node: object, name: string, above: readonly Parameter[]): Row[]
   ];
 }
 
-let byPath: ReadonlyMap<string, Category<unknown>> | undefined;
-
 const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(0, -1) : path);
 
 /**
@@ -39,18 +37,30 @@ const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(
  * `/2021-03-23/meta-data/placement/`, with or without its final slash; `undefined` where the table has no row.
  */
 export function categoryOf(path: string): Category<unknown> | undefined {
-  byPath ??= new Map(rows().map(({ category }) => [withoutSlash(category.path), category]));
   const latest = withoutSlash(path).replace(/^\/(?:\d{4}-\d\d-\d\d|1\.0)\//, '/latest/');
-  const isAt = ({ category: { template } }: Row): boolean => {
-    const [start, rest] = template.split('{', 2);
-    // A pattern takes longer to compile than most processes take to use it, so only a likely one is.
-    return (
-      rest !== undefined && latest.startsWith(`/latest/${start}`) && patternOf(withoutSlash(template)).test(latest)
-    );
-  };
-  const category = byPath.get(latest) ?? rows().find(isAt)?.category;
+  const category = namesake(latest);
   return category && (category.path === path ? category : { ...category, path });
 }
+
+/** Finds a row by the names in the table, which are those of the path. To walk all rows takes a process milliseconds. */
+function namesake(latest: string): Category<unknown> | undefined {
+  const [root = '', ...segments] = latest.replace(/^\/latest\//, '').split('/');
+  let node: object = table;
+  for (const segment of root === 'meta-data' && segments.length > 0 ? segments : [root, ...segments]) {
+    const { members } = partsOf(node);
+    const name = segment.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    const [, next] = members.find(([each]) => each === name) ?? [];
+    if (!next) return members.some(([, each]) => 'example' in each) ? filledIn(latest) : undefined;
+    node = next;
+  }
+  const { category } = partsOf(node);
+  return category && withoutSlash(category.path) === latest ? category : undefined;
+}
+
+/** Finds a row with parameters. */
+const filledIn = (latest: string): Category<unknown> | undefined =>
+  rows().find(({ category: { template } }) => template.includes('{') && patternOf(withoutSlash(template)).test(latest))
+    ?.category;
 
 /** True for an absolute path that is listed rather than read as a value. */
 export function isDirectory(path: string): boolean {
