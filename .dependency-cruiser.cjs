@@ -22,6 +22,8 @@ const rooms = {
   lab: ['emulator/index'],
   // It runs inside of other programs: it has to load fast, and what it counts must not be its own.
   audit: [],
+  // It runs in browsers, and knows the emulator by its control service alone.
+  panel: [],
   cli: [
     'index',
     'record',
@@ -44,6 +46,7 @@ const packages = {
   libqp: '^src/user-data/mime\\.ts$',
   commander: '^src/cli/',
   'fastest-levenshtein': '^src/cli/',
+  preact: '^src/panel/',
 };
 
 /** The files of a room: a folder, or one file. @param {string} room */

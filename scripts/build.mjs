@@ -14,7 +14,9 @@ import { transform } from 'esbuild';
 import { rollup } from 'rollup';
 import { dts } from 'rollup-plugin-dts';
 import typescript from 'typescript';
+import { descriptions } from './descriptions.mjs';
 import { writeInventory } from './inventory.mjs';
+import { writePanel } from './panel.mjs';
 import { isReplaced, packageOf, trim } from './trim.mjs';
 
 const target = 'node20.19';
@@ -241,6 +243,7 @@ rmSync(dist, { recursive: true, force: true });
 compile();
 // Made of the shapes that check a scenario, so that the two cannot differ.
 const { scenarioSchema } = await import(pathToFileURL(join(modules, 'emulator', 'scenario.js')).href);
+const { rows } = await import(pathToFileURL(join(modules, 'metadata', 'lookup.js')).href);
 const chunks = await bundle();
 for (const { name, exports } of chunks.filter(({ isEntry, name }) => isEntry && name in library))
   writeModule(name, exports);
@@ -256,9 +259,8 @@ for (const [name, scenario] of Object.entries(scenarios))
   );
 writeFileSync(join(dist, 'emulator', 'scenario.schema.json'), `${JSON.stringify(scenarioSchema)}\n`);
 copyFileSync(join(root, 'src', 'audit', 'report.schema.json'), join(dist, 'audit', 'report.schema.json'));
-writeInventory(
-  root,
-  // Those of which something is left.
-  chunks.flatMap(({ modules }) => Object.keys(modules).filter((id) => modules[id]?.renderedLength)),
-);
+const panel = await writePanel(join(dist, 'emulator', 'panel.html'), descriptions(rows()));
+// Those of which something is left.
+const bundled = chunks.flatMap(({ modules }) => Object.keys(modules).filter((id) => modules[id]?.renderedLength));
+writeInventory(root, [...bundled, ...panel.map((file) => join(root, file))]);
 chmodSync(join(dist, 'cli', 'imds.cjs'), 0o755);

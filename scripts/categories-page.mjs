@@ -1,33 +1,10 @@
 // Writes docs/categories.md from the table: `npm run docs`. Runs under tsx, as it imports the source.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rows } from '../src/metadata/lookup.js';
+import { descriptions } from './descriptions.mjs';
 
-/** @param {string} file */
-const source = (file) => readFileSync(new URL(`../src/metadata/${file}`, import.meta.url), 'utf8');
 const target = new URL('../docs/categories.md', import.meta.url);
-
-/**
- * The doc comments of the table by template. Comments and rows stand in the same order.
- *
- * @returns {Map<string, string>}
- */
-export function descriptions() {
-  const [, rest = ''] = source('categories.ts').split('const named');
-  const [, ofInterface = ''] = source('network-interface.ts').split('export const networkInterface');
-  const table = rest.replace('networkInterface as typeof', () => ofInterface);
-  const comments = [...table.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(\w+):/g)];
-  if (comments.length !== rows().length) throw new Error(`${comments.length} comments for ${rows().length} rows`);
-  return new Map(
-    rows().map(({ call, category: { template } }, index) => {
-      const [, comment = '', name] = comments[index] ?? [];
-      const last = call.replace(/\(.*?\)/g, '').replace(/^.*\./, '');
-      if (name !== last) throw new Error(`the comment of ${name} stands where that of ${call} is expected`);
-      const lines = comment.split('\n').map((line) => line.replace(/^\s*\*? ?/, '').trim());
-      return [template, lines.filter((line) => line !== '' && !line.startsWith('@')).join(' ')];
-    }),
-  );
-}
 
 /** @typedef {import('../src/metadata/lookup.js').Row} Row */
 
@@ -51,8 +28,8 @@ function table(part, meaning) {
 
 /** @returns {string} the text of docs/categories.md */
 export function page() {
-  const meaning = descriptions();
   const all = rows();
+  const meaning = descriptions(all);
   /** @param {Row} row */
   const isNic = ({ call }) => call.startsWith(nic);
   /** @param {Row} row */

@@ -1,7 +1,7 @@
 /** `npm test`: all suites, the later ones also after a failure, which then shows in the exit code. */
 import { spawnSync } from 'node:child_process';
 
-const suites = ['unit', 'property', 'integration', 'types', 'package', 'lab'];
+const suites = ['unit', 'property', 'integration', 'types', 'package', 'panel', 'lab'];
 const failed = suites.filter((suite) => {
   // npm names itself here; on Windows it is not a program that can be started by name.
   const npm = /** @type {string} */ (process.env['npm_execpath']);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import commonjsPlugin from '@rollup/plugin-commonjs';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { build } from 'esbuild';
@@ -28,6 +29,7 @@ const published = [
   /^dist\/cli\/lab-inside\.cjs$/,
   /^dist\/lib\/[a-z0-9-]+\.cjs$/,
   /^dist\/emulator\/scenario\.schema\.json$/,
+  /^dist\/emulator\/panel\.html$/,
   /^dist\/audit\/report\.schema\.json$/,
   /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/sbom\.cdx\.json$/,
@@ -133,6 +135,13 @@ describe('the packed package, installed into an empty folder', () => {
     assert.ok(size <= 1_600_000, `${size} bytes`);
   });
 
+  it('has a control panel of at most 60 kB as it is sent, in one file', () => {
+    const page = readFileSync(join(packed.installed, 'dist/emulator/panel.html'));
+    const size = gzipSync(page).length;
+    assert.ok(size <= 60_000, `${size} bytes`);
+    assert.doesNotMatch(page.toString(), /<link(?! rel="icon" href="data:)|<script[^>]* src=|@import|url\(/);
+  });
+
   it('imports its own files and Node, nothing else', async () => {
     const { metafile } = await build({
       absWorkingDir: packed.installed,
@@ -163,7 +172,7 @@ describe('the packed package, installed into an empty folder', () => {
     assert.equal(bill.bomFormat, 'CycloneDX');
     assert.equal(bill.metadata.component.version, manifest.version);
     const names = bill.components.map(({ name }: { name: string }) => name);
-    const direct = ['got', 'p-retry', 'lru-cache', 'commander', 'libmime', 'libqp', 'fastest-levenshtein'];
+    const direct = ['got', 'p-retry', 'lru-cache', 'commander', 'libmime', 'libqp', 'fastest-levenshtein', 'preact'];
     assert.deepEqual(
       direct.filter((name) => !names.includes(name)),
       [],

@@ -30,6 +30,7 @@ describe('imports between the rooms of src/', () => {
     ['the client in the emulator', 'src/emulator/tokens.ts', '../errors.js', /what-emulator-imports/],
     ['one subject in another', 'src/network/interfaces.ts', '../identity/verify.js', /what-network-imports/],
     ['the client in the audit', 'src/audit/tally.ts', '../client/session.js', /what-audit-imports/],
+    ['the emulator in the page', 'src/panel/store.ts', '../emulator/clock.js', /what-panel-imports/],
     ['the client in the lab', 'src/lab/plan.ts', '../errors.js', /what-lab-imports/],
     ['the client in the record', 'src/record/record.ts', '../client/session.js', /what-record-imports/],
     ['a package in another place', 'src/client/session.ts', 'got', /one-place-for-got/],

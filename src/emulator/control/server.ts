@@ -8,6 +8,7 @@ import type { ControlOptions } from '../options.js';
 import { urlOf } from '../server.js';
 import { observing } from './changes.js';
 import { openapi } from './openapi.js';
+import { controlPage } from './page.js';
 import { Refusal, type Route, routes, type Subject, sinceOf } from './routes.js';
 import { Stream } from './stream.js';
 
@@ -58,6 +59,7 @@ export class ControlServer {
       this.#subject.engine.settle();
       const [path = '', ...search] = (request.url ?? '').split('?');
       const query = new URLSearchParams(search.join('?'));
+      if (path === '/') return await replyPage(request, response);
       const { route, parameter } = routeOf(request.method ?? '', path);
       if (route.isStream) this.#openStream(request, response, query);
       else {
@@ -139,6 +141,19 @@ async function bodyOf(request: IncomingMessage, { body }: Route): Promise<unknow
   }
 }
 
+const always = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
+/** @throws Refusal */
+async function replyPage({ method }: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (method !== 'GET' && method !== 'HEAD') throw new Refusal(405, `/ takes GET, not ${method}`, { allow: 'GET' });
+  const { html, headers } = await controlPage();
+  response.writeHead(200, { ...always, ...headers }).end(html);
+}
+
 function reply(
   response: ServerResponse,
   status: number,
@@ -146,9 +161,7 @@ function reply(
   headers: Readonly<Record<string, string>> = {},
 ) {
   response.writeHead(status, {
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'cross-origin-resource-policy': 'same-origin',
+    ...always,
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     ...headers,
   });

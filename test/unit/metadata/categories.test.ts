@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { descriptions, page } from '../../../scripts/categories-page.mjs';
+import { page } from '../../../scripts/categories-page.mjs';
+import { descriptions } from '../../../scripts/descriptions.mjs';
 import { ImdsDecodeError, ImdsPathError } from '../../../src/errors.js';
 import type { CallOptions } from '../../../src/metadata/accessor.js';
 import { type Categories, table } from '../../../src/metadata/categories.js';
@@ -94,7 +95,7 @@ describe('the table of categories', () => {
   });
 
   it('explains every accessor, with an example value', () => {
-    const found: ReadonlyMap<string, string> = descriptions();
+    const found: ReadonlyMap<string, string> = descriptions(rows());
     assert.deepEqual([...found.keys()].sort(), [...byTemplate.keys()].sort());
     for (const [template, text] of found) assert.match(text, /`[^`]+`.*\.$/, template);
   });

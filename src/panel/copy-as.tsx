@@ -1,0 +1,59 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { codeOf, flagsOf, type Scenario } from './forms.js';
+import { ask } from './service.js';
+import { attempt } from './store.js';
+
+const forms = {
+  'Scenario file': (scenario: Scenario) => `${JSON.stringify(scenario, undefined, 2)}\n`,
+  'createEmulator()': codeOf,
+  'Command line': flagsOf,
+} as const;
+type Form = keyof typeof forms;
+
+/** The present state in the forms that can be kept: a file, code, a command. */
+export function CopyAs({ onClose }: { readonly onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [scenario, setScenario] = useState<Scenario>();
+  const [form, setForm] = useState<Form>('Scenario file');
+  const [isCopied, setCopied] = useState(false);
+  useEffect(() => {
+    dialog.current?.showModal();
+    void attempt(ask<Scenario>('GET', '/v1/scenario').then(setScenario));
+  }, []);
+  const text = scenario ? forms[form](scenario) : '';
+  const copy = (): void => void attempt(navigator.clipboard.writeText(text).then(() => setCopied(true)));
+  return (
+    <dialog ref={dialog} aria-labelledby="copy-title" onClose={onClose}>
+      <div class="title">
+        <h2 id="copy-title">Copy the present state as</h2>
+        <button type="button" class="plain" aria-label="Close" onClick={() => dialog.current?.close()}>
+          ✕
+        </button>
+      </div>
+      <fieldset class="choice">
+        <legend class="unseen">Form</legend>
+        {(Object.keys(forms) as Form[]).map((name) => (
+          <label key={name}>
+            <input
+              type="radio"
+              name="form"
+              checked={form === name}
+              onChange={() => {
+                setForm(name);
+                setCopied(false);
+              }}
+            />
+            {name}
+          </label>
+        ))}
+      </fieldset>
+      <textarea readOnly rows={16} spellcheck={false} aria-label={form} value={text} />
+      <div class="actions">
+        <button type="button" class="main" onClick={copy}>
+          Copy
+        </button>
+        <span role="status">{isCopied ? 'Copied.' : ''}</span>
+      </div>
+    </dialog>
+  );
+}
