@@ -101,7 +101,7 @@ function begin(request: ClientRequest, entry: Pending, { tally }: Audit): void {
 }
 
 /** The path of a request, which is a whole URL for a proxy. */
-export const pathOf = (path: string): string => (path.startsWith('/') ? path : new URL(path).pathname);
+export const pathOf = (path: string): string => (path.startsWith('http') ? new URL(path).pathname : path);
 
 /** True when the other end of a connection is not the address that was asked for. */
 export function isElsewhere(socket: Socket | null, host: string): boolean {

@@ -68,11 +68,12 @@ function begin(): void {
       command: commandOf(process.argv),
       durationMs: performance.now() - startedAt,
     });
+  const failOn = setting('IMDS_AUDIT_FAIL_ON', 'v1 or any', /^(v1|any)$/);
   process.on('exit', (code) => {
     safely(() => {
       const last = report();
       print(last);
-      if (code === 0 && hasFailed(last, env['IMDS_AUDIT_FAIL_ON'])) process.exitCode = 1;
+      if (code === 0 && hasFailed(last, failOn)) process.exitCode = 1;
     });
     removeFolder(folder);
   });
@@ -84,8 +85,16 @@ function begin(): void {
         removeFolder(folder);
       }),
     );
-  const every = Number(env['IMDS_AUDIT_EVERY']);
-  if (every > 0) repeat(every * 1000, () => safely(() => print(report())));
+  const every = setting('IMDS_AUDIT_EVERY', 'a number of seconds', /^\d+$/);
+  if (Number(every) > 0) repeat(Number(every) * 1000, () => safely(() => print(report())));
+}
+
+/** A value that cannot be used is said, and left out: the program has to run. */
+function setting(name: string, expected: string, form: RegExp): string | undefined {
+  const value = env[name];
+  if (!value || form.test(value)) return value;
+  safely(() => writeFileSync(2, `imds audit: ${name}=${value}: expected ${expected}\n`));
+  return undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { describe, it } from 'mocha';
 import { Application, preload } from './audited.js';
@@ -64,6 +65,20 @@ describe('imds audit names', () => {
       assert.deepEqual([name, packageVersion, file, line], ['@scope/reader', '4.5.6', source, 6]);
     });
   }
+
+  it("the same by a source map with webpack's names", async () => {
+    await using application = await Application.create();
+    for (const [name, text] of Object.entries(reader)) application.write(name, text);
+    const source = application.write('src/app.mjs', calling);
+    const outfile = `${application.folder}/dist/bundle.cjs`;
+    await build({ entryPoints: [source], outfile, bundle: true, minify: true, platform: 'node', sourcemap: true });
+    const map = JSON.parse(readFileSync(`${outfile}.map`, 'utf8'));
+    map.sources = map.sources.map((name: string) => name.replace('../', 'webpack://my-app/./'));
+    application.write('dist/bundle.cjs.map', JSON.stringify(map));
+    await application.audit('--json', 'report.json', '--', process.execPath, outfile);
+    const [{ package: name, packageVersion, file, line } = {}] = application.readReport().callers;
+    assert.deepEqual([name, packageVersion, file, line], ['@scope/reader', '4.5.6', source, 6]);
+  });
 
   it('a bundle of many megabytes without a source map, at once', async () => {
     await using application = await Application.create();

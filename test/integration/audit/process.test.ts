@@ -189,6 +189,17 @@ describe('imds/audit', () => {
     for (const { callers } of reports) assert.equal(callers[0].v1, 1);
   });
 
+  it('says which variable cannot be used, and goes on without it', async () => {
+    await using application = await Application.create();
+    application.write('app.mjs', read);
+    const env = { IMDS_AUDIT_FAIL_ON: 'v2', IMDS_AUDIT_EVERY: 'hour' };
+    const { code, stderr } = await application.run(node, ['--import', preload.import, 'app.mjs'], env);
+    assert.equal(code, 0);
+    assert.match(stderr, /^imds audit: IMDS_AUDIT_FAIL_ON=v2: expected v1 or any$/m);
+    assert.match(stderr, /^imds audit: IMDS_AUDIT_EVERY=hour: expected a number of seconds$/m);
+    assert.match(stderr, /1 caller uses IMDSv1/);
+  });
+
   it('reports where a signal ends the process, which it still does, and to SIGUSR2', async () => {
     await using application = await Application.create();
     application.write('app.mjs', `${read} console.log('read'); setTimeout(() => {}, 60_000);`);
