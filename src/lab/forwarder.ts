@@ -35,7 +35,7 @@ export function answerHere(server: Server, opened: Promise<number>): void {
 /** Listens in a place: a process there makes the socket, hands it over and ends. */
 export async function listenIn(place: Place, port: number, nsenter: string): Promise<Server> {
   const program = `require('node:net').createServer().listen(${port}, '127.0.0.1', function () {
-    process.send('', this, () => process.exit());
+    process.send('', this, () => this.close(() => process.disconnect()));
   })`;
   const child = spawn(nsenter, [`--net=${folder}/${place}`, '--', process.execPath, '-e', program], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
