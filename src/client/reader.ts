@@ -207,10 +207,11 @@ export class Reader {
     if (this.#connection) return this.#connection;
     const settings = this.#settings();
     if (settings.disabledBy) throw disabled(settings.disabledBy);
-    const transport = new Transport(settings, this.#events, this.#clock);
-    const session = new Session(transport, settings, this.#events, this.#clock, () => {
+    const context = { settings, events: this.#events, clock: this.#clock };
+    const transport = new Transport(settings, context.events, context.clock);
+    const session = new Session({ ...context, transport }, () => {
       this.#cache?.startEpoch();
-      this.#events.publish('cache', { action: 'forget', path: '*' });
+      context.events.publish('cache', { action: 'forget', path: '*' });
     });
     this.#connection = { settings, transport, session };
     return this.#connection;

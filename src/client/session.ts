@@ -1,15 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import type { ImdsError } from '../errors.js';
-import type { WaitingClock } from './clock.js';
-import type { Events } from './events.js';
 import { echoed, pathWithToken, refusedAgain, statusError } from './failures.js';
-import { Limit } from './limit.js';
+import { limitOf } from './limit.js';
 import { abortRetry, retry } from './retry.js';
-import type { Settings } from './settings.js';
 import type { Call } from './single-flight.js';
 import { holds, lifetimeOf, shorterOf, ttlOf } from './token.js';
-import { type Authorization, type Context, Tokens } from './tokens.js';
-import type { Response, Transport } from './transport.js';
+import { type Authorization, type Context, type SessionContext, Tokens } from './tokens.js';
+import type { Response } from './transport.js';
 
 // IMDS throttles simultaneous connections; AWS does not publish from how many on.
 const simultaneousRequests = 8;
@@ -30,17 +27,11 @@ export class Session {
    * @param onRefusal called when the service no longer knows the token. The instance may then have been stopped and
    *   started since: it was hibernated, or started from an image that holds this process.
    */
-  constructor(
-    transport: Pick<Transport, 'request'>,
-    settings: Settings,
-    events: Events,
-    clock: WaitingClock,
-    onRefusal: () => void,
-  ) {
-    const limit = new Limit(simultaneousRequests, clock, settings.requestTimeoutMs);
+  constructor(context: SessionContext, onRefusal: () => void) {
+    const limit = limitOf(simultaneousRequests, context.settings.requestTimeoutMs, context.clock);
     const { signal } = this.#closing;
     setMaxListeners(0, signal);
-    this.#context = { transport, settings, events, clock, limit, signal };
+    this.#context = { ...context, limit, signal };
     this.#tokens = new Tokens(this.#context);
     this.#onRefusal = onRefusal;
   }
@@ -102,7 +93,7 @@ export class Session {
   async #get(path: string, call: Call): Promise<readonly [Response, Authorization]> {
     for (;;) {
       const authorization = await this.#tokens.authorization(call).catch(rethrow);
-      const response = await this.#context.limit.run(path, call.deadline, (timeoutMs) =>
+      const response = await this.#context.limit(path, call.deadline, (timeoutMs) =>
         this.#send(path, authorization, timeoutMs),
       );
       if (response) return [response, authorization];

@@ -24,12 +24,16 @@ const version1 = Object.freeze({ token: undefined, headers: Object.freeze({}) })
 /** What a read is made with: a session token or, while version 1 is in use, nothing. */
 export type Authorization = Token | typeof version1;
 
-/** What requests are made with. */
-export interface Context {
+/** What a session needs of its client. */
+export interface SessionContext {
   readonly settings: Settings;
   readonly events: Events;
   readonly clock: WaitingClock;
   readonly transport: Pick<Transport, 'request'>;
+}
+
+/** What requests are made with. */
+export interface Context extends SessionContext {
   readonly limit: Limit;
   /** Ends the pauses between attempts. */
   readonly signal: AbortSignal;
@@ -145,7 +149,7 @@ export class Tokens {
     const { settings, clock, events, transport, limit } = this.#context;
     const { endpoint, tokenTtlSeconds, requestTimeoutMs, v1ForbiddenBy } = settings;
     const note = v1ForbiddenBy ? `IMDSv1 was not tried: ${v1ForbiddenBy}.` : '';
-    return limit.run(tokenPath, deadline, async (timeoutMs) => {
+    return limit(tokenPath, deadline, async (timeoutMs) => {
       const sentAt = clock.now();
       const headers = { [ttlHeader]: String(tokenTtlSeconds) };
       const request = { method: 'PUT', path: tokenPath, headers, version: 2, timeoutMs } as const;

@@ -188,11 +188,9 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
     retryDelayMs: 0,
     deadlineMs,
   });
+  const clock = clockWith(() => service.time);
   const session = new Session(
-    service,
-    settings(),
-    new Events(undefined),
-    clockWith(() => service.time),
+    { transport: service, settings: settings(), events: new Events(undefined), clock },
     () => {},
   );
   const endings: Ending[] = [];

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { clockWith } from '../../../src/client/clock.js';
-import { Limit } from '../../../src/client/limit.js';
+import { type Limit, limitOf } from '../../../src/client/limit.js';
 
-describe('Limit', () => {
+describe('the limit of requests', () => {
   let time = 0;
   beforeEach(() => {
     time = 0;
   });
-  const limitOf = (most: number): Limit =>
-    new Limit(
+  const limitTo = (most: number): Limit =>
+    limitOf(
       most,
-      clockWith(() => time),
       300,
+      clockWith(() => time),
     );
 
   /** Starts pieces of work that end when the test says so. */
@@ -20,7 +20,7 @@ describe('Limit', () => {
     const begun: number[] = [];
     const ends: (() => void)[] = [];
     const results = Array.from({ length: count }, (_, index) =>
-      limit.run('/latest/a', 1000, () => {
+      limit('/latest/a', 1000, () => {
         begun.push(index);
         return new Promise<number>((resolve) => {
           ends[index] = () => resolve(index);
@@ -31,7 +31,7 @@ describe('Limit', () => {
   }
 
   it('runs so many pieces at a time, the others in the order in which they came', async () => {
-    const { begun, results, end } = start(limitOf(2), 5);
+    const { begun, results, end } = start(limitTo(2), 5);
     assert.deepEqual(begun, [0, 1]);
     for (const index of [1, 0, 2, 3, 4]) {
       end(index);
@@ -43,21 +43,21 @@ describe('Limit', () => {
   });
 
   it('goes on after a failure', async () => {
-    const limit = limitOf(1);
-    const failing = limit.run('/latest/a', 1000, () => Promise.reject(new Error('failed')));
-    const next = limit.run('/latest/a', 1000, async () => 'value');
+    const limit = limitTo(1);
+    const failing = limit('/latest/a', 1000, () => Promise.reject(new Error('failed')));
+    const next = limit('/latest/a', 1000, async () => 'value');
     await assert.rejects(failing, { message: 'failed' });
     assert.equal(await next, 'value');
   });
 
   it('tells each request how long it may take, and makes none after the deadline', async () => {
-    const limit = limitOf(1);
+    const limit = limitTo(1);
     const told: number[] = [];
     const request = async (timeoutMs: number): Promise<void> => {
       told.push(timeoutMs);
       time += timeoutMs;
     };
-    const requests = [0, 1, 2, 3].map(() => limit.run('/latest/a', 700, request));
+    const requests = [0, 1, 2, 3].map(() => limit('/latest/a', 700, request));
     await Promise.all(requests.slice(0, 3));
     await assert.rejects(requests[3] as Promise<void>, {
       code: 'ERR_IMDS_TIMEOUT',

@@ -84,15 +84,11 @@ describe('Session', () => {
 
   function start(options: ImdsOptions = {}): Session {
     const { settings } = resolveSettings({ endpoint: 'http://127.0.0.1:1338', retryDelayMs: 0, ...options });
-    return new Session(
-      service,
-      settings(),
-      new Events(options.logger),
-      clockWith(() => service.time),
-      () => {
-        refused += 1;
-      },
-    );
+    const events = new Events(options.logger);
+    const clock = clockWith(() => service.time);
+    return new Session({ transport: service, settings: settings(), events, clock }, () => {
+      refused += 1;
+    });
   }
   const read = (session: Session, leftMs = 5000): Promise<Response> =>
     session.read(path, { deadline: service.time + leftMs });
