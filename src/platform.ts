@@ -42,7 +42,7 @@ export function look<T, U>(see: () => T, nothing: U): T | U {
 }
 
 /** The facts of this machine. */
-export const machineFacts = (env: Facts['env'] = {}): Facts => ({
+const machineFacts = (env: Facts['env'] = {}): Facts => ({
   // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
   read: (path) => look(() => process.getBuiltinModule('node:fs').readFileSync(path, 'utf8').trim(), undefined),
   exists: (path) => look(() => process.getBuiltinModule('node:fs').existsSync(path), false),

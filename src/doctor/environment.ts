@@ -1,6 +1,4 @@
-import { networkInterfaces } from 'node:os';
 import type { Settings } from '../client/settings.js';
-import { look } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
 import type { Facts, Judged, Result } from './facts.js';
 import { containers } from './path.js';
@@ -76,18 +74,11 @@ function credentials({ env }: Facts): Result {
 
 function route({ answers, family }: Facts): Result | undefined {
   if (!answers?.routes) return undefined;
-  const words = answers.routes.map(({ address, from, code }) =>
-    from ? `${address} from ${from}${deviceOf(from)}` : `${address} no route (${code})`,
+  const words = answers.routes.map(({ address, from, device, code }) =>
+    from ? `${address} from ${from}${device ? ` (${device})` : ''}` : `${address} no route (${code})`,
   );
   const isThere = answers.routes.some((route) => route.family === family && route.from);
   return [isThere ? 'ok' : 'fail', words.join('; ')];
-}
-
-function deviceOf(address: string): string {
-  const found = Object.entries(look(networkInterfaces, {})).find(([, all]) =>
-    all?.some((one) => one.address === address),
-  );
-  return found ? ` (${found[0]})` : '';
 }
 
 /** The checks that need no request, in the order of the report. */

@@ -5,7 +5,7 @@ import type { Response } from '../client/transport.js';
 import type { ImdsError } from '../errors.js';
 import type { RoleCredentialsDocument } from '../metadata/documents.js';
 import type { Platform } from '../platform.js';
-import type { Allowance, Counters } from './allowance.js';
+import type { Allowance, Statistics } from './allowance.js';
 import type { Beacon, Distance } from './distance.js';
 import type { Outcomes } from './verdict.js';
 
@@ -20,8 +20,8 @@ export interface Input {
   readonly beacons?: readonly Beacon[] | undefined;
   /** The endpoint to try where no connection is made to the first. Default: the well-known one of the other family, else none. */
   readonly otherEndpoint?: string | undefined;
-  /** Counts dropped packets, at a well-known endpoint only. Default: this machine. */
-  readonly counters?: Counters | undefined;
+  /** Counts dropped packets, at a well-known endpoint only. Default: `ethtool`. */
+  readonly statistics?: Statistics | undefined;
 }
 
 /** Outcome of a request that was repeated while nothing came back. */
@@ -39,6 +39,8 @@ export interface Route {
   readonly family: EndpointMode;
   readonly address: string;
   readonly from?: string;
+  /** The network interface that has this source address. */
+  readonly device?: string | undefined;
   readonly code?: string;
 }
 

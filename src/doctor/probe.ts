@@ -1,10 +1,12 @@
 import { createSocket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
 import { systemClock } from '../client/clock.js';
 import type { EndpointMode } from '../client/options.js';
 import { type Granted, tokenHeader, tokenOf, tokenPath, ttlHeader } from '../client/token.js';
 import { Transport } from '../client/transport.js';
 import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
 import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
+import { look } from '../platform.js';
 import { linkLocalAllowance } from './allowance.js';
 import { measureDistance, beacons as wellKnownBeacons } from './distance.js';
 import { familyOf, wellKnown } from './endpoint.js';
@@ -48,12 +50,13 @@ export async function probe(input: Input, options: DiagnoseOptions): Promise<Ans
   const { endpoint } = input.settings;
   const family = familyOf(endpoint);
   const beacons = input.beacons ?? (family ? wellKnownBeacons[family] : []);
-  const [distance, token, allowance, routes] = await Promise.all([
+  const routes = family && (await Promise.all([route('IPv4'), route('IPv6')]));
+  const device = routes?.find((each) => each.family === family)?.device;
+  const [distance, token, allowance] = await Promise.all([
     measureDistance(beacons, signal),
     // A minute is enough for what follows.
     ask(input, endpoint, tokenPath, { [ttlHeader]: '60' }, tokenSchedule, signal),
-    family && linkLocalAllowance(input.counters, signal),
-    family && Promise.all([route('IPv4'), route('IPv6')]),
+    family && linkLocalAllowance(device, signal, input.statistics),
   ]);
   const granted = grantedToken(token)?.token;
   // IMDS answers a token that it never gave 401, whatever `HttpTokens` is: proof that it is there and that its replies
@@ -198,11 +201,15 @@ const route = (family: EndpointMode): Promise<Route> =>
   new Promise((resolve) => {
     const address = wellKnown[family];
     const socket = createSocket(family === 'IPv6' ? 'udp6' : 'udp4');
-    const end = (found: Pick<Route, 'from' | 'code'>): void => {
+    const end = (found: Omit<Route, 'family' | 'address'>): void => {
       socket.close();
       resolve({ family, address, ...found });
     };
     socket.once('error', (error) => end({ code: codeOf(error) ?? error.message }));
-    socket.once('connect', () => end({ from: socket.address().address }));
+    socket.once('connect', () => {
+      const from = socket.address().address;
+      const devices = Object.entries(look(networkInterfaces, {}));
+      end({ from, device: devices.find(([, all]) => all?.some((one) => one.address === from))?.[0] });
+    });
     socket.connect(80, address);
   });
