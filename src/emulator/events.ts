@@ -5,7 +5,7 @@ import { identityTree } from './identity.js';
 import { furtherInterface } from './instance.js';
 import { instanceSettings, withSettings } from './instance-options.js';
 import { archive, maintenanceCode, maintenanceEvent, schedule } from './maintenance.js';
-import { attachedRole, credentialsFrom, eachRole, renewing, untrusted } from './roles.js';
+import { attachedRole, credentialsFrom, eachRole, untrusted } from './roles.js';
 import {
   type Fields,
   type ObjectOf,
@@ -151,9 +151,8 @@ const events = {
   /** An instance profile is attached, in place of any other. Default role `example-role`, profile named after the role. */
   'attach-role': event(
     { role: optional(name), profile: optional(name), lifetime },
-    ({ role = 'example-role', profile = role, lifetime = '6h' }, state, at) => {
-      const renewed = renewing(at, milliseconds(lifetime), state.nextSerial());
-      state.tree.set('iam', attachedRole(role, profile, renewed), at);
+    ({ role = 'example-role', profile = role, ...terms }, state, at) => {
+      state.tree.set('iam', attachedRole(role, profile, terms, at, state.nextSerial()), at);
       return `the role is ${role}`;
     },
   ),
@@ -195,7 +194,7 @@ const events = {
       networkCard: optional(wholeNumber(0, 255)),
       lag: optional(duration),
     },
-    ({ mac, deviceNumber = 2, networkCard = 0 }, { tree }, at) => {
+    ({ mac, deviceNumber = 1, networkCard = 0 }, { tree }, at) => {
       const { 'interface-id': id = '', 'owner-id': owner = '' } = furtherInterface(mac, deviceNumber, networkCard);
       tree.set(`${interfaces}/${mac}`, { 'device-number': '0', 'interface-id': id, mac, 'owner-id': owner }, at);
       return `${mac} shows, with device number 0`;
@@ -204,7 +203,7 @@ const events = {
       about: ({ mac }) => mac,
       end: {
         after: ({ lag = '5s' }) => milliseconds(lag),
-        run({ mac, deviceNumber = 2, networkCard = 0 }, { tree }, at) {
+        run({ mac, deviceNumber = 1, networkCard = 0 }, { tree }, at) {
           tree.set(`${interfaces}/${mac}`, furtherInterface(mac, deviceNumber, networkCard), at);
           return `${mac} is complete, with device number ${deviceNumber}`;
         },

@@ -19,7 +19,7 @@ export interface EmulatorOptions extends InstanceSettings {
   readonly allowedHosts?: readonly string[] | undefined;
   /** Port to listen on, the same at every host. Default 0: a free one for each. */
   readonly port?: number | undefined;
-  /** What `tree` is laid over: an instance that has every category, or nothing. Default `instance`. */
+  /** What `tree` is laid over: a calm On-Demand Instance, or nothing. Default `instance`. */
   readonly base?: 'instance' | 'empty' | undefined;
   /** Values by path, nested or not, laid over the base; `null` removes. */
   readonly tree?: Tree | undefined;

@@ -1,13 +1,16 @@
 import { type Duration, later, milliseconds } from './clock.js';
 import { document, instant } from './documents.js';
-import type { DatedContent, MetadataTree, Tree, Value } from './tree.js';
+import type { MetadataTree, Tree, Value } from './tree.js';
 
 export const account = '123456789012';
 const minute = 60_000;
+export const usualLifetime = '6h';
 
 export interface CredentialsTerms {
   /** How long each set is valid; if less than ten minutes, the next one comes at half time. Default `6h`. */
   readonly lifetime?: Duration;
+  /** Account in the documents of `iam/security-credentials-extended/`. Default: none, as in the others. */
+  readonly accountId?: string | undefined;
 }
 
 interface Period {
@@ -22,34 +25,34 @@ type Renewed = (fields: (period: Period) => Readonly<Record<string, string>>) =>
 export function renewing(launched: Date, lifetimeMs: number, serial: number): Renewed {
   // Shorter-lived ones are renewed at half time.
   const spacing = Math.max(lifetimeMs - 5 * minute, lifetimeMs / 2, 1);
-  return (fields) => {
-    const value = (now: Date): DatedContent => {
-      const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
-      const issued = later(launched, period * spacing);
-      const content = document(fields({ issued, expiration: later(issued, lifetimeMs), serial: serial + period }));
-      return { content, lastModified: issued };
-    };
-    if (fields === roleCredentials) renewals.set(value, { lifetime: lifetimeMs });
-    return value;
+  return (fields) => (now) => {
+    const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
+    const issued = later(launched, period * spacing);
+    const content = document(fields({ issued, expiration: later(issued, lifetimeMs), serial: serial + period }));
+    return { content, lastModified: issued };
   };
 }
 
 /** The terms of the values that are credentials of a role. */
 const renewals = new WeakMap<object, CredentialsTerms>();
 
-/** The directory `iam/` while a role is attached. */
-export function attachedRole(role: string, profile: string, renewed: Renewed): Tree {
-  const info = renewed(({ issued }) => ({
+/** The directory `iam/` while a role is attached, whose credentials are renewed from `at` on. */
+export function attachedRole(role: string, profile: string, terms: CredentialsTerms, at: Date, serial = 0): Tree {
+  const info = renewing(
+    at,
+    milliseconds(terms.lifetime ?? usualLifetime),
+    serial,
+  )(({ issued }) => ({
     Code: 'Success',
     LastUpdated: instant(issued),
     InstanceProfileArn: `arn:aws:iam::${account}:instance-profile/${profile}`,
     InstanceProfileId: 'AIPAIOSFODNN7EXAMPLE',
   }));
-  return { info, 'security-credentials': { [role]: renewed(roleCredentials) } };
+  return { info, 'security-credentials': { [role]: credentialsFrom(terms, at, serial) } };
 }
 
 /** A document of `iam/security-credentials/`. */
-export const roleCredentials = (period: Period) =>
+const roleCredentials = (period: Period) =>
   credentials(period, 'ASIAIOSFODNN', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY');
 
 /** The document of `identity-credentials/ec2/security-credentials/`. */
@@ -69,8 +72,15 @@ function credentials({ issued, expiration, serial }: Period, accessKey: string, 
 }
 
 /** A document of credentials that are renewed from `at` on. */
-export function credentialsFrom({ lifetime = '6h' }: CredentialsTerms, at: Date, serial = 0): Value {
-  return renewing(at, milliseconds(lifetime), serial)(roleCredentials);
+export function credentialsFrom(terms: CredentialsTerms, at: Date, serial = 0): Value {
+  const { lifetime = usualLifetime, accountId } = terms;
+  const value = renewing(
+    at,
+    milliseconds(lifetime),
+    serial,
+  )((period) => ({ ...roleCredentials(period), ...(accountId === undefined ? {} : { AccountId: accountId }) }));
+  if (typeof value === 'function') renewals.set(value, { lifetime, accountId });
+  return value;
 }
 
 /** The terms of a role's credentials in a tree; undefined for any other value. */

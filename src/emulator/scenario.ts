@@ -16,7 +16,7 @@ export interface Scenario {
   readonly $schema?: string;
   /** What it shows, in a sentence. */
   readonly description?: string;
-  /** What `tree` is laid over: an instance that has every category, or nothing. Default `instance`. */
+  /** What `tree` is laid over: a calm On-Demand Instance, or nothing. Default `instance`. */
   readonly base?: 'instance' | 'empty';
   /** The instance's options at the start. */
   readonly options?: InstanceSettings;

@@ -53,7 +53,7 @@ const forms: Fields = {
     { type: 'string', description: template, not: { type: 'string', pattern: noSpan.source } },
     (value) => typeof value === 'string' && !noSpan.test(value),
   ),
-  $credentials: fields({ lifetime: optional(duration) }),
+  $credentials: fields({ lifetime: optional(duration), accountId: optional(text('an account ID', /^\d{12}$/)) }),
 };
 const formShapes = new Map(Object.entries(forms).map(([name, shape]) => [name, fields({ [name]: shape })]));
 const accepted = `text, an object of values by name, or an object with nothing but ${Object.keys(forms).join(', ')}`;

@@ -21,13 +21,13 @@ interface Given extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts' | 'con
 const help: Help = {
   summary: 'an instance metadata service to try things with',
   text:
-    'Runs an emulator of the instance metadata service until Ctrl-C, and logs every request. Its instance has every ' +
-    'category, unless a scenario says otherwise. With a command after --, runs that command against an emulator on ' +
+    'Runs an emulator of the instance metadata service until Ctrl-C, and logs every request. Nothing happens to its ' +
+    'instance, unless a scenario says so. With a command after --, runs that command against an emulator on ' +
     'a free port, and exits with its exit code.',
   examples: {
     'imds emulate --http-tokens required': 'IMDSv2 only, on port 1338',
     'imds emulate --scenario spot-interruption --speed 60': 'minutes in seconds',
-    'imds emulate -- imds list -r': 'a tree to look at',
+    'imds emulate --scenario everything -- imds list -r': 'a tree to look at',
     'imds emulate --hops 1 -- npm test': 'a container that no session token reaches',
     'imds emulate --control -- pytest': 'tests that change it while they run',
   },

@@ -4,7 +4,7 @@ import type { TimelineEntry, TimelineStep } from '../events.js';
 import type { Placed } from '../fault-list.js';
 import type { Fault } from '../faults.js';
 import { defaultOptions } from '../instance-options.js';
-import { termsOf } from '../roles.js';
+import { termsOf, usualLifetime } from '../roles.js';
 import { type Scenario, startTree } from '../scenario.js';
 import { contentOf, type Directory, type Leaf, type MetadataTree } from '../tree.js';
 import type { JsonNode, JsonTree } from '../values.js';
@@ -109,7 +109,7 @@ function pathOf([top = '', ...rest]: readonly string[]): string {
 /** `undefined` if a function of the user's that computes it fails. */
 function exported(leaf: Leaf, path: string, now: Date): JsonNode | undefined {
   const terms = termsOf(leaf.value);
-  if (terms) return { $credentials: { lifetime: span(milliseconds(terms.lifetime ?? '6h')) } };
+  if (terms) return { $credentials: { ...terms, lifetime: span(milliseconds(terms.lifetime ?? usualLifetime)) } };
   try {
     const safe = exportable(nodeOf(contentOf(leaf, path, now).content), path);
     return typeof safe === 'string' && path.startsWith('meta-data/') ? withTimes(safe, now) : safe;

@@ -23,7 +23,7 @@ describe('the command line', () => {
   const asked = (): string[] => emulator.requests.map(({ method, path }) => `${method} ${path}`);
 
   beforeEach(async () => {
-    emulator = await createEmulator({ httpTokens: 'required' });
+    emulator = await createEmulator({ httpTokens: 'required', scenario: 'everything' });
   });
   afterEach(() => emulator.close());
 
@@ -232,6 +232,7 @@ describe('the command line', () => {
       const { stdout } = await imds('list', '-r', '/latest/');
       const leftOut = stdout.toString().match(/^\S+ \(left out: .*$/gm);
       assert.deepEqual(leftOut, [
+        '/latest/meta-data/iam-ecs-example/security-credentials/0123456789abcdef-TaskApplication (left out: credentials)',
         '/latest/meta-data/iam/security-credentials-extended/example-role (left out: credentials)',
         '/latest/meta-data/iam/security-credentials/example-role (left out: credentials)',
         '/latest/meta-data/identity-credentials/ec2/security-credentials/ec2-instance (left out: credentials)',
@@ -330,6 +331,8 @@ describe('the command line', () => {
     });
 
     it('puts what does not fit beside a long path below it, within the columns of a terminal', async () => {
+      // Its paths alone are wider than the terminal.
+      emulator.remove('iam-ecs-example');
       const text = printed(await at(new Terminal({ tty: true, columns: 80 }), 'list', '-r', '/latest/'));
       for (const part of [
         '/0e:49:61:0f:c3:11/local-hostname =\n  ip-10-0-1-10.ec2.internal\n',

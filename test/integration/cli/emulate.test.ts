@@ -55,6 +55,19 @@ const untimed = (text: string): string[] =>
     .map((line) => line.replace(/^\d\d:\d\d:\d\d {2}/, ''));
 
 describe('imds emulate', () => {
+  it('interrupts a program only if the scenario does', async () => {
+    const client = new URL('../../../src/imds.ts', import.meta.url).href;
+    const app = `import { Imds } from '${client}';
+      new Imds().onInterruption(() => console.log('drained'));
+      setTimeout(() => { console.log('worked on'); process.exit(); }, 1500);`;
+    const node = ['--', process.execPath, '--import', 'tsx', '--input-type=module', '--eval', app];
+    const [calm, announced] = await Promise.all([
+      outcomeOf(start(['emulate', ...node])),
+      outcomeOf(start(['emulate', '--scenario', 'everything', ...node])),
+    ]);
+    assert.deepEqual([calm.stdout.toString(), announced.stdout.toString()], ['worked on\n', 'drained\nworked on\n']);
+  });
+
   it('listens at every --host, and answers to every --allow-host', async function () {
     if (!Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))) this.skip();
     const args = ['--host', '127.0.0.1', '--host', '::1', '--allow-host', 'imds', '--allow-host', 'imds.example'];

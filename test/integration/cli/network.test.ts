@@ -35,7 +35,7 @@ eni-0a84c2514e4b410bb  network card 1, device 1
 describe('imds network', () => {
   let emulator: Emulator;
   before(async () => {
-    emulator = await createEmulator({ httpTokens: 'required' });
+    emulator = await createEmulator({ httpTokens: 'required', scenario: 'everything' });
   });
   after(() => emulator.close());
 

@@ -30,7 +30,7 @@ describe('imds watch', () => {
   const file = (name: string): string => join(folder, name);
   const read = (name: string): string => readFileSync(file(name), 'utf8');
   beforeEach(async () => {
-    emulator = await createEmulator({ httpTokens: 'required' });
+    emulator = await createEmulator({ httpTokens: 'required', scenario: 'everything' });
     folder = mkdtempSync(join(tmpdir(), 'imds-watch-'));
   });
   afterEach(async () => {

@@ -31,7 +31,7 @@ describe('README.md', () => {
   let emulator: Emulator;
   let folder = '';
   before(async () => {
-    emulator = await createEmulator({ httpTokens: 'required' });
+    emulator = await createEmulator({ httpTokens: 'required', scenario: 'everything' });
     folder = mkdtempSync(join(tmpdir(), 'imds-readme-'));
     mkdirSync(join(folder, 'node_modules'));
     symlinkSync(resolve('.'), join(folder, 'node_modules/imds'));

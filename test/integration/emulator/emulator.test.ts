@@ -40,14 +40,14 @@ describeBothWays('emulator', () => {
       'tags/instance': ['Name', 'aws:autoscaling:groupName', 'environment'],
     };
     it('lists directories, one name a line, subdirectories with a slash', async () => {
-      await using emulator = await createEmulator();
+      await using emulator = await createEmulator({ scenario: 'everything' });
       for (const [path, names] of Object.entries(listings)) {
         assert.equal(await read(emulator, path), names.join('\n'), path);
       }
     });
 
     it('serves every name it lists, and ends only the public key with a newline', async () => {
-      await using emulator = await createEmulator();
+      await using emulator = await createEmulator({ scenario: 'everything' });
       const values = new Map<string, string>();
       const walk = async (path: string): Promise<void> => {
         const listing = await read(emulator, path);
@@ -71,7 +71,7 @@ describeBothWays('emulator', () => {
       block-device-mapping/ami block-device-mapping/ebs1 block-device-mapping/ephemeral0 block-device-mapping/root
       block-device-mapping/swap elastic-gpus/associations/{} elastic-inference/associations/{}
       events/maintenance/history events/maintenance/scheduled events/recommendations/rebalance hibernation/configured
-      hostname iam/info iam/security-credentials/{} iam/security-credentials-extended/{} identity-credentials/ec2/info
+      hostname iam-ecs-example/info iam-ecs-example/security-credentials/{} iam/info iam/security-credentials/{} iam/security-credentials-extended/{} identity-credentials/ec2/info
       identity-credentials/ec2/security-credentials/ec2-instance instance-action instance-id instance-life-cycle
       instance-type ipv6 kernel-id local-hostname local-ipv4 mac managed-ssh-keys/active-keys/{}/
       managed-ssh-keys/signer-cert/ managed-ssh-keys/signer-ocsp/{} metrics/vhostmd
@@ -95,8 +95,37 @@ describeBothWays('emulator', () => {
     `
       .trim()
       .split(/\s+/);
-    it('has every category', async () => {
+    it('is calm unless a scenario says otherwise', async () => {
       await using emulator = await createEmulator();
+      for (const path of ['spot', 'events/recommendations', 'autoscaling'])
+        assert.equal(await read(emulator, path), 404);
+      const { macs, ...values } = Object.fromEntries(
+        await Promise.all(
+          Object.entries({
+            lifeCycle: 'instance-life-cycle',
+            scheduled: 'events/maintenance/scheduled',
+            history: 'events/maintenance/history',
+            macs: 'network/interfaces/macs',
+            roles: 'iam/security-credentials',
+            tags: 'tags/instance',
+          }).map(async ([name, path]) => [name, await read(emulator, path)] as const),
+        ),
+      );
+      assert.deepEqual(values, {
+        lifeCycle: 'on-demand',
+        scheduled: '[]',
+        history: '[]',
+        roles: 'example-role',
+        tags: 'Name\nenvironment',
+      });
+      assert.equal(macs, '0e:49:61:0f:c3:11/');
+      for (const leaf of ['local-ipv4s', 'ipv6s'])
+        assert.equal(typeof (await read(emulator, `network/interfaces/macs/${macs}${leaf}`)), 'string');
+      assert.notEqual(await read(emulator, '/latest/user-data'), 404);
+    });
+
+    it('has every category in the scenario everything', async () => {
+      await using emulator = await createEmulator({ scenario: 'everything' });
       const missing: string[] = [];
       for (const category of categories) {
         let path = category;
@@ -111,7 +140,7 @@ describeBothWays('emulator', () => {
     });
 
     it('has the same values in the identity document, the interfaces and elsewhere', async () => {
-      await using emulator = await createEmulator();
+      await using emulator = await createEmulator({ scenario: 'everything' });
       const text = async (path: string) => String(await read(emulator, path));
       const document = JSON.parse(await text('/latest/dynamic/instance-identity/document'));
       assert.equal(document.instanceId, await text('instance-id'));
@@ -186,18 +215,6 @@ describeBothWays('emulator', () => {
       const info = JSON.parse(String(await read(emulator, 'iam/info')));
       assert.equal(info.LastUpdated, second.LastUpdated);
     });
-
-    it('announces an interruption, a rebalance and a scheduled event', async () => {
-      await using emulator = await createEmulator({ now: () => launch });
-      assert.equal(
-        await read(emulator, 'spot/instance-action'),
-        '{"action": "terminate", "time": "2026-11-23T09:02:00Z"}',
-      );
-      assert.equal(await read(emulator, 'spot/termination-time'), '2026-11-23T09:02:00Z');
-      assert.equal(await read(emulator, 'events/recommendations/rebalance'), '{"noticeTime": "2026-11-23T09:00:00Z"}');
-      const [event] = JSON.parse(String(await read(emulator, 'events/maintenance/scheduled')));
-      assert.deepEqual([event.NotBefore, event.State], ['7 Dec 2026 09:00:00 GMT', 'active']);
-    });
   });
 
   describe('tree', () => {
@@ -222,7 +239,7 @@ describeBothWays('emulator', () => {
     });
 
     it('lists a directory while something is in it', async () => {
-      await using emulator = await createEmulator();
+      await using emulator = await createEmulator({ scenario: 'everything' });
       assert.equal(emulator.remove('spot/instance-action'), true);
       assert.equal(await read(emulator, 'spot/'), 'termination-time');
       assert.equal(emulator.remove('spot/termination-time'), true);

@@ -36,6 +36,21 @@ const ttl = { 'X-aws-ec2-metadata-token-ttl-seconds': '60' };
 
 /** What each scenario promises, through the socket. */
 const promises: Readonly<Record<ScenarioName, (emulator: Emulator) => Promise<void>>> = {
+  async everything(emulator) {
+    const notice = '{"action": "terminate", "time": "2026-11-23T09:02:00Z"}';
+    assert.equal(await read(emulator, 'spot/instance-action'), notice);
+    assert.equal(await read(emulator, 'events/recommendations/rebalance'), '{"noticeTime": "2026-11-23T09:00:00Z"}');
+    const [scheduled] = await json(emulator, 'events/maintenance/scheduled');
+    assert.deepEqual([scheduled.State, scheduled.NotBefore], ['active', '7 Dec 2026 09:00:00 GMT']);
+    const { AccountId } = await json(emulator, 'iam/security-credentials-extended/example-role');
+    assert.equal(AccountId, '123456789012');
+    assert.equal((await json(emulator, `${rolePath}example-role`)).AccountId, undefined);
+    const [[task, { RoleARN }] = ['', {}]] = Object.entries<{ RoleARN?: string }>(
+      (await json(emulator, 'iam-ecs-example/info')).TaskCredentials,
+    );
+    assert.match(RoleARN ?? '', /:role\/example-task-role$/);
+    assert.equal((await json(emulator, `iam-ecs-example/security-credentials/${task}`)).Code, 'Success');
+  },
   async 'spot-interruption'(emulator) {
     assert.equal(await read(emulator, 'spot/'), 404);
     assert.equal(await read(emulator, 'events/recommendations/rebalance'), 404);
@@ -231,7 +246,7 @@ const promises: Readonly<Record<ScenarioName, (emulator: Emulator) => Promise<vo
     assert.deepEqual(numbers, [
       [404, 404],
       ['0', 404],
-      ['2', 'subnet-0ce84776f3a4b5c6d'],
+      ['1', 'subnet-0ce84776f3a4b5c6d'],
       [404, 404],
     ]);
   },
@@ -252,7 +267,7 @@ const promises: Readonly<Record<ScenarioName, (emulator: Emulator) => Promise<vo
         await read(emulator, 'tags/instance/stage'),
       );
     }
-    assert.deepEqual(listings, [1, 404, 3, 404, 4, 'blue', 1, 404]);
+    assert.deepEqual(listings, [1, 404, 2, 404, 3, 'blue', 1, 404]);
   },
   async 'root-volume'(emulator) {
     const images = [];
@@ -315,8 +330,8 @@ describe('ready scenarios', () => {
     });
   }
 
-  it('begin with nothing announced', async () => {
-    for (const name of Object.keys(scenarios)) {
+  it('begin with nothing announced, but for the one with everything', async () => {
+    for (const name of Object.keys(scenarios).filter((name) => name !== 'everything')) {
       await using emulator = await createEmulator({
         scenario: parseScenario({ ...Object.entries(scenarios).find(([known]) => known === name)?.[1], faults: [] }),
         httpEndpoint: 'enabled',
@@ -348,7 +363,7 @@ describe('ready scenarios', () => {
   it('are listed in the error for an unknown name', async () => {
     await assert.rejects(createEmulator(JSON.parse('{"scenario": "spot"}')), {
       code: 'ERR_EMULATOR_OPTION',
-      message: /^there is no scenario 'spot'; the scenarios are spot-interruption, .*compatible-server$/,
+      message: /^there is no scenario 'spot'; the scenarios are everything, spot-interruption, .*compatible-server$/,
     });
     await assert.rejects(createEmulator(JSON.parse('{"scenario": "toString"}')), { message: /no scenario 'toString'/ });
   });

@@ -15,13 +15,12 @@ const second = 1000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-/** An emulator whose clock stands still at 09:00, with a calm instance, and its events. */
+/** An emulator whose clock stands still at 09:00, and its events. */
 async function still(timeline: readonly TimelineEntry[] = [], options: EmulatorOptions = {}) {
   const events: SeenEvent[] = [];
   const emulator = await createEmulator({
     now: () => launch,
     speed: 0,
-    tree: { spot: null, 'events/recommendations': null, 'events/maintenance': { scheduled: '[]', history: '[]' } },
     scenario: { timeline },
     onEvent: (event) => events.push(event),
     ...options,
@@ -213,7 +212,7 @@ const cases: readonly Case[] = [
     what: 'moves to an Auto Scaling state',
     event: { event: 'autoscaling', state: 'Terminated' },
     reads: [
-      [-1, { 'autoscaling/target-lifecycle-state': 'InService' }],
+      [-1, { 'autoscaling/target-lifecycle-state': 404 }],
       [0, { 'autoscaling/target-lifecycle-state': 'Terminated' }],
     ],
   },
@@ -267,10 +266,10 @@ const cases: readonly Case[] = [
   },
   {
     what: 'detaches an interface',
-    event: { event: 'detach-interface', mac: '0e:49:61:0f:c3:77' },
+    event: { event: 'detach-interface', mac: '0e:49:61:0f:c3:11' },
     reads: [
-      [-1, { 'network/interfaces/macs/': '0e:49:61:0f:c3:11/\n0e:49:61:0f:c3:77/' }],
-      [0, { 'network/interfaces/macs/': '0e:49:61:0f:c3:11/' }],
+      [-1, { 'network/interfaces/macs/': '0e:49:61:0f:c3:11/' }],
+      [0, { 'network/interfaces/macs/': 404 }],
     ],
   },
 ];
@@ -289,6 +288,8 @@ describeBothWays('emulator timeline', () => {
   }
 
   it('moves a maintenance event from active to the history, beside other events', async () => {
+    const other = { EventId: 'instance-event-0', State: 'active' };
+    const earlier = { EventId: 'instance-event-9', State: 'canceled' };
     await using lab = await still(
       [
         {
@@ -300,7 +301,7 @@ describeBothWays('emulator timeline', () => {
           lasts: '30m',
         },
       ],
-      { tree: { spot: null } },
+      { tree: { 'events/maintenance': { scheduled: JSON.stringify([other]), history: JSON.stringify([earlier]) } } },
     );
     const { emulator } = lab;
     const states = async (list: string) =>
@@ -453,9 +454,9 @@ describeBothWays('emulator timeline', () => {
       ]);
     }
     assert.deepEqual(seen, [
-      ['0', '2'],
-      ['0', '2'],
-      ['2', '2'],
+      ['0', '1'],
+      ['0', '1'],
+      ['1', '1'],
     ]);
   });
 

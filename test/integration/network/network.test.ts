@@ -72,7 +72,7 @@ async function relay(emulator: Emulator, delayMs: number): Promise<Stand & { mos
 
 describe('imds.networkInterfaces()', () => {
   it('gives every interface, the primary one first', async () => {
-    await using emulator = await createEmulator({ httpTokens: 'required' });
+    await using emulator = await createEmulator({ httpTokens: 'required', scenario: 'everything' });
     using imds = new Imds({ endpoint: emulator.url });
     const inVpc = {
       vpcId: 'vpc-0a1b2c3d4e5f60718',
@@ -174,7 +174,7 @@ describe('imds.networkInterfaces()', () => {
       emulator.set(`${macs}/${hotPlugged}`, { mac: hotPlugged, 'device-number': '0', ...tree });
 
     it('reads it again until it is settled, and nothing else that is cached', async () => {
-      await using emulator = await createEmulator();
+      await using emulator = await createEmulator({ scenario: 'everything' });
       using imds = new Imds({ endpoint: emulator.url, cache: { liveMaxAgeMs: 60_000 } });
       attach(emulator, { 'interface-id': 'eni-0f95d3625f5c521aa' });
       const [, , settling] = await imds.networkInterfaces();
@@ -200,7 +200,7 @@ describe('imds.networkInterfaces()', () => {
     });
 
     it('takes device 0 for no number unless the interface is primary', async () => {
-      await using emulator = await createEmulator();
+      await using emulator = await createEmulator({ scenario: 'everything' });
       using imds = new Imds({ endpoint: emulator.url });
       attach(emulator, { ...leaves(0, hotPlugged), 'network-card': '0' });
       const found = await imds.networkInterfaces();
@@ -217,7 +217,7 @@ describe('imds.networkInterfaces()', () => {
 
   for (const leaf of ['interface-id', 'subnet-id', 'vpc-ipv4-cidr-blocks'])
     it(`leaves out an interface that is detached while its ${leaf} is read`, async () => {
-      await using emulator = await createEmulator();
+      await using emulator = await createEmulator({ scenario: 'everything' });
       using imds = new Imds({ endpoint: emulator.url });
       emulator.set(`${macs}/${secondary}/${leaf}`, () => {
         emulator.remove(`${macs}/${secondary}`);
@@ -242,7 +242,7 @@ describe('imds.networkInterfaces()', () => {
   });
 
   it('fails when the time of the call is over', async () => {
-    await using emulator = await createEmulator();
+    await using emulator = await createEmulator({ scenario: 'everything' });
     const { url, close } = await relay(emulator, 250);
     using imds = new Imds({ endpoint: url });
     await imds.token();
@@ -321,7 +321,7 @@ describe('docs/network.md', () => {
   let examples: DocExamples;
   let emulator: Emulator;
   beforeEach(async () => {
-    emulator = await createEmulator({ httpTokens: 'required' });
+    emulator = await createEmulator({ httpTokens: 'required', scenario: 'everything' });
     examples = new DocExamples('network.md');
     process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] = emulator.url;
   });

@@ -30,23 +30,23 @@ describe('a recording of an instance', () => {
 
   for (const keep of [false, true])
     it(`has every category and nothing left out, names ${keep ? 'kept' : 'replaced'}`, async () => {
-      const { scenario, failures, values, leftOut } = await recordingOf({}, { keep });
+      const { scenario, failures, values, leftOut } = await recordingOf({ scenario: 'everything' }, { keep });
       const again = await recordingOf({ scenario: JSON.parse(JSON.stringify(scenario)) }, { keep });
       assert.deepEqual([again.values, again.failures, again.leftOut], [values, [], []]);
       assert.deepEqual(failures, []);
       assert.deepEqual(
         leftOut.map(({ path }) => path),
-        ['managed-ssh-keys/active-keys'],
+        [`iam-ecs-${keep ? 'example' : '{ns}'}/info`, 'managed-ssh-keys/active-keys'],
       );
     });
 
   it('gives a client the value of every category when it is replayed, names kept', async () => {
-    const { scenario } = await recordingOf({}, { keep: true });
-    await using original = await createEmulator({ now });
+    const { scenario } = await recordingOf({ scenario: 'everything' }, { keep: true });
+    await using original = await createEmulator({ now, scenario: 'everything' });
     await using replay = await createEmulator({ now, scenario: JSON.parse(JSON.stringify(scenario)) });
     const [before, after] = [connect(original), connect(replay)];
     const isKept = ({ path, kind, secret }: Category<unknown>): boolean =>
-      !secret && kind !== 'directory' && !/active-keys|instance-identity\/(?!document)|openssh-key/.test(path);
+      !secret && kind !== 'directory' && !/active-keys|iam-ecs|instance-identity\/(?!document)|openssh-key/.test(path);
     const kept = rows().filter(({ category }) => isKept(category));
     let found = 0;
     for (const { category } of kept) {
@@ -65,8 +65,8 @@ describe('a recording of an instance', () => {
   });
 
   it('is read back by every accessor as what was recorded, but for what was replaced', async () => {
-    const { scenario } = await recordingOf({});
-    await using original = await createEmulator({ now });
+    const { scenario } = await recordingOf({ scenario: 'everything' });
+    await using original = await createEmulator({ now, scenario: 'everything' });
     await using replay = await createEmulator({ scenario: JSON.parse(JSON.stringify(scenario)) });
     const [before, after] = [connect(original), connect(replay)];
 
@@ -116,7 +116,7 @@ describe('a recording of an instance', () => {
   });
 
   it('is made while things come and go', async () => {
-    await using emulator = await createEmulator({ now });
+    await using emulator = await createEmulator({ now, scenario: 'everything' });
     let count = 0;
     const { failures, scenario } = await record(connect(emulator), {
       requestsPerSecond,
@@ -131,7 +131,7 @@ describe('a recording of an instance', () => {
   });
 
   it('has the rest when the service refuses to give something', async () => {
-    await using emulator = await createEmulator({ now });
+    await using emulator = await createEmulator({ now, scenario: 'everything' });
     emulator.set('placement/region', () => {
       throw new Error('out of order');
     });

@@ -11,7 +11,7 @@ const client = new URL('../../../src/imds.ts', import.meta.url).href;
 
 /** Runs a script that has a client `imds`; fails if the process does not end by itself. */
 async function script(code: string, tree: Tree = { spot: null }): Promise<string> {
-  await using emulator = await createEmulator({ tree });
+  await using emulator = await createEmulator({ scenario: 'everything', tree });
   const given = `import { Imds } from '${client}';\nconst imds = new Imds();\n${code}`;
   const { stdout } = await run(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', given], {
     env: guardedEnv(emulator.env),

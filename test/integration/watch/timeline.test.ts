@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import type { Scenario } from '../../../src/emulator/index.js';
+import { type Scenario, scenarios } from '../../../src/emulator/index.js';
 import { noticeKinds } from '../../../src/watch/notices.js';
 import { collect, stand } from './stand.js';
 
@@ -25,6 +25,7 @@ describe("a watch along an emulator's timeline", () => {
     const mac = '0e:49:61:0f:c3:99';
     const { delivered, events } = await story(
       {
+        ...scenarios.everything,
         timeline: [
           { at: '+62s', event: 'rebalance' },
           { at: '+65s', event: 'maintenance', startsIn: '2m', lasts: '1m' },

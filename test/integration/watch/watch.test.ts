@@ -4,7 +4,7 @@ import { describe, it } from 'mocha';
 import type { Clock } from '../../../src/client/clock.js';
 import { Events } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
-import type { Emulator, SeenRequest } from '../../../src/emulator/index.js';
+import { type Emulator, type SeenRequest, scenarios } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
 import { type Notice, type NoticeKind, noticeKinds } from '../../../src/watch/notices.js';
 import { Poller } from '../../../src/watch/poller.js';
@@ -286,7 +286,7 @@ describe('imds.watch', () => {
   });
 
   it('leaves out a target lifecycle state of InService at the start unless the kind is named', async () => {
-    await using s = await stand();
+    await using s = await stand({ tree: { 'autoscaling/target-lifecycle-state': 'InService' } });
     const { take } = collect(s.poller.watch());
     const { notices: named } = collect(s.poller.watch({ kinds: ['target-lifecycle-state'] }));
     await s.time.pass(minute);
@@ -778,7 +778,7 @@ describe('imds.watch', () => {
   });
 
   it('delivers several maintenance events and interfaces, one notice each', async () => {
-    await using s = await stand();
+    await using s = await stand({ scenario: { ...scenarios.everything, timeline: [] } });
     const second = maintenance('instance-event-0b', '05 Dec 2026 09:00:00 GMT');
     const { take } = await s.watching({ kinds: ['maintenance', 'addresses'] });
     assert.deepEqual(
