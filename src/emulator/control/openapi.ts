@@ -1,5 +1,6 @@
 import type { Schema, Shape } from '../shape.js';
-import { type Route, routes } from './routes.js';
+import type { Route } from './route.js';
+import { routes } from './routes.js';
 import { shapes } from './shapes.js';
 
 const events = { content: { 'text/event-stream': { schema: { type: 'string' } } } };

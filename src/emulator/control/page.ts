@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { Refusal } from './routes.js';
+import { Refusal } from './route.js';
 
 /** Beside the built files, and seen from the source. */
 const places = ['../emulator/panel.html', '../../../dist/emulator/panel.html'];

@@ -9,7 +9,8 @@ import { urlOf } from '../server.js';
 import { observing } from './changes.js';
 import { openapi } from './openapi.js';
 import { controlPage } from './page.js';
-import { Refusal, type Route, routes, type Subject, sinceOf } from './routes.js';
+import { Refusal, type Route, type Subject, sinceOf } from './route.js';
+import { routes } from './routes.js';
 import { Stream } from './stream.js';
 
 const bodyLimit = 1024 * 1024;

@@ -9,6 +9,9 @@ export function createEmulator(options: EmulatorOptions = {}): Promise<Emulator>
   return create(control && isObject ? { control, ...options } : options);
 }
 
+/** True while emulators are to have a control service. */
+export const isControlled = (): boolean => control;
+
 /** Describes an emulator twice: alone, and with its control service, which changes nothing of it. */
 export function describeBothWays(title: string, tests: () => void): void {
   for (const isControlled of [false, true])

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { openapi } from '../../../src/emulator/control/openapi.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 
@@ -18,11 +18,14 @@ export interface Reply {
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
 ajv.addSchema(openapi('') as object, 'api');
+const validators = new Map<string, ValidateFunction>();
 
 /** Asserts that a body, of a request or a reply, is as the OpenAPI document says at a place in it. */
 function conforms(body: unknown, ...place: readonly (string | number)[]): void {
   const pointer = place.map((name) => encodeURIComponent(String(name).replaceAll('~', '~0').replaceAll('/', '~1')));
-  const validate = ajv.compile({ $ref: `api#/paths/${pointer.join('/')}/content/application~1json/schema` });
+  const $ref = `api#/paths/${pointer.join('/')}/content/application~1json/schema`;
+  const validate = validators.get($ref) ?? ajv.compile({ $ref });
+  validators.set($ref, validate);
   assert.ok(validate(body), `${place.join(' ')}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(body)}`);
 }
 

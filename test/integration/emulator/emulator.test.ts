@@ -447,7 +447,7 @@ describeBothWays('emulator', () => {
   });
 
   const starts: readonly [json: string, message: RegExp][] = [
-    ['{"httpToken": "required"}', /^there is no option 'httpToken'; the options are httpTokens, .*, onEvent$/],
+    ['{"httpToken": "required"}', /^there is no option 'httpToken'; the options are httpTokens, .*, onOptions$/],
     ['{"port": 65536}', /^port must be a whole number from 0 to 65535, not 65536$/],
     ['{"host": ""}', /^host must be an address such as '127\.0\.0\.1', or a list of them, not ''$/],
     ['{"host": []}', /^host must be .* not \[\]$/],

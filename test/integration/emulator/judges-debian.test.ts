@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'mocha';
 import type { InstanceSettings } from '../../../src/emulator/index.js';
 import { type Remote, startBy } from '../../lab/remote.js';
 import { python, unpacked } from '../../support/debian.js';
+import { describeBothWays, isControlled } from './both-ways.js';
 import type { Judging, Verdict } from './judging.js';
 
 const namespace = `imds-judges-${process.pid}`;
@@ -26,7 +27,7 @@ function madeNamespace(): string | undefined {
   return undefined;
 }
 
-describe('what Debian packages, asking the emulator', () => {
+describeBothWays('what Debian packages, asking the emulator', () => {
   let root: string;
   let remote: Remote<Judging>;
   let stop = async (): Promise<void> => {};
@@ -55,7 +56,7 @@ describe('what Debian packages, asking the emulator', () => {
     command: readonly string[],
     patienceMs = 60_000,
   ): Promise<Verdict & { readonly requests: readonly string[] }> {
-    await remote.become(settings);
+    await remote.become({ ...settings, control: isControlled() });
     // However busy the machine is, an answer that is on its way shall arrive; one that is not, nobody shall wait for.
     const seconds = settings.hops === undefined ? '20' : '2';
     const variables = {

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { createEmulator, type Emulator, type InstanceSettings } from '../../../src/emulator/index.js';
+import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import { offer } from '../../lab/remote.js';
 
 /** What a program came to. */
@@ -20,7 +20,7 @@ let emulator: Emulator | undefined;
 
 const functions = {
   /** Puts a new emulator in the place of the last one. */
-  async become(settings: InstanceSettings): Promise<void> {
+  async become(settings: EmulatorOptions): Promise<void> {
     await emulator?.close();
     emulator = await createEmulator({ ...settings, host: ['127.0.0.1', '169.254.169.254'], port: 80 });
   },
