@@ -73,7 +73,7 @@ export const endpointUrl: Check<string> = (value, name) => {
     throw new ImdsSettingsError(
       `${name} holds a user name or password: expected a URL without, such as http://127.0.0.1:1338`,
     );
-  if (typeof text !== 'string' || !/^(unix:|[a-z][a-z0-9+.-]*:\/\/)/i.test(text.trim()))
+  if (typeof text !== 'string' || !/^([uU][nN][iI][xX]:|[a-zA-Z][a-zA-Z0-9+.-]*:\/\/)/.test(text.trim()))
     return refuse(name, value, 'a URL with its scheme, such as http://127.0.0.1:1338');
   if (text.startsWith('unix:'))
     return /^unix:\/[\w.~/+=,@-]+$/.test(text) ? text : refuse(name, text, 'unix: and an absolute path without spaces');

@@ -40,7 +40,7 @@ export function readProfile(
     const message = `${namer} is set, but the shared config file ${file} cannot be read (${why})`;
     throw new ImdsSettingsError(message, { hint, cause });
   }
-  const keys = profileIn(text, profile);
+  const keys = text ? profileIn(text, profile) : undefined;
   if (!keys && source === 'option profile')
     throw new ImdsSettingsError(`option profile is ${JSON.stringify(profile)}: there is no such profile in ${file}`);
   // AWS_PROFILE may name a profile of the credentials file alone.
@@ -55,9 +55,9 @@ function textOf(file: string): string | undefined {
   // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
   const { readFileSync, statSync } = process.getBuiltinModule('node:fs');
   try {
-    const stat = statSync(file);
+    const stat = statSync(file, { throwIfNoEntry: false });
     // Such as /dev/null.
-    if (stat.isCharacterDevice()) return '';
+    if (!stat || stat.isCharacterDevice()) return '';
     // A read of a FIFO would wait until somebody writes to it.
     if (stat.isFIFO() || stat.isSocket()) return undefined;
     const bytes = readFileSync(file);
