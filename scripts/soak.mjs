@@ -1,8 +1,9 @@
 /**
  * Chaos: `npm run soak [-- --minutes N]`, an hour by default. Clients read without a pause from a server that loses replies,
- * resets connections, refuses tokens, answers 5xx or half, gives tokens that live a second and moves its clock. Ends with 1
- * for a wrong value, an error of anybody else, a call that outlasts its deadline by more than 300 ms, a token sent after its
- * end, and memory, sockets, timers or listeners that grow.
+ * resets connections, refuses tokens, answers 5xx or half, gives tokens that live a second and moves its clock; one watches.
+ * Ends with 1 for a wrong value, an error of anybody else, a call that outlasts its deadline by more than 300 ms or never
+ * ends, an event loop held for as long, a token sent after its end, a warning of Node, and memory, sockets, timers or
+ * listeners that grow.
  */
 import { fork } from 'node:child_process';
 import { getEventListeners, once } from 'node:events';
@@ -14,8 +15,12 @@ import { runInNewContext } from 'node:vm';
 
 const latenessMs = 300;
 const growthMiB = 2;
+// A client has at most eight requests under way.
+const mostSockets = 8;
 const names = Array.from({ length: 40 }, (_, index) => `tags/instance/key-${index}`);
 const role = 'iam/security-credentials/';
+const rebalance = 'events/recommendations/rebalance';
+const noticeTime = '2026-11-23T09:00:00Z';
 
 /** @param {number} count */
 const below = (count) => Math.floor(Math.random() * count);
@@ -75,6 +80,7 @@ function serve() {
       response.setHeader('X-Aws-Ec2-Metadata-Token-Ttl-Seconds', String(seconds));
     } else if (path === role) body = 'soak-role';
     else if (path === `${role}soak-role`) body = credentials(asked, skewMs);
+    else if (path === rebalance) body = JSON.stringify({ noticeTime });
     if (trouble !== 'cut') return response.end(body);
     response.setHeader('Content-Length', String(body.length));
     response.write(body.slice(0, below(body.length)), () => request.socket.destroy());
@@ -117,7 +123,9 @@ async function soak() {
   const outcomes = new Map();
   /** @type {string[]} */
   const wrong = [];
+  process.on('warning', ({ message }) => wrong.push(`a warning: ${message}`));
   const end = performance.now() + Number(values.minutes) * 60_000;
+  let underWay = 0;
 
   /** Reads until the time is over. */
   async function reader() {
@@ -128,10 +136,12 @@ async function soak() {
       const timer = aborts && setTimeout(() => aborts.abort('enough'), below(300));
       const call = { deadlineMs, fresh: Math.random() < 0.2, signal: aborts?.signal ?? signal };
       const elapsedMs = stopwatch();
+      underWay += 1;
       const outcome = await attempt(imds, call).catch((error) => {
         if (error === 'enough' || isImdsError(error)) return error.code ?? error;
         return `foreign: ${error?.stack ?? error}`;
       });
+      underWay -= 1;
       clearTimeout(timer);
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       const overMs = elapsedMs() - deadlineMs;
@@ -142,6 +152,22 @@ async function soak() {
     }
   }
 
+  const watched = new AbortController();
+  /** Watches through all troubles for what never changes. */
+  async function watcher() {
+    let count = 0;
+    try {
+      for await (const notice of clients[0].watch({ kinds: ['rebalance'], signal: watched.signal })) {
+        count += 1;
+        if (notice.change !== 'present' || notice.noticeTime !== noticeTime) wrong.push(`a notice: ${notice.change}`);
+      }
+    } catch (error) {
+      if (error?.cause !== 'over') wrong.push(`the watch: ${error}`);
+    }
+    if (count !== 1) wrong.push(`${count} notices in place of one`);
+  }
+
+  const watching = watcher();
   const readers = Array.from({ length: 24 }, reader);
   let first;
   let last;
@@ -150,15 +176,20 @@ async function soak() {
     await sleep(everyMs);
     last = inUse();
     first ??= last;
+    if (last.sockets > mostSockets * clients.length) wrong.push(`${last.sockets} sockets at once`);
     console.log(
       `${new Date().toISOString()} ${last.mib.toFixed(1)} MiB, ${last.sockets} sockets, ${last.timers} timers`,
     );
   }
-  await Promise.all(readers);
+  await Promise.race([Promise.all(readers), sleep(10_000, undefined, { ref: false })]);
+  if (underWay > 0) wrong.push(`${underWay} calls do not end`);
+  watched.abort('over');
+  await watching;
   server.send('counts');
   const [{ late, asked }] = await once(server, 'message');
   if (late > 0) wrong.push(`${late} tokens were sent after their end`);
   if (getEventListeners(signal, 'abort').length > 0) wrong.push('listeners are left on a signal');
+  if (longestHoldMs > latenessMs) wrong.push(`the event loop was held for ${Math.round(longestHoldMs)} ms`);
   for (const imds of clients) imds.close();
   server.disconnect();
   await sleep(500);
@@ -187,9 +218,15 @@ async function attempt(imds, call) {
 // Milliseconds in which this process got to run: a later tick means that the machine was busy with others.
 let ranMs = 0;
 let lastTick = performance.now();
+// In processor time, as others may have had the processor; collecting garbage below is not counted.
+let longestHoldMs = 0;
+let lastUsage = process.cpuUsage();
 const ticker = setInterval(() => {
   ranMs += Math.min(performance.now() - lastTick, 40);
   lastTick = performance.now();
+  const { user, system } = process.cpuUsage(lastUsage);
+  longestHoldMs = Math.max(longestHoldMs, (user + system) / 1000);
+  lastUsage = process.cpuUsage();
 }, 10);
 
 function stopwatch() {
@@ -201,6 +238,7 @@ function stopwatch() {
 function inUse() {
   setFlagsFromString('--expose-gc');
   for (let count = 0; count < 2; count += 1) runInNewContext('gc')();
+  lastUsage = process.cpuUsage();
   const { heapUsed, external } = process.memoryUsage();
   const resources = process.getActiveResourcesInfo();
   const count = (/** @type {string} */ name) => resources.filter((each) => each === name).length;
