@@ -18,6 +18,8 @@ export interface Caller {
   /** Told of what the emulator is asked, and of what its timeline does. */
   readonly onRequest?: ((request: SeenRequest) => void) | undefined;
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
+  /** Told where the control service is. */
+  readonly onControl?: ((url: string) => void) | undefined;
   /** Prints a line for the user. */
   readonly say: (line: string) => void;
 }
@@ -43,6 +45,7 @@ export async function runLab(options: LabOptions, caller: Caller): Promise<numbe
   const control = portOf(listening);
   const url = control === undefined ? undefined : `http://127.0.0.1:${control}`;
   if (url) caller.say(`the control service is at ${url}, inside the lab too`);
+  if (url) caller.onControl?.(url);
   const env = { ...options.env, ...(url ? { IMDS_EMULATOR_CONTROL_URL: url } : {}) };
   const plan: Plan = {
     ...options,

@@ -5,6 +5,7 @@ import { addInstanceOptions, controlAt, scenarioOf } from '../instance-options.j
 import { type Output, onSignals } from '../io.js';
 import { wholeNumber } from '../options.js';
 import { jsonLine, jsonText, say, table } from '../output.js';
+import { panelOption, showPanel } from '../panel.js';
 import { jsonLog, requestLog } from '../request-log.js';
 
 // The port of AWS's own mock.
@@ -12,10 +13,11 @@ const usualPort = 1338;
 
 interface Given extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts' | 'control'> {
   readonly control?: true | ControlOptions;
+  readonly panel?: true | undefined;
   readonly scenario?: string;
   readonly allowHost?: readonly string[];
   readonly list?: true;
-  readonly json?: true;
+  readonly json?: true | undefined;
 }
 
 const help: Help = {
@@ -29,6 +31,7 @@ const help: Help = {
     'imds emulate --scenario spot-interruption --speed 60': 'minutes in seconds',
     'imds emulate --scenario everything -- imds list -r': 'a tree to look at',
     'imds emulate --hops 1 -- npm test': 'a container that no session token reaches',
+    'imds emulate --panel': 'a page in the browser to see and change it',
     'imds emulate --control -- pytest': 'tests that change it while they run',
   },
 };
@@ -55,6 +58,7 @@ export const emulate: AddCommand = (program, run) => {
       'serves requests that change it while it runs, on another port (the next; with a command a free one), or at address:port',
       controlAt,
     )
+    .option(...panelOption)
     .option(
       '--hops <n>',
       'routers between the callers and the instance: 1 as in a container (0)',
@@ -65,7 +69,7 @@ export const emulate: AddCommand = (program, run) => {
       async (
         context,
         [name, ...args]: readonly string[],
-        { scenario, list, json, allowHost, control, ...given }: Given,
+        { scenario, list, json, allowHost, panel, control = panel, ...given }: Given,
       ) => {
         const { io } = context;
         if (list) return await listScenarios(context, json);
@@ -77,11 +81,16 @@ export const emulate: AddCommand = (program, run) => {
         if (name === undefined) {
           const { port = usualPort } = given;
           const beside = { port: port === 0 || port === 65535 ? 0 : port + 1 };
-          return await serve({ ...options, port, control: control === true ? beside : control }, json, context);
+          return await serve(
+            { ...options, port, control: control === true ? beside : control },
+            { json, panel },
+            context,
+          );
         }
         if (json) throw misuse('--json and a command would both write to standard output');
         const emulator = await start({ port: 0, ...options, control });
         try {
+          if (panel) showPanel(emulator.controlUrl ?? '', io);
           const { runProgram } = await import('../child.js');
           return (await runProgram(name, args, emulator.env, io)).code;
         } finally {
@@ -93,7 +102,11 @@ export const emulate: AddCommand = (program, run) => {
 };
 
 /** Runs until it is told to stop, or nobody reads its log any more. */
-async function serve(options: EmulatorOptions, json: true | undefined, { io, paintStderr }: Context): Promise<number> {
+async function serve(
+  options: EmulatorOptions,
+  { json, panel }: Pick<Given, 'json' | 'panel'>,
+  { io, paintStderr }: Context,
+): Promise<number> {
   const begun = deferred<void>();
   const end = deferred<number>();
   // Events that are due at once are logged after the emulator's address.
@@ -121,6 +134,7 @@ async function serve(options: EmulatorOptions, json: true | undefined, { io, pai
       say(io, `the emulator is running; ${above} to it, Ctrl-C ends it`);
       if (urls.length > 1) say(io, `it answers at ${urls.slice(1).join(', ')}, too`);
     }
+    if (panel) showPanel(controlUrl ?? '', io);
     begun.resolve();
     return await end.promise;
   } finally {

@@ -7,9 +7,11 @@ import { addInstanceOptions, scenarioOf } from '../instance-options.js';
 import { onSignals } from '../io.js';
 import { choice, wholeNumber } from '../options.js';
 import { say } from '../output.js';
+import { panelOption, showPanel } from '../panel.js';
 
 interface Given extends Omit<EmulatorOptions, 'scenario' | 'control'> {
   readonly control?: true | number;
+  readonly panel?: true;
   readonly in?: Place;
   readonly hopLimit?: number;
   readonly trouble?: Trouble;
@@ -47,6 +49,7 @@ export const lab: AddCommand = (program, run) => {
       'serves requests that change the lab while it runs, on loopback here and inside (a free port)',
       wholeNumber('--control', 'a port', 0, 65535),
     )
+    .option(...panelOption)
     .option('--internet', 'lets the command reach the Internet too, by pasta');
   addInstanceOptions(command);
   for (const [flags, hint] of Object.entries(settled)) command.addOption(refused(flags, hint));
@@ -55,7 +58,7 @@ export const lab: AddCommand = (program, run) => {
       async (
         context,
         words: readonly string[],
-        { in: place, hopLimit, trouble, internet, control, ...given }: Given,
+        { in: place, hopLimit, trouble, internet, panel, control = panel, ...given }: Given,
       ) => {
         const { io } = context;
         if (words.length === 0 && !io.stdinIsTTY) {
@@ -77,7 +80,7 @@ export const lab: AddCommand = (program, run) => {
             env: environment(io.env),
             emulator,
           },
-          program.opts<{ verbose?: true }>().verbose ?? false,
+          { isVerbose: program.opts<{ verbose?: true }>().verbose ?? false, hasPanel: panel ?? false },
           context,
         );
       },
@@ -103,7 +106,11 @@ function environment(env: LabOptions['env']): LabOptions['env'] {
   return rest;
 }
 
-async function start(options: LabOptions, isVerbose: boolean, { io, paintStderr }: Context): Promise<number> {
+async function start(
+  options: LabOptions,
+  { isVerbose, hasPanel }: { isVerbose: boolean; hasPanel: boolean },
+  { io, paintStderr }: Context,
+): Promise<number> {
   const { runLab, LabError } = await import('../../lab/index.js');
   await checkProgram(options);
   const { requestLog } = await import('../request-log.js');
@@ -114,6 +121,7 @@ async function start(options: LabOptions, isVerbose: boolean, { io, paintStderr 
       onSignals: (names, heard) => onSignals(io, names, heard),
       onRequest: log?.request,
       onEvent: log?.event,
+      onControl: hasPanel ? (url) => showPanel(url, io) : undefined,
       say: (line) => say(io, line),
     });
   } catch (error) {

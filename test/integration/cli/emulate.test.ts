@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { scenarios } from '../../../src/emulator/index.js';
 import { nobody, type Outcome, outcomeOf, start, Terminal } from './harness.js';
 
@@ -144,6 +144,48 @@ describe('imds emulate', () => {
       const { code, stderr } = await new Terminal().run('emulate', '--control', 'x:y');
       assert.equal(code, 2);
       assert.match(stderr, /--control x:y: expected a port, 0 to 65535/);
+    });
+  });
+
+  describe('with --panel', () => {
+    let folder = '';
+    let opened = '';
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'imds-browser-'));
+      opened = join(folder, 'opened');
+      for (const name of ['xdg-open', 'open']) {
+        writeFileSync(join(folder, name), `#!/bin/sh\necho "$1" > ${opened}.part && mv ${opened}.part ${opened}\n`);
+        chmodSync(join(folder, name), 0o755);
+      }
+    });
+    afterEach(() => rmSync(folder, { recursive: true, force: true }));
+    const panelIn = async (terminal: Terminal): Promise<string> => {
+      const [, url = ''] = await written(terminal, /the control panel is at (\S+)/);
+      return url;
+    };
+
+    it('says where its control panel is, and opens it in the browser of a display', async () => {
+      const env = { DISPLAY: ':0', PATH: `${folder}:/usr/bin:/bin` };
+      await emulating(
+        ['--panel'],
+        async (_, terminal) => {
+          const url = await panelIn(terminal);
+          assert.match(await (await fetch(url)).text(), /^<!doctype html>/);
+          while (!existsSync(opened)) await pause(10);
+          assert.equal(readFileSync(opened, 'utf8'), `${url}\n`);
+        },
+        { env },
+      );
+    });
+
+    it('runs on where nothing opens a browser', async () => {
+      for (const env of [{ PATH: folder }, { DISPLAY: ':0', PATH: '/nowhere' }]) {
+        const use = async (_: string, terminal: Terminal): Promise<void> => {
+          assert.match(await (await fetch(await panelIn(terminal))).text(), /^<!doctype html>/);
+        };
+        assert.equal((await emulating(['--panel'], use, { env })).code, 0);
+      }
+      assert.equal(existsSync(opened), process.platform === 'darwin');
     });
   });
 
