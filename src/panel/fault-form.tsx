@@ -4,9 +4,10 @@ import { attempt } from './store.js';
 
 type Schemas = Readonly<Record<string, Schema>>;
 
+const common = ['paths', 'times'];
 /** What few faults need stands apart. */
 const scope = ['method', 'probability', 'from', 'until'];
-const asText = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+const asText = (name: string): string => name[0]?.toUpperCase() + name.slice(1);
 
 /** Adds a fault. Its fields are what the service's schema says. */
 export function FaultForm({ schemas }: { readonly schemas: Schemas }) {
@@ -14,7 +15,9 @@ export function FaultForm({ schemas }: { readonly schemas: Schemas }) {
   const [kind, setKind] = useState('status');
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
   const chosen = kinds.find(({ properties }) => properties?.['kind']?.const === kind);
-  const names = Object.keys(chosen?.properties ?? {}).filter((name) => name !== 'kind');
+  const all = Object.keys(chosen?.properties ?? {}).filter((name) => name !== 'kind');
+  // Its own before those that most faults have.
+  const names = [...all.filter((name) => !common.includes(name)), ...all.filter((name) => common.includes(name))];
   const add = async (event: Event): Promise<void> => {
     event.preventDefault();
     const fields = names.flatMap((name) => {

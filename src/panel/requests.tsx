@@ -138,8 +138,7 @@ function Row({ request, index, rowHeight }: { request: SeenRequest; index: numbe
         {caller}
       </span>
       <span role="cell" class={`result ${failed}`} title={error ?? why}>
-        {result}
-        {why && <small>{why}</small>}
+        {result} {why && <small>{why}</small>}
       </span>
     </div>
   );

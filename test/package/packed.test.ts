@@ -24,6 +24,7 @@ const published = [
   /^docs\/[a-z-]+\.md$/,
   /^docs\/(containers|watching)\/[A-Za-z.-]+$/,
   /^docs\/images\/[a-z-]+\.svg$/,
+  /^docs\/images\/panel\.png$/,
   /^dist\/((emulator|audit)\/)?index\.(js|bundler\.js|cjs|d\.ts|d\.cts)$/,
   /^dist\/cli\/imds\.cjs$/,
   /^dist\/cli\/lab-inside\.cjs$/,

@@ -90,6 +90,11 @@ export class Stand {
     return { status: response.statusCode, text, headers: response.headers } as Answer;
   }
 
+  /** What the control service says. */
+  async control(what: 'state' | 'openapi.json'): Promise<unknown> {
+    return await (await fetch(`${this.emulator.controlUrl}/v1/${what}`)).json();
+  }
+
   /** A session token. */
   async token(seconds = 60): Promise<string> {
     const headers = { 'X-aws-ec2-metadata-token-ttl-seconds': String(seconds) };
