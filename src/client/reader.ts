@@ -218,20 +218,15 @@ export class Reader {
   }
 }
 
-/** The value of an entry, decoded once and given to all who ask. */
+/** The value of an entry, decoded once and given to all who ask. A path has one category, so it is a value of it. */
 function valueIn<T>(entry: Entry, category: Category<T>): Promise<T> {
+  const { body, value } = entry;
+  if (value) return value as Promise<T>;
   try {
-    entry.value ??= Promise.resolve(decoded(entry.body, category));
-    // A path has one category, so this is a value of it.
+    if (body === undefined && !category.optional) throw notFound(category.path, category);
+    entry.value = Promise.resolve(body && category.decode(body));
     return entry.value as Promise<T>;
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-function decoded<T>(body: Buffer | undefined, category: Category<T>): T {
-  if (body !== undefined) return category.decode(body);
-  // The type of an optional category includes undefined.
-  if (category.optional) return undefined as T;
-  throw notFound(category.path, category);
 }

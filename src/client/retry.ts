@@ -107,7 +107,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
   });
 }
 
-/** How long to pause after each failure, in milliseconds; undefined after the last attempt. */
+/** Gives the milliseconds to pause after each failure, undefined after the last attempt. */
 function pauses({ maxAttempts, retryDelayMs, waitMs, clock, isNotReady: waitsFor = isNotReady }: RetryOptions) {
   const waitUntil = clock.running() + waitMs;
   let waits = 0;

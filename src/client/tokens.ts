@@ -119,29 +119,23 @@ export class Tokens {
 
   #request(call: Call, maxAttempts = this.#context.settings.maxAttempts): Promise<Token> {
     const options = { ...this.#context.settings, ...this.#context, path: tokenPath, maxAttempts };
-    return this.#requests.run(tokenPath, call, ({ deadline }) =>
-      retry(() => this.#put(deadline), { ...options, deadline }).then(
-        (token) => this.#use(token),
-        (error: unknown) => this.#fail(error),
-      ),
-    );
-  }
-
-  #use(token: Token): Token {
-    if (this.#probeV2At !== undefined) this.#context.events.publish('fallback', { to: 2 });
-    this.#probeV2At = undefined;
-    this.#token = token;
-    this.newest = token.token;
-    this.#renewNotBefore = 0;
-    this.#lostReply = undefined;
-    return token;
-  }
-
-  #fail(error: unknown): never {
-    const { clock, events } = this.#context;
-    if (error instanceof ImdsHopLimitError) this.#lostReply = { error, until: clock.now() + lostReplyMs };
-    if (isImdsError(error)) events.publish('token', { action: 'failed', error: error.code });
-    throw error;
+    return this.#requests.run(tokenPath, call, async ({ deadline }) => {
+      const { clock, events } = this.#context;
+      try {
+        const token = await retry(() => this.#put(deadline), { ...options, deadline });
+        if (this.#probeV2At !== undefined) events.publish('fallback', { to: 2 });
+        this.#probeV2At = undefined;
+        this.#token = token;
+        this.newest = token.token;
+        this.#renewNotBefore = 0;
+        this.#lostReply = undefined;
+        return token;
+      } catch (error) {
+        if (error instanceof ImdsHopLimitError) this.#lostReply = { error, until: clock.now() + lostReplyMs };
+        if (isImdsError(error)) events.publish('token', { action: 'failed', error: error.code });
+        throw error;
+      }
+    });
   }
 
   /** Sends a token request when its turn comes, and takes the token from the reply, if it still lives. */

@@ -161,10 +161,7 @@ export class Transport {
 
 const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readonly Buffer[]): Response => ({
   statusCode,
-  header: (name) => {
-    const value = headers[name];
-    return Array.isArray(value) ? value[0] : value;
-  },
+  header: (name) => [headers[name]].flat()[0],
   body: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks),
 });
 
