@@ -71,7 +71,8 @@ const events = {
 
   configure: event({ options: instanceSettings }, ({ options }, state) => {
     state.options = withSettings(state.options, options);
-    const changes = Object.entries(options).map((change) => change.join(' '));
+    const words = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : value);
+    const changes = Object.entries(options).map(([name, value]) => `${name} ${words(value)}`);
     return changes.join(', ');
   }),
 

@@ -1,5 +1,15 @@
 import { EmulatorOptionError } from './option-error.js';
-import { type Fields, fields, type Optional, objectAt, oneOf, optional, wholeNumber } from './shape.js';
+import {
+  either,
+  type Fields,
+  fields,
+  type Optional,
+  objectAt,
+  oneOf,
+  optional,
+  tableOf,
+  wholeNumber,
+} from './shape.js';
 
 /**
  * Settings of the instance, under AWS's names, and the distance of the callers. Each can be changed while the emulator
@@ -20,15 +30,19 @@ export interface InstanceOptions {
   readonly instanceMetadataTags: 'enabled' | 'disabled';
   /**
    * Routers the callers pretend to have between themselves and the instance, 0 to 64: 0 on the instance itself, 1 in a
-   * container behind a bridge. A token request is answered only if `httpPutResponseHopLimit` is larger. Default 0.
+   * container behind a bridge. A token request is answered only if `httpPutResponseHopLimit` is larger. A table such as
+   * `{ '127.0.0.2': 1 }` has them by the caller's address, and at `*` those of all others, else 0. Default 0.
    */
-  readonly hops: number;
+  readonly hops: number | HopsByCaller;
   /**
    * The hypervisor, `nitro` or `xen`: Xen instances answer in HTTP/1.0 and redirect a directory that is asked for without
    * its slash. Default `nitro`.
    */
   readonly system: 'nitro' | 'xen';
 }
+
+/** Routers by the caller's address, and at `*` for all others. */
+export type HopsByCaller = { readonly [address: string]: number };
 
 /** Some of the instance's options. */
 export type InstanceSettings = { readonly [Name in keyof InstanceOptions]?: InstanceOptions[Name] | undefined };
@@ -43,13 +57,16 @@ export const defaultOptions: InstanceOptions = Object.freeze({
   system: 'nitro',
 });
 
+const routers = wholeNumber(0, 64);
+const hopsByCaller = tableOf(routers, "a caller's address or *", /^(?:\*|[\d.]+|[\da-f:.]+(?:%\w+)?)$/);
+
 export const instanceFields = {
   httpTokens: optional(oneOf('optional', 'required')),
   httpEndpoint: optional(oneOf('enabled', 'disabled')),
   httpPutResponseHopLimit: optional(wholeNumber(1, 64)),
   httpProtocolIpv6: optional(oneOf('enabled', 'disabled')),
   instanceMetadataTags: optional(oneOf('enabled', 'disabled')),
-  hops: optional(wholeNumber(0, 64)),
+  hops: optional(either(routers, hopsByCaller)),
   system: optional(oneOf('nitro', 'xen')),
 } satisfies { [Name in keyof InstanceOptions]: Optional<InstanceOptions[Name]> };
 

@@ -78,7 +78,7 @@ export function decide(request: Request, state: State, now: Date, rules: TokenRu
 
   if (knownVersions.has(version) && rest.join('/') === 'api/token') {
     if (method === 'PUT') {
-      const hopLimit = { had: state.options.httpPutResponseHopLimit, needed: state.hops + 1 };
+      const hopLimit = { had: state.options.httpPutResponseHopLimit, needed: state.hopsOf(request.caller) + 1 };
       return { ...grant(request, version, state, now, rules), hopLimit };
     }
     if (version === 'latest') return otherMethod(method, now, 'OPTIONS, PUT');
@@ -95,15 +95,18 @@ function otherMethod(method: string, now: Date, allowed: string): Decision {
 }
 
 function grant(
-  { target, headers }: Request,
+  { target, headers, caller }: Request,
   version: string,
-  { options, tokens }: State,
+  state: State,
   now: Date,
   rules: TokenRules,
 ): Decision {
   // Each router takes one off the TTL of the packet, and the last one drops it without a word.
   // https://aws.amazon.com/blogs/security/defense-in-depth-open-firewalls-reverse-proxies-ssrf-vulnerabilities-ec2-instance-metadata-service/
-  if (options.hops >= options.httpPutResponseHopLimit) return { answer: undefined, refusal: 'hop limit' };
+  // In the lab, real routers do.
+  const { tokens, options, network } = state;
+  const isFar = network.kind === 'pretended' && state.hopsOf(caller) >= options.httpPutResponseHopLimit;
+  if (isFar) return { answer: undefined, refusal: 'hop limit' };
   const refusal = 'bad token request';
   if (/^[^?]*\/(\?|$)/.test(target)) return { answer: withoutHeader(empty(now, 403), 'Connection'), refusal };
   if (version !== 'latest' || headers['x-forwarded-for'] !== undefined) return { answer: empty(now, 403), refusal };

@@ -110,6 +110,35 @@ export function list<T>(item: Shape<T>, most = Number.POSITIVE_INFINITY): Shape<
   };
 }
 
+/** An object of such values under any name that fits the pattern; `names` says in words which do. */
+export function tableOf<T>(item: Shape<T>, names: string, pattern: RegExp): Shape<{ readonly [name: string]: T }> {
+  const accepted = `an object, by ${names}, of ${item.accepted} each`;
+  return {
+    accepted,
+    schema: { type: 'object', propertyNames: { pattern: pattern.source }, additionalProperties: item.schema },
+    check(value, path) {
+      for (const [name, one] of Object.entries(objectAt(value, path, accepted))) {
+        if (!pattern.test(name)) throw refused(`the key in ${path}`, names, name);
+        item.check(one, member(path, name));
+      }
+      return value as { readonly [name: string]: T };
+    },
+  };
+}
+
+/** What fits the one shape, or is an object that fits the other. */
+export function either<One, Other>(one: Shape<One>, other: Shape<Other>): Shape<One | Other> {
+  const accepted = `${one.accepted}, or ${other.accepted}`;
+  return {
+    accepted,
+    schema: { anyOf: [one.schema, other.schema] },
+    check(value, path) {
+      if (typeof value === 'object' && value !== null) return other.check(value, path);
+      return one.check(value, path);
+    },
+  };
+}
+
 /** An object with these fields and no other; one that is `undefined` counts as missing. */
 export function fields<F extends Fields>(all: F): Shape<ObjectOf<F>> {
   const names = Object.keys(all);

@@ -40,9 +40,11 @@ export class State {
     this.network = start.network ?? pretended;
   }
 
-  /** Routers between the callers and the instance. */
-  get hops(): number {
-    return this.network.kind === 'lab' ? this.network.hops : this.options.hops;
+  /** Routers between a caller and the instance. */
+  hopsOf(caller: string): number {
+    if (this.network.kind === 'lab') return this.network.hops;
+    const { hops } = this.options;
+    return typeof hops === 'number' ? hops : (hops[caller] ?? hops['*'] ?? 0);
   }
 
   /** Number of the next set of role credentials. */

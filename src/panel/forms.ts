@@ -1,7 +1,7 @@
 /** A scenario as the service gives it: `base` is always there, and so are the others, though they may be empty. */
 export interface Scenario {
   readonly base: string;
-  readonly options: Readonly<Record<string, string | number>>;
+  readonly options: Readonly<Record<string, string | number | Readonly<Record<string, number>>>>;
   readonly tree: object;
   readonly timeline: readonly unknown[];
   readonly faults: readonly unknown[];
@@ -51,6 +51,9 @@ export function flagsOf(scenario: Scenario): string {
   if (!isEmpty(rest) || 'system' in options)
     return '# No flags say all of it: save "Scenario file" as scenario.json.\nnpx imds emulate --scenario scenario.json\n';
   const flagOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  const flags = Object.entries(options).map(([name, value]) => ` --${flagOf(name)} ${value}`);
+  const flags = Object.entries(options).flatMap(([name, value]) => {
+    const values = typeof value === 'object' ? Object.entries(value).map((pair) => `'${pair.join('=')}'`) : [value];
+    return values.map((one) => ` --${flagOf(name)} ${one}`);
+  });
   return `npx imds emulate${flags.join('')}\n`;
 }

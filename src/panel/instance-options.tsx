@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { ask, type Options } from './service.js';
+import { ask, hopsOf, type Options } from './service.js';
 import { attempt, useModel } from './store.js';
 
 let waiting: Partial<Options> | undefined;
@@ -43,7 +43,7 @@ export function InstanceOptions() {
         <Slider
           label="Routers between"
           range={[0, 64]}
-          value={options.hops}
+          value={hopsOf(options)}
           onChange={(value) => void change({ hops: value })}
         />
       )}

@@ -6,9 +6,14 @@ export interface Options {
   readonly httpPutResponseHopLimit: number;
   readonly httpProtocolIpv6: 'enabled' | 'disabled';
   readonly instanceMetadataTags: 'enabled' | 'disabled';
-  readonly hops: number;
+  /** A table has them by the caller's address, and at `*` those of all others. */
+  readonly hops: number | Readonly<Record<string, number>>;
   readonly system: 'nitro' | 'xen';
 }
+
+/** Routers between a caller and the instance. */
+export const hopsOf = ({ hops }: Options, caller = '*'): number =>
+  typeof hops === 'number' ? hops : (hops[caller] ?? hops['*'] ?? 0);
 
 interface Clock {
   readonly now: string;

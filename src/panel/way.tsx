@@ -1,6 +1,6 @@
 import { useWidth } from './measures.js';
 import { Packets, type Path } from './packets.js';
-import type { State } from './service.js';
+import { hopsOf, type State } from './service.js';
 import { useModel } from './store.js';
 
 const laneHeight = 66;
@@ -22,10 +22,10 @@ function lanesOf({ network, options }: State, callers: string): readonly Lane[] 
   const known = callers === '' ? [] : callers.split(' ');
   if (network.kind === 'lab')
     return labPlaces.map((name, hops) => ({ name, links: hops + 1, callers: network.place === name ? known : [] }));
-  const links = options.hops + 1;
+  const links = hopsOf(options) + 1;
   if (known.length > mostCallers) return [{ name: `${known.length} callers`, links, callers: known }];
   if (known.length === 0) return [{ name: 'callers', links, callers: [] }];
-  return known.map((name) => ({ name, links, callers: [name] }));
+  return known.map((name) => ({ name, links: hopsOf(options, name) + 1, callers: [name] }));
 }
 
 /** Who asks, what is between them and IMDS, and how far the reply with a session token comes. */

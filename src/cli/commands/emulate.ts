@@ -11,6 +11,8 @@ import { jsonLog, requestLog } from '../request-log.js';
 // The port of AWS's own mock.
 const usualPort = 1338;
 
+type Hops = NonNullable<EmulatorOptions['hops']>;
+
 interface Given extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts' | 'control'> {
   readonly control?: true | ControlOptions;
   readonly panel?: true | undefined;
@@ -61,8 +63,8 @@ export const emulate: AddCommand = (program, run) => {
     .option(...panelOption)
     .option(
       '--hops <n>',
-      'routers between the callers and the instance: 1 as in a container (0)',
-      wholeNumber('--hops', 'a number of routers', 0, 64),
+      'routers between the callers and the instance: 1 as in a container (0); repeatable, ADDRESS=N for one caller',
+      collectHops,
     );
   addInstanceOptions(command).action(
     run(
@@ -161,6 +163,14 @@ async function listScenarios({ io, paint }: Context, json: true | undefined): Pr
   const rows = all.map(({ name, description }) => [name, description]);
   await io.stdout.write(json ? jsonText(all) : table(['SCENARIO', 'WHAT HAPPENS'], rows, paint, io.stdout.columns));
   return exitCodes.done;
+}
+
+/** Reads `1`, for all callers, or `127.0.0.2=1`, for one. */
+function collectHops(text: string, earlier: Hops = {}): Hops {
+  const [, address, count = ''] = /^(?:(.+)=)?(.*)$/.exec(text) ?? [];
+  const hops = wholeNumber('--hops', 'a number of routers', 0, 64)(count);
+  if (address === undefined && Object.keys(earlier).length === 0) return hops;
+  return { ...(typeof earlier === 'number' ? { '*': earlier } : earlier), [address ?? '*']: hops };
 }
 
 /** Of an option that can be given several times. */

@@ -55,6 +55,18 @@ const untimed = (text: string): string[] =>
     .map((line) => line.replace(/^\d\d:\d\d:\d\d {2}/, ''));
 
 describe('imds emulate', () => {
+  it('takes --hops by address, the one without for all others', async () => {
+    const optionsOf = async (...args: string[]) => {
+      const { stdout } = await emulating(['--json', ...args]);
+      return JSON.parse(stdout.toString().split('\n')[0] ?? '').options.hops;
+    };
+    assert.equal(await optionsOf('--hops', '1'), 1);
+    assert.deepEqual(await optionsOf('--hops', '127.0.0.2=1', '--hops', '::1=2'), { '127.0.0.2': 1, '::1': 2 });
+    const either = { '*': 3, '127.0.0.2': 1 };
+    assert.deepEqual(await optionsOf('--hops', '3', '--hops', '127.0.0.2=1'), either);
+    assert.deepEqual(await optionsOf('--hops', '127.0.0.2=1', '--hops', '3'), either);
+  });
+
   it('interrupts a program only if the scenario does', async () => {
     const client = new URL('../../../src/imds.ts', import.meta.url).href;
     const app = `import { Imds } from '${client}';

@@ -419,6 +419,8 @@ describeBothWays('emulator', () => {
       ['{"httpPutResponseHopLimit": 0}', 'httpPutResponseHopLimit must be a whole number from 1 to 64, not 0'],
       ['{"httpPutResponseHopLimit": 65}', 'httpPutResponseHopLimit must be a whole number from 1 to 64, not 65'],
       ['{"httpPutResponseHopLimit": "2"}', "httpPutResponseHopLimit must be a whole number from 1 to 64, not '2'"],
+      ['{"hops": {"127.0.0.1": 65}}', 'hops["127.0.0.1"] must be a whole number from 0 to 64, not 65'],
+      ['{"hops": {"localhost": 1}}', "the key in hops must be a caller's address or *, not 'localhost'"],
       ['{"hops": 1.5}', 'hops must be a whole number from 0 to 64, not 1.5'],
       ['{"hops": -1}', 'hops must be a whole number from 0 to 64, not -1'],
       ['{"system": "kvm"}', "system must be 'nitro' or 'xen', not 'kvm'"],
