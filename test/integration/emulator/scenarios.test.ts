@@ -34,6 +34,24 @@ const json = async (emulator: Emulator, path: string) => JSON.parse(String(await
 const rolePath = 'iam/security-credentials/';
 const ttl = { 'X-aws-ec2-metadata-token-ttl-seconds': '60' };
 
+/** IMDSv1 is refused, and no reply to a token request comes, though it is known where it died. */
+async function losesTokens(emulator: Emulator): Promise<void> {
+  assert.equal(await read(emulator, rolePath), 401);
+  const socket = await connect(emulator.url);
+  let received = '';
+  socket.on('data', (data) => {
+    received += data;
+  });
+  socket.write('PUT /latest/api/token HTTP/1.1\r\nHost: localhost\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n');
+  while (emulator.requests.at(-1)?.reason !== 'hop limit') await new Promise(setImmediate);
+  assert.deepEqual([received, emulator.requests.at(-1)?.hopLimit], ['', { had: 1, needed: 2 }]);
+  socket.destroy();
+  emulator.configure({ httpPutResponseHopLimit: 2 });
+}
+
+const readWithToken = async (emulator: Emulator, path: string) =>
+  read(emulator, path, { 'X-aws-ec2-metadata-token': await token(emulator) });
+
 /** What each scenario promises, through the socket. */
 const promises: Readonly<Record<ScenarioName, (emulator: Emulator) => Promise<void>>> = {
   async everything(emulator) {
@@ -121,6 +139,29 @@ const promises: Readonly<Record<ScenarioName, (emulator: Emulator) => Promise<vo
       /application\/node\.eks\.aws[\s\S]+kind: NodeConfig/,
     );
     assert.equal(emulator.options.hops, 1);
+  },
+  async 'eks-auto-mode'(emulator) {
+    await losesTokens(emulator);
+    assert.equal(await readWithToken(emulator, rolePath), 'AmazonEKSAutoNodeRole');
+  },
+  async hyperpod(emulator) {
+    await losesTokens(emulator);
+    assert.equal(await readWithToken(emulator, rolePath), 'example-hyperpod-execution-role');
+    assert.equal(await readWithToken(emulator, '/latest/user-data'), 404);
+  },
+  async 'ecs-imds-credentials'(emulator) {
+    const session = { 'X-aws-ec2-metadata-token': await token(emulator) };
+    const { TaskCredentials } = JSON.parse(String(await read(emulator, 'iam-ecs-example/info', session)));
+    const tasks = 'iam-ecs-example/security-credentials/';
+    assert.equal(await read(emulator, tasks, session), Object.keys(TaskCredentials).join('\n'));
+    for (const task of Object.keys(TaskCredentials)) {
+      const { Code, SecretAccessKey } = JSON.parse(String(await read(emulator, tasks + task, session)));
+      assert.equal(Code, 'Success');
+      assert.match(SecretAccessKey, /EXAMPLE/);
+    }
+    assert.equal(await read(emulator, rolePath, session), 'ecsInstanceRole');
+    await emulator.advance(5 * minute);
+    assert.equal(await read(emulator, 'iam-ecs-example/', session), 404);
   },
   async 'ipv6-only'(emulator) {
     assert.equal(await read(emulator, 'local-ipv4'), 404);
