@@ -58,13 +58,13 @@ const builtinsWithoutRequire = {
  * @type {Record<string, RegExp>}
  */
 const files = {
-  // What `import 'imds'` loads.
+  // What `import 'imds'` loads. `require('imds')` leaves the second until one of them is asked for, or something fails.
   index: /^(index|imds)\./,
-  common: /^(errors|version|watch\/notices|user-data\/agents)\./,
+  common: /^(errors|watch\/notices|user-data\/agents)\./,
   // The first call loads `client` and `wire`, what fails `failures`.
   platform: /^platform\./,
   failures: /^client\/failures\./,
-  client: /^(client|metadata)\//,
+  client: /^(client\/|metadata\/|version\.)/,
   ...Object.fromEntries(
     ['credentials', 'network', 'identity', 'user-data', 'watch', 'doctor', 'record'].map((room) => [
       room,
@@ -116,11 +116,12 @@ const onDemand = {
           `$&\nlet ${loaded}_cjs;\nconst ${variable} = () => (${loaded}_cjs ??= require(${file}));\n`,
         );
     }
-    // Handed on by `index`. Whoever imports this gets functions, so that it loads no more than it must.
-    const handedOn = new RegExp(`^exports\\.(\\w+) = (${variablePrefix}(?!common)\\w+\\(\\))\\.\\1;$`, 'gm');
-    return shown.replace(
-      handedOn,
-      (_, name, file) => `exports.${name} = function ${name}(...args) {\n    return ${file}.${name}(...args);\n};`,
+    // Handed on by `index`. Whoever imports a function gets one that loads no more than it must; classes must be the same.
+    const handedOn = new RegExp(`^exports\\.(\\w+) = (${variablePrefix}(\\w+)\\(\\))\\.\\1;$`, 'gm');
+    return shown.replace(handedOn, (_, name, file, from) =>
+      from === 'common'
+        ? `Object.defineProperty(exports, '${name}', { configurable: true, enumerable: true, get: () => ${file}.${name} });`
+        : `exports.${name} = function ${name}(...args) {\n    return ${file}.${name}(...args);\n};`,
     );
   },
 };
