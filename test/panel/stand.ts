@@ -45,7 +45,7 @@ export class Stand {
     });
     page.on('pageerror', (error) => this.complaints.push(String(error)));
     page.on('request', (one) => this.asked.push(one.url()));
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(50_000);
   }
 
   static async open(options: EmulatorOptions = {}, look: BrowserContextOptions = {}): Promise<Stand> {
