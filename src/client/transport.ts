@@ -1,6 +1,6 @@
 import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Got, RequestError } from 'got';
+import type { Got, Request as GotRequest, RequestError } from 'got';
 import { type ImdsError, isImdsError } from '../errors.js';
 import { version } from '../version.js';
 import type { WaitingClock } from './clock.js';
@@ -90,7 +90,6 @@ export class Transport {
       const chunks: Buffer[] = [];
       let size = 0;
       let socket: Socket | undefined;
-      let isConnected = false;
       let response: IncomingMessage | undefined;
 
       const end = (): void => {
@@ -107,29 +106,20 @@ export class Transport {
       const timeUp = (): void => {
         const cause = systemError('ETIMEDOUT', 'the time was up');
         const waited = `no connection within ${Math.round(connectTimeoutMs)} ms`;
-        if (!isConnected) fail(unreachable(target, waited, cause));
-        else fail(timedOut(target, timeoutMs, socket?.bytesRead ? 'body' : 'response', cause));
+        if (!socket) fail(unreachable(target, waited, cause));
+        else fail(timedOut(target, timeoutMs, socket.bytesRead ? 'body' : 'response', cause));
       };
       const start = running();
       let cancel = setDeadline(timeUp, start + connectTimeoutMs);
       this.#ends.add(fail);
 
-      stream.once('request', (sent: ClientRequest) => {
-        sent.once('socket', (assigned: Socket) => {
-          socket = assigned;
-          socket.once('connect', () => {
-            isConnected = true;
-            if (connectTimeoutMs === timeoutMs) return;
-            cancel();
-            cancel = setDeadline(timeUp, start + timeoutMs);
-          });
-        });
-        // After a 101 the connection is its user's, and neither answers nor times out any more.
-        sent.once('upgrade', ({ statusCode = 101 }: IncomingMessage, upgraded: Socket) => {
-          upgraded.destroy();
-          fail(statusError(statusCode, target));
-        });
-      });
+      const connected = (by: Socket): void => {
+        socket = by;
+        if (connectTimeoutMs === timeoutMs) return;
+        cancel();
+        cancel = setDeadline(timeUp, start + timeoutMs);
+      };
+      onConnection(stream, connected, (statusCode) => fail(statusError(statusCode, target)));
       stream.once('response', (received: IncomingMessage) => {
         response = received;
         if (Number(received.headers['content-length']) > largestBody) fail(tooLarge(target, largestBody));
@@ -139,7 +129,7 @@ export class Transport {
         if (size > largestBody) fail(tooLarge(target, largestBody));
         else chunks.push(chunk);
       });
-      stream.once('error', (error: RequestError) => fail(failureOf(error, target, isConnected, response)));
+      stream.once('error', (error: RequestError) => fail(failureOf(error, target, socket !== undefined, response)));
       stream.once('end', () => {
         end();
         if (response) resolve(responseOf(response, chunks));
@@ -157,6 +147,21 @@ export class Transport {
     this.#readers.set(headers, reader);
     return reader.stream(url);
   }
+}
+
+function onConnection(
+  stream: GotRequest,
+  connected: (by: Socket) => void,
+  upgraded: (statusCode: number) => void,
+): void {
+  stream.once('request', (sent: ClientRequest) => {
+    sent.once('socket', (socket: Socket) => socket.once('connect', () => connected(socket)));
+    // After a 101 the connection is its user's, and neither answers nor times out any more.
+    sent.once('upgrade', ({ statusCode = 101 }: IncomingMessage, socket: Socket) => {
+      socket.destroy();
+      upgraded(statusCode);
+    });
+  });
 }
 
 const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readonly Buffer[]): Response => ({
