@@ -28,7 +28,7 @@ async function firstLine({ stdout }: ChildProcess): Promise<string> {
 describe('the built command', () => {
   let emulator: Emulator;
   beforeEach(async () => {
-    emulator = await createEmulator({ httpTokens: 'required' });
+    emulator = await createEmulator({ httpTokens: 'required', scenario: 'everything' });
   });
   afterEach(() => emulator.close());
 

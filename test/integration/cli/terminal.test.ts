@@ -60,6 +60,10 @@ const lines: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['record', '--stdout'],
     ['record', '--out', `/no-such-folder/${hostile}`],
   ],
+  audit: [
+    ['audit', '--', hostileName],
+    ['audit', '--fail-on', hostile, '--', 'true'],
+  ],
   completion: [
     ['completion', 'bash'],
     ['completion', hostile],

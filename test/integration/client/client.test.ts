@@ -120,7 +120,7 @@ describe('the client with the emulator', () => {
   });
 
   it('reads in version 1 behind too many hops where that is allowed, and in version 2 once it can', async () => {
-    await using it = await pair({ hops: 1 }, { requestTimeoutMs: 200, maxAttempts: 1, allowV1: true });
+    await using it = await pair({ hops: 1 }, { requestTimeoutMs: 1000, maxAttempts: 1, allowV1: true });
     const { imds, emulator, clock } = it;
     await imds.instanceId();
     emulator.configure({ httpTokens: 'required', httpPutResponseHopLimit: 2 });
