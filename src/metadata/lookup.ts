@@ -57,10 +57,13 @@ function namesake(latest: string): Category<unknown> | undefined {
   return category && withoutSlash(category.path) === latest ? category : undefined;
 }
 
-/** Finds a row with parameters. */
+/** Finds a row with parameters. A pattern takes longer to compile than most processes take to use it, so only likely ones are. */
 const filledIn = (latest: string): Category<unknown> | undefined =>
-  rows().find(({ category: { template } }) => template.includes('{') && patternOf(withoutSlash(template)).test(latest))
-    ?.category;
+  rows().find(({ category: { template } }) => {
+    const at = template.indexOf('{');
+    const isLikely = at >= 0 && latest.startsWith(template.slice(0, at), '/latest/'.length);
+    return isLikely && patternOf(withoutSlash(template)).test(latest);
+  })?.category;
 
 /** True for an absolute path that is listed rather than read as a value. */
 export function isDirectory(path: string): boolean {
