@@ -56,7 +56,7 @@ describeBothWays('what Debian packages, asking the emulator', () => {
     command: readonly string[],
     patienceMs = 60_000,
   ): Promise<Verdict & { readonly requests: readonly string[] }> {
-    await remote.become({ ...settings, control: isControlled() });
+    await remote.become({ scenario: 'everything', ...settings, control: isControlled() });
     // However busy the machine is, an answer that is on its way shall arrive; one that is not, nobody shall wait for.
     const seconds = settings.hops === undefined ? '20' : '2';
     const variables = {
