@@ -22,7 +22,7 @@ const published = [
   /^(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$/,
   /^LICENSE$/,
   /^docs\/[a-z-]+\.md$/,
-  /^docs\/(containers|watching)\/[A-Za-z.-]+$/,
+  /^docs\/(containers|emulator|watching)\/[A-Za-z.-]+$/,
   /^docs\/images\/[a-z-]+\.svg$/,
   /^docs\/images\/panel\.png$/,
   /^dist\/((emulator|audit)\/)?index\.(js|bundler\.js|cjs|d\.ts|d\.cts)$/,
