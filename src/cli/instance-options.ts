@@ -20,10 +20,23 @@ export const addInstanceOptions = (command: Command): Command =>
       wholeNumber('--http-put-response-hop-limit', 'a number of hops', 1, 64),
     )
     .addOption(state('--http-protocol-ipv6', 'disabled: IPv6 callers are cut off', ['enabled', 'disabled']))
-    .addOption(state('--instance-metadata-tags', 'disabled: there is no tags/', ['enabled', 'disabled']));
+    .addOption(state('--instance-metadata-tags', 'disabled: there is no tags/', ['enabled', 'disabled']))
+    .option('--sign-identity', 'signs the identity document with a key of its own, in all its forms')
+    .option('--certificate-out <file>', 'writes the certificate of that key to a file, in PEM, before anything else');
 
 const state = <Word extends string>(flag: string, text: string, words: readonly Word[]): Option =>
   choice(`${flag} <state>`, text, words);
+
+/** What the options of `addInstanceOptions` say of the certificate. */
+export interface CertificateOptions {
+  readonly signIdentity?: true;
+  readonly certificateOut?: string | undefined;
+}
+
+export function checkCertificateOut({ signIdentity, certificateOut }: CertificateOptions): void {
+  if (certificateOut !== undefined && !signIdentity)
+    throw misuse('--certificate-out needs --sign-identity: without it there is no certificate');
+}
 
 /** Reads where the control service listens: a port, or an address and a port. */
 export function controlAt(text: string): ControlOptions {

@@ -22,13 +22,12 @@ export function eventDate(time: Date): string {
   return `${Number(day)} ${month} ${year} ${clock} GMT`;
 }
 
-/** Base64 in lines of 76 characters. */
-export function base64Lines(bytes: Uint8Array): string {
-  return (
-    Buffer.from(bytes)
-      .toString('base64')
-      .match(/.{1,76}/g) ?? []
-  ).join('\n');
+/** Base64 in lines of so many characters. */
+export function base64Lines(bytes: Uint8Array, width = 76): string {
+  const lines = Buffer.from(bytes)
+    .toString('base64')
+    .match(new RegExp(`.{1,${width}}`, 'g'));
+  return (lines ?? []).join('\n');
 }
 
 /** Readable bytes in the place of a signature or a key. */

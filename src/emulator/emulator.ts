@@ -13,9 +13,10 @@ import {
   withSettings,
 } from './instance-options.js';
 import type { SeenRequest } from './journal.js';
-import { type EmulatorOptions, proxyExceptions, readOptions } from './options.js';
+import { type EmulatorOptions, proxyExceptions, readOptions, type Start } from './options.js';
 import { eventAloneShape } from './scenario.js';
 import { type Handler, Server } from './server.js';
+import { newSigner } from './signing.js';
 import type { Tree, Value } from './tree.js';
 
 /** An instance metadata service of your own. */
@@ -24,13 +25,14 @@ export class Emulator {
   readonly #servers: Server[] = [];
   #control: ControlServer | undefined;
 
-  private constructor(options: EmulatorOptions) {
-    this.#engine = new Engine(readOptions(options), (isListening) => this.#setListening(isListening));
+  private constructor(start: Start) {
+    this.#engine = new Engine(start, (isListening) => this.#setListening(isListening));
   }
 
   /** See `createEmulator`. */
   static async start(options: EmulatorOptions): Promise<Emulator> {
-    const emulator = new Emulator(options);
+    const start = readOptions(options);
+    const emulator = new Emulator({ ...start, signer: start.signIdentity ? await newSigner() : undefined });
     emulator.#engine.settle();
     try {
       await emulator.#listen();
@@ -54,6 +56,11 @@ export class Emulator {
   /** Where its control service listens, such as `http://127.0.0.1:41254`; undefined without the option `control`. */
   get controlUrl(): string | undefined {
     return this.#control?.url;
+  }
+
+  /** The certificate of the key that signs the identity document, in PEM; undefined without the option `signIdentity`. */
+  get certificate(): string | undefined {
+    return this.#engine.start.signer?.certificate;
   }
 
   /**

@@ -159,11 +159,11 @@ export class Engine {
 }
 
 /** The instance as it starts. */
-function launch({ scenario, settings, tree, control }: Start, { started }: Clock): State {
+function launch({ scenario, settings, tree, control, signer }: Start, { started }: Clock): State {
   const launched = new Date(started);
   const state = new State({
     launched,
-    ...startTree(scenario, tree, launched),
+    ...startTree(scenario, tree, launched, signer),
     options: withSettings(withSettings(defaultOptions, scenario.options ?? {}), settings),
     seed: scenario.seed ?? 0,
     network: control?.network,

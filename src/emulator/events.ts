@@ -1,7 +1,7 @@
 import { type Duration, duration, later, milliseconds } from './clock.js';
-import { instant } from './documents.js';
+import { document, instant } from './documents.js';
 import { faultShape } from './faults.js';
-import { identityTree } from './identity.js';
+import { documentPath } from './identity.js';
 import { furtherInterface } from './instance.js';
 import { instanceSettings, withSettings } from './instance-options.js';
 import { archive, maintenanceCode, maintenanceEvent, schedule } from './maintenance.js';
@@ -179,11 +179,8 @@ const events = {
   /** The root volume is replaced from another AMI: `ami-id` and the identity document name that one. */
   'replace-root-volume': event({ imageId: name }, ({ imageId }, { tree }, at) => {
     tree.set('ami-id', imageId, at);
-    const current = tree.json('dynamic/instance-identity/document', at);
-    if (typeof current === 'object' && current !== null) {
-      const identity = () => ({ ...current, imageId });
-      tree.set('dynamic/instance-identity', identityTree(identity, at), at);
-    }
+    const current = tree.json(documentPath, at);
+    if (typeof current === 'object' && current !== null) tree.set(documentPath, document({ ...current, imageId }), at);
     return `the AMI is ${imageId}`;
   }),
 

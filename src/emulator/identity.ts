@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
-import { base64Lines, document, type Field, filler, instant } from './documents.js';
+import { algorithm, commonName, integer, objectId, octetString, open, sequence, set, tlv, utcTime } from './der.js';
+import { base64Lines, type Field, filler, instant } from './documents.js';
 import { account } from './roles.js';
-import type { MetadataTree, Tree } from './tree.js';
+import { type Hash, rsaWith, type Signer } from './signing.js';
+import type { Content, MetadataTree, Tree } from './tree.js';
+
+const directory = 'dynamic/instance-identity';
+/** Where the document is. */
+export const documentPath = `${directory}/document`;
 
 /** The identity document of an instance with these metadata. */
 export function identityOf(tree: MetadataTree, launched: Date): Readonly<Record<string, Field>> {
@@ -28,73 +34,72 @@ export function identityOf(tree: MetadataTree, launched: Date): Readonly<Record<
   };
 }
 
-/** An identity document and stand-ins for its signatures, made when they are read. */
-export function identityTree(fields: () => Readonly<Record<string, Field>>, signed: Date): Tree {
-  const text = () => document(fields());
-  const sha256 = { hash: 'sha256', hashId: '608648016503040201' } as const;
-  const message = (algorithms: Parameters<typeof signedData>[2]) => () =>
-    base64Lines(signedData(text(), signed, algorithms));
-  return {
-    document: text,
-    dsa2048: message({ ...sha256, signatureId: '608648016503040302', signatureLength: 70 }),
-    pkcs7: message({ hash: 'sha1', hashId: '2b0e03021a', signatureId: '2a8648ce380403', signatureLength: 46 }),
-    rsa2048: message({ ...sha256, signatureId: '2a864886f70d01010b', signatureLength: 256 }),
-    signature: base64Lines(filler(128)),
-  };
+/** How a message is signed. */
+interface Signing {
+  readonly hash: Hash;
+  /** Issuer and serial number of the signer's certificate. */
+  readonly signer: Buffer;
+  readonly algorithm: Buffer;
+  sign(covered: Buffer): Buffer;
 }
 
+const hashIds = { sha1: '2b0e03021a', sha256: '608648016503040201' } as const;
+/** The messages, with algorithm and length of the signature that AWS makes of each. */
+const messages = {
+  dsa2048: { hash: 'sha256', id: '608648016503040302', length: 70 },
+  pkcs7: { hash: 'sha1', id: '2a8648ce380403', length: 46 },
+  rsa2048: { hash: 'sha256', id: rsaWith.sha256, length: 256 },
+} as const;
+
 /**
- * The instance identity document in a PKCS #7 message, complete but for the signature, which no key has made (RFC 5652,
- * section 5; BER with indefinite lengths, X.690).
+ * Signatures of the identity document that is in `tree` whenever one is read. Without a signer they have the right form, but
+ * no key has made them; with one, its RSA key makes them all.
  */
+export function identitySignatures(tree: MetadataTree, signer?: Signer): Tree {
+  const dated = (signature: (document: Content, changed: Date) => Buffer) => (now: Date) => {
+    const { content, lastModified } = tree.read(documentPath.split('/'), now) ?? { content: '', lastModified: now };
+    return { content: base64Lines(signature(content, lastModified)), lastModified };
+  };
+  const each = Object.entries(messages).map(([name, { hash, id, length }]) => {
+    const signing: Signing = signer
+      ? { hash, signer: signer.identifier, algorithm: algorithm(rsaWith[hash]), sign: (it) => signer.sign(hash, it) }
+      : { hash, signer: nobody, algorithm: sequence(objectId(id)), sign: () => filler(length) };
+    return [name, dated((document, changed) => signedData(Buffer.from(document), changed, signing))] as const;
+  });
+  const detached = dated((document) => signer?.sign('sha256', Buffer.from(document)) ?? filler(128));
+  return { [`/latest/${directory}`]: { ...Object.fromEntries(each), signature: detached } };
+}
+
+const version = integer(1);
+const nobody = sequence(commonName('imds emulator'), version);
+
+/** The instance identity document in a PKCS #7 message (RFC 5652, section 5; BER with indefinite lengths, X.690). */
 function signedData(
-  content: string,
+  content: Buffer,
   signed: Date,
-  algorithms: { hash: 'sha1' | 'sha256'; hashId: string; signatureId: string; signatureLength: number },
+  { hash, signer, algorithm: signatureAlgorithm, sign }: Signing,
 ): Buffer {
   const data = objectId('2a864886f70d010701');
-  const hashId = tlv(0x30, objectId(algorithms.hashId), tlv(0x05));
-  const digest = createHash(algorithms.hash).update(content).digest();
-  const attribute = (id: string, value: Buffer) => tlv(0x30, objectId(id), tlv(0x31, value));
-  const signer = tlv(
-    0x30,
+  const digestAlgorithm = algorithm(hashIds[hash]);
+  const attribute = (id: string, value: Buffer) => sequence(objectId(id), set(value));
+  const attributes = [
+    attribute('2a864886f70d010903', data),
+    attribute('2a864886f70d010905', utcTime(signed)),
+    attribute('2a864886f70d010904', octetString(createHash(hash).update(content).digest())),
+  ];
+  const signature = octetString(sign(set(...attributes)));
+  const signerInfo = sequence(
     version,
-    tlv(0x30, tlv(0x30, tlv(0x31, tlv(0x30, objectId('550403'), tlv(0x0c, Buffer.from('imds emulator'))))), version),
-    hashId,
-    tlv(
-      0xa0,
-      attribute('2a864886f70d010903', data),
-      attribute('2a864886f70d010905', tlv(0x17, Buffer.from(utcTime(signed)))),
-      attribute('2a864886f70d010904', tlv(0x04, digest)),
-    ),
-    tlv(0x30, objectId(algorithms.signatureId)),
-    tlv(0x04, filler(algorithms.signatureLength)),
+    signer,
+    digestAlgorithm,
+    tlv(0xa0, ...attributes),
+    signatureAlgorithm,
+    signature,
   );
-  const encapsulated = open(0x30, data, open(0xa0, open(0x24, tlv(0x04, Buffer.from(content)))));
+  const encapsulated = open(0x30, data, open(0xa0, open(0x24, octetString(content))));
   return open(
     0x30,
     objectId('2a864886f70d010702'),
-    open(0xa0, open(0x30, version, tlv(0x31, hashId), encapsulated, tlv(0x31, signer))),
+    open(0xa0, open(0x30, version, set(digestAlgorithm), encapsulated, set(signerInfo))),
   );
-}
-
-const version = tlv(0x02, Buffer.of(1));
-
-function objectId(hex: string): Buffer {
-  return tlv(0x06, Buffer.from(hex, 'hex'));
-}
-
-function tlv(tag: number, ...parts: readonly Uint8Array[]): Buffer {
-  const body = Buffer.concat(parts);
-  const { length } = body;
-  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.of(tag, ...size), body]);
-}
-
-function open(tag: number, ...parts: readonly Uint8Array[]): Buffer {
-  return Buffer.concat([Buffer.of(tag, 0x80), ...parts, Buffer.of(0, 0)]);
-}
-
-function utcTime(time: Date): string {
-  return `${time.toISOString().slice(2, 19).replace(/\D/g, '')}Z`;
 }

@@ -1,6 +1,6 @@
 import { milliseconds } from './clock.js';
-import { type Field, instant } from './documents.js';
-import { identityTree } from './identity.js';
+import { document, type Field, instant } from './documents.js';
+import { documentPath } from './identity.js';
 // Addresses are from the ranges for documentation (RFC 5737, RFC 3849); account, access keys and secrets are the ones in
 // AWS's own examples and open nothing.
 import instance from './instance.json' with { type: 'json' };
@@ -13,7 +13,7 @@ export function instanceTree(launched: Date, identity: () => Readonly<Record<str
   const renewed = renewing(launched, milliseconds(usualLifetime), 0);
   return {
     ...toTree(instance, launched),
-    '/latest/dynamic/instance-identity': identityTree(identity, launched),
+    [documentPath]: () => document(identity()),
     iam: attachedRole('example-role', 'example-profile', {}, launched),
     'identity-credentials/ec2': {
       info: renewed(({ issued }) => ({ Code: 'Success', LastUpdated: instant(issued), AccountId: account })),

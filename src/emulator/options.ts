@@ -5,6 +5,7 @@ import type { SeenRequest } from './journal.js';
 import { baseShape, type Scenario } from './scenario.js';
 import { type ScenarioName, scenarioOf } from './scenarios.js';
 import { fields, list, numberBetween, optional, type Shape, simple, text, wholeNumber } from './shape.js';
+import type { Signer } from './signing.js';
 import type { Network } from './state.js';
 import type { Tree } from './tree.js';
 
@@ -32,6 +33,11 @@ export interface EmulatorOptions extends InstanceSettings {
   readonly now?: (() => number) | undefined;
   /** How many times as fast as `now` time passes; 0: only `emulator.advance()` moves it. Default 1. */
   readonly speed?: number | undefined;
+  /**
+   * `true`: the identity document is signed, in all its forms, with a new RSA key whose certificate is
+   * `emulator.certificate`. Default `false`: the signatures verify with no certificate.
+   */
+  readonly signIdentity?: boolean | undefined;
   /**
    * `true`, or where to listen: requests to `emulator.controlUrl` change the emulator while it runs, and show what it does,
    * for programs in any language. Default `false`.
@@ -88,6 +94,7 @@ const startFields = {
     (value) => typeof value === 'function' && value() >= 0 && value() <= latestTime,
   ),
   speed,
+  signIdentity: simple('true or false', {}, (value) => typeof value === 'boolean'),
   control: simple(
     'true, false, or an object of host and port',
     {},
@@ -99,7 +106,7 @@ const startFields = {
 } satisfies { [Name in Exclude<keyof EmulatorOptions, keyof InstanceSettings>]: Shape };
 
 /** How an emulator starts. */
-export type Start = ReturnType<typeof readOptions>;
+export type Start = ReturnType<typeof readOptions> & { readonly signer: Signer | undefined };
 
 /** The options checked, with the scenario in full, and defaults filled in. */
 export function readOptions(given: EmulatorOptions) {
@@ -115,6 +122,7 @@ export function readOptions(given: EmulatorOptions) {
     tree,
     now,
     speed,
+    signIdentity: given.signIdentity ?? false,
     control: typeof given.control === 'object' ? given.control : given.control ? {} : undefined,
     onRequest: given.onRequest,
     onEvent: given.onEvent,

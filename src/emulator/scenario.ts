@@ -1,11 +1,12 @@
 import { duration } from './clock.js';
 import { eventShape, type TimelineEntry, type TimelineEvent } from './events.js';
 import { type Fault, faultShape, mostFaults } from './faults.js';
-import { identityOf } from './identity.js';
+import { documentPath, identityOf, identitySignatures } from './identity.js';
 import { instanceTree } from './instance.js';
 import { type InstanceSettings, instanceSettings } from './instance-options.js';
 import { EmulatorOptionError, refused } from './option-error.js';
 import { fields, list, oneOf, optional, refine, type Schema, text, wholeNumber } from './shape.js';
+import type { Signer } from './signing.js';
 import { mostPending } from './timeline.js';
 import { MetadataTree, type Tree } from './tree.js';
 import { type JsonTree, nodeShape, toTree, treeShape } from './values.js';
@@ -95,13 +96,29 @@ interface StartTree {
   readonly ofScenario: MetadataTree;
 }
 
-/** The tree at the start: the base, the scenario's tree laid over it, and `over` laid over both; and before that. */
-export function startTree({ base = 'instance', tree = {} }: Scenario, over: Tree, launched: Date): StartTree {
+/**
+ * The tree at the start: the base, the scenario's tree laid over it, and `over` laid over both; and before that. A signer
+ * signs the identity document, wherever that is from, unless `over` has signatures of its own.
+ */
+export function startTree(
+  { base = 'instance', tree = {} }: Scenario,
+  over: Tree,
+  launched: Date,
+  signer?: Signer,
+): StartTree {
   const laid = new MetadataTree();
   // The identity document agrees with what is laid over the instance.
   const identity = () => identityOf(start, launched);
-  if (base === 'instance') laid.merge(instanceTree(launched, identity), launched);
+  if (base === 'instance') {
+    laid.merge(instanceTree(launched, identity), launched);
+    laid.merge(identitySignatures(laid), launched);
+  }
   laid.merge(toTree(tree, launched), launched);
+  if (signer) {
+    const whole = laid.snapshot();
+    whole.merge(over, launched);
+    if (whole.find(documentPath)) laid.merge(identitySignatures(laid, signer), launched);
+  }
   const ofScenario = laid.snapshot();
   laid.merge(over, launched);
   const start = laid.snapshot();

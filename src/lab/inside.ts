@@ -63,6 +63,7 @@ async function run(plan: Plan, listening: Server | undefined): Promise<number> {
     serveDatagrams(plan.hasIpv6),
   ]);
   writeFiles({ ...surroundingFiles(machine, plan.internet), ...plan.files });
+  if (plan.certificateOut !== undefined) writeFileSync(plan.certificateOut, emulator.certificate ?? '');
   const { httpPutResponseHopLimit } = emulator.options;
   await Promise.all([
     // A proxy's replies are its own.

@@ -17,6 +17,8 @@ export interface LabOptions {
   readonly trouble?: Trouble | undefined;
   /** What the emulator is told, all but where it listens. It has to survive JSON. */
   readonly emulator: Omit<EmulatorOptions, 'host' | 'port' | 'control' | 'now' | 'onRequest' | 'onEvent' | 'onOptions'>;
+  /** File for the certificate of the key that signs the identity document, as an absolute path. */
+  readonly certificateOut?: string | undefined;
   /** Port of the control service, on the loopback of the caller and of the place; 0 for a free one. */
   readonly control?: number | undefined;
   /** Whether programs inside reach what the machine reaches, by pasta. */

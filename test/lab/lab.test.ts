@@ -70,6 +70,15 @@ describe('imds lab', () => {
         assert.equal(statSync(file).uid, statSync(`${file}.outside`).uid);
       });
 
+      it('writes the certificate that verifies its identity document', async () => {
+        const file = join(folder, `${user}.pem`);
+        const command = [process.execPath, binary, 'identity', '--verify', '--certificate', file];
+        const flags = ['--in', 'host', '--sign-identity', '--certificate-out', file];
+        const { code, stdout, stderr } = await lab(user, flags, command);
+        assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+        assert.match(stdout, /^verdict {3}the signature holds$/m);
+      });
+
       it('passes signals on to its command', async () => {
         const names = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
         const traps = names.map((name) => `trap 'echo ${name}' ${name.slice(3)}`).join('; ');

@@ -1,7 +1,13 @@
 import type { ControlOptions, Emulator, EmulatorOptions } from '../../emulator/index.js';
 import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
-import { addInstanceOptions, controlAt, scenarioOf } from '../instance-options.js';
+import {
+  addInstanceOptions,
+  type CertificateOptions,
+  checkCertificateOut,
+  controlAt,
+  scenarioOf,
+} from '../instance-options.js';
 import { type Output, onSignals } from '../io.js';
 import { wholeNumber } from '../options.js';
 import { jsonLine, jsonText, say, table } from '../output.js';
@@ -13,7 +19,9 @@ const usualPort = 1338;
 
 type Hops = NonNullable<EmulatorOptions['hops']>;
 
-interface Given extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts' | 'control'> {
+interface Given
+  extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts' | 'control' | 'signIdentity'>,
+    CertificateOptions {
   readonly control?: true | ControlOptions;
   readonly panel?: true | undefined;
   readonly scenario?: string;
@@ -71,10 +79,11 @@ export const emulate: AddCommand = (program, run) => {
       async (
         context,
         [name, ...args]: readonly string[],
-        { scenario, list, json, allowHost, panel, control = panel, ...given }: Given,
+        { scenario, list, json, allowHost, panel, control = panel, certificateOut, ...given }: Given,
       ) => {
         const { io } = context;
         if (list) return await listScenarios(context, json);
+        checkCertificateOut({ ...given, certificateOut });
         const options = {
           ...given,
           allowedHosts: allowHost,
@@ -85,13 +94,14 @@ export const emulate: AddCommand = (program, run) => {
           const beside = { port: port === 0 || port === 65535 ? 0 : port + 1 };
           return await serve(
             { ...options, port, control: control === true ? beside : control },
-            { json, panel },
+            { json, panel, certificateOut },
             context,
           );
         }
         if (json) throw misuse('--json and a command would both write to standard output');
         const emulator = await start({ port: 0, ...options, control });
         try {
+          await writeCertificate(emulator, certificateOut);
           if (panel) showPanel(emulator.controlUrl ?? '', io);
           const { runProgram } = await import('../child.js');
           return (await runProgram(name, args, emulator.env, io)).code;
@@ -106,7 +116,7 @@ export const emulate: AddCommand = (program, run) => {
 /** Runs until it is told to stop, or nobody reads its log any more. */
 async function serve(
   options: EmulatorOptions,
-  { json, panel }: Pick<Given, 'json' | 'panel'>,
+  { json, panel, certificateOut }: Pick<Given, 'json' | 'panel' | 'certificateOut'>,
   { io, paintStderr }: Context,
 ): Promise<number> {
   const begun = deferred<void>();
@@ -126,6 +136,7 @@ async function serve(
     end.resolve(name === 'SIGINT' ? exitCodes.interrupted : exitCodes.done),
   );
   try {
+    await writeCertificate(emulator, certificateOut);
     const { url, urls, controlUrl, env } = emulator;
     if (json) {
       await io.stdout.write(jsonLine({ type: 'started', url, urls, controlUrl, env, options: emulator.options }));
@@ -175,6 +186,14 @@ function collectHops(text: string, earlier: Hops = {}): Hops {
 
 /** Of an option that can be given several times. */
 const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+
+async function writeCertificate({ certificate = '' }: Emulator, file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  const { writeFile } = await import('node:fs/promises');
+  await writeFile(file, certificate).catch((error) => {
+    throw misuse(`--certificate-out ${file} cannot be written: ${codeOf(error)}`);
+  });
+}
 
 async function start(options: EmulatorOptions): Promise<Emulator> {
   const { createEmulator } = await import('../../emulator/index.js');

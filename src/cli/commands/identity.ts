@@ -66,7 +66,7 @@ export const identity: AddCommand = (program, run) => {
 function unlessForged(error: unknown): never {
   if (!(error instanceof ImdsIdentityError) || error.reason !== 'signature') throw error;
   throw new Failure(exitCodes.unusable, error.message, {
-    hint: 'AWS did not sign this document. That of an emulator is signed by nobody; --certificate FILE trusts another key.',
+    hint: 'AWS did not sign this document. That of an emulator is signed by nobody, unless it has --sign-identity; --certificate FILE trusts another key.',
     cause: error,
   });
 }

@@ -1,15 +1,16 @@
+import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { EmulatorOptions } from '../../emulator/index.js';
 import { type LabOptions, type Place, places, type Trouble, troubles } from '../../lab/plan.js';
 import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { exitCodes, Failure, misuse } from '../exit-codes.js';
-import { addInstanceOptions, scenarioOf } from '../instance-options.js';
+import { addInstanceOptions, type CertificateOptions, checkCertificateOut, scenarioOf } from '../instance-options.js';
 import { onSignals } from '../io.js';
 import { choice, wholeNumber } from '../options.js';
 import { say } from '../output.js';
 import { panelOption, showPanel } from '../panel.js';
 
-interface Given extends Omit<EmulatorOptions, 'scenario' | 'control'> {
+interface Given extends Omit<EmulatorOptions, 'scenario' | 'control' | 'signIdentity'>, CertificateOptions {
   readonly control?: true | number;
   readonly panel?: true;
   readonly in?: Place;
@@ -58,12 +59,13 @@ export const lab: AddCommand = (program, run) => {
       async (
         context,
         words: readonly string[],
-        { in: place, hopLimit, trouble, internet, panel, control = panel, ...given }: Given,
+        { in: place, hopLimit, trouble, internet, panel, control = panel, certificateOut, ...given }: Given,
       ) => {
         const { io } = context;
         if (words.length === 0 && !io.stdinIsTTY) {
           throw misuse('imds lab needs a terminal, or a command after --', 'imds lab -- sh -s runs standard input');
         }
+        checkCertificateOut({ ...given, certificateOut });
         const { scenario, httpPutResponseHopLimit = hopLimit, ...instance } = given;
         const emulator = {
           ...instance,
@@ -79,6 +81,7 @@ export const lab: AddCommand = (program, run) => {
             command: words,
             env: environment(io.env),
             emulator,
+            certificateOut: certificateOut && resolve(certificateOut),
           },
           { isVerbose: program.opts<{ verbose?: true }>().verbose ?? false, hasPanel: panel ?? false },
           context,
