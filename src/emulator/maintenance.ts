@@ -32,7 +32,7 @@ export function maintenanceEvent(code: Code, eventId: string, begin: Date, end: 
 }
 
 /** The same event in the history. */
-export function ended(event: Row, outcome: 'completed' | 'canceled'): Row {
+function ended(event: Row, outcome: 'completed' | 'canceled'): Row {
   const word = outcome === 'completed' ? '[Completed]' : '[Canceled]';
   return { ...event, Description: `${word} ${event['Description']}`, State: outcome };
 }
