@@ -160,7 +160,9 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
     tree: { ...quiet, ...options.tree },
   });
   const { stand: service, close } = await relay(emulator);
-  const imds = new Imds({ endpoint: service.url, maxAttempts: 1, now, ...clientOptions });
+  // Its time is real, the only real time here: patience for a slow machine.
+  const patience = { connectTimeoutMs: 30_000, requestTimeoutMs: 30_000, deadlineMs: 30_000 };
+  const imds = new Imds({ endpoint: service.url, maxAttempts: 1, now, ...patience, ...clientOptions });
   const events: ImdsEvents['watch'][] = [];
   const reader: NoticeReader = traffic.through(imds);
   const poller = new Poller(reader, (event) => events.push(event), time.clock);

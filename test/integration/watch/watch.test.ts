@@ -488,7 +488,7 @@ describe('imds.watch', () => {
     });
 
     it('ends in the middle of a poll, without a word about that', async () => {
-      await using s = await stand();
+      await using s = await stand({}, { requestTimeoutMs: 250 });
       const controller = new AbortController();
       const { outcome } = collect(s.poller.watch({ signal: controller.signal }));
       s.setMood('silent');
