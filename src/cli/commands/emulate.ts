@@ -75,43 +75,42 @@ export const emulate: AddCommand = (program, run) => {
       collectHops,
     );
   addInstanceOptions(command).action(
-    run(
-      async (
-        context,
-        [name, ...args]: readonly string[],
-        { scenario, list, json, allowHost, panel, control = panel, certificateOut, ...given }: Given,
-      ) => {
-        const { io } = context;
-        if (list) return await listScenarios(context, json);
-        checkCertificateOut({ ...given, certificateOut });
-        const options = {
-          ...given,
-          allowedHosts: allowHost,
-          ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }),
-        };
-        if (name === undefined) {
-          const { port = usualPort } = given;
-          const beside = { port: port === 0 || port === 65535 ? 0 : port + 1 };
-          return await serve(
-            { ...options, port, control: control === true ? beside : control },
-            { json, panel, certificateOut },
-            context,
-          );
-        }
-        if (json) throw misuse('--json and a command would both write to standard output');
-        const emulator = await start({ port: 0, ...options, control });
-        try {
-          await writeCertificate(emulator, certificateOut);
-          if (panel) showPanel(emulator.controlUrl ?? '', io);
-          const { runProgram } = await import('../child.js');
-          return (await runProgram(name, args, emulator.env, io)).code;
-        } finally {
-          await emulator.close();
-        }
-      },
+    run((context, words: readonly string[], { list, ...given }: Given) =>
+      list ? listScenarios(context, given.json) : emulateFor(words, given, context),
     ),
   );
 };
+
+/** Runs an emulator for a command, or for whoever asks it. */
+async function emulateFor(
+  [name, ...args]: readonly string[],
+  { scenario, json, allowHost, panel, control = panel, certificateOut, ...given }: Given,
+  context: Context,
+): Promise<number> {
+  const { io } = context;
+  checkCertificateOut({ ...given, certificateOut });
+  const options = {
+    ...given,
+    allowedHosts: allowHost,
+    ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }),
+  };
+  if (name === undefined) {
+    const { port = usualPort } = given;
+    const beside = { port: port === 0 || port === 65535 ? 0 : port + 1 };
+    const served = { ...options, port, control: control === true ? beside : control };
+    return await serve(served, { json, panel, certificateOut }, context);
+  }
+  if (json) throw misuse('--json and a command would both write to standard output');
+  const emulator = await start({ port: 0, ...options, control });
+  try {
+    await writeCertificate(emulator, certificateOut);
+    if (panel) showPanel(emulator.controlUrl ?? '', io);
+    const { runProgram } = await import('../child.js');
+    return (await runProgram(name, args, emulator.env, io)).code;
+  } finally {
+    await emulator.close();
+  }
+}
 
 /** Runs until it is told to stop, or nobody reads its log any more. */
 async function serve(
