@@ -162,8 +162,9 @@ describe('the control service, safely:', () => {
     await using emulator = await controlled();
     const { host } = new URL(emulator.controlUrl ?? '');
     assert.match(await exchange(emulator.controlUrl ?? '', 'nonsense\r\n\r\n'), /^HTTP\/1\.1 400 /);
+    // More than Node takes, and few enough to be read at once: what is left unread resets the connection.
     assert.match(
-      await exchange(emulator.controlUrl ?? '', `GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${'x'.repeat(99_999)}\r\n\r\n`),
+      await exchange(emulator.controlUrl ?? '', `GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
       /431/,
     );
     assert.match(
