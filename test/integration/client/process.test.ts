@@ -92,6 +92,8 @@ describe('a process with a client', () => {
     const proxy = net.createServer((socket) => {
       connections += 1;
       socket.on('error', () => {});
+      // A socket that is not read sees no end, and stays.
+      socket.resume();
       socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
     });
     proxy.listen(0, '127.0.0.1');
