@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ListBucketsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
@@ -56,7 +57,9 @@ describe("imds.credentialProvider() with AWS's own clients", () => {
       const serial = /^ASIAEXAMPLE(\d+)$/.exec(accessKeyId)?.[1];
       return serial === undefined ? undefined : issued(Number(serial));
     }, now);
-    imds = new Imds({ endpoint: emulator.url, now: () => Date.now() - launch });
+    // A read that failed would leave the old credentials in use, as it should: patience for a slow machine.
+    const patience = { requestTimeoutMs: 30_000, deadlineMs: 30_000 };
+    imds = new Imds({ endpoint: emulator.url, now: () => Date.now() - launch, ...patience });
   });
   afterEach(async () => {
     Date.now = realNow;
@@ -66,6 +69,13 @@ describe("imds.credentialProvider() with AWS's own clients", () => {
   });
 
   const settings = () => ({ endpoint: service.url, region: 'us-east-1', maxAttempts: 1 });
+  /** Waits for a renewal in the background: minutes must not pass between its requests. */
+  async function renewed(): Promise<void> {
+    for (let seen = -1; seen !== emulator.requests.length; ) {
+      seen = emulator.requests.length;
+      await sleep(10);
+    }
+  }
   const documentsRead = () => emulator.requests.filter(({ path }) => path.endsWith(role)).length;
 
   it('signs requests that S3 and STS accept, for days and across rotations', async () => {
@@ -77,6 +87,7 @@ describe("imds.credentialProvider() with AWS's own clients", () => {
       assert.deepEqual(Buckets, [{ Name: 'example' }]);
       const { Account } = await sts.send(new GetCallerIdentityCommand({}));
       assert.equal(Account, '123456789012');
+      await renewed();
     }
     assert.deepEqual(service.refused, []);
     const used = [...new Set(service.accepted)];
