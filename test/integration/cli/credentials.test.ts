@@ -133,6 +133,7 @@ describe('imds credentials', () => {
 
     for (const { shell, take, joinsLines } of shells) {
       it(`prints assignments that ${shell} takes by ${take}`, async function () {
+        // Not every machine has every shell: those there are judge.
         if (spawnSync(shell, ['-c', 'exit 0']).status !== 0) this.skip();
         // Where lines are joined, the words of a value are split before its quotes are seen.
         const secret = joinsLines ? `it's\\'${secretAccessKey}` : nasty;

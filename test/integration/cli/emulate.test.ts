@@ -81,6 +81,7 @@ describe('imds emulate', () => {
   });
 
   it('listens at every --host, and answers to every --allow-host', async function () {
+    // Without IPv6, as in many containers, there is no ::1 to listen on.
     if (!Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))) this.skip();
     const args = ['--host', '127.0.0.1', '--host', '::1', '--allow-host', 'imds', '--allow-host', 'imds.example'];
     const { stderr, stdout, code } = await emulating(args, async (url, terminal) => {

@@ -172,6 +172,7 @@ describe('the built command', () => {
       [{ NO_PROXY: 'a.example' }, 'a.example,127.0.0.1'],
     ] as const) {
       it(`keeps proxies out of the way, NO_PROXY ${JSON.stringify(given)}`, async function () {
+        // Python's own HTTP client is the judge, where it is installed.
         if (spawnSync('python3', ['--version']).error) this.skip();
         const proxies = { HTTP_PROXY: 'http://127.0.0.1:9', http_proxy: 'http://127.0.0.1:9' };
         const script = `if True:
