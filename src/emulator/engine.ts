@@ -37,6 +37,7 @@ export class Engine {
   #options: InstanceOptions;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
+  #timerAt = 0;
 
   /** @param setListening has the sockets of the service listen, or not */
   constructor(start: Start, setListening: (isListening: boolean) => Promise<unknown>) {
@@ -125,11 +126,11 @@ export class Engine {
       });
     }
     const next = Math.min(this.#timeline.next, this.#state.faults.nextChange(now));
-    clearTimeout(this.#timer);
     const waitMs = Math.min(Math.max(this.#clock.until(next), shortestWaitMs), longestWaitMs);
-    this.#timer = setTimeout(() => this.settle(), waitMs);
+    const timer = this.#wakeIn(waitMs);
     // A socket that listens keeps the process alive; while none does, the timer must.
-    if (isListening) this.#timer.unref();
+    if (isListening) timer.unref();
+    else timer.ref();
     this.#announce(({ onSettled }) => onSettled?.());
     return happened;
   }
@@ -137,6 +138,19 @@ export class Engine {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+  }
+
+  /** Sees to it that it settles by then. A timer that fires earlier stays: every request comes by here. */
+  #wakeIn(waitMs: number): NodeJS.Timeout {
+    const at = performance.now() + waitMs;
+    if (this.#timer !== undefined && this.#timerAt <= at) return this.#timer;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.settle();
+    }, waitMs);
+    return this.#timer;
   }
 
   #begin(): Timeline {
