@@ -26,8 +26,8 @@ function failOnRefusals() {
   if (refusals.length > 0) throw new Error(refusals.join('\n'));
 }
 
-// Longer than an HTTP server keeps an idle connection: 5 s, from Node 24 on 6 s.
-const patienceMs = 30_000;
+// By default longer than an HTTP server keeps an idle connection: 5 s, from Node 24 on 6 s.
+const patienceMs = Number(process.env['IMDS_TEST_PATIENCE_MS'] ?? 30_000);
 
 /**
  * What keeps this process alive but did not so before, without what ends by itself.
