@@ -6,6 +6,7 @@
  * listeners that grow.
  */
 import { fork } from 'node:child_process';
+import { subscribe } from 'node:diagnostics_channel';
 import { getEventListeners, once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +27,8 @@ const noticeTime = '2026-11-23T09:00:00Z';
 const below = (count) => Math.floor(Math.random() * count);
 /** @template T @param {readonly T[]} items @returns {T} */
 const oneOf = (items) => /** @type {T} */ (items[below(items.length)]);
+/** Milliseconds on the clock that all processes of the machine share. */
+const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
 /** What is at a path: its own name, so that no other path's value and no part of one passes for it. @param {string} path */
 const contentOf = (path) => `${path} ${'.'.repeat(path.length * 7)} end`;
 
@@ -48,7 +51,6 @@ function serve() {
   ];
   let mood = 'calm';
   let skewMs = 0;
-  let late = 0;
   let asked = 0;
   setInterval(() => {
     mood = oneOf(moods);
@@ -61,7 +63,6 @@ function serve() {
     const path = (request.url ?? '').replace('/latest/meta-data/', '');
     if (request.method === 'GET') {
       const until = tokens.get(String(request.headers['x-aws-ec2-metadata-token']));
-      if (until !== undefined && performance.now() > until) late += 1;
       if (until === undefined || performance.now() > until || trouble === 'refused')
         return response.writeHead(401).end();
     }
@@ -74,7 +75,7 @@ function serve() {
     let body = contentOf(path);
     if (request.method === 'PUT') {
       const seconds = trouble === 'short-lived' ? 1 : oneOf([2, 60, 21600]);
-      body = `TOKEN-${asked}-${Math.random()}`;
+      body = `TOKEN-${asked}-${Math.random()}-${nowMs() + seconds * 1000}`;
       tokens.set(body, performance.now() + seconds * 1000);
       setTimeout(() => tokens.delete(body), seconds * 1000 + 60_000).unref();
       response.setHeader('X-Aws-Ec2-Metadata-Token-Ttl-Seconds', String(seconds));
@@ -86,7 +87,7 @@ function serve() {
     response.write(body.slice(0, below(body.length)), () => request.socket.destroy());
     return undefined;
   });
-  process.on('message', () => process.send?.({ late, asked }));
+  process.on('message', () => process.send?.(asked));
   process.on('disconnect', () => process.exit());
   server.listen(0, '127.0.0.1', () =>
     process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port),
@@ -124,6 +125,14 @@ async function soak() {
   /** @type {string[]} */
   const wrong = [];
   process.on('warning', ({ message }) => wrong.push(`a warning: ${message}`));
+  // Judged where it is sent: on a busy machine the server may get to read a request much later.
+  subscribe('http.client.request.start', (message) => {
+    const { request } = /** @type {{ request: import('node:http').ClientRequest }} */ (message);
+    const token = request.getHeader('x-aws-ec2-metadata-token');
+    const overMs = token === undefined ? 0 : nowMs() - Number(String(token).split('-').at(-1));
+    // Negated, so that a token without an end is wrong, too.
+    if (!(overMs <= 0)) wrong.push(`a token was sent ${overMs} ms after its end`);
+  });
   const end = performance.now() + Number(values.minutes) * 60_000;
   let underWay = 0;
 
@@ -186,8 +195,7 @@ async function soak() {
   watched.abort('over');
   await watching;
   server.send('counts');
-  const [{ late, asked }] = await once(server, 'message');
-  if (late > 0) wrong.push(`${late} tokens were sent after their end`);
+  const [asked] = await once(server, 'message');
   if (getEventListeners(signal, 'abort').length > 0) wrong.push('listeners are left on a signal');
   if (longestHoldMs > latenessMs) wrong.push(`the event loop was held for ${Math.round(longestHoldMs)} ms`);
   for (const imds of clients) imds.close();
