@@ -5,13 +5,7 @@ import type { TimelineEvent } from './events.js';
 import type { FaultHandle } from './fault-list.js';
 import { type Fault, faultShape } from './faults.js';
 import { type Context, type Handled, handle, reject } from './handler.js';
-import {
-  checkOptions,
-  type InstanceOptions,
-  type InstanceSettings,
-  instanceFields,
-  withSettings,
-} from './instance-options.js';
+import { checkOptions, type InstanceOptions, type InstanceSettings, settingFields } from './instance-options.js';
 import type { SeenRequest } from './journal.js';
 import { type EmulatorOptions, proxyExceptions, readOptions, type Start } from './options.js';
 import { eventAloneShape } from './scenario.js';
@@ -151,11 +145,8 @@ export class Emulator {
    * @throws EmulatorOptionError naming the option and what is accepted
    */
   configure(settings: InstanceSettings): void {
-    checkOptions(settings, 'configure()', instanceFields);
-    this.#engine.change(() => {
-      const { state } = this.#engine;
-      state.options = withSettings(state.options, settings);
-    });
+    checkOptions(settings, 'configure()', settingFields);
+    this.#engine.change(() => this.#engine.state.configure(settings));
   }
 
   /**

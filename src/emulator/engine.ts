@@ -1,6 +1,6 @@
 import { Clock, isSpan, latestTime, longestSpan } from './clock.js';
 import type { SeenEvent } from './events.js';
-import { defaultOptions, type InstanceOptions, withSettings } from './instance-options.js';
+import type { InstanceOptions } from './instance-options.js';
 import { Journal, type SeenRequest } from './journal.js';
 import { EmulatorOptionError, refused } from './option-error.js';
 import type { Start } from './options.js';
@@ -71,6 +71,8 @@ export class Engine {
   }
 
   note(entry: Omit<SeenRequest, 'number'>): void {
+    // A function `hops` has placed a caller.
+    if (this.#state.options !== this.#options) this.settle();
     const request = this.journal.add(entry);
     this.#announce(({ onRequest }) => onRequest?.(request));
   }
@@ -178,10 +180,11 @@ function launch({ scenario, settings, tree, control, signer }: Start, { started 
   const state = new State({
     launched,
     ...startTree(scenario, tree, launched, signer),
-    options: withSettings(withSettings(defaultOptions, scenario.options ?? {}), settings),
     seed: scenario.seed ?? 0,
     network: control?.network,
   });
+  state.configure(scenario.options ?? {});
+  state.configure(settings);
   for (const fault of scenario.faults ?? []) state.faults.add(fault, started);
   return state;
 }

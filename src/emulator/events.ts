@@ -3,7 +3,7 @@ import { document, instant } from './documents.js';
 import { faultShape } from './faults.js';
 import { documentPath } from './identity.js';
 import { furtherInterface } from './instance.js';
-import { instanceSettings, withSettings } from './instance-options.js';
+import { scenarioOptions } from './instance-options.js';
 import { archive, maintenanceCode, maintenanceEvent, schedule } from './maintenance.js';
 import { attachedRole, credentialsFrom, eachRole, untrusted } from './roles.js';
 import {
@@ -69,8 +69,8 @@ const events = {
     tree.remove(path, at) ? `${path} is removed` : `${path} was not there`,
   ),
 
-  configure: event({ options: instanceSettings }, ({ options }, state) => {
-    state.options = withSettings(state.options, options);
+  configure: event({ options: scenarioOptions }, ({ options }, state) => {
+    state.configure(options);
     const words = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : value);
     const changes = Object.entries(options).map(([name, value]) => `${name} ${words(value)}`);
     return changes.join(', ');

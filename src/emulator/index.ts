@@ -6,7 +6,13 @@ export type { Emulator } from './emulator.js';
 export type { SeenEvent, TimelineEntry, TimelineEvent } from './events.js';
 export type { FaultHandle } from './fault-list.js';
 export type { Fault } from './faults.js';
-export type { HopsByCaller, InstanceOptions, InstanceSettings } from './instance-options.js';
+export type {
+  HopsByCaller,
+  HopsOfCaller,
+  InstanceOptions,
+  InstanceSettings,
+  ScenarioOptions,
+} from './instance-options.js';
 export type { SeenRequest } from './journal.js';
 export { EmulatorOptionError } from './option-error.js';
 export type { ControlOptions, EmulatorOptions } from './options.js';

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { EmulatorOptionError } from './option-error.js';
 import {
   either,
@@ -44,8 +45,22 @@ export interface InstanceOptions {
 /** Routers by the caller's address, and at `*` for all others. */
 export type HopsByCaller = { readonly [address: string]: number };
 
-/** Some of the instance's options. */
-export type InstanceSettings = { readonly [Name in keyof InstanceOptions]?: InstanceOptions[Name] | undefined };
+/** Some of the instance's options, as a scenario has them. */
+export type ScenarioOptions = { readonly [Name in keyof InstanceOptions]?: InstanceOptions[Name] | undefined };
+
+/** Some of the instance's options, as code has them. */
+export interface InstanceSettings extends Omit<ScenarioOptions, 'hops'> {
+  /**
+   * Routers the callers pretend to have between themselves and the instance, 0 to 64: a number, a table by the caller's
+   * address, or a function that is given this address, such as `127.0.0.2`, at each request. `options.hops` is then the
+   * table of what it gave. If it throws, or gives anything else, the answer is a 500, and the reason is the `error` of the
+   * request. Default 0.
+   */
+  readonly hops?: InstanceOptions['hops'] | HopsOfCaller | undefined;
+}
+
+/** The routers between a caller, by its address, and the instance. */
+export type HopsOfCaller = (caller: string) => number;
 
 export const defaultOptions: InstanceOptions = Object.freeze({
   httpTokens: 'optional',
@@ -71,14 +86,37 @@ export const instanceFields = {
 } satisfies { [Name in keyof InstanceOptions]: Optional<InstanceOptions[Name]> };
 
 /** Some of the instance's options, as a scenario has them. */
-export const instanceSettings = fields(instanceFields);
+export const scenarioOptions = fields(instanceFields);
+
+/** The same as code has them. */
+export const settingFields: Fields = {
+  ...instanceFields,
+  hops: {
+    ...instanceFields.hops,
+    check: (value, path) => (typeof value === 'function' ? value : instanceFields.hops.check(value, path)),
+  },
+};
 
 /** The instance's options after a change by `settings`, which has been checked and may have other fields. */
 export function withSettings(current: InstanceOptions, settings: InstanceSettings): InstanceOptions {
   const given = Object.entries(settings).filter(
     ([name, value]) => Object.hasOwn(instanceFields, name) && value !== undefined,
   );
-  return Object.freeze({ ...current, ...Object.fromEntries(given) });
+  // Of a function, the table of what it has given.
+  const shown = given.map(([name, value]) => [name, typeof value === 'function' ? {} : value]);
+  return Object.freeze({ ...current, ...Object.fromEntries(shown) });
+}
+
+/** @throws EmulatorOptionError if the function throws, or gives what cannot be used */
+export function askForHops(hopsOf: HopsOfCaller, caller: string): number {
+  let hops: unknown;
+  try {
+    hops = hopsOf(caller);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : inspect(error);
+    throw new EmulatorOptionError(`hops('${caller}') failed: ${why}`, undefined, { cause: error });
+  }
+  return routers.check(hops, `hops('${caller}')`);
 }
 
 /** @throws EmulatorOptionError if it is no object, has a field that is no option, or a value that cannot be used */

@@ -6,8 +6,8 @@ export class EmulatorOptionError extends TypeError {
   /** Where in what was given the mistake is, such as `timeline[2].at`; undefined where there is no such place. */
   readonly place: string | undefined;
 
-  constructor(message: string, place?: string) {
-    super(message);
+  constructor(message: string, place?: string, options?: ErrorOptions) {
+    super(message, options);
     this.place = place;
   }
 }
@@ -16,6 +16,8 @@ const longestShown = 80;
 
 /** The error for a value that is not among what is accepted. `name` is its place, or says in words what it is. */
 export function refused(name: string, accepted: string, value: unknown): EmulatorOptionError {
+  // Of an async function; that it is rejected as well is no news.
+  if (value instanceof Promise) value.catch(() => {});
   const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? asJson(value) : String(value);
   const clipped = shown.length > longestShown ? `${shown.slice(0, longestShown)}…` : shown;
   const isPlace = /^[\w$]+(?:[.[]|$)/.test(name);
@@ -24,6 +26,7 @@ export function refused(name: string, accepted: string, value: unknown): Emulato
 
 /** Falls back to `{…}` for what JSON cannot hold: circular or too deep. */
 function asJson(value: unknown): string {
+  if (value instanceof Promise) return 'a promise';
   try {
     return JSON.stringify(value) ?? '{}';
   } catch {

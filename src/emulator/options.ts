@@ -1,6 +1,6 @@
 import { latestTime } from './clock.js';
 import type { SeenEvent } from './events.js';
-import { checkOptions, type InstanceOptions, type InstanceSettings, instanceFields } from './instance-options.js';
+import { checkOptions, type InstanceOptions, type InstanceSettings, settingFields } from './instance-options.js';
 import type { SeenRequest } from './journal.js';
 import { baseShape, type Scenario } from './scenario.js';
 import { type ScenarioName, scenarioOf } from './scenarios.js';
@@ -48,8 +48,8 @@ export interface EmulatorOptions extends InstanceSettings {
   /** Called with each event as it happens. An error it throws is uncaught, and the emulator goes on. */
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
   /**
-   * Called with the instance's options when they have changed, by an event, `configure` or the control service, whose reply
-   * waits for what this promises. An error it throws is uncaught.
+   * Called with the instance's options when they have changed, by an event, `configure`, what a function `hops` gives of a
+   * caller, or the control service, whose reply waits for what this promises. An error it throws is uncaught.
    */
   readonly onOptions?: ((options: InstanceOptions) => void | Promise<void>) | undefined;
 }
@@ -110,7 +110,7 @@ export type Start = ReturnType<typeof readOptions> & { readonly signer: Signer |
 
 /** The options checked, with the scenario in full, and defaults filled in. */
 export function readOptions(given: EmulatorOptions) {
-  checkOptions(given, 'createEmulator()', { ...instanceFields, ...startFields });
+  checkOptions(given, 'createEmulator()', { ...settingFields, ...startFields });
   const { host = '127.0.0.1', allowedHosts = [], port = 0, base, tree = {}, now = Date.now, speed = 1 } = given;
   const scenario = scenarioOf(given.scenario);
   return {

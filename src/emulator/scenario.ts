@@ -3,7 +3,7 @@ import { eventShape, type TimelineEntry, type TimelineEvent } from './events.js'
 import { type Fault, faultShape, mostFaults } from './faults.js';
 import { documentPath, identityOf, identitySignatures } from './identity.js';
 import { instanceTree } from './instance.js';
-import { type InstanceSettings, instanceSettings } from './instance-options.js';
+import { type ScenarioOptions, scenarioOptions } from './instance-options.js';
 import { EmulatorOptionError, refused } from './option-error.js';
 import { fields, list, oneOf, optional, refine, type Schema, text, wholeNumber } from './shape.js';
 import type { Signer } from './signing.js';
@@ -20,7 +20,7 @@ export interface Scenario {
   /** What `tree` is laid over: a calm On-Demand Instance, or nothing. Default `instance`. */
   readonly base?: 'instance' | 'empty';
   /** The instance's options at the start. */
-  readonly options?: InstanceSettings;
+  readonly options?: ScenarioOptions;
   /** Values by path, laid over the base. */
   readonly tree?: JsonTree;
   /** What happens, and when. */
@@ -52,7 +52,7 @@ export const scenarioShape = fields({
   $schema: optional(text()),
   description: optional(text()),
   base: optional(baseShape),
-  options: optional(instanceSettings),
+  options: optional(scenarioOptions),
   tree: optional(treeShape),
   timeline: optional(list(entryShape, mostPending)),
   faults: optional(list(faultShape, mostFaults)),

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Answer, empty, found, granted, page, withoutHeader } from './answers.js';
 import type { State } from './state.js';
-import type { TokenRules } from './tokens.js';
+import type { SessionTokens, TokenRules } from './tokens.js';
 
 export interface Request {
   readonly method: string;
@@ -70,6 +70,7 @@ export function versionOf({ method, headers }: Request): 1 | 2 {
 export function decide(request: Request, state: State, now: Date, rules: TokenRules): Decision {
   const { method, target } = request;
   if (state.options.httpEndpoint === 'disabled') return { answer: empty(now, 403), refusal: 'endpoint off' };
+  const hopLimit = { had: state.options.httpPutResponseHopLimit, needed: state.hopsOf(request.caller) + 1 };
   // The target of CONNECT is a host and a port, not a path.
   if (method === 'CONNECT') return otherMethod(method, now, allowedReads);
   const segments = segmentsOf(target);
@@ -78,8 +79,12 @@ export function decide(request: Request, state: State, now: Date, rules: TokenRu
 
   if (knownVersions.has(version) && rest.join('/') === 'api/token') {
     if (method === 'PUT') {
-      const hopLimit = { had: state.options.httpPutResponseHopLimit, needed: state.hopsOf(request.caller) + 1 };
-      return { ...grant(request, version, state, now, rules), hopLimit };
+      // Each router takes one off the TTL of the packet, and the last one drops it without a word.
+      // https://aws.amazon.com/blogs/security/defense-in-depth-open-firewalls-reverse-proxies-ssrf-vulnerabilities-ec2-instance-metadata-service/
+      // In the lab, real routers do.
+      const isLost = state.network.kind === 'pretended' && hopLimit.needed > hopLimit.had;
+      if (isLost) return { answer: undefined, refusal: 'hop limit', hopLimit };
+      return { ...grant(request, version, state.tokens, now, rules), hopLimit };
     }
     if (version === 'latest') return otherMethod(method, now, 'OPTIONS, PUT');
   }
@@ -95,18 +100,12 @@ function otherMethod(method: string, now: Date, allowed: string): Decision {
 }
 
 function grant(
-  { target, headers, caller }: Request,
+  { target, headers }: Request,
   version: string,
-  state: State,
+  tokens: SessionTokens,
   now: Date,
   rules: TokenRules,
 ): Decision {
-  // Each router takes one off the TTL of the packet, and the last one drops it without a word.
-  // https://aws.amazon.com/blogs/security/defense-in-depth-open-firewalls-reverse-proxies-ssrf-vulnerabilities-ec2-instance-metadata-service/
-  // In the lab, real routers do.
-  const { tokens, options, network } = state;
-  const isFar = network.kind === 'pretended' && state.hopsOf(caller) >= options.httpPutResponseHopLimit;
-  if (isFar) return { answer: undefined, refusal: 'hop limit' };
   const refusal = 'bad token request';
   if (/^[^?]*\/(\?|$)/.test(target)) return { answer: withoutHeader(empty(now, 403), 'Connection'), refusal };
   if (version !== 'latest' || headers['x-forwarded-for'] !== undefined) return { answer: empty(now, 403), refusal };

@@ -1,5 +1,12 @@
 import { Faults } from './fault-list.js';
-import type { InstanceOptions } from './instance-options.js';
+import {
+  askForHops,
+  defaultOptions,
+  type HopsOfCaller,
+  type InstanceOptions,
+  type InstanceSettings,
+  withSettings,
+} from './instance-options.js';
 import { SessionTokens } from './tokens.js';
 import type { MetadataTree } from './tree.js';
 
@@ -9,6 +16,8 @@ export type Network =
   | { readonly kind: 'lab'; readonly place: string; readonly hops: number };
 
 const pretended: Network = { kind: 'pretended' };
+/** Of whom the table keeps what a function `hops` gave. */
+const mostCallers = 100;
 
 /** The emulated instance: all that requests read, and that events and callers change. */
 export class State {
@@ -18,33 +27,47 @@ export class State {
   readonly ofScenario: MetadataTree;
   readonly tokens = new SessionTokens();
   readonly faults: Faults;
-  options: InstanceOptions;
+  options: InstanceOptions = defaultOptions;
   /** False while it is stopped or hibernates. */
   isOn = true;
   readonly network: Network;
+  #askedForHops: HopsOfCaller | undefined;
   #credentialSets = 0;
 
   constructor(start: {
     launched: Date;
     tree: MetadataTree;
     ofScenario: MetadataTree;
-    options: InstanceOptions;
     seed: number;
     network?: Network | undefined;
   }) {
     this.launched = start.launched;
     this.tree = start.tree;
     this.ofScenario = start.ofScenario;
-    this.options = start.options;
     this.faults = new Faults(start.seed);
     this.network = start.network ?? pretended;
   }
 
-  /** Routers between a caller and the instance. */
+  /** Changes options, those that are not named stay; `settings` have been checked and may have other fields. */
+  configure(settings: InstanceSettings): void {
+    const { hops } = settings;
+    if (hops !== undefined) this.#askedForHops = typeof hops === 'function' ? hops : undefined;
+    this.options = withSettings(this.options, settings);
+  }
+
+  /** Routers between a caller and the instance. What a function gives is a change of the options. */
   hopsOf(caller: string): number {
     if (this.network.kind === 'lab') return this.network.hops;
     const { hops } = this.options;
-    return typeof hops === 'number' ? hops : (hops[caller] ?? hops['*'] ?? 0);
+    if (typeof hops === 'number') return hops;
+    if (this.#askedForHops === undefined) return hops[caller] ?? hops['*'] ?? 0;
+    const asked = askForHops(this.#askedForHops, caller);
+    if (hops[caller] !== asked) {
+      const { [caller]: _before, ...others } = hops;
+      const latest = Object.entries(others).slice(1 - mostCallers);
+      this.options = withSettings(this.options, { hops: { ...Object.fromEntries(latest), [caller]: asked } });
+    }
+    return asked;
   }
 
   /** Number of the next set of role credentials. */

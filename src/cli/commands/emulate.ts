@@ -1,4 +1,4 @@
-import type { ControlOptions, Emulator, EmulatorOptions } from '../../emulator/index.js';
+import type { ControlOptions, Emulator, EmulatorOptions, InstanceOptions } from '../../emulator/index.js';
 import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
 import {
@@ -16,8 +16,6 @@ import { jsonLog, requestLog } from '../request-log.js';
 
 // The port of AWS's own mock.
 const usualPort = 1338;
-
-type Hops = NonNullable<EmulatorOptions['hops']>;
 
 interface Given
   extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts' | 'control' | 'signIdentity'>,
@@ -176,7 +174,7 @@ async function listScenarios({ io, paint }: Context, json: true | undefined): Pr
 }
 
 /** Reads `1`, for all callers, or `127.0.0.2=1`, for one. */
-function collectHops(text: string, earlier: Hops = {}): Hops {
+function collectHops(text: string, earlier: InstanceOptions['hops'] = {}): InstanceOptions['hops'] {
   const [, address, count = ''] = /^(?:(.+)=)?(.*)$/.exec(text) ?? [];
   const hops = wholeNumber('--hops', 'a number of routers', 0, 64)(count);
   if (address === undefined && Object.keys(earlier).length === 0) return hops;

@@ -1,7 +1,6 @@
 import { milliseconds } from '../clock.js';
 import type { Engine } from '../engine.js';
 import type { SeenEvent } from '../events.js';
-import { withSettings } from '../instance-options.js';
 import { EmulatorOptionError } from '../option-error.js';
 import { toNode } from '../values.js';
 import { type Given, type Route, route, type Subject, sinceOf, there } from './route.js';
@@ -22,7 +21,7 @@ export const routes: readonly Route[] = [
           const why = 'what the network of the lab makes it; imds lab --in host|container|nested is the choice';
           throw new EmulatorOptionError(`hops is ${why}`, 'hops');
         }
-        state.options = withSettings(state.options, body);
+        state.configure(body);
         return state.options;
       }),
     { body: shapes.options, reply: shapes.options },

@@ -61,6 +61,19 @@ class Reader {
 const told = (messages: readonly Message[]): unknown[] => messages.map(({ type, data }) => [type, data]);
 
 describe('the stream of the control service', () => {
+  it('tells how far a caller is by a function, before it tells of the request', async () => {
+    await using emulator = await controlled({ hops: () => 1 });
+    const reader = await Reader.open(emulator);
+    for (const path of ['mac', 'hostname']) await ask(emulator, 'GET', `/latest/meta-data/${path}`);
+    const { requests } = await change(emulator, 'GET', '/v1/requests');
+    assert.deepEqual(told(await reader.first(3)), [
+      ['change', { what: 'options', options: { ...emulator.options, hops: { '127.0.0.1': 1 } } }],
+      ['request', requests[0]],
+      ['request', requests[1]],
+    ]);
+    reader.close();
+  });
+
   it('tells of requests, events and changes as they come', async () => {
     await using emulator = await controlled({ scenario: { timeline: [{ at: '1s', event: 'hibernate' }] } });
     const reader = await Reader.open(emulator);

@@ -308,7 +308,8 @@ describeBothWays('emulator', () => {
         () => undefined,
         /^the value computed for meta-data\/hostname must be text, bytes, .* not undefined$/,
       ],
-      ['a promise', async () => 'later', /^the value computed for .* not \{\}$/],
+      ['a promise', async () => 'later', /^the value computed for .* not a promise$/],
+      ['a rejected promise', async () => Promise.reject(new Error('late')), /^the value .* not a promise$/],
       ['a value without a date', () => ({ content: 'x' }), /^the value computed for .* not \{"content":"x"\}$/],
     ];
     for (const [what, compute, message] of noContents) {
