@@ -39,7 +39,8 @@ export function Packets({ paths }: { readonly paths: readonly Path[] }) {
   return (
     <g>
       {journeys.map(({ request }) => {
-        const path = paths.find(({ callers }) => callers.includes(request.caller)) ?? paths[0];
+        // A caller who is new has no way yet.
+        const path = paths.find(({ callers }) => callers.includes(request.caller));
         return path && <Travel key={request.number} request={request} path={path} />;
       })}
     </g>

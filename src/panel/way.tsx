@@ -22,10 +22,14 @@ function lanesOf({ network, options }: State, callers: string): readonly Lane[] 
   const known = callers === '' ? [] : callers.split(' ');
   if (network.kind === 'lab')
     return labPlaces.map((name, hops) => ({ name, links: hops + 1, callers: network.place === name ? known : [] }));
-  const links = hopsOf(options) + 1;
-  if (known.length > mostCallers) return [{ name: `${known.length} callers`, links, callers: known }];
-  if (known.length === 0) return [{ name: 'callers', links, callers: [] }];
-  return known.map((name) => ({ name, links: hopsOf(options, name) + 1, callers: [name] }));
+  const linksOf = (caller?: string): number => hopsOf(options, caller) + 1;
+  if (known.length === 0) return [{ name: 'callers', links: linksOf(), callers: [] }];
+  if (known.length <= mostCallers) return known.map((name) => ({ name, links: linksOf(name), callers: [name] }));
+  const distances = [...new Set(known.map(linksOf))].sort((one, other) => one - other);
+  return distances.map((links) => {
+    const callers = known.filter((caller) => linksOf(caller) === links);
+    return { name: callers.length === 1 ? String(callers[0]) : `${callers.length} callers`, links, callers };
+  });
 }
 
 /** Who asks, what is between them and IMDS, and how far the reply with a session token comes. */
@@ -50,7 +54,7 @@ export function Way() {
       {width > 0 && (
         <svg width={width} height={height} role="img" aria-label={`The way to IMDS. ${sayings.join('; ')}.`}>
           {paths.map((path) => (
-            <LaneDrawing key={path.name} path={path} limit={limit} left={from} />
+            <LaneDrawing key={`${path.name} ${path.links}`} path={path} limit={limit} left={from} />
           ))}
           <Packets paths={paths} />
           <rect class="box imds" x={to} y={1} width={imdsWidth - 1} height={height - 2} rx={8} />

@@ -96,17 +96,18 @@ export class Stand {
   }
 
   /** A session token. */
-  async token(seconds = 60): Promise<string> {
+  async token(seconds = 60, asked: Asked = {}): Promise<string> {
     const headers = { 'X-aws-ec2-metadata-token-ttl-seconds': String(seconds) };
-    return (await this.ask('api/token', { method: 'PUT', headers })).text;
+    return (await this.ask('api/token', { ...asked, method: 'PUT', headers })).text;
   }
 
   /** Asks for a token that never comes, and gives up. */
-  async lostToken(): Promise<void> {
+  async lostToken({ from }: Asked = {}): Promise<void> {
     const seen = this.emulator.requests.length;
     const sent = request(`${this.emulator.url}/latest/api/token`, {
       method: 'PUT',
       headers: { 'X-aws-ec2-metadata-token-ttl-seconds': '60' },
+      ...(from ? { localAddress: from } : {}),
     }).end();
     sent.on('error', () => {});
     await until(() => this.emulator.requests.length > seen);

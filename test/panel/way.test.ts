@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, it } from 'mocha';
+import type { InstanceSettings } from '../../src/emulator/index.js';
 import { type Stand, until, withBrowser } from './stand.js';
 
 const limit = (stand: Stand) => stand.page.getByRole('slider', { name: 'Hop limit' });
@@ -71,6 +72,56 @@ describe('the way and the options on the page', () => {
     await picture.waitFor();
   });
 
+  const distances: readonly [what: string, hops: InstanceSettings['hops']][] = [
+    ['a table', { '127.0.0.2': 1, '*': 0 }],
+    ['a function', (caller) => (caller === '127.0.0.2' ? 1 : 0)],
+  ];
+  for (const [what, hops] of distances) {
+    it(`shows the token reply die on the way of one caller and arrive on the other's, by ${what}`, async () => {
+      const stand = await open({ hops });
+      const { page } = stand;
+      /** The reply that is under way: on whose way, and how far it comes. */
+      const reply = async () => {
+        const { y, to, bursts } = await page.locator('.packet.reply').evaluate((one) => {
+          const { style, parentElement } = one as unknown as Drawing;
+          return {
+            y: Number(/ (\d+)\)$/.exec(parentElement.getAttribute('transform') ?? '')?.[1]),
+            to: Number.parseFloat(style.getPropertyValue('--to')),
+            bursts: parentElement.querySelectorAll('.burst').length,
+          };
+        });
+        const way = await page.locator(`.way .name[y="${y - 1}"]`).allTextContents();
+        const end = {
+          router: await page.locator(`.router[cy="${y}"][cx="${to}"]`).count(),
+          caller: await page.locator(`.untravelled[y1="${y}"][x1="${to}"]`).count(),
+        };
+        await until(async () => (await page.locator('.packet').count()) === 0);
+        return { way, end, bursts };
+      };
+      await stand.lostToken({ from: '127.0.0.2' });
+      const lost = { way: ['127.0.0.2'], end: { router: 1, caller: 0 }, bursts: 1 };
+      assert.deepEqual(await reply(), lost);
+      await page.getByRole('img', { name: 'IMDS. 127.0.0.2: token replies die after 1 of 2 hops.' }).waitFor();
+      assert.equal((await stand.token(60, { from: '127.0.0.1' })).length, 56);
+      assert.deepEqual(await reply(), { way: ['127.0.0.1'], end: { router: 0, caller: 1 }, bursts: 0 });
+      const both = '127.0.0.1: token replies arrive; 127.0.0.2: token replies die after 1 of 2 hops.';
+      await page.getByRole('img', { name: both }).waitFor();
+      assert.deepEqual(await page.locator('.way .good, .way .bad').allTextContents(), ['gets tokens', 'needs limit 2']);
+      await stand.lostToken({ from: '127.0.0.2' });
+      assert.deepEqual(await reply(), lost);
+    });
+  }
+
+  it('has one way for all callers of a distance, where there are many', async () => {
+    const stand = await open({ hops: { '127.0.0.2': 1, '127.0.0.7': 2, '127.0.0.3': 1 } });
+    const says = (text: string) => stand.page.getByRole('img', { name: `The way to IMDS. ${text}.` }).waitFor();
+    for (let last = 4; last <= 8; last += 1) await stand.ask('meta-data/mac', { from: `127.0.0.${last}` });
+    await says('4 callers: token replies arrive; 127.0.0.7: token replies die after 1 of 3 hops');
+    for (const from of ['127.0.0.2', '127.0.0.3']) await stand.ask('meta-data/mac', { from });
+    const [near, far] = ['4 callers: token replies arrive', '127.0.0.7: token replies die after 1 of 3 hops'];
+    await says(`${near}; 2 callers: token replies die after 1 of 2 hops; ${far}`);
+  });
+
   it('demands IMDSv2', async () => {
     const stand = await open();
     await stand.page.getByRole('switch', { name: 'Require IMDSv2' }).click();
@@ -124,4 +175,12 @@ describe('the way and the options on the page', () => {
 
 interface CSSStyle {
   getPropertyValue(name: string): string;
+}
+
+/** An element of the picture, as the browser has it. */
+interface Drawing {
+  readonly style: CSSStyle;
+  readonly parentElement: Drawing;
+  getAttribute(name: string): string | null;
+  querySelectorAll(selector: string): { readonly length: number };
 }
