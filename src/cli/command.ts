@@ -1,9 +1,10 @@
-import type { Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import type { Imds, ImdsOptions } from '../index.js';
 import type { Io } from './io.js';
+import { oneOf } from './options.js';
 import { glossary, type Paint } from './output.js';
 
-/** Passed to a command beside its own arguments. */
+/** Passed to a command beside its own options and argument. */
 export interface Context {
   readonly io: Io;
   /** For standard output. */
@@ -12,6 +13,8 @@ export interface Context {
   readonly paintStderr: Paint;
   /** Aborted by Ctrl-C, for what waits for anything but a client. The exit code is then 130 whatever is thrown. */
   readonly signal: AbortSignal;
+  /** The options that every command takes. */
+  readonly globals: { readonly endpoint?: string; readonly verbose?: true };
   /**
    * A client with the settings of the global options, closed when the command ends or is interrupted.
    *
@@ -20,29 +23,101 @@ export interface Context {
   connect(options?: ImdsOptions): Imds;
 }
 
-/** Makes an action for commander of a function that gets the context. A number that it resolves to is the exit code. */
-export type Run = <Args extends unknown[]>(
-  body: (context: Context, ...args: Args) => Promise<unknown>,
-) => (...args: Args) => Promise<void>;
+/** A text for the help, what is taken (one of some words, or what a function reads), and an option that excludes this one. */
+type Row = string | readonly [help: string, takes?: readonly string[] | Takes | undefined, excludedBy?: string];
 
-/**
- * Adds one command to the program. Parts of Node and whole subjects that only it needs it imports when it runs: start-up
- * time counts.
- */
-export type AddCommand = (program: Command, run: Run) => void;
+type Takes = (text: string, flag: string, earlier?: never) => unknown;
 
-/** The help of a command. */
-export interface Help {
+/** Options by their flags. One without a text is not in the help. */
+export type Options = Readonly<Record<string, Row>>;
+
+/** The values that were given: `{ ttl?: number }` for `{ '--ttl <seconds>': ['…', wholeNumber(…)] }`. */
+export type Given<All extends Options> = {
+  readonly [Flags in keyof All as NameOf<Flags>]?:
+    | (Flags extends `--no-${string}` ? boolean : Flags extends `${string}<${string}` ? never : true)
+    | (Flags extends `${string}${'<' | '['}${string}` ? Value<Flags, All[Flags]> : never)
+    | undefined;
+};
+
+type NameOf<Flags> = Flags extends `${string}--no-${infer Name}` | `${string}--${infer Name}`
+  ? Camel<Name extends `${infer Word} ${string}` ? Word : Name>
+  : never;
+
+type Camel<Name extends string> = Name extends `${infer Word}-${infer Rest}`
+  ? `${Word}${Capitalize<Camel<Rest>>}`
+  : Name;
+
+type Value<Form, Taken> = Taken extends readonly [string, (...args: never) => infer Read, ...unknown[]]
+  ? Read
+  : Listed<Form, Taken extends readonly [string, readonly (infer Word)[], ...unknown[]] ? Word : string>;
+
+type Listed<Form, Item> = Form extends `<${string}...>`
+  ? readonly [Item, ...Item[]]
+  : Form extends `${string}...]`
+    ? readonly Item[]
+    : Item | (Form extends `[${string}` ? undefined : never);
+
+type Argumented<Only extends Options> = Value<keyof Only, Only[keyof Only]>;
+
+/** A command: its help, what it takes, and what it does. */
+interface Declaration<All extends Options, Only extends Options> {
   /** A line for the list of all commands. */
   readonly summary: string;
   readonly text: string;
   /** Command lines, each with what it is for. */
   readonly examples: Readonly<Record<string, string>>;
+  /** The one argument by its form, such as `<path...>`. */
+  readonly argument?: Only;
+  readonly options?: All;
+  /** Imports parts of Node and whole subjects that only it needs: start-up time counts. Gives an exit code other than 0. */
+  run(context: Context, options: Given<All>, argument: Argumented<Only>): Promise<unknown>;
 }
 
-/** Adds a command to the program, so far without options and arguments. */
-export const addCommand = (program: Command, name: string, { summary, text, examples }: Help): Command =>
-  program.command(name).summary(summary).description(withExamples(text, examples));
+/** Makes an action for commander of a function that gets the context. */
+export type Run = <Args extends unknown[]>(
+  body: (context: Context, ...args: Args) => Promise<unknown>,
+) => (...args: Args) => Promise<void>;
+
+/** Adds one command to the program. */
+export type AddCommand = (program: Command, name: string, run: Run) => void;
+
+/** Declares a command. */
+export const command =
+  <const All extends Options, const Only extends Options>(declared: Declaration<All, Only>): AddCommand =>
+  (program, name, run) => {
+    const { summary, text, examples, argument = {}, options = {} } = declared;
+    const added = program.command(name).summary(summary).description(withExamples(text, examples));
+    for (const [form, row] of Object.entries<Row>(argument))
+      added.addArgument(taking(new Argument(form, textOf(row)), row, name));
+    addOptions(added, options);
+    // Commander passes the argument, if there is one, the options and itself.
+    const body = (context: Context, ...given: unknown[]) =>
+      declared.run(context, given.at(-2) as Given<All>, given.at(-3) as Argumented<Only>);
+    added.action(run(body));
+  };
+
+/** Adds options to a command, or to the program. */
+export function addOptions(to: Command, options: Options): void {
+  for (const [flags, row] of Object.entries(options)) {
+    const option = new Option(flags, textOf(row)).hideHelp(textOf(row) === '');
+    if (typeof row !== 'string' && row[2]) option.conflicts(row[2]);
+    to.addOption(taking(option, row, option.long ?? flags));
+  }
+}
+
+const textOf = (row: Row): string => (typeof row === 'string' ? row : row[0]);
+
+/** Has an option or argument take what its row says. */
+function taking<T extends Option | Argument>(taken: T, row: Row, flag: string): T {
+  const takes = typeof row === 'string' ? undefined : row[1];
+  if (!takes) return taken;
+  if (typeof takes === 'function')
+    return Object.assign(taken, { parseArg: (text: string, earlier: never) => takes(text, flag, earlier) });
+  const word = oneOf(takes);
+  const parseArg = (text: string, earlier: readonly string[] = []) =>
+    taken.variadic ? [...earlier, word(text, flag)] : word(text, flag);
+  return Object.assign(taken, { argChoices: takes, parseArg });
+}
 
 /** A description with examples: command lines, each with what it is for. */
 export const withExamples = (text: string, examples: Readonly<Record<string, string>>): string =>

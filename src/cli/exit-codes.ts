@@ -74,6 +74,13 @@ export class Failure extends Error {
 /** The arguments are wrong; the message names the culprit and what would be accepted. */
 export const misuse = (message: string, hint?: string): Failure => new Failure(exitCodes.usage, message, { hint });
 
+/** Fails for what the system says of a file or an address, by its code. */
+export const failWith =
+  (message: string, exitCode: number = exitCodes.failure) =>
+  (cause: unknown): never => {
+    throw new Failure(exitCode, `${message}: ${codeOf(cause) ?? cause}`, { cause });
+  };
+
 /** The code of a system error, such as `ENOENT`. */
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

@@ -69,9 +69,11 @@ function begun(args: readonly string[], io: Io): Run {
         if (run.isOver) controller.abort();
         return controller.signal;
       },
+      get globals() {
+        return run.program?.opts() ?? plainGet(args)?.options ?? {};
+      },
       connect(options) {
-        const given = run.program?.opts() ?? plainGet(args)?.options ?? {};
-        const client = new Imds({ ...clientOptions(given, io.stderr), ...options });
+        const client = new Imds({ ...clientOptions(run.context.globals, io.stderr), ...options });
         run.clients.push(client);
         if (run.isOver) client.close();
         return client;

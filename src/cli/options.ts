@@ -1,8 +1,34 @@
-import { type Command, Option } from 'commander';
 import type { ImdsOptions } from '../index.js';
 import { exitCodes, Failure } from './exit-codes.js';
 import type { Output } from './io.js';
 import { oneLine, oneOfThese } from './output.js';
+
+/** Reads the value of an option or argument; `earlier` is what it read where that was given before. */
+export type Reader<Value> = (text: string, flag: string, earlier?: Value) => Value;
+
+/** Reads one of a few words, in any case. */
+export const oneOf =
+  <Word extends string>(words: readonly Word[]): Reader<Word> =>
+  (text, flag) =>
+    words.find((word) => word.toLowerCase() === text.toLowerCase()) ?? refuse(flag, text, oneOfThese(words), words);
+
+/** Reads a whole number of some unit. */
+export const wholeNumber = (unit: string, least: number, most: number) => numeric(/^\d+$/, unit, least, most);
+
+/** Reads a number, written with or without a decimal point. */
+export const aNumber = (unit: string, least: number, most: number) => numeric(/^\d+(\.\d+)?$/, unit, least, most);
+
+const numeric =
+  (form: RegExp, unit: string, least: number, most: number): Reader<number> =>
+  (text, flag) => {
+    const value = form.test(text) ? Number(text) : Number.NaN;
+    return value >= least && value <= most ? value : refuse(flag, text, `${unit}, ${least} to ${most}`);
+  };
+
+function refuse(flag: string, text: string, expected: string, accepted: readonly string[] = []): never {
+  const shown = /^[!-~]+$/.test(text) ? text : JSON.stringify(text);
+  throw new Failure(exitCodes.usage, `${flag} ${shown}: expected ${expected}`, { choice: { given: text, accepted } });
+}
 
 /** The options of a client that each option of the command line sets, beside --verbose. */
 const sets = {
@@ -14,35 +40,25 @@ const sets = {
   allowV1: ['allowV1'],
 } as const satisfies Readonly<Record<string, readonly (keyof ImdsOptions)[]>>;
 
-/** Adds the options that every command takes, before or after its name. */
-export function addGlobalOptions(program: Command): void {
-  const seconds = aNumber('--wait', 0, 86_400, 'seconds');
-  program
-    .option('--endpoint <url>', 'where the service is, such as http://127.0.0.1:1338')
-    .addOption(
-      choice('--endpoint-mode <mode>', 'IPv4 or IPv6: which of its well-known addresses', ['IPv4', 'IPv6']).conflicts(
-        'endpoint',
-      ),
-    )
-    .option(
-      '--timeout <ms>',
-      'milliseconds to wait for a connection, and for each answer (1000)',
-      wholeNumber('--timeout', 'milliseconds', 1, 2 ** 31 - 1),
-    )
-    .option(
-      '--attempts <n>',
-      'attempts for each request (3)',
-      wholeNumber('--attempts', 'a number of attempts', 1, 100),
-    )
-    .option(
-      '--wait <seconds>',
-      'at boot: seconds to keep asking a service that is not ready (0)',
-      (text) => seconds(text) * 1000,
-    )
-    .option('--allow-v1', 'use IMDSv1 where IMDSv2 is refused, or its token gets lost')
-    .option('--verbose', 'say on stderr what is requested and what comes back')
-    .option('--no-color', 'no colours, even at a terminal');
-}
+const seconds = aNumber('seconds', 0, 86_400);
+
+/** The options that every command takes, before or after its name. */
+export const globalOptions = {
+  '--endpoint <url>': 'where the service is, such as http://127.0.0.1:1338',
+  '--endpoint-mode <mode>': ['IPv4 or IPv6: which of its well-known addresses', ['IPv4', 'IPv6'], 'endpoint'],
+  '--timeout <ms>': [
+    'milliseconds to wait for a connection, and for each answer (1000)',
+    wholeNumber('milliseconds', 1, 2 ** 31 - 1),
+  ],
+  '--attempts <n>': ['attempts for each request (3)', wholeNumber('a number of attempts', 1, 100)],
+  '--wait <seconds>': [
+    'at boot: seconds to keep asking a service that is not ready (0)',
+    (text: string, flag: string) => seconds(text, flag) * 1000,
+  ],
+  '--allow-v1': 'use IMDSv1 where IMDSv2 is refused, or its token gets lost',
+  '--verbose': 'say on stderr what is requested and what comes back',
+  '--no-color': 'no colours, even at a terminal',
+} as const;
 
 /** The client's options that the options of a command line stand for. */
 export function clientOptions(given: Readonly<Record<string, unknown>>, stderr: Output): ImdsOptions {
@@ -81,34 +97,4 @@ function verboseLogger(stderr: Output): NonNullable<ImdsOptions['logger']> {
     stderr.write(`${oneLine([kind, ...words].join(' '))}\n`).catch(() => {});
   };
   return { debug: log, info: log, warn: log, error: log };
-}
-
-/** An option that takes one of a few words, in any case. */
-export const choice = <Word extends string>(flag: string, text: string, words: readonly Word[]): Option =>
-  new Option(flag, text).choices(words).argParser(oneOf(flag.replace(/ .*/, ''), words));
-
-/** Reads one of a few words, in any case. */
-export const oneOf =
-  <Word extends string>(flag: string, words: readonly Word[]) =>
-  (text: string): Word =>
-    words.find((word) => word.toLowerCase() === text.toLowerCase()) ?? refuse(flag, text, oneOfThese(words), words);
-
-/** Reads a whole number of some unit. */
-export const wholeNumber = (flag: string, unit: string, least: number, most: number) =>
-  numeric(flag, /^\d+$/, unit, least, most);
-
-/** Reads a number, written with or without a decimal point. */
-export const aNumber = (flag: string, least: number, most: number, unit = 'a number') =>
-  numeric(flag, /^\d+(\.\d+)?$/, unit, least, most);
-
-const numeric =
-  (flag: string, form: RegExp, unit: string, least: number, most: number) =>
-  (text: string): number => {
-    const value = form.test(text) ? Number(text) : Number.NaN;
-    return value >= least && value <= most ? value : refuse(flag, text, `${unit}, ${least} to ${most}`);
-  };
-
-function refuse(flag: string, text: string, expected: string, accepted: readonly string[] = []): never {
-  const shown = /^[!-~]+$/.test(text) ? text : JSON.stringify(text);
-  throw new Failure(exitCodes.usage, `${flag} ${shown}: expected ${expected}`, { choice: { given: text, accepted } });
 }

@@ -2,9 +2,6 @@ import { spawn } from 'node:child_process';
 import type { Io } from './io.js';
 import { say } from './output.js';
 
-/** The option of the commands that have a control panel. */
-export const panelOption = ['--panel', 'shows its control panel in the browser; implies --control'] as const;
-
 /** Says where the control panel is, and opens it where there is a browser. */
 export function showPanel(url: string, io: Io): void {
   say(io, `the control panel is at ${url}`);

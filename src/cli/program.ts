@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
-import { type AddCommand, type Run, withExamples } from './command.js';
+import { type AddCommand, addOptions, type Run, withExamples } from './command.js';
 import { exitCodeMeanings } from './exit-codes.js';
-import { addGlobalOptions } from './options.js';
+import { globalOptions } from './options.js';
 import { glossary, type Paint } from './output.js';
 
 /** Loads each command, by name and in the order of the help: one command line needs the code of one. */
@@ -81,9 +81,9 @@ export async function createProgram(run: Run, { write, columns, paint }: HelpOut
     .helpOption('-h, --help', 'print help, also for a command')
     .helpCommand('help [command]', 'print help, also for a command')
     .addHelpText('after', () => `\n${appendix(paint)}`);
-  addGlobalOptions(program);
-  const named = Object.hasOwn(commands, first) ? commands[first] : undefined;
-  for (const load of named ? [named] : Object.values(commands)) (await load())(program, run);
+  addOptions(program, globalOptions);
+  for (const name of Object.hasOwn(commands, first) ? [first] : Object.keys(commands))
+    (await commands[name]?.())?.(program, name, run);
   return program;
 }
 

@@ -1,38 +1,32 @@
 import type { Category } from '../../index.js';
 import { rows } from '../../metadata/lookup.js';
-import { type AddCommand, addCommand, type Help } from '../command.js';
+import { command } from '../command.js';
 import { jsonText, table } from '../output.js';
 import { shortPath } from '../values.js';
 
-const help: Help = {
+/** `imds categories` */
+export const categories = command({
   summary: 'what can be read, and how long it is kept',
   text: 'Lists every instance metadata category, dynamic data and user data. Asks no service.',
   examples: {
     'imds categories | grep placement/': 'the paths below placement/',
     "imds categories --json | jq -r '.[].path'": 'all paths',
   },
-};
-
-/** `imds categories` */
-export const categories: AddCommand = (program, run) => {
-  addCommand(program, 'categories', help)
-    .option('--json', 'a JSON array of objects')
-    .action(
-      run(async ({ io, paint }, { json }: { readonly json?: boolean }) => {
-        const all = rows().map(({ category }) => ({
-          path: shortPath(category.template),
-          kind: category.kind,
-          mayBeAbsent: category.optional,
-          secret: category.secret,
-          kept: kept(category),
-        }));
-        const cells = all.map(({ path, kind, mayBeAbsent, kept }) => [path, kind, mayBeAbsent ? 'may be' : '', kept]);
-        await io.stdout.write(
-          json ? jsonText(all) : table(['PATH', 'KIND', 'ABSENT', 'KEPT'], cells, paint, io.stdout.columns),
-        );
-      }),
+  options: { '--json': 'a JSON array of objects' },
+  async run({ io, paint }, { json }) {
+    const all = rows().map(({ category }) => ({
+      path: shortPath(category.template),
+      kind: category.kind,
+      mayBeAbsent: category.optional,
+      secret: category.secret,
+      kept: kept(category),
+    }));
+    const cells = all.map(({ path, kind, mayBeAbsent, kept }) => [path, kind, mayBeAbsent ? 'may be' : '', kept]);
+    await io.stdout.write(
+      json ? jsonText(all) : table(['PATH', 'KIND', 'ABSENT', 'KEPT'], cells, paint, io.stdout.columns),
     );
-};
+  },
+});
 
 /** How long a client reuses a value. */
 function kept({ mutability, expiresAt }: Category<unknown>): string {

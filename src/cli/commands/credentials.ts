@@ -1,16 +1,9 @@
 import type { ImdsCredentials } from '../../index.js';
-import { type AddCommand, addCommand, type Help } from '../command.js';
-import { choice } from '../options.js';
+import { command } from '../command.js';
 import { jsonText, writeServed } from '../output.js';
 
-const formats = ['json', 'process', 'env'] as const;
-
-interface Options {
-  readonly format: (typeof formats)[number];
-  readonly showSecrets?: boolean;
-}
-
-const help: Help = {
+/** `imds credentials` */
+export const credentials = command({
   summary: "the credentials of the instance's IAM role",
   text:
     "Prints temporary credentials of the instance's IAM role: as JSON with the secrets masked, in the form that " +
@@ -20,23 +13,18 @@ const help: Help = {
     'eval "$(imds credentials --format env)"': 'for this shell (in fish: … | source)',
     'credential_process = imds credentials --format process': 'a line of a profile in ~/.aws/config',
   },
-};
-
-/** `imds credentials` */
-export const credentials: AddCommand = (program, run) => {
-  addCommand(program, 'credentials', help)
-    .addOption(choice('--format <format>', 'json, process or env', formats))
-    .option('--show-secrets', 'with json: print the secret access key and the session token too')
-    .action(
-      run(async ({ io, connect }, { format = 'json', showSecrets = false }: Partial<Options>) => {
-        // For people there is time for another request.
-        const found = await connect().credentials({ accountId: format === 'json' });
-        if (format === 'env') return await writeServed(io.stdout, forShell(found));
-        const secrets = showSecrets ? {} : { secretAccessKey: '[hidden]', sessionToken: '[hidden]' };
-        return await io.stdout.write(jsonText(format === 'process' ? forProcess(found) : { ...found, ...secrets }));
-      }),
-    );
-};
+  options: {
+    '--format <format>': ['json, process or env', ['json', 'process', 'env']],
+    '--show-secrets': 'with json: print the secret access key and the session token too',
+  },
+  async run({ io, connect }, { format = 'json', showSecrets }) {
+    // For people there is time for another request.
+    const found = await connect().credentials({ accountId: format === 'json' });
+    if (format === 'env') return await writeServed(io.stdout, forShell(found));
+    const secrets = showSecrets ? {} : { secretAccessKey: '[hidden]', sessionToken: '[hidden]' };
+    return await io.stdout.write(jsonText(format === 'process' ? forProcess(found) : { ...found, ...secrets }));
+  },
+});
 
 /**
  * The output that `credential_process` asks for.

@@ -1,18 +1,11 @@
-import type { Command } from 'commander';
-import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
+import { type Context, command } from '../command.js';
 import { drawing, verdicts } from '../drawing.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
-import { choice, withFlags } from '../options.js';
+import { withFlags } from '../options.js';
 import { jsonText, say, widthOf } from '../output.js';
 
-interface Options {
-  readonly json?: boolean;
-  readonly v1Probe: boolean;
-  readonly summarize?: true | readonly string[];
-  readonly format?: 'prometheus' | 'table';
-}
-
-const help: Help = {
+/** `imds doctor` */
+export const doctor = command({
   summary: 'why IMDS cannot be reached from here, and what helps',
   text:
     'Finds out whether IMDSv2 works for this process, measures how many hops away the service is, and prints the way ' +
@@ -23,32 +16,25 @@ const help: Help = {
     'imds doctor --json | jq .hopLimit': 'the hop limit that is needed here',
     'imds doctor --summarize pod-*.log': 'many reports as one table',
   },
-};
-
-/** `imds doctor` */
-export const doctor: AddCommand = (program, run) => {
-  addCommand(program, 'doctor', help)
-    .option('--json', 'one JSON object')
-    .option('--no-v1-probe', 'never ask without a token, not even where nothing else tells')
-    .option('--summarize [file...]', 'read reports, from logs too, into one table; without a file standard input')
-    .addOption(choice('--format <format>', 'with --summarize', ['table', 'prometheus']))
-    .action(
-      run(async ({ io, paint, signal, connect }, options: Options, command: Command) => {
-        const { json, v1Probe, summarize: files, format } = options;
-        if (files) return await summarize(files === true ? [] : files, options, { io, paint });
-        if (format) throw misuse('--format needs --summarize');
-        const announce = (message: string): void => say(io, message);
-        const diagnosis = await connect().diagnose({ v1Probe, signal, announce });
-        const { verbose } = command.optsWithGlobals<{ readonly verbose?: boolean }>();
-        await io.stdout.write(json ? jsonText(diagnosis) : withFlags(drawing(diagnosis, { io, paint, verbose })));
-        return verdicts[diagnosis.verdict][0];
-      }),
-    );
-};
+  options: {
+    '--json': 'one JSON object',
+    '--no-v1-probe': 'never ask without a token, not even where nothing else tells',
+    '--summarize [file...]': 'read reports, from logs too, into one table; without a file standard input',
+    '--format <format>': ['with --summarize', ['table', 'prometheus']],
+  },
+  async run({ io, paint, signal, connect, globals }, { json, v1Probe, summarize: files, format }) {
+    if (files) return await summarize(files === true ? [] : files, json ? 'json' : format, { io, paint });
+    if (format) throw misuse('--format needs --summarize');
+    const diagnosis = await connect().diagnose({ v1Probe, signal, announce: (message) => say(io, message) });
+    const { verbose } = globals;
+    await io.stdout.write(json ? jsonText(diagnosis) : withFlags(drawing(diagnosis, { io, paint, verbose })));
+    return verdicts[diagnosis.verdict][0];
+  },
+});
 
 async function summarize(
   files: readonly string[],
-  { json, format }: Options,
+  format: 'json' | 'prometheus' | 'table' | undefined,
   { io, paint }: Pick<Context, 'io' | 'paint'>,
 ): Promise<number> {
   const { Fleet } = await import('../fleet.js');
@@ -72,11 +58,12 @@ async function summarize(
   const { damaged, groups, exitCode } = fleet;
   if (damaged > 0) say(io, `${damaged} damaged ${damaged === 1 ? 'report was' : 'reports were'} left out`);
   if (groups.length === 0) say(io, 'there is no report of imds doctor --json in the input');
-  const text = json
-    ? jsonText({ groups, damaged })
-    : format === 'prometheus'
-      ? fleet.prometheus()
-      : fleet.table(paint, widthOf(io.stdout));
+  const text =
+    format === 'json'
+      ? jsonText({ groups, damaged })
+      : format === 'prometheus'
+        ? fleet.prometheus()
+        : fleet.table(paint, widthOf(io.stdout));
   if (groups.length > 0 || format === 'prometheus') await io.stdout.write(text);
   return exitCode;
 }

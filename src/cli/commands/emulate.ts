@@ -1,34 +1,49 @@
-import type { ControlOptions, Emulator, EmulatorOptions, InstanceOptions } from '../../emulator/index.js';
-import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
-import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
-import {
-  addInstanceOptions,
-  type CertificateOptions,
-  checkCertificateOut,
-  controlAt,
-  scenarioOf,
-} from '../instance-options.js';
+import type { Emulator, EmulatorOptions, InstanceOptions } from '../../emulator/index.js';
+import { type Context, command, type Given } from '../command.js';
+import { codeOf, exitCodes, Failure, failWith, misuse } from '../exit-codes.js';
+import { controlAt, instanceOf, instanceOptions, panelOption } from '../instance-options.js';
 import { type Output, onSignals } from '../io.js';
-import { wholeNumber } from '../options.js';
+import { type Reader, wholeNumber } from '../options.js';
 import { jsonLine, jsonText, say, table } from '../output.js';
-import { panelOption, showPanel } from '../panel.js';
+import { showPanel } from '../panel.js';
 import { jsonLog, requestLog } from '../request-log.js';
 
 // The port of AWS's own mock.
 const usualPort = 1338;
 
-interface Given
-  extends Omit<EmulatorOptions, 'scenario' | 'allowedHosts' | 'control' | 'signIdentity'>,
-    CertificateOptions {
-  readonly control?: true | ControlOptions;
-  readonly panel?: true | undefined;
-  readonly scenario?: string;
-  readonly allowHost?: readonly string[];
-  readonly list?: true;
-  readonly json?: true | undefined;
+type Hops = InstanceOptions['hops'];
+
+/** Reads `1`, for all callers, or `127.0.0.2=1`, for one. */
+function collectHops(text: string, flag: string, earlier: Hops = {}): Hops {
+  const [, address, count = ''] = /^(?:(.+)=)?(.*)$/.exec(text) ?? [];
+  const hops = wholeNumber('a number of routers', 0, 64)(count, flag);
+  if (address === undefined && Object.keys(earlier).length === 0) return hops;
+  return { ...(typeof earlier === 'number' ? { '*': earlier } : earlier), [address ?? '*']: hops };
 }
 
-const help: Help = {
+/** Of an option that can be given several times. */
+const collect: Reader<readonly string[]> = (value, _flag, earlier = []) => [...earlier, value];
+
+const options = {
+  '--list': 'lists the scenarios there are',
+  '--json': 'logs in JSON, one object a line, on standard output',
+  '--port <n>': [`port to listen on (${usualPort}; with a command a free one)`, wholeNumber('a port', 0, 65535)],
+  '--host <address>': ['address to listen on, repeatable; any but loopback lets the network in (127.0.0.1)', collect],
+  '--allow-host <name>': ['a name that callers know it by, repeatable, such as that of its container', collect],
+  '--control [port]': [
+    'serves requests that change it while it runs, on another port (the next; with a command a free one), or at address:port',
+    controlAt,
+  ],
+  ...panelOption,
+  '--hops <n>': [
+    'routers between the callers and the instance: 1 as in a container (0); repeatable, ADDRESS=N for one caller',
+    collectHops,
+  ],
+  ...instanceOptions,
+} as const;
+
+/** `imds emulate [-- CMD…]` */
+export const emulate = command({
   summary: 'an instance metadata service to try things with',
   text:
     'Runs an emulator of the instance metadata service until Ctrl-C, and logs every request. Nothing happens to its ' +
@@ -42,78 +57,31 @@ const help: Help = {
     'imds emulate --panel': 'a page in the browser to see and change it',
     'imds emulate --control -- pytest': 'tests that change it while they run',
   },
-};
-
-/** `imds emulate [-- CMD…]` */
-export const emulate: AddCommand = (program, run) => {
-  const command = addCommand(program, 'emulate', help)
-    .argument('[command...]', 'what to run, after --')
-    .option('--list', 'lists the scenarios there are')
-    .option('--json', 'logs in JSON, one object a line, on standard output')
-    .option(
-      '--port <n>',
-      `port to listen on (${usualPort}; with a command a free one)`,
-      wholeNumber('--port', 'a port', 0, 65535),
-    )
-    .option(
-      '--host <address>',
-      'address to listen on, repeatable; any but loopback lets the network in (127.0.0.1)',
-      collect,
-    )
-    .option('--allow-host <name>', 'a name that callers know it by, repeatable, such as that of its container', collect)
-    .option(
-      '--control [port]',
-      'serves requests that change it while it runs, on another port (the next; with a command a free one), or at address:port',
-      controlAt,
-    )
-    .option(...panelOption)
-    .option(
-      '--hops <n>',
-      'routers between the callers and the instance: 1 as in a container (0); repeatable, ADDRESS=N for one caller',
-      collectHops,
-    );
-  addInstanceOptions(command).action(
-    run((context, words: readonly string[], { list, ...given }: Given) =>
-      list ? listScenarios(context, given.json) : emulateFor(words, given, context),
-    ),
-  );
-};
-
-/** Runs an emulator for a command, or for whoever asks it. */
-async function emulateFor(
-  [name, ...args]: readonly string[],
-  { scenario, json, allowHost, panel, control = panel, certificateOut, ...given }: Given,
-  context: Context,
-): Promise<number> {
-  const { io } = context;
-  checkCertificateOut({ ...given, certificateOut });
-  const options = {
-    ...given,
-    allowedHosts: allowHost,
-    ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }),
-  };
-  if (name === undefined) {
-    const { port = usualPort } = given;
-    const beside = { port: port === 0 || port === 65535 ? 0 : port + 1 };
-    const served = { ...options, port, control: control === true ? beside : control };
-    return await serve(served, { json, panel, certificateOut }, context);
-  }
-  if (json) throw misuse('--json and a command would both write to standard output');
-  const emulator = await start({ port: 0, ...options, control });
-  try {
-    await writeCertificate(emulator, certificateOut);
-    if (panel) showPanel(emulator.controlUrl ?? '', io);
-    const { runProgram } = await import('../child.js');
-    return (await runProgram(name, args, emulator.env, io)).code;
-  } finally {
-    await emulator.close();
-  }
-}
+  argument: { '[command...]': 'what to run, after --' },
+  options,
+  async run(context, given, [name, ...args]) {
+    const { list, json, panel, control = panel, port, host, allowHost, hops, ...instance } = given;
+    if (list) return await listScenarios(context, json);
+    const { io } = context;
+    const wanted = { ...(await instanceOf(instance, io)), port, host, allowedHosts: allowHost, hops, control };
+    if (name === undefined) return await serve(wanted, given, context);
+    if (json) throw misuse('--json and a command would both write to standard output');
+    const emulator = await start(wanted);
+    try {
+      await writeCertificate(emulator, given.certificateOut);
+      if (panel) showPanel(emulator.controlUrl ?? '', io);
+      const { runProgram } = await import('../child.js');
+      return (await runProgram(name, args, emulator.env, io)).code;
+    } finally {
+      await emulator.close();
+    }
+  },
+});
 
 /** Runs until it is told to stop, or nobody reads its log any more. */
 async function serve(
-  options: EmulatorOptions,
-  { json, panel, certificateOut }: Pick<Given, 'json' | 'panel' | 'certificateOut'>,
+  { port = usualPort, control, ...others }: EmulatorOptions,
+  { json, panel, certificateOut }: Given<typeof options>,
   { io, paintStderr }: Context,
 ): Promise<number> {
   const begun = deferred<void>();
@@ -127,7 +95,14 @@ async function serve(
   const log = json
     ? jsonLog((line) => void later(io.stdout)(line).catch(end.reject))
     : requestLog(later(io.stderr), paintStderr, isLive ? () => io.stderr.columns : undefined);
-  const emulator = await start({ ...options, onRequest: log.request, onEvent: log.event });
+  const beside = { port: port === 0 || port === 65535 ? 0 : port + 1 };
+  const emulator = await start({
+    ...others,
+    port,
+    control: control === true ? beside : control,
+    onRequest: log.request,
+    onEvent: log.event,
+  });
   // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
   const stopListening = onSignals(io, ['SIGINT', 'SIGTERM'], (name) =>
     end.resolve(name === 'SIGINT' ? exitCodes.interrupted : exitCodes.done),
@@ -173,23 +148,10 @@ async function listScenarios({ io, paint }: Context, json: true | undefined): Pr
   return exitCodes.done;
 }
 
-/** Reads `1`, for all callers, or `127.0.0.2=1`, for one. */
-function collectHops(text: string, earlier: InstanceOptions['hops'] = {}): InstanceOptions['hops'] {
-  const [, address, count = ''] = /^(?:(.+)=)?(.*)$/.exec(text) ?? [];
-  const hops = wholeNumber('--hops', 'a number of routers', 0, 64)(count);
-  if (address === undefined && Object.keys(earlier).length === 0) return hops;
-  return { ...(typeof earlier === 'number' ? { '*': earlier } : earlier), [address ?? '*']: hops };
-}
-
-/** Of an option that can be given several times. */
-const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
-
 async function writeCertificate({ certificate = '' }: Emulator, file: string | undefined): Promise<void> {
   if (file === undefined) return;
   const { writeFile } = await import('node:fs/promises');
-  await writeFile(file, certificate).catch((error) => {
-    throw misuse(`--certificate-out ${file} cannot be written: ${codeOf(error)}`);
-  });
+  await writeFile(file, certificate).catch(failWith(`--certificate-out ${file} cannot be written`, exitCodes.usage));
 }
 
 async function start(options: EmulatorOptions): Promise<Emulator> {

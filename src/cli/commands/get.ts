@@ -1,8 +1,9 @@
-import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
+import { type Context, command } from '../command.js';
 import { jsonText, writeServed } from '../output.js';
 import { readJson } from '../values.js';
 
-const help: Help = {
+/** `imds get PATH…` */
+export const get = command({
   summary: 'one value as served, or several as JSON',
   text:
     'Prints the value at a path: exactly the bytes served, and a newline only at a terminal. Several paths, or ' +
@@ -13,19 +14,10 @@ const help: Help = {
     'imds get instance-type placement/region': 'a JSON object of two values',
     'imds get user-data > user-data': 'the user data, byte for byte',
   },
-};
-
-/** `imds get PATH…` */
-export const get: AddCommand = (program, run) => {
-  addCommand(program, 'get', help)
-    .argument('<path...>', 'such as placement/region, dynamic/instance-identity/document or /latest/user-data')
-    .option('--json', 'a JSON object for a single path too')
-    .action(
-      run((context, paths: readonly [string, ...string[]], { json }: { readonly json?: boolean }) =>
-        printValues(context, paths, json),
-      ),
-    );
-};
+  argument: { '<path...>': 'such as placement/region, dynamic/instance-identity/document or /latest/user-data' },
+  options: { '--json': 'a JSON object for a single path too' },
+  run: (context, { json }, paths) => printValues(context, paths, json),
+});
 
 /** Prints one value as it was served, or several, or any as JSON. */
 export async function printValues(

@@ -1,26 +1,20 @@
 import {
   type IdentityCertificate,
   type IdentitySignatureKind,
+  type Imds,
   ImdsIdentityError,
   type VerifiedIdentity,
   verifyIdentityDocument,
 } from '../../index.js';
-import { type AddCommand, addCommand, type Help } from '../command.js';
+import { command } from '../command.js';
 import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
-import { choice } from '../options.js';
 import { jsonText, printable, writeServed } from '../output.js';
-
-interface Options {
-  readonly verify?: boolean;
-  readonly kind?: IdentitySignatureKind;
-  readonly certificate?: string;
-  readonly json?: boolean;
-}
 
 const kinds: readonly IdentitySignatureKind[] = ['rsa2048', 'pkcs7', 'signature'];
 const documentPath = 'dynamic/instance-identity/document';
 
-const help: Help = {
+/** `imds identity` */
+export const identity = command({
   summary: 'the identity document, and whether AWS signed it',
   text:
     'Prints the instance identity document as served. With --verify it prints what the document says of the instance, ' +
@@ -29,55 +23,46 @@ const help: Help = {
     'imds identity > document': 'the document, byte for byte',
     'imds identity --verify': 'whether it is what AWS signed',
   },
-};
+  options: {
+    '--verify': 'verify the signature, offline',
+    '--kind <kind>': [`which signature to verify: ${kinds.join(', ')}; default rsa2048`, kinds],
+    '--certificate <file>': "a certificate (PEM) to verify with, in place of AWS's key that is built in",
+    '--json': 'a JSON object',
+  },
+  async run({ io, connect }, { verify, kind, certificate, json }) {
+    if (!verify && (kind ?? certificate) !== undefined)
+      throw misuse(`--${kind ? 'kind' : 'certificate'} needs --verify: without it nothing is verified`);
+    const imds = connect();
+    if (verify) {
+      const found = await verified(imds, kind ?? 'rsa2048', certificate);
+      await io.stdout.write(json ? jsonText({ verified: true, ...found }) : verdict(found));
+    } else if (json) await io.stdout.write(jsonText(await imds.identityDocument()));
+    else await writeServed(io.stdout, await imds.getBuffer(documentPath));
+  },
+});
 
-/** `imds identity` */
-export const identity: AddCommand = (program, run) => {
-  addCommand(program, 'identity', help)
-    .option('--verify', 'verify the signature, offline')
-    .addOption(choice('--kind <kind>', `which signature to verify: ${kinds.join(', ')}; default rsa2048`, kinds))
-    .option('--certificate <file>', "a certificate (PEM) to verify with, in place of AWS's key that is built in")
-    .option('--json', 'a JSON object')
-    .action(
-      run(async ({ io, connect }, { verify, certificate, json, ...options }: Options) => {
-        if (!verify && (options.kind ?? certificate) !== undefined)
-          throw misuse(`--${options.kind ? 'kind' : 'certificate'} needs --verify: without it nothing is verified`);
-        const { kind = 'rsa2048' } = options;
-        const imds = connect();
-        if (!verify) {
-          if (json) await io.stdout.write(jsonText(await imds.identityDocument()));
-          else await writeServed(io.stdout, await imds.getBuffer(documentPath));
-          return;
-        }
-        const [document, signature] = await Promise.all([
-          imds.getBuffer(documentPath),
-          imds.getBuffer(`dynamic/instance-identity/${kind}`),
-        ]);
-        const certificates = certificate ? [await trusted(certificate, kind, await imds.region())] : [];
-        const verified = await verifyIdentityDocument({ kind, signature, document }, { certificates }).catch(
-          unlessForged,
-        );
-        await io.stdout.write(json ? jsonText({ verified: true, ...verified }) : verdict(verified));
-      }),
-    );
-};
-
-/** Here nothing was retyped on the way, which is what the library's own hint is about. */
-function unlessForged(error: unknown): never {
-  if (!(error instanceof ImdsIdentityError) || error.reason !== 'signature') throw error;
-  throw new Failure(exitCodes.unusable, error.message, {
-    hint: 'AWS did not sign this document. That of an emulator is signed by nobody, unless it has --sign-identity; --certificate FILE trusts another key.',
-    cause: error,
+async function verified(imds: Imds, kind: IdentitySignatureKind, file: string | undefined): Promise<VerifiedIdentity> {
+  const [document, signature] = await Promise.all([
+    imds.getBuffer(documentPath),
+    imds.getBuffer(`dynamic/instance-identity/${kind}`),
+  ]);
+  const certificates = file === undefined ? [] : [await trusted(file, kind, await imds.region())];
+  return await verifyIdentityDocument({ kind, signature, document }, { certificates }).catch((error) => {
+    if (!(error instanceof ImdsIdentityError) || error.reason !== 'signature') throw error;
+    // Here nothing was retyped on the way, which is what the library's own hint is about.
+    throw new Failure(exitCodes.unusable, error.message, {
+      hint: 'AWS did not sign this document. That of an emulator is signed by nobody, unless it has --sign-identity; --certificate FILE trusts another key.',
+      cause: error,
+    });
   });
 }
 
 async function trusted(file: string, kind: IdentitySignatureKind, region: string): Promise<IdentityCertificate> {
   const { readFile } = await import('node:fs/promises');
-  try {
-    return { kind, region, certificate: await readFile(file, 'utf8') };
-  } catch (error) {
+  const certificate = await readFile(file, 'utf8').catch((error) => {
     throw misuse(`--certificate ${file}: cannot be read (${codeOf(error)}), expected a PEM file`);
-  }
+  });
+  return { kind, region, certificate };
 }
 
 function verdict({ document, kind, region, ageMs }: VerifiedIdentity): string {

@@ -1,26 +1,22 @@
 import { resolve } from 'node:path';
-import { Option } from 'commander';
-import type { EmulatorOptions } from '../../emulator/index.js';
-import { type LabOptions, type Place, places, type Trouble, troubles } from '../../lab/plan.js';
-import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
+import { type LabOptions, places, troubles } from '../../lab/plan.js';
+import { type Context, command } from '../command.js';
 import { exitCodes, Failure, misuse } from '../exit-codes.js';
-import { addInstanceOptions, type CertificateOptions, checkCertificateOut, scenarioOf } from '../instance-options.js';
+import { instanceOf, instanceOptions, panelOption } from '../instance-options.js';
 import { onSignals } from '../io.js';
-import { choice, wholeNumber } from '../options.js';
+import { wholeNumber } from '../options.js';
 import { say } from '../output.js';
-import { panelOption, showPanel } from '../panel.js';
+import { showPanel } from '../panel.js';
 
-interface Given extends Omit<EmulatorOptions, 'scenario' | 'control' | 'signIdentity'>, CertificateOptions {
-  readonly control?: true | number;
-  readonly panel?: true;
-  readonly in?: Place;
-  readonly hopLimit?: number;
-  readonly trouble?: Trouble;
-  readonly internet?: true;
-  readonly scenario?: string;
-}
+/** For options of `imds emulate` that the lab settles by itself. */
+const settled =
+  (hint?: string) =>
+  (_text: string, flag: string): never => {
+    throw misuse(`imds lab has no ${flag}: addresses, port and distance are the real ones`, hint);
+  };
 
-const help: Help = {
+/** `imds lab [-- CMD…]` */
+export const lab = command({
   summary: 'IMDS at its real address, with a real hop limit',
   text:
     'Runs a command, or a shell, where an emulator answers at the real addresses of the instance metadata service, and ' +
@@ -32,76 +28,44 @@ const help: Help = {
     'imds lab --hop-limit 2 -- npm test': 'the same container, where tokens arrive',
     'imds lab --in host --trouble drop -- ./app': 'behind a firewall',
   },
-};
-
-/** `imds lab [-- CMD…]` */
-export const lab: AddCommand = (program, run) => {
-  const command = addCommand(program, 'lab', help)
-    .argument('[command...]', 'what to run, after --; without it a shell')
-    .addOption(choice('--in <place>', 'where the command runs: 1, 2 or 3 hops from IMDS (container)', places))
-    .option(
-      '--hop-limit <n>',
-      'short for --http-put-response-hop-limit',
-      wholeNumber('--hop-limit', 'a number of hops', 1, 64),
-    )
-    .addOption(choice('--trouble <kind>', 'what else keeps the command from IMDS', troubles))
-    .option(
-      '--control [port]',
+  argument: { '[command...]': 'what to run, after --; without it a shell' },
+  options: {
+    '--in <place>': ['where the command runs: 1, 2 or 3 hops from IMDS (container)', places],
+    '--hop-limit <n>': ['short for --http-put-response-hop-limit', wholeNumber('a number of hops', 1, 64)],
+    '--trouble <kind>': ['what else keeps the command from IMDS', troubles],
+    '--control [port]': [
       'serves requests that change the lab while it runs, on loopback here and inside (a free port)',
-      wholeNumber('--control', 'a port', 0, 65535),
-    )
-    .option(...panelOption)
-    .option('--internet', 'lets the command reach the Internet too, by pasta');
-  addInstanceOptions(command);
-  for (const [flags, hint] of Object.entries(settled)) command.addOption(refused(flags, hint));
-  command.action(
-    run(
-      async (
-        context,
-        words: readonly string[],
-        { in: place, hopLimit, trouble, internet, panel, control = panel, certificateOut, ...given }: Given,
-      ) => {
-        const { io } = context;
-        if (words.length === 0 && !io.stdinIsTTY) {
-          throw misuse('imds lab needs a terminal, or a command after --', 'imds lab -- sh -s runs standard input');
-        }
-        checkCertificateOut({ ...given, certificateOut });
-        const { scenario, httpPutResponseHopLimit = hopLimit, ...instance } = given;
-        const emulator = {
-          ...instance,
-          httpPutResponseHopLimit,
-          ...(scenario === undefined ? {} : { scenario: await scenarioOf(scenario, io) }),
-        };
-        return await start(
-          {
-            place: place ?? 'container',
-            trouble,
-            internet: internet ?? false,
-            control: control === true ? 0 : control,
-            command: words,
-            env: environment(io.env),
-            emulator,
-            certificateOut: certificateOut && resolve(certificateOut),
-          },
-          { isVerbose: program.opts<{ verbose?: true }>().verbose ?? false, hasPanel: panel ?? false },
-          context,
-        );
-      },
-    ),
-  );
-};
-
-/** Options of `imds emulate` that the lab settles by itself. */
-const settled = {
-  '--hops <n>': '--in says where the command runs',
-  '--host <address>': undefined,
-  '--port <n>': undefined,
-};
-
-const refused = (flags: string, hint: string | undefined): Option =>
-  new Option(flags).hideHelp().argParser(() => {
-    throw misuse(`imds lab has no ${flags.replace(/ .*/, '')}: addresses, port and distance are the real ones`, hint);
-  });
+      wholeNumber('a port', 0, 65535),
+    ],
+    ...panelOption,
+    '--internet': 'lets the command reach the Internet too, by pasta',
+    ...instanceOptions,
+    '--hops <n>': ['', settled('--in says where the command runs')],
+    '--host <address>': ['', settled()],
+    '--port <n>': ['', settled()],
+  },
+  async run(
+    context,
+    { in: place = 'container', hopLimit, trouble, internet, panel, control = panel, ...given },
+    words,
+  ) {
+    const { io } = context;
+    if (words.length === 0 && !io.stdinIsTTY)
+      throw misuse('imds lab needs a terminal, or a command after --', 'imds lab -- sh -s runs standard input');
+    const { certificateOut, httpPutResponseHopLimit = hopLimit } = given;
+    const plan = {
+      place,
+      trouble,
+      internet: internet ?? false,
+      control: control === true ? 0 : control,
+      command: words,
+      env: environment(io.env),
+      emulator: await instanceOf({ ...given, httpPutResponseHopLimit }, io),
+      certificateOut: certificateOut && resolve(certificateOut),
+    };
+    return await start(plan, panel ? (url) => showPanel(url, io) : undefined, context);
+  },
+});
 
 /** The environment of the command, without what would lead it away from the addresses of IMDS. */
 function environment(env: LabOptions['env']): LabOptions['env'] {
@@ -111,20 +75,20 @@ function environment(env: LabOptions['env']): LabOptions['env'] {
 
 async function start(
   options: LabOptions,
-  { isVerbose, hasPanel }: { isVerbose: boolean; hasPanel: boolean },
-  { io, paintStderr }: Context,
+  onControl: ((url: string) => void) | undefined,
+  { io, paintStderr, globals }: Context,
 ): Promise<number> {
   const { runLab, LabError } = await import('../../lab/index.js');
   await checkProgram(options);
   const { requestLog } = await import('../request-log.js');
-  const log = isVerbose ? requestLog((data) => io.stderr.write(data), paintStderr) : undefined;
+  const log = globals.verbose ? requestLog((data) => io.stderr.write(data), paintStderr) : undefined;
   try {
     return await runLab(options, {
       isAtTerminal: io.stdinIsTTY,
       onSignals: (names, heard) => onSignals(io, names, heard),
       onRequest: log?.request,
       onEvent: log?.event,
-      onControl: hasPanel ? (url) => showPanel(url, io) : undefined,
+      onControl,
       say: (line) => say(io, line),
     });
   } catch (error) {

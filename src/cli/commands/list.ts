@@ -1,17 +1,12 @@
 import { categoryOf } from '../../metadata/lookup.js';
 import { absolutePath } from '../../metadata/path.js';
 import type { Item } from '../../record/walk.js';
-import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
+import { type Context, command } from '../command.js';
 import { misuse } from '../exit-codes.js';
 import { jsonText, say, writeServed } from '../output.js';
 
-interface Options {
-  readonly recursive?: boolean;
-  readonly all?: boolean;
-  readonly json?: boolean;
-}
-
-const help: Help = {
+/** `imds list [PATH]` */
+export const list = command({
   summary: 'a directory, or with -r all values below it',
   text:
     'Prints the names in a directory as served, one a line, those of directories with a slash at their end. With -r ' +
@@ -21,32 +16,29 @@ const help: Help = {
     'imds list network/interfaces/macs/': 'the MAC addresses of the interfaces',
     'imds list -r placement': 'where the instance runs',
   },
-};
-
-/** `imds list [PATH]` */
-export const list: AddCommand = (program, run) => {
-  addCommand(program, 'list', help)
-    .argument('[directory]', 'such as placement/, dynamic/ or /latest/ (default: the top of the instance metadata)')
-    .option('-r, --recursive', 'everything below, with values')
-    .option('--all', 'with -r: also paths that this version does not know, unless named like a secret')
-    .option('--json', 'a JSON array, or with -r an object of objects')
-    .action(
-      run(async (context, path: string | undefined, options: Options) => {
-        const kind = path === undefined ? 'directory' : categoryOf(absolutePath(path))?.kind;
-        if (path !== undefined && (kind === 'scalar' || kind === 'json' || kind === 'binary'))
-          throw misuse(`${path} is a value, not a directory`, `imds get ${path} prints it`);
-        if (options.recursive) return await listTree(context, path, options);
-        const names = await context.connect().list(path);
-        const text = options.json ? jsonText(names) : names.map((name) => `${name}\n`).join('');
-        return await writeServed(context.io.stdout, text);
-      }),
-    );
-};
+  argument: {
+    '[directory]': 'such as placement/, dynamic/ or /latest/ (default: the top of the instance metadata)',
+  },
+  options: {
+    '-r, --recursive': 'everything below, with values',
+    '--all': 'with -r: also paths that this version does not know, unless named like a secret',
+    '--json': 'a JSON array, or with -r an object of objects',
+  },
+  async run(context, { recursive, all, json }, path) {
+    const kind = path === undefined ? 'directory' : categoryOf(absolutePath(path))?.kind;
+    if (path !== undefined && (kind === 'scalar' || kind === 'json' || kind === 'binary'))
+      throw misuse(`${path} is a value, not a directory`, `imds get ${path} prints it`);
+    if (recursive) return await listTree(context, path, { all, json });
+    const names = await context.connect().list(path);
+    const text = json ? jsonText(names) : names.map((name) => `${name}\n`).join('');
+    return await writeServed(context.io.stdout, text);
+  },
+});
 
 async function listTree(
   { io, connect, signal }: Context,
   path: string | undefined,
-  { all, json }: Options,
+  { all, json }: { readonly all: true | undefined; readonly json: true | undefined },
 ): Promise<void> {
   const [{ isKnown, walk }, { itemLines, treeJson }] = await Promise.all([
     import('../../record/walk.js'),

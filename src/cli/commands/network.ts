@@ -1,8 +1,9 @@
 import type { NetworkInterface } from '../../index.js';
-import { type AddCommand, addCommand, type Help } from '../command.js';
+import { command } from '../command.js';
 import { jsonText, type Paint, printable, widthOf, wrap } from '../output.js';
 
-const help: Help = {
+/** `imds network` */
+export const network = command({
   summary: 'the network interfaces with their addresses',
   text:
     'Prints the network interfaces, the primary one first, then by network card and device number: their addresses, ' +
@@ -12,20 +13,13 @@ const help: Help = {
     "imds network --json | jq -r '.[0].interfaceId'": 'the ID of the primary interface',
     "imds network --json | jq -r '.[].ipv6s[]?'": 'all IPv6 addresses',
   },
-};
-
-/** `imds network` */
-export const network: AddCommand = (program, run) => {
-  addCommand(program, 'network', help)
-    .option('--json', 'a JSON array of objects; what an interface lacks is left out')
-    .action(
-      run(async ({ io, paint, connect }, { json }: { readonly json?: boolean }) => {
-        const interfaces = await connect().networkInterfaces();
-        const blocks = interfaces.map((each) => block(each, widthOf(io.stdout), paint));
-        await io.stdout.write(json ? jsonText(interfaces) : blocks.join('\n'));
-      }),
-    );
-};
+  options: { '--json': 'a JSON array of objects; what an interface lacks is left out' },
+  async run({ io, paint, connect }, { json }) {
+    const interfaces = await connect().networkInterfaces();
+    const blocks = interfaces.map((each) => block(each, widthOf(io.stdout), paint));
+    await io.stdout.write(json ? jsonText(interfaces) : blocks.join('\n'));
+  },
+});
 
 // Wider than every label.
 const indent = 20;

@@ -1,20 +1,13 @@
-import { Option } from 'commander';
 import type { Omission, Recording } from '../../record/record.js';
-import { type AddCommand, addCommand, type Help } from '../command.js';
-import { codeOf, exitCodeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
+import { command } from '../command.js';
+import { codeOf, exitCodeOf, exitCodes, failWith, misuse } from '../exit-codes.js';
 import type { Output } from '../io.js';
 import { jsonText, printable } from '../output.js';
 
-interface Options {
-  readonly out?: string;
-  readonly stdout?: boolean;
-  readonly force?: boolean;
-  readonly keep?: boolean;
-}
-
 const usualFile = 'imds-recording.json';
 
-const help: Help = {
+/** `imds record` */
+export const record = command({
   summary: "this instance's metadata, for imds emulate to replay",
   text:
     'Reads all instance metadata and writes it down as a scenario, which imds emulate replays. Credentials, user data ' +
@@ -24,31 +17,26 @@ const help: Help = {
     'imds record --out host.json': 'into a file of that name',
     'imds record --stdout | jq .tree': 'nothing is left behind',
   },
-};
+  options: {
+    '--out <file>': [`the file to write (default: ${usualFile})`, undefined, 'stdout'],
+    '--stdout': 'print it, and write no file',
+    '--force': 'write over a file that is there',
+    '--keep': 'keep names, tags, addresses and identifiers as they are, but no secret',
+  },
+  async run({ io, signal, connect }, { out = usualFile, stdout, force, keep }) {
+    const file = stdout ? undefined : out;
+    if (file !== undefined) await checkPlace(file, force);
+    const { record } = await import('../../record/record.js');
+    const progress = progressOn(io.stderr);
+    const recording = await record(connect(), { keep, signal, onValue: progress.show }).finally(progress.end);
 
-/** `imds record` */
-export const record: AddCommand = (program, run) => {
-  addCommand(program, 'record', help)
-    .addOption(new Option('--out <file>', `the file to write (default: ${usualFile})`).conflicts('stdout'))
-    .option('--stdout', 'print it, and write no file')
-    .option('--force', 'write over a file that is there')
-    .option('--keep', 'keep names, tags, addresses and identifiers as they are, but no secret')
-    .action(
-      run(async ({ io, signal, connect }, { out, stdout, force, keep }: Options) => {
-        const file = stdout ? undefined : (out ?? usualFile);
-        if (file !== undefined) await checkPlace(file, force);
-        const { record } = await import('../../record/record.js');
-        const progress = progressOn(io.stderr);
-        const recording = await record(connect(), { keep, signal, onValue: progress.show }).finally(progress.end);
-
-        const text = jsonText(recording.scenario);
-        if (file === undefined) await io.stdout.write(text);
-        else await writeWhole(file, text, { force, signal });
-        await io.stderr.write(summary(recording, file));
-        return exitCodeAfter(recording);
-      }),
-    );
-};
+    const text = jsonText(recording.scenario);
+    if (file === undefined) await io.stdout.write(text);
+    else await writeWhole(file, text, { force, signal });
+    await io.stderr.write(summary(recording, file));
+    return exitCodeAfter(recording);
+  },
+});
 
 /** That of the first failure. */
 function exitCodeAfter({ failures: [first] }: Recording): number {
@@ -79,15 +67,12 @@ async function checkPlace(file: string, force = false): Promise<void> {
   const { access, constants, lstat } = await import('node:fs/promises');
   const { dirname } = await import('node:path');
   const found = await lstat(file).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw unwritable(file, error);
+    return codeOf(error) === 'ENOENT' ? undefined : unwritable(file)(error);
   });
   if (found && !found.isFile()) throw misuse(`${file} is there already, and no file`);
   if (found && !force)
     throw misuse(`${file} is there already`, 'use --force to write over it, or --out for another file');
-  await access(dirname(file), constants.W_OK).catch((error: unknown) => {
-    throw unwritable(file, error);
-  });
+  await access(dirname(file), constants.W_OK).catch(unwritable(file));
 }
 
 /** Writes a file as a whole or not at all. Nobody but its owner can read it. */
@@ -105,14 +90,14 @@ async function writeWhole(
     signal.throwIfAborted();
     await rename(unfinished, file);
   } catch (error) {
-    throw codeOf(error)?.startsWith('E') ? unwritable(file, error) : error;
+    if (codeOf(error)?.startsWith('E')) unwritable(file)(error);
+    throw error;
   } finally {
     await rm(unfinished, { force: true });
   }
 }
 
-const unwritable = (file: string, cause: unknown): Failure =>
-  new Failure(exitCodes.failure, `${file} cannot be written: ${codeOf(cause) ?? cause}`, { cause });
+const unwritable = (file: string) => failWith(`${file} cannot be written`);
 
 function summary({ values, failures, leftOut }: Recording, file: string | undefined): string {
   const lines = [

@@ -1,8 +1,9 @@
-import { type AddCommand, addCommand, type Help } from '../command.js';
+import { command } from '../command.js';
 import { wholeNumber } from '../options.js';
 import { writeServed } from '../output.js';
 
-const help: Help = {
+/** `imds token` */
+export const token = command({
   summary: 'a session token for another program',
   text:
     'Prints a session token, to be sent as X-aws-ec2-metadata-token. Whoever holds it may read the credentials of ' +
@@ -11,15 +12,8 @@ const help: Help = {
     'TOKEN=$(imds token --ttl 60)': 'for a minute',
     'curl -H "X-aws-ec2-metadata-token: $(imds token)" http://169.254.169.254/latest/': 'for one use',
   },
-};
-
-/** `imds token` */
-export const token: AddCommand = (program, run) => {
-  addCommand(program, 'token', help)
-    .option('--ttl <seconds>', 'how long it lives (21600, six hours)', wholeNumber('--ttl', 'seconds', 1, 21600))
-    .action(
-      run(async ({ io, connect }, { ttl }: { readonly ttl?: number }) =>
-        writeServed(io.stdout, await connect({ tokenTtlSeconds: ttl }).token()),
-      ),
-    );
-};
+  options: {
+    '--ttl <seconds>': ['how long it lives (21600, six hours)', wholeNumber('seconds', 1, 21600)],
+  },
+  run: async ({ io, connect }, { ttl }) => writeServed(io.stdout, await connect({ tokenTtlSeconds: ttl }).token()),
+});

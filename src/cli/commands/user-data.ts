@@ -1,16 +1,10 @@
-import { Option } from 'commander';
 import { decodeUserData, type UserData, type UserDataPart } from '../../index.js';
-import { type AddCommand, addCommand, type Help } from '../command.js';
+import { command } from '../command.js';
 import { cut, jsonText, type Paint, printable, say, table, widthOf, writeServed } from '../output.js';
 import { printCheck } from '../user-data-check.js';
 
-interface Options {
-  readonly parts?: boolean;
-  readonly check?: boolean;
-  readonly json?: boolean;
-}
-
-const help: Help = {
+/** `imds user-data` */
+export const userData = command({
   summary: 'the user data as served, or decoded',
   text:
     'Prints the user data: exactly the bytes served, and a newline only at a terminal. With --parts or --json it is ' +
@@ -23,26 +17,21 @@ const help: Help = {
     'imds user-data --check': 'why a script did not run',
     "imds user-data --json | jq -r '.parts[0].content'": 'the first part',
   },
-};
-
-/** `imds user-data` */
-export const userData: AddCommand = (program, run) => {
-  addCommand(program, 'user-data', help)
-    .option('--parts', 'a table of its parts: what kind, name, size in bytes, first line')
-    .addOption(new Option('--check', 'what would happen to each part, and what is wrong with it').conflicts('parts'))
-    .addOption(new Option('--json', 'a JSON object with all parts').conflicts('parts'))
-    .action(
-      run(async ({ io, paint, connect }, { parts, check, json = false }: Options) => {
-        const raw = await connect().getBuffer('user-data');
-        if (!parts && !check && !json) return await writeServed(io.stdout, raw);
-        const decoded = await decodeUserData(raw);
-        if (check) return await printCheck(io, decoded, json, paint);
-        if (json) return await io.stdout.write(jsonText(documentOf(decoded)));
-        await io.stdout.write(tableOf(decoded, widthOf(io.stdout), paint));
-        if (decoded.isCut) say(io, 'the last boundary of the MIME archive is missing; is it whole?');
-      }),
-    );
-};
+  options: {
+    '--parts': 'a table of its parts: what kind, name, size in bytes, first line',
+    '--check': ['what would happen to each part, and what is wrong with it', undefined, 'parts'],
+    '--json': ['a JSON object with all parts', undefined, 'parts'],
+  },
+  async run({ io, paint, connect }, { parts, check, json = false }) {
+    const raw = await connect().getBuffer('user-data');
+    if (!parts && !check && !json) return await writeServed(io.stdout, raw);
+    const decoded = await decodeUserData(raw);
+    if (check) return await printCheck(io, decoded, json, paint);
+    if (json) return await io.stdout.write(jsonText(documentOf(decoded)));
+    await io.stdout.write(tableOf(decoded, widthOf(io.stdout), paint));
+    if (decoded.isCut) say(io, 'the last boundary of the MIME archive is missing; is it whole?');
+  },
+});
 
 function documentOf({ raw, parts, ...facts }: UserData): object {
   return {

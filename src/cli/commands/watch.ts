@@ -1,20 +1,19 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { Argument } from 'commander';
 import { defaultNoticeKinds, type ImdsEvents, type Notice, type NoticeKind, noticeKinds } from '../../index.js';
-import { type AddCommand, addCommand, type Context, type Help } from '../command.js';
+import { type Context, command, type Given } from '../command.js';
 import { exitCodes, Failure } from '../exit-codes.js';
 import { type Io, onSignals } from '../io.js';
 import { noticeEnv, noticeLine } from '../notices.js';
-import { oneOf } from '../options.js';
 import { jsonLine, oneOfThese, say } from '../output.js';
 
-interface Options {
-  readonly json?: boolean;
-  readonly once?: boolean;
-  readonly exec?: string;
-}
+const options = {
+  '--json': 'a JSON object for each notice, on a line of its own',
+  '--once': 'end after the first notice',
+  '--exec <cmd>': 'run this by sh for each notice, one at a time, with IMDS_NOTICE_… and as JSON on its input',
+} as const;
 
-const help: Help = {
+/** `imds watch [KIND…]` */
+export const watch = command({
   summary: 'notices: Spot, rebalance, maintenance, Auto Scaling',
   text:
     `Prints a line for each notice, until Ctrl-C: what is there, then each change. Without a kind it is ` +
@@ -24,52 +23,36 @@ const help: Help = {
     "imds watch --exec './notify $IMDS_NOTICE_KIND'": 'run a command for each notice',
     'imds watch tags addresses --json': 'one JSON object a line',
   },
-};
-
-/** `imds watch [KIND…]` */
-export const watch: AddCommand = (program, run) => {
-  addCommand(program, 'watch', help)
-    .addArgument(
-      new Argument('[kind...]', `what to watch for: ${oneOfThese(noticeKinds)}`)
-        .choices(noticeKinds)
-        .argParser((text, before: readonly string[] = []) => [...before, oneOf('watch', noticeKinds)(text)]),
-    )
-    .option('--json', 'a JSON object for each notice, on a line of its own')
-    .option('--once', 'end after the first notice')
-    .option(
-      '--exec <cmd>',
-      'run this by sh for each notice, one at a time, with IMDS_NOTICE_… and as JSON on its input',
-    )
-    .action(
-      run(async (context, given: readonly NoticeKind[], options: Options) => {
-        const stopping = new AbortController();
-        const { signal } = stopping;
-        // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
-        const stopListening = onSignals(context.io, ['SIGTERM'], () => stopping.abort());
-        const trouble = troubleReporter(context.io);
-        subscribe('imds:watch', trouble);
-        try {
-          const kinds = given.length > 0 ? given : undefined;
-          for await (const notice of context.connect().watch<NoticeKind>({ kinds, signal })) {
-            const code = await handle(notice, options, context, signal);
-            if (code !== undefined) return code;
-          }
-          return exitCodes.done;
-        } catch (error) {
-          if (signal.aborted) return exitCodes.done;
-          throw error;
-        } finally {
-          unsubscribe('imds:watch', trouble);
-          stopListening();
-        }
-      }),
-    );
-};
+  argument: { '[kind...]': [`what to watch for: ${oneOfThese(noticeKinds)}`, noticeKinds] },
+  options,
+  async run(context, wanted, given) {
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
+    const stopListening = onSignals(context.io, ['SIGTERM'], () => stopping.abort());
+    const trouble = troubleReporter(context.io);
+    subscribe('imds:watch', trouble);
+    try {
+      const kinds = given.length > 0 ? given : undefined;
+      for await (const notice of context.connect().watch<NoticeKind>({ kinds, signal })) {
+        const code = await handle(notice, wanted, context, signal);
+        if (code !== undefined) return code;
+      }
+      return exitCodes.done;
+    } catch (error) {
+      if (signal.aborted) return exitCodes.done;
+      throw error;
+    } finally {
+      unsubscribe('imds:watch', trouble);
+      stopListening();
+    }
+  },
+});
 
 /** Prints a notice and runs the command for it; gives the exit code where it was the last one. */
 async function handle(
   notice: Notice,
-  { json, once, exec }: Options,
+  { json, once, exec }: Given<typeof options>,
   { io, paint, signal }: Context,
   stopped: AbortSignal,
 ): Promise<number | undefined> {
