@@ -27,155 +27,126 @@ const detailOf = ({ findings }: Judgement, id: string): string =>
 const tokenDetail = (found: Judgement): string =>
   detailOf(found, found.outcomes.token === 'granted' ? 'read' : 'token');
 
-const familyElsewhere = ({ endpoint }: Judgement) => otherFamily[familyOf(endpoint) ?? 'IPv4'];
-
-/** For each verdict a sentence, and what helps, the likeliest first. */
-const advice: Readonly<
-  Record<Verdict, { summary: (found: Judgement) => string; fixes: (found: Judgement) => readonly Fix[] }>
-> = {
-  healthy: {
-    summary: ({ distance, instanceId, region, findings }) =>
+/** For each verdict a sentence or two, and what helps, the likeliest first. */
+const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: string, ...fixes: readonly Fix[]]>> = {
+  healthy({ distance, instanceId, region, findings }) {
+    const faults = findings.filter(({ id, status }) => status === 'fail' && (id === 'role' || id === 'clock'));
+    return [
       `IMDSv2 works${distance ? `, from ${inHops(distance)} away` : ''}` +
-      `${instanceId ? `; this is ${instanceId}${region ? ` in ${region}` : ''}` : ''}.` +
-      findings
-        .filter(({ id, status }) => status === 'fail' && (id === 'role' || id === 'clock'))
-        .map(({ id, detail }) => ` But ${id}: ${detail}.`)
-        .join(''),
-    fixes: () => [],
+        `${instanceId ? `; this is ${instanceId}${region ? ` in ${region}` : ''}` : ''}.` +
+        faults.map(({ id, detail }) => ` But ${id}: ${detail}.`).join(''),
+    ];
   },
-  'hop-limit': {
-    summary: ({ distance, endpoint }) =>
+  'hop-limit'(found) {
+    const { distance, endpoint } = found;
+    const limit = distance ?? usualLimit;
+    const raise = {
+      why: `lets the token reply travel ${inHops(limit)}`,
+      option: `--http-put-response-hop-limit ${limit}`,
+      sideEffect: 'also lets every other container on this instance read the credentials of its role',
+    };
+    return [
       'The token reply gets lost on its way here: ' +
-      (distance === undefined
-        ? `HttpPutResponseHopLimit is too low for ${socketOf(endpoint) ? 'what forwards this socket' : 'this process'}, ${usualLimit} is what a container usually needs.`
-        : `this process is ${inHops(distance)} away, so HttpPutResponseHopLimit has to be ${distance}, and it is lower.`),
-    fixes(found) {
-      const limit = neededLimit(found) ?? usualLimit;
-      const raise = {
-        why: `lets the token reply travel ${inHops(limit)}`,
-        option: `--http-put-response-hop-limit ${limit}`,
-        sideEffect: 'also lets every other container on this instance read the credentials of its role',
-      };
-      return modify(found, raise, alternatives(found));
-    },
+        (distance === undefined
+          ? `HttpPutResponseHopLimit is too low for ${socketOf(endpoint) ? 'what forwards this socket' : 'this process'}, ${usualLimit} is what a container usually needs.`
+          : `this process is ${inHops(distance)} away, so HttpPutResponseHopLimit has to be ${distance}, and it is lower.`),
+      ...modify(found, raise, alternatives(found)),
+    ];
   },
-  'endpoint-disabled': {
-    summary: () => 'The metadata endpoint of this instance is switched off (HttpEndpoint=disabled).',
-    fixes(found) {
-      const enable = {
-        why: 'switches the endpoint on',
-        sideEffect: 'every process on the instance may then read its metadata and the credentials of its role',
-      };
-      return modify(found, enable, otherWays(found));
-    },
+  'endpoint-disabled'(found) {
+    const enable = {
+      why: 'switches the endpoint on',
+      sideEffect: 'every process on the instance may then read its metadata and the credentials of its role',
+    };
+    return [
+      'The metadata endpoint of this instance is switched off (HttpEndpoint=disabled).',
+      ...modify(found, enable, otherWays(found)),
+    ];
   },
-  unreachable: {
-    summary: (found) => `No connection ${detailOf(found, 'connection')}.`,
-    fixes(found) {
-      const { endpoint, outcomes, platform } = found;
-      const socket = socketOf(endpoint);
-      if (outcomes.endpoint !== 'custom') return blocked(found);
-      if (!socket) return [{ why: 'shows whether anything listens there', command: `curl -v ${endpoint}/` }];
-      const to = platform.isEnclave ? 'the parent instance' : 'IMDS (run it on the instance)';
-      return [
-        { why: 'shows whether the socket is there, and who may open it', command: `ls -l ${socket}` },
-        forwarder(`forwards it to ${to}`, found),
-      ];
-    },
+  unreachable: (found) => [`No connection ${detailOf(found, 'connection')}.`, ...blocked(found)],
+  locked(found) {
+    const ip = hostOf(found.endpoint).includes(':') ? 'ip -6' : 'ip';
+    return [
+      `No connection ${detailOf(found, 'connection')}. systemd-imdsd does so in its mode "locked".`,
+      { why: 'shows what forbids it', command: `${ip} rule; ${ip} route show table all type prohibit` },
+      { why: 'asks systemd-imdsd, which may pass', command: 'systemd-imds' },
+    ];
   },
-  locked: {
-    summary: (found) => `No connection ${detailOf(found, 'connection')}. systemd-imdsd does so in its mode "locked".`,
-    fixes({ endpoint }) {
-      const ip = hostOf(endpoint).includes(':') ? 'ip -6' : 'ip';
-      return [
-        { why: 'shows what forbids it', command: `${ip} rule; ${ip} route show table all type prohibit` },
-        { why: 'asks systemd-imdsd, which may pass', command: 'systemd-imds' },
-      ];
-    },
-  },
-  'other-family': {
-    summary: (found) =>
-      `Only the ${familyElsewhere(found)} endpoint answers; this process asks ${found.endpoint} (${found.endpointFrom}).`,
-    fixes(found) {
-      const { endpointFrom } = found;
-      const why = `has this process, and AWS's SDKs in it, ask over ${familyElsewhere(found)}`;
-      const command = `export AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=${familyElsewhere(found)}`;
-      if (/^default$|_MODE$/.test(endpointFrom)) return [{ why, command }];
-      return /^[A-Z_0-9]+$/.test(endpointFrom)
-        ? [{ why, command: `unset ${endpointFrom}; ${command}` }]
-        : [{ why, command, sideEffect: `it has no effect unless ${endpointFrom} is taken away` }];
-    },
-  },
-  refused: {
-    summary: (found) =>
-      found.outcomes.token === 'forbidden'
-        ? 'The service refuses to give a token but answers reads: something on the way adds X-Forwarded-For, or forbids the request itself.'
-        : `The service refuses IMDSv2: ${tokenDetail(found)}.`,
-    fixes: (found) => [forwarder('forwards connections rather than HTTP requests, so that no header is added', found)],
-  },
-  throttled: {
-    summary: () => 'IMDS is overloaded by requests from this instance, and turns some away.',
-    fixes: () => [
+  'other-family'({ endpoint, endpointFrom }) {
+    const other = otherFamily[familyOf(endpoint) ?? 'IPv4'];
+    const command = `export AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=${other}`;
+    const isDefault = /^default$|_MODE$/.test(endpointFrom);
+    const isVariable = /^[A-Z_0-9]+$/.test(endpointFrom);
+    return [
+      `Only the ${other} endpoint answers; this process asks ${endpoint} (${endpointFrom}).`,
       {
-        why: 'shows whether packets were dropped because of more than 1024 a second',
-        command: 'ethtool -S eth0 | grep linklocal_allowance_exceeded',
+        why: `has this process, and AWS's SDKs in it, ask over ${other}`,
+        command: isVariable && !isDefault ? `unset ${endpointFrom}; ${command}` : command,
+        ...(!isVariable && !isDefault && { sideEffect: `it has no effect unless ${endpointFrom} is taken away` }),
       },
-    ],
+    ];
   },
-  'foreign-responder': {
-    summary: ({ endpoint }) => `Something other than IMDS answers at ${endpoint}.`,
-    fixes: (found) => [interceptor(found)],
-  },
-  'v1-only': {
-    summary: ({ outcomes }) =>
-      outcomes.endpoint === 'custom'
-        ? 'What answers here speaks IMDSv1 only: it gives no session token, and asks for none.'
-        : 'What answers here speaks IMDSv1 only: an interceptor stands in the way that does not know IMDSv2.',
-    fixes: (found) => [interceptor(found)],
-  },
-  'disabled-by-setting': {
-    summary: ({ disabledBy }) => `${disabledBy} is true, so IMDS is not asked; nothing was sent.`,
-    fixes: ({ disabledBy }) => [{ why: 'lets this process ask again', command: `unset ${disabledBy}` }],
-  },
-  'not-ec2': {
-    summary: ({ endpoint, platform }) =>
-      `This is no EC2 instance as far as can be told (${platform.why}), and nothing answers at ${endpoint}.`,
-    fixes: () => [{ why: 'runs a command against an emulator of IMDS', command: 'imds emulate -- <command>' }],
-  },
-  enclave: {
-    summary: () =>
-      'This is a Nitro Enclave, which has no network: IMDS can be reached through the parent instance only.',
-    fixes: () => [
-      {
-        why: 'on the parent instance, forwards IMDS to the enclave (docs/enclaves.md has the other half)',
-        command: 'vsock-proxy 8002 169.254.169.254 80 --config /etc/nitro_enclaves/vsock-proxy.yaml',
-        sideEffect: 'whatever runs in the enclave may then read the credentials of the role',
-      },
-    ],
-  },
-  inconclusive: {
-    summary(found) {
-      if (found.outcomes.v1 === 'withheld')
-        return 'The token reply did not arrive, and whether the service answers at all was not to be found out without asking it without a token.';
-      return found.outcomes.connection === 'made'
+  refused: (found) => [
+    found.outcomes.token === 'forbidden'
+      ? 'The service refuses to give a token but answers reads: something on the way adds X-Forwarded-For, or forbids the request itself.'
+      : `The service refuses IMDSv2: ${tokenDetail(found)}.`,
+    forwarder('forwards connections rather than HTTP requests, so that no header is added', found),
+  ],
+  throttled: () => [
+    'IMDS is overloaded by requests from this instance, and turns some away.',
+    {
+      why: 'shows whether packets were dropped because of more than 1024 a second',
+      command: 'ethtool -S eth0 | grep linklocal_allowance_exceeded',
+    },
+  ],
+  'foreign-responder': (found) => [`Something other than IMDS answers at ${found.endpoint}.`, interceptor(found)],
+  'v1-only': (found) => [
+    found.outcomes.endpoint === 'custom'
+      ? 'What answers here speaks IMDSv1 only: it gives no session token, and asks for none.'
+      : 'What answers here speaks IMDSv1 only: an interceptor stands in the way that does not know IMDSv2.',
+    interceptor(found),
+  ],
+  'disabled-by-setting': ({ disabledBy }) => [
+    `${disabledBy} is true, so IMDS is not asked; nothing was sent.`,
+    { why: 'lets this process ask again', command: `unset ${disabledBy}` },
+  ],
+  'not-ec2': ({ endpoint, platform }) => [
+    `This is no EC2 instance as far as can be told (${platform.why}), and nothing answers at ${endpoint}.`,
+    { why: 'runs a command against an emulator of IMDS', command: 'imds emulate -- <command>' },
+  ],
+  enclave: () => [
+    'This is a Nitro Enclave, which has no network: IMDS can be reached through the parent instance only.',
+    {
+      why: 'on the parent instance, forwards IMDS to the enclave (docs/enclaves.md has the other half)',
+      command: 'vsock-proxy 8002 169.254.169.254 80 --config /etc/nitro_enclaves/vsock-proxy.yaml',
+      sideEffect: 'whatever runs in the enclave may then read the credentials of the role',
+    },
+  ],
+  inconclusive(found) {
+    if (found.outcomes.v1 === 'withheld')
+      return [
+        'The token reply did not arrive, and whether the service answers at all was not to be found out without asking it without a token.',
+        { why: 'may ask once without a token, which tells more', command: 'imds doctor' },
+        closerLook(found),
+      ];
+    return [
+      found.outcomes.connection === 'made'
         ? `A connection is made, but what comes back is not enough to tell more: ${tokenDetail(found)}.`
-        : 'What was found does not fit together.';
-    },
-    fixes: (found) => [
-      ...(found.outcomes.v1 === 'withheld'
-        ? [{ why: 'may ask once without a token, which tells more', command: 'imds doctor' }]
-        : []),
+        : 'What was found does not fit together.',
       closerLook(found),
-    ],
+    ];
   },
 };
 
 /** The verdict in a sentence or two. */
 export function summaryOf(found: Judgement): string {
   const { verdict, otherCredentials } = found;
-  const elsewhere = otherCredentials ? ` Credentials come from ${otherCredentials}, which does not need IMDS.` : '';
-  return advice[verdict].summary(found) + elsewhere;
+  const [summary] = advice[verdict](found);
+  return summary + (otherCredentials ? ` Credentials come from ${otherCredentials}, which does not need IMDS.` : '');
 }
 
 /** The commands that help, the likeliest first. */
-export const fixesOf = (found: Judgement): readonly Fix[] => advice[found.verdict].fixes(found);
+export function fixesOf(found: Judgement): readonly Fix[] {
+  const [, ...fixes] = advice[found.verdict](found);
+  return fixes;
+}

@@ -69,20 +69,30 @@ export function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
   return { why, command: `socat ${from} ${to}`, sideEffect: `${who} may read the credentials of the role` };
 }
 
-/** For a well-known address that cannot be reached. */
+/** For an endpoint that cannot be reached. */
 export function blocked(found: Judgement): readonly Fix[] {
-  const address = hostOf(found.endpoint);
-  const isIPv6 = address.includes(':');
-  const hasRoute = found.outcomes.connection !== 'no-route';
+  const { endpoint, outcomes, platform } = found;
+  const socket = socketOf(endpoint);
+  if (socket)
+    return [
+      { why: 'shows whether the socket is there, and who may open it', command: `ls -l ${socket}` },
+      forwarder(
+        `forwards it to ${platform.isEnclave ? 'the parent instance' : 'IMDS (run it on the instance)'}`,
+        found,
+      ),
+    ];
+  if (outcomes.endpoint === 'custom')
+    return [{ why: 'shows whether anything listens there', command: `curl -v ${endpoint}/` }];
+  const address = hostOf(endpoint);
   const route = { why: 'shows the route, or that there is none', command: `ip route get ${address}` };
   const rules = {
     why: 'shows firewall rules for it; on the host a container is subject to those of the host, too',
     command: `sudo nft list ruleset | grep ${address}; sudo iptables-save | grep ${address}`,
   };
-  const looks = [...(isIPv6 || !hasRoute ? [route] : []), ...(hasRoute ? [rules] : [])];
-  return isIPv6
-    ? modify(found, { why: 'switches the IPv6 endpoint on', option: '--http-protocol-ipv6 enabled' }, looks)
-    : looks;
+  const hasRoute = outcomes.connection !== 'no-route';
+  if (!address.includes(':')) return [hasRoute ? rules : route];
+  const open = { why: 'switches the IPv6 endpoint on', option: '--http-protocol-ipv6 enabled' };
+  return modify(found, open, hasRoute ? [route, rules] : [route]);
 }
 
 export function closerLook({ endpoint }: Judgement): Fix {
