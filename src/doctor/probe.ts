@@ -1,16 +1,18 @@
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../client/clock.js';
+import type { Events } from '../client/events.js';
 import type { EndpointMode } from '../client/options.js';
+import type { Settings } from '../client/settings.js';
 import { type Granted, tokenHeader, tokenOf, tokenPath, ttlHeader } from '../client/token.js';
-import { Transport } from '../client/transport.js';
+import { type Response, Transport } from '../client/transport.js';
 import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
 import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
-import { look } from '../platform.js';
-import { linkLocalAllowance } from './allowance.js';
-import { measureDistance, beacons as wellKnownBeacons } from './distance.js';
+import { look, type Platform } from '../platform.js';
+import { linkLocalAllowance, type Statistics } from './allowance.js';
+import { type Beacon, measureDistance, beacons as wellKnownBeacons } from './distance.js';
 import { familyOf, wellKnown } from './endpoint.js';
-import type { Answers, Details, Input, Reply, Route } from './facts.js';
 
 /** Options of a diagnosis, all optional. */
 export interface DiagnoseOptions {
@@ -25,10 +27,29 @@ export interface DiagnoseOptions {
   readonly announce?: ((message: string) => void) | undefined;
 }
 
-/** The request is sent, and sent again while nothing came back. */
-interface Schedule {
-  readonly sendAtMs: readonly number[];
-  readonly timeoutMs: number;
+/** Input of a diagnosis. */
+export interface Input {
+  readonly settings: Settings;
+  readonly events: Events;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Default: this machine's. */
+  readonly platform?: Platform | undefined;
+  /** The services that measure the distance. Default: those beside a well-known endpoint, else none. */
+  readonly beacons?: readonly Beacon[] | undefined;
+  /** The endpoint to try where no connection is made to the first. Default: the well-known one of the other family, else none. */
+  readonly otherEndpoint?: string | undefined;
+  /** Counts dropped packets, at a well-known endpoint only. Default: `ethtool`. */
+  readonly statistics?: Statistics | undefined;
+}
+
+/** Outcome of a request that was repeated while nothing came back. */
+export interface Reply {
+  /** The first response to any of the attempts. */
+  readonly response?: Response;
+  /** The most telling failure, when there is none. */
+  readonly error?: ImdsError;
+  readonly tookMs: number;
+  readonly attempts: number;
 }
 
 const metadata = '/latest/meta-data/';
@@ -36,16 +57,19 @@ const instanceId = `${metadata}instance-id`;
 const unknownToken = 'none';
 // A lost packet must not pass for a lost reply: a request without a reply is repeated. All together takes less than three
 // seconds.
-const tokenSchedule: Schedule = { sendAtMs: [0, 400, 800], timeoutMs: 1300 };
-const readSchedule: Schedule = { sendAtMs: [0, 300], timeoutMs: 650 };
-const v1Schedule: Schedule = { sendAtMs: [0], timeoutMs: 400 };
+const tokenSchedule = { sendAtMs: [0, 400, 800], timeoutMs: 1300 };
+const readSchedule = { sendAtMs: [0, 300], timeoutMs: 650 };
+const v1Schedule = { sendAtMs: [0], timeoutMs: 400 };
+
+/** Everything that came back, or did not. */
+export type Answers = Awaited<ReturnType<typeof probe>>;
 
 /**
  * Asks everything there is to ask, in less than three seconds.
  *
  * @throws the signal's reason
  */
-export async function probe(input: Input, options: DiagnoseOptions): Promise<Answers> {
+export async function probe(input: Input, options: DiagnoseOptions) {
   const { signal } = options;
   const { endpoint } = input.settings;
   const family = familyOf(endpoint);
@@ -75,12 +99,28 @@ export async function probe(input: Input, options: DiagnoseOptions): Promise<Ans
     ? { ...(await readDetails(get)), missing: family ? undefined : await missingIn(token, get) }
     : undefined;
   signal?.throwIfAborted();
-  return { routes, allowance, isMeasurable: beacons.length > 0, distance, token, other, read, v1, details };
+  return {
+    // Undefined unless the endpoint is well-known, as is `allowance`.
+    routes,
+    allowance,
+    // False when there was nothing to measure the distance with.
+    isMeasurable: beacons.length > 0,
+    distance,
+    token,
+    // A read at the endpoint of the other family, with a token that IMDS never gave.
+    other,
+    // A read of the instance ID with the token, or where none was granted with one that IMDS never gave. Undefined without
+    // a connection.
+    read,
+    // The one read without a token, or what forbids it; undefined when it would tell nothing more.
+    v1,
+    details,
+  };
 }
 
 /** The other well-known endpoint, if there is a route to it. */
-function otherEndpoint(routes: readonly Route[] | undefined, asked: EndpointMode | undefined): string | undefined {
-  const { address } = routes?.find(({ family, from }) => from && family !== asked) ?? {};
+function otherEndpoint(routes: readonly Awaited<ReturnType<typeof route>>[] = [], asked: EndpointMode | undefined) {
+  const { address } = routes.find(({ family, from }) => from && family !== asked) ?? {};
   return address && `http://${address.includes(':') ? `[${address}]` : address}`;
 }
 
@@ -101,7 +141,7 @@ async function missingIn(
 }
 
 /** Asks without a token, unless that is forbidden. */
-async function probeV1(input: Input, { v1Probe, signal, announce }: DiagnoseOptions): Promise<Answers['v1']> {
+async function probeV1(input: Input, { v1Probe, signal, announce }: DiagnoseOptions) {
   const { endpoint, origins, v1ForbiddenBy } = input.settings;
   if (v1Probe === false) return { withheldBy: 'the caller' };
   // The default forbids version 1 for the client's reads, not for this.
@@ -111,8 +151,8 @@ async function probeV1(input: Input, { v1Probe, signal, announce }: DiagnoseOpti
   return await ask(input, endpoint, instanceId, {}, v1Schedule, signal);
 }
 
-/** Region, role and tags. */
-async function readDetails(get: (path: string) => Promise<Reply>): Promise<Details> {
+/** Further values of a service that works. */
+async function readDetails(get: (path: string) => Promise<Reply>) {
   const textOf = ({ response }: Reply): string | undefined =>
     response?.statusCode === 200 ? response.body.toString('utf8').trim() : undefined;
   const roles = `${metadata}iam/security-credentials/`;
@@ -122,9 +162,11 @@ async function readDetails(get: (path: string) => Promise<Reply>): Promise<Detai
   const credentials = name ? await get(roles + encodeURIComponent(name)) : undefined;
   const document = credentials && documentOf(credentials);
   return {
+    // One of these reads was answered 429 or 503.
     isThrottled: [...replies, credentials].some((reply) => reply && isThrottled(reply)),
     region: /^[a-z0-9-]{1,40}$/.exec(textOf(region) ?? '')?.[0],
-    role: name ? { name, document } : listed.response ? 'none' : 'unreadable',
+    // The first that the service lists; without a document when that could not be read.
+    role: name ? { name, document } : listed.response ? ('none' as const) : ('unreadable' as const),
     hasTags: textOf(tags) !== undefined,
   };
 }
@@ -143,7 +185,7 @@ async function ask(
   endpoint: string,
   path: string,
   headers: Readonly<Record<string, string>>,
-  { sendAtMs, timeoutMs }: Schedule,
+  { sendAtMs, timeoutMs }: typeof tokenSchedule,
   signal: AbortSignal | undefined,
 ): Promise<Reply> {
   signal?.throwIfAborted();
@@ -196,20 +238,22 @@ export function instanceIdOf(reply: Reply | undefined): string | undefined {
   return /^i-[0-9a-f]{8,17}$/.exec(reply.response.body.toString('latin1').trim())?.[0];
 }
 
-/** Connecting a datagram socket sends nothing, but finds the address that packets would come from. */
-const route = (family: EndpointMode): Promise<Route> =>
-  new Promise((resolve) => {
-    const address = wellKnown[family];
-    const socket = createSocket(family === 'IPv6' ? 'udp6' : 'udp4');
-    const end = (found: Omit<Route, 'family' | 'address'>): void => {
-      socket.close();
-      resolve({ family, address, ...found });
-    };
-    socket.once('error', (error) => end({ code: codeOf(error) ?? error.message }));
-    socket.once('connect', () => {
-      const from = socket.address().address;
-      const devices = Object.entries(look(networkInterfaces, {}));
-      end({ from, device: devices.find(([, all]) => all?.some((one) => one.address === from))?.[0] });
-    });
+/**
+ * The source address of packets to a well-known address, or the code of why there is none, such as `ENETUNREACH`.
+ * Connecting a datagram socket sends nothing, but finds it.
+ */
+async function route(family: EndpointMode) {
+  const address = wellKnown[family];
+  const socket = createSocket(family === 'IPv6' ? 'udp6' : 'udp4');
+  try {
     socket.connect(80, address);
-  });
+    await once(socket, 'connect');
+    const from = socket.address().address;
+    const devices = Object.entries(look(networkInterfaces, {}));
+    return { family, address, from, device: devices.find(([, all]) => all?.some((one) => one.address === from))?.[0] };
+  } catch (error) {
+    return { family, address, code: codeOf(error) ?? String(error) };
+  } finally {
+    socket.close();
+  }
+}

@@ -2,8 +2,8 @@ import { isIP } from 'node:net';
 import { codeOf, ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError } from '../errors.js';
 import { inHops } from './distance.js';
 import { otherFamily, socketOf, wellKnown } from './endpoint.js';
-import type { Answers, Facts, Judged, Result } from './facts.js';
-import { grantedToken, instanceIdOf, isSilence, isThrottled } from './probe.js';
+import type { Facts, Judged, Result } from './facts.js';
+import { type Answers, grantedToken, instanceIdOf, isSilence, isThrottled } from './probe.js';
 import type { Outcomes } from './verdict.js';
 
 const slowMs = 500;

@@ -9,7 +9,7 @@ import type { ImdsOptions } from '../../../src/client/options.js';
 import { resolveSettings } from '../../../src/client/settings.js';
 import { type DiagnoseOptions, type Diagnosis, diagnose } from '../../../src/doctor/diagnose.js';
 import type { Beacon } from '../../../src/doctor/distance.js';
-import type { Input } from '../../../src/doctor/facts.js';
+import type { Input } from '../../../src/doctor/probe.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import { type Platform, platform } from '../../../src/platform.js';
 import { stopwatch } from '../../support/stopwatch.js';
