@@ -14,6 +14,7 @@ import { answerHere, forward, listenIn } from './forwarder.js';
 import { hopLimitRules } from './hop-limit.js';
 import { addresses, folder, internetInterface, isIpv6, layout } from './layout.js';
 import { distances, type Order, type Plan, type Report } from './plan.js';
+import { LabError } from './requirements.js';
 import { type Machine, surroundingFiles, surroundings } from './surroundings.js';
 
 const terminalSignals = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM'] as const;
@@ -37,7 +38,7 @@ async function live(plan: Plan, listening?: Server): Promise<void> {
     const exitCode = await run(plan, listening);
     await report({ exitCode });
   } catch (error) {
-    const isUsage = error instanceof Error && 'code' in error && error.code === 'ERR_EMULATOR_OPTION';
+    const isUsage = error instanceof LabError || codeOf(error) === 'ERR_EMULATOR_OPTION';
     await report({ failure: error instanceof Error ? error.message : String(error), isUsage });
   }
   process.exit();
@@ -63,7 +64,7 @@ async function run(plan: Plan, listening: Server | undefined): Promise<number> {
     serveDatagrams(plan.hasIpv6),
   ]);
   writeFiles({ ...surroundingFiles(machine, plan.internet), ...plan.files });
-  if (plan.certificateOut !== undefined) writeFileSync(plan.certificateOut, emulator.certificate ?? '');
+  if (plan.certificateOut !== undefined) writeCertificate(plan.certificateOut, emulator);
   const { httpPutResponseHopLimit } = emulator.options;
   await Promise.all([
     // A proxy's replies are its own.
@@ -142,6 +143,18 @@ async function succeeded(child: ChildProcess, name: string): Promise<void> {
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`${name} failed`);
 }
+
+/** @throws LabError if it cannot be written */
+function writeCertificate(file: string, { certificate = '' }: Emulator): void {
+  try {
+    writeFileSync(file, certificate);
+  } catch (error) {
+    const needed = 'must name a file that can be written, in a folder that exists';
+    throw new LabError(`--certificate-out ${file} ${needed}: ${codeOf(error)}`);
+  }
+}
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : error);
 
 function writeFiles(files: Readonly<Record<string, string>>): void {
   for (const [name, content] of Object.entries(files)) {

@@ -79,6 +79,15 @@ describe('imds lab', () => {
         assert.match(stdout, /^verdict {3}the signature holds$/m);
       });
 
+      it('says that the certificate cannot be written, and runs no command', async () => {
+        const file = join(folder, 'absent', 'emulator.pem');
+        const flags = ['--sign-identity', '--certificate-out', file];
+        const { code, stdout, stderr } = await lab(user, flags, ['echo', 'ran']);
+        const needed = 'must name a file that can be written, in a folder that exists';
+        const said = `imds: --certificate-out ${file} ${needed}: ENOENT\n`;
+        assert.deepEqual({ code, stdout, stderr }, { code: 2, stdout: '', stderr: said });
+      });
+
       it('passes signals on to its command', async () => {
         const names = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
         const traps = names.map((name) => `trap 'echo ${name}' ${name.slice(3)}`).join('; ');

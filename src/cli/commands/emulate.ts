@@ -151,7 +151,8 @@ async function listScenarios({ io, paint }: Context, json: true | undefined): Pr
 async function writeCertificate({ certificate = '' }: Emulator, file: string | undefined): Promise<void> {
   if (file === undefined) return;
   const { writeFile } = await import('node:fs/promises');
-  await writeFile(file, certificate).catch(failWith(`--certificate-out ${file} cannot be written`, exitCodes.usage));
+  const needed = 'must name a file that can be written, in a folder that exists';
+  await writeFile(file, certificate).catch(failWith(`--certificate-out ${file} ${needed}`, exitCodes.usage));
 }
 
 async function start(options: EmulatorOptions): Promise<Emulator> {

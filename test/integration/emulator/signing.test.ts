@@ -219,11 +219,23 @@ describe('an emulator that signs the identity document', () => {
         assert.match(stderr, /^imds: --certificate-out needs --sign-identity/);
       });
 
-    it('says that a certificate cannot be written, and runs no command', async () => {
-      const flags = ['--sign-identity', '--certificate-out', file('absent/emulator.pem')];
-      const { code, stdout, stderr } = await imds('emulate', ...flags, '--', 'echo', 'ran');
-      assert.deepEqual([code, stdout.toString()], [2, '']);
-      assert.match(stderr, /^imds: --certificate-out .*absent\/emulator\.pem cannot be written: ENOENT/);
-    });
+    const unwritable: readonly [what: string, name: string, why: string][] = [
+      ['a folder that is not there', 'absent/emulator.pem', 'ENOENT'],
+      ['a folder', '', 'EISDIR'],
+    ];
+    for (const [what, name, why] of unwritable)
+      it(`says that no certificate can be written to ${what}, and runs no command`, async () => {
+        const flags = ['--sign-identity', '--certificate-out', file(name)];
+        const { code, stdout, stderr } = await imds('emulate', ...flags, '--', 'echo', 'ran');
+        assert.deepEqual([code, stdout.toString()], [2, '']);
+        const needed = 'must name a file that can be written, in a folder that exists';
+        assert.equal(stderr, `imds: --certificate-out ${file(name)} ${needed}: ${why}\n`);
+      });
+
+    for (const name of ['emulate', 'lab'])
+      it(`refuses --certificate-out '' of imds ${name}`, async () => {
+        const { code, stderr } = await imds(name, '--sign-identity', '--certificate-out', '', '--', 'true');
+        assert.deepEqual([code, stderr], [2, "imds: --certificate-out must name a file, not ''\n"]);
+      });
   });
 });
