@@ -69,9 +69,13 @@ describe('imds emulate', () => {
 
   it('interrupts a program only if the scenario does', async () => {
     const client = new URL('../../../src/imds.ts', import.meta.url).href;
-    const app = `import { Imds } from '${client}';
-      new Imds().onInterruption(() => console.log('drained'));
-      setTimeout(() => { console.log('worked on'); process.exit(); }, 1500);`;
+    // Works on until the service has answered whether there is a notice, and a moment more.
+    const app = `import { subscribe } from 'node:diagnostics_channel'; import { Imds } from '${client}';
+      const end = () => { console.log('worked on'); process.exit(); };
+      const answered = ({ path }) => path.endsWith('/spot/instance-action') && setTimeout(end, 300);
+      subscribe('imds:request', answered);
+      setTimeout(() => {}, 50_000);
+      new Imds().onInterruption(() => console.log('drained'));`;
     const node = ['--', process.execPath, '--import', 'tsx', '--input-type=module', '--eval', app];
     const [calm, announced] = await Promise.all([
       outcomeOf(start(['emulate', ...node])),
