@@ -143,8 +143,8 @@ const small = {
       removeComments: true,
     };
     const { outputText } = typescript.transpileModule(code, { compilerOptions: options });
-    if (packageOf(id) === '') return { code: outputText, map: null };
-    const result = await transform(outputText, { minifyIdentifiers: true, legalComments: 'none', target });
+    const minifyIdentifiers = packageOf(id) !== '';
+    const result = await transform(outputText, { minifyIdentifiers, legalComments: 'none', target });
     return { code: result.code, map: null };
   },
 };
