@@ -27,7 +27,7 @@ export function readProfile(
   let text: string | undefined;
   let cause: unknown;
   try {
-    file = file.replace(/^~(?=\/|$)/, () => homeOf(env));
+    if (file === '~' || file.startsWith('~/')) file = homeOf(env) + file.slice(1);
     text = textOf(file);
   } catch (error) {
     cause = error;

@@ -6,7 +6,7 @@ import { abortRetry, retry } from './retry.js';
 import type { Call } from './single-flight.js';
 import { holds, lifetimeOf, shorterOf, ttlOf } from './token.js';
 import { type Authorization, type Context, type SessionContext, Tokens } from './tokens.js';
-import type { Response } from './transport.js';
+import { originOf, type Response } from './transport.js';
 
 // IMDS throttles simultaneous connections; AWS does not publish from how many on.
 const simultaneousRequests = 8;
@@ -81,8 +81,7 @@ export class Session {
 
   /** IMDS on Xen redirects a directory to itself with a final slash. */
   #isDirectory(path: string, response: Response): boolean {
-    const { endpoint } = this.#context.settings;
-    const url = (endpoint.startsWith('unix:') ? 'http://localhost' : endpoint) + path;
+    const url = originOf(this.#context.settings.endpoint) + path;
     const location = response.header('location') ?? '';
     return (
       !path.endsWith('/') && URL.canParse(location, url) && new URL(location, url).href === new URL(`${url}/`).href

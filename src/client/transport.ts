@@ -140,7 +140,7 @@ export class Transport {
   #open({ method, path, headers }: Request) {
     const got = this.#got;
     if (!got) throw new TypeError('got is not loaded');
-    const url = this.#settings.endpoint.replace(/^unix:.*/, 'http://localhost') + path;
+    const url = originOf(this.#settings.endpoint) + path;
     // Ended, or got would wait for a body to be written.
     if (method === 'PUT') return got.stream(url, { method, headers }).end();
     const reader = this.#readers.get(headers) ?? got.extend({ headers });
@@ -148,6 +148,9 @@ export class Transport {
     return reader.stream(url);
   }
 }
+
+/** What the URLs of an endpoint begin with. Through a Unix socket a request needs a host as well. */
+export const originOf = (endpoint: string): string => (endpoint.startsWith('unix:') ? 'http://localhost' : endpoint);
 
 function onConnection(
   stream: GotRequest,

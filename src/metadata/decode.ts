@@ -30,7 +30,11 @@ export const utf8: Decoder<string> = (body, path) => {
 };
 
 /** UTF-8 text without its final newline; may be empty. The service ends no value but an SSH key with one; proxies and mocks do. */
-export const textOrEmpty: Decoder<string> = (body, path) => utf8(body, path).replace(/\r?\n$/, '');
+export const textOrEmpty: Decoder<string> = (body, path) => {
+  const content = utf8(body, path);
+  if (!content.endsWith('\n')) return content;
+  return content.slice(0, content.endsWith('\r\n') ? -2 : -1);
+};
 
 function filled(body: Buffer, path: string, expected: string): string {
   if (isEmpty(body)) throw emptyAnswer(expected, path);

@@ -1,7 +1,7 @@
 import { table } from './categories.js';
 import type { Category } from './category.js';
 import { type Parameter, patternOf } from './path.js';
-import { filled, partsOf } from './rows.js';
+import { filled, type Node, nodesOf } from './rows.js';
 
 /** One row of the table. */
 export interface Row {
@@ -11,23 +11,22 @@ export interface Row {
   readonly category: Category<unknown>;
 }
 
+const top = nodesOf(table);
 let all: readonly Row[] | undefined;
 
 /** All rows of the table, in its order. */
 export function rows(): readonly Row[] {
-  all ??= partsOf(table).members.flatMap(([name, node]) => collect(node, name, []));
+  all ??= Object.entries(top).flatMap(([name, node]) => collect(node, name, []));
   return all;
 }
 
-function collect(node: object, name: string, above: readonly Parameter[]): Row[] {
-  const { category, example, members } = partsOf(node);
+function collect({ category, example, members }: Node, name: string, above: readonly Parameter[]): Row[] {
   const values = example === undefined ? above : [...above, example];
   const call = example === undefined ? name : `${name}(${typeof example === 'string' ? `'${example}'` : example})`;
-  const ownCall = example !== undefined && members.length === 0 ? call : `${call}()`;
-  return [
-    ...(category ? [{ call: ownCall, category: filled(category, values) }] : []),
-    ...members.flatMap(([member, below]) => collect(below, `${call}.${member}`, values)),
-  ];
+  const ownCall = example !== undefined && !members ? call : `${call}()`;
+  const own = category ? [{ call: ownCall, category: filled(category, values) }] : [];
+  const below = Object.entries(members?.() ?? {});
+  return [...own, ...below.flatMap(([member, node]) => collect(node, `${call}.${member}`, values))];
 }
 
 const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(0, -1) : path);
@@ -45,15 +44,16 @@ export function categoryOf(path: string): Category<unknown> | undefined {
 /** Finds a row by the names in the table, which are those of the path. To walk all rows takes a process milliseconds. */
 function namesake(latest: string): Category<unknown> | undefined {
   const [root = '', ...segments] = latest.replace(/^\/latest\//, '').split('/');
-  let node: object = table;
+  let node: Node = { members: () => top };
   for (const segment of root === 'meta-data' && segments.length > 0 ? segments : [root, ...segments]) {
-    const { members } = partsOf(node);
+    const members = node.members?.() ?? {};
     const name = segment.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-    const [, next] = members.find(([each]) => each === name) ?? [];
-    if (!next) return members.some(([, each]) => 'example' in each) ? filledIn(latest) : undefined;
+    const next = Object.hasOwn(members, name) ? members[name] : undefined;
+    if (!next)
+      return Object.values(members).some(({ example }) => example !== undefined) ? filledIn(latest) : undefined;
     node = next;
   }
-  const { category } = partsOf(node);
+  const { category } = node;
   return category && withoutSlash(category.path) === latest ? category : undefined;
 }
 

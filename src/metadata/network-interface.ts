@@ -3,16 +3,16 @@ import { below, each, group, optional, optionalOrEmpty, orPlaceholder, under } f
 const { scalar, count, list, directory } = under('meta-data/network/interfaces/macs/{mac}/');
 
 /** The part of the table for one network interface. */
-export const networkInterface = below('0e:49:61:0f:c3:11', directory('', 'live'), {
+export const networkInterface = below('0e:49:61:0f:c3:11', directory('', 'live'), () => ({
   /** Device index, such as `1`; 0 for a while after an interface is attached to a running instance. */
   deviceNumber: orPlaceholder(count('device-number', 'immutable'), 0),
   /** ID of the interface, such as `eni-0f95d3625f5c521cc`. */
   interfaceId: scalar('interface-id', 'immutable'),
   /** Public and Elastic IP addresses, such as `['192.0.2.54']`; `undefined` when there are none. */
-  ipv4Associations: group(optional(directory('ipv4-associations/', 'live')), {
+  ipv4Associations: group(optional(directory('ipv4-associations/', 'live')), () => ({
     /** Private addresses behind a public one, such as `['172.16.34.43']`. */
     publicIp: each('192.0.2.54', optional(list('ipv4-associations/{public-ip}', 'live'))),
-  }),
+  })),
   /** Delegated IPv4 prefixes, such as `['10.0.1.16/28']`; `undefined` when there are none. */
   ipv4Prefix: optional(list('ipv4-prefix', 'live')),
   /** Delegated IPv6 prefixes, such as `['2001:db8:0:1:a::/80']`; `undefined` when there are none. */
@@ -53,4 +53,4 @@ export const networkInterface = below('0e:49:61:0f:c3:11', directory('', 'live')
   vpcIpv4CidrBlocks: list('vpc-ipv4-cidr-blocks', 'live'),
   /** IPv6 ranges of the VPC, such as `['2600:1f16:67f:f200:0:0:0:0/56']`; `undefined` without any. */
   vpcIpv6CidrBlocks: optional(list('vpc-ipv6-cidr-blocks', 'live')),
-});
+}));

@@ -66,11 +66,18 @@ export const optionalOrEmpty = <T>(row: Accessor<T>): Accessor<T | undefined> =>
 /** A directory that the client reads with all that is below it, as one value. */
 export const whole = <T>(directory: Accessor<unknown>): Accessor<T> => rowOf(directory.category);
 
+/** Makes rows when they are first looked at, and once: most processes read a value or two. */
+function lazily<M extends object>(make: () => M): () => M {
+  let made: M | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 /** A directory, and what lies below it. */
-export const group = <A extends object, M extends object>(directory: A, members: M): A & M => ({
-  ...directory,
-  ...members,
-});
+export const group = <A extends object, M extends object>(directory: A, members: () => M) =>
+  ({ ...directory, members: lazily(members) }) as unknown as A & M;
 
 type Widened<P extends Parameter> = P extends string ? string : number;
 
@@ -79,21 +86,23 @@ export const each = <P extends Parameter, T>(example: P, row: Accessor<T>) =>
   ({ ...row, example }) as unknown as ParameterAccessor<Widened<P>, T>;
 
 /** A directory whose path ends in a parameter such as `example`, and what lies below it. */
-export const below = <P extends Parameter, A extends object, M extends object>(example: P, directory: A, members: M) =>
-  ({ ...directory, ...members, example }) as unknown as ParameterGroup<Widened<P>, A & M>;
+export const below = <P extends Parameter, A extends object, M extends object>(
+  example: P,
+  directory: A,
+  members: () => M,
+) => ({ ...group(directory, members), example }) as unknown as ParameterGroup<Widened<P>, A & M>;
 
 /** A part of the table as it is: a row, a directory, or either with a parameter. */
-interface Node {
+export interface Node {
   readonly category?: Category<unknown>;
   readonly example?: Parameter;
-  readonly [member: string]: unknown;
+  readonly members?: () => Nodes;
 }
 
-/** Takes a part of the table apart. */
-export function partsOf(node: object) {
-  const { category, example, ...members } = node as Node;
-  return { category, example, members: Object.entries(members as Record<string, object>) };
-}
+type Nodes = Readonly<Record<string, Node>>;
+
+/** The parts of a table, whose type is that of its accessors. */
+export const nodesOf = (table: object): Nodes => table as Nodes;
 
 /** The category with its placeholders filled in. */
 export const filled = (category: Category<unknown>, values: readonly Parameter[]): Category<unknown> =>
@@ -102,10 +111,9 @@ export const filled = (category: Category<unknown>, values: readonly Parameter[]
 /** Reads a category for its accessor. */
 export type Read = (category: Category<unknown>, options: CallOptions | undefined) => Promise<unknown>;
 
-function bind(node: object, read: Read, values: readonly Parameter[] = []): object {
-  const { category, example, members } = partsOf(node);
-  if (example !== undefined && members.length > 0)
-    return (parameter: Parameter) => bind({ ...node, example: undefined }, read, [...values, parameter]);
+function bind({ example, ...node }: Node, read: Read, values: readonly Parameter[] = []): object {
+  const { category, members } = node;
+  if (members && example !== undefined) return (parameter: Parameter) => bind(node, read, [...values, parameter]);
   const at = (...more: readonly Parameter[]) => filled(category as Category<unknown>, [...values, ...more]);
   if (example !== undefined) {
     const accessor = async (parameter: Parameter, options?: CallOptions) => read(at(parameter), options);
@@ -114,7 +122,7 @@ function bind(node: object, read: Read, values: readonly Parameter[] = []): obje
   const own = category && at();
   const accessor = own ? Object.assign((options?: CallOptions) => read(own, options), { category: own }) : {};
   // Not assigned: the name of a function is read-only, and one directory has a member of that name.
-  for (const [name, member] of members)
+  for (const [name, member] of Object.entries(members?.() ?? {}))
     Object.defineProperty(accessor, name, { value: bind(member, read, values), enumerable: true, writable: true });
   return accessor;
 }
@@ -123,7 +131,7 @@ function bind(node: object, read: Read, values: readonly Parameter[] = []): obje
 export function bindOnDemand(target: object, table: object, read: Read): void {
   const define = (name: string, how: PropertyDescriptor) =>
     Object.defineProperty(target, name, { ...how, enumerable: true, configurable: true });
-  for (const [name, node] of partsOf(table).members) {
+  for (const [name, node] of Object.entries(nodesOf(table))) {
     const set = (value: unknown) => define(name, { value, writable: true });
     define(name, { set, get: () => Reflect.get(set(bind(node, read)), name) });
   }
