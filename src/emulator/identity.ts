@@ -34,15 +34,6 @@ export function identityOf(tree: MetadataTree, launched: Date): Readonly<Record<
   };
 }
 
-/** How a message is signed. */
-interface Signing {
-  readonly hash: Hash;
-  /** Issuer and serial number of the signer's certificate. */
-  readonly signer: Buffer;
-  readonly algorithm: Buffer;
-  sign(covered: Buffer): Buffer;
-}
-
 const hashIds = { sha1: '2b0e03021a', sha256: '608648016503040201' } as const;
 /** The messages, with algorithm and length of the signature that AWS makes of each. */
 const messages = {
@@ -61,10 +52,11 @@ export function identitySignatures(tree: MetadataTree, signer?: Signer): Tree {
     return { content: base64Lines(signature(content, lastModified)), lastModified };
   };
   const each = Object.entries(messages).map(([name, { hash, id, length }]) => {
-    const signing: Signing = signer
-      ? { hash, signer: signer.identifier, algorithm: algorithm(rsaWith[hash]), sign: (it) => signer.sign(hash, it) }
-      : { hash, signer: nobody, algorithm: sequence(objectId(id)), sign: () => filler(length) };
-    return [name, dated((document, changed) => signedData(Buffer.from(document), changed, signing))] as const;
+    const seal: Seal = (covered) =>
+      signer
+        ? [signer.identifier, algorithm(rsaWith[hash]), signer.sign(hash, covered)]
+        : [nobody, sequence(objectId(id)), filler(length)];
+    return [name, dated((document, changed) => signedData(Buffer.from(document), changed, hash, seal))] as const;
   });
   const detached = dated((document) => signer?.sign('sha256', Buffer.from(document)) ?? filler(128));
   return { [`/latest/${directory}`]: { ...Object.fromEntries(each), signature: detached } };
@@ -73,12 +65,11 @@ export function identitySignatures(tree: MetadataTree, signer?: Signer): Tree {
 const version = integer(1);
 const nobody = sequence(commonName('imds emulator'), version);
 
+/** Issuer and serial number of the signer's certificate, the algorithm, and the signature of what is covered. */
+type Seal = (covered: Buffer) => readonly [signer: Buffer, algorithm: Buffer, signature: Buffer];
+
 /** The instance identity document in a PKCS #7 message (RFC 5652, section 5; BER with indefinite lengths, X.690). */
-function signedData(
-  content: Buffer,
-  signed: Date,
-  { hash, signer, algorithm: signatureAlgorithm, sign }: Signing,
-): Buffer {
+function signedData(content: Buffer, signed: Date, hash: Hash, seal: Seal): Buffer {
   const data = objectId('2a864886f70d010701');
   const digestAlgorithm = algorithm(hashIds[hash]);
   const attribute = (id: string, value: Buffer) => sequence(objectId(id), set(value));
@@ -87,19 +78,10 @@ function signedData(
     attribute('2a864886f70d010905', utcTime(signed)),
     attribute('2a864886f70d010904', octetString(createHash(hash).update(content).digest())),
   ];
-  const signature = octetString(sign(set(...attributes)));
-  const signerInfo = sequence(
-    version,
-    signer,
-    digestAlgorithm,
-    tlv(0xa0, ...attributes),
-    signatureAlgorithm,
-    signature,
-  );
+  const [signer, signatureAlgorithm, signature] = seal(set(...attributes));
+  const covered = tlv(0xa0, ...attributes);
+  const signerInfo = sequence(version, signer, digestAlgorithm, covered, signatureAlgorithm, octetString(signature));
   const encapsulated = open(0x30, data, open(0xa0, open(0x24, octetString(content))));
-  return open(
-    0x30,
-    objectId('2a864886f70d010702'),
-    open(0xa0, open(0x30, version, set(digestAlgorithm), encapsulated, set(signerInfo))),
-  );
+  const message = open(0x30, version, set(digestAlgorithm), encapsulated, set(signerInfo));
+  return open(0x30, objectId('2a864886f70d010702'), open(0xa0, message));
 }

@@ -1,23 +1,21 @@
-import { milliseconds } from './clock.js';
 import { document, type Field, instant } from './documents.js';
 import { documentPath } from './identity.js';
 // Addresses are from the ranges for documentation (RFC 5737, RFC 3849); account, access keys and secrets are the ones in
 // AWS's own examples and open nothing.
 import instance from './instance.json' with { type: 'json' };
-import { account, attachedRole, instanceCredentials, renewing, usualLifetime } from './roles.js';
+import { account, attachedRole, instanceCredentials, renewed } from './roles.js';
 import type { Tree } from './tree.js';
 import { toTree } from './values.js';
 
 /** An On-Demand Instance in us-east-1 with a role, to which nothing happens. */
 export function instanceTree(launched: Date, identity: () => Readonly<Record<string, Field>>): Tree {
-  const renewed = renewing(launched, milliseconds(usualLifetime), 0);
   return {
     ...toTree(instance, launched),
     [documentPath]: () => document(identity()),
     iam: attachedRole('example-role', 'example-profile', {}, launched),
     'identity-credentials/ec2': {
-      info: renewed(({ issued }) => ({ Code: 'Success', LastUpdated: instant(issued), AccountId: account })),
-      'security-credentials/ec2-instance': renewed(instanceCredentials),
+      info: renewed(({ issued }) => ({ Code: 'Success', LastUpdated: instant(issued), AccountId: account }), launched),
+      'security-credentials/ec2-instance': renewed(instanceCredentials, launched),
     },
   };
 }

@@ -3,7 +3,6 @@ import { document, instant } from './documents.js';
 import type { MetadataTree, Tree, Value } from './tree.js';
 
 export const account = '123456789012';
-const minute = 60_000;
 export const usualLifetime = '6h';
 
 export interface CredentialsTerms {
@@ -19,13 +18,17 @@ interface Period {
   readonly serial: number;
 }
 
-type Renewed = (fields: (period: Period) => Readonly<Record<string, string>>) => Value;
-
-/** Makes documents that are renewed five minutes before their credentials end. `serial` is the number of the first set. */
-export function renewing(launched: Date, lifetimeMs: number, serial: number): Renewed {
+/** A document that is renewed five minutes before its credentials end. `serial` is the number of the first set. */
+export function renewed(
+  fields: (period: Period) => Readonly<Record<string, string>>,
+  launched: Date,
+  lifetime: Duration = usualLifetime,
+  serial = 0,
+): Value {
+  const lifetimeMs = milliseconds(lifetime);
   // Shorter-lived ones are renewed at half time.
-  const spacing = Math.max(lifetimeMs - 5 * minute, lifetimeMs / 2, 1);
-  return (fields) => (now) => {
+  const spacing = Math.max(lifetimeMs - 300_000, lifetimeMs / 2, 1);
+  return (now) => {
     const period = Math.max(0, Math.floor((now.getTime() - launched.getTime()) / spacing));
     const issued = later(launched, period * spacing);
     const content = document(fields({ issued, expiration: later(issued, lifetimeMs), serial: serial + period }));
@@ -38,29 +41,21 @@ const renewals = new WeakMap<object, CredentialsTerms>();
 
 /** The directory `iam/` while a role is attached, whose credentials are renewed from `at` on. */
 export function attachedRole(role: string, profile: string, terms: CredentialsTerms, at: Date, serial = 0): Tree {
-  const info = renewing(
-    at,
-    milliseconds(terms.lifetime ?? usualLifetime),
-    serial,
-  )(({ issued }) => ({
+  const info = ({ issued }: Period) => ({
     Code: 'Success',
     LastUpdated: instant(issued),
     InstanceProfileArn: `arn:aws:iam::${account}:instance-profile/${profile}`,
     InstanceProfileId: 'AIPAIOSFODNN7EXAMPLE',
-  }));
-  return { info, 'security-credentials': { [role]: credentialsFrom(terms, at, serial) } };
+  });
+  return {
+    info: renewed(info, at, terms.lifetime),
+    'security-credentials': { [role]: credentialsFrom(terms, at, serial) },
+  };
 }
 
-/** A document of `iam/security-credentials/`. */
-const roleCredentials = (period: Period) =>
-  credentials(period, 'ASIAIOSFODNN', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY');
-
-/** The document of `identity-credentials/ec2/security-credentials/`. */
-export const instanceCredentials = (period: Period) =>
-  credentials(period, 'ASIAI44QH8DH', 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY');
-
-function credentials({ issued, expiration, serial }: Period, accessKey: string, secretAccessKey: string) {
-  return {
+const credentials =
+  (accessKey: string, secretAccessKey: string) =>
+  ({ issued, expiration, serial }: Period) => ({
     Code: 'Success',
     LastUpdated: instant(issued),
     Type: 'AWS-HMAC',
@@ -68,17 +63,18 @@ function credentials({ issued, expiration, serial }: Period, accessKey: string, 
     SecretAccessKey: secretAccessKey,
     Token: `FAKE+SESSION+TOKEN+${serial}+${issued.getTime()}+${'EXAMPLE+'.repeat(120)}==`,
     Expiration: instant(expiration),
-  };
-}
+  });
+
+/** A document of `iam/security-credentials/`. */
+const roleCredentials = credentials('ASIAIOSFODNN', 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY');
+/** The document of `identity-credentials/ec2/security-credentials/`. */
+export const instanceCredentials = credentials('ASIAI44QH8DH', 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY');
 
 /** A document of credentials that are renewed from `at` on. */
 export function credentialsFrom(terms: CredentialsTerms, at: Date, serial = 0): Value {
   const { lifetime = usualLifetime, accountId } = terms;
-  const value = renewing(
-    at,
-    milliseconds(lifetime),
-    serial,
-  )((period) => ({ ...roleCredentials(period), ...(accountId === undefined ? {} : { AccountId: accountId }) }));
+  const owner = accountId === undefined ? {} : { AccountId: accountId };
+  const value = renewed((period) => ({ ...roleCredentials(period), ...owner }), at, lifetime, serial);
   if (typeof value === 'function') renewals.set(value, { lifetime, accountId });
   return value;
 }
