@@ -1,4 +1,4 @@
-import { named, simple } from './shape.js';
+import { named, shape } from './shape.js';
 
 /**
  * A span of time: milliseconds, or a number with its unit, such as `'250ms'`, `'30s'`, `'2m'`, `'6h'` or `'14d'`. A `+`
@@ -23,7 +23,7 @@ const pattern = new RegExp(`^\\+?(?:${spanSource})$`);
 const accepted = "a time such as '30s', with ms, s, m, h or d, or a number of milliseconds, 300 years at most";
 export const duration = named(
   'duration',
-  simple<Duration>(
+  shape<Duration>(
     accepted,
     {
       description: accepted,

@@ -175,7 +175,8 @@ export class Engine {
 }
 
 /** The instance as it starts. */
-function launch({ scenario, settings, tree, control, signer }: Start, { started }: Clock): State {
+function launch(start: Start, { started }: Clock): State {
+  const { scenario, tree, control, signer } = start;
   const launched = new Date(started);
   const state = new State({
     launched,
@@ -184,7 +185,7 @@ function launch({ scenario, settings, tree, control, signer }: Start, { started 
     network: control?.network,
   });
   state.configure(scenario.options ?? {});
-  state.configure(settings);
+  state.configure(start);
   for (const fault of scenario.faults ?? []) state.faults.add(fault, started);
   return state;
 }

@@ -274,12 +274,16 @@ export interface SeenEvent {
 }
 
 /** An event; with `common` fields beside its own, and `ending` beside those of an event that has an end. */
-export function eventShape<T extends TimelineEvent>(common: Fields, ending: Fields = {}): Shape<T> {
+export function eventShape<T extends TimelineEvent>(
+  common: Fields,
+  ending: Fields = {},
+  also?: (event: T, path: string) => void,
+): Shape<T> {
   const all = Object.entries(events).map(([name, { fields }]) => {
     const isEnding = declarationOf(name as TimelineEvent['event']).end !== undefined;
-    return [name, { ...common, ...(isEnding ? ending : {}), ...fields }];
+    return [name, { ...common, ...(isEnding && ending), ...fields }];
   });
-  return variants('event', Object.fromEntries(all));
+  return variants('event', Object.fromEntries(all), also);
 }
 
 /** The declaration of an event. */

@@ -10,8 +10,7 @@ import {
   type ObjectOf,
   oneOf,
   optional,
-  refine,
-  simple,
+  shape,
   text,
   type UnionOf,
   variants,
@@ -44,7 +43,7 @@ export const mostFaults = 1000;
 const mostPatterns = 100;
 const glob = /^[^\s?#]{1,256}$/;
 const globSchema = { type: 'string', pattern: glob.source, description: 'a pattern of paths' };
-const globs = simple<string | readonly string[]>(
+const globs = shape<string | readonly string[]>(
   `a pattern of paths such as iam/**, or a list of up to ${mostPatterns}, each of up to 256 characters`,
   { anyOf: [globSchema, { type: 'array', items: globSchema, minItems: 1, maxItems: mostPatterns }] },
   (value) => {
@@ -195,11 +194,12 @@ export type Fault = (FaultScope & FaultEffect) | RefuseFault;
 
 export const faultShape = named(
   'fault',
-  refine(
-    variants<Fault>('kind', {
+  variants<Fault>(
+    'kind',
+    {
       ...Object.fromEntries(Object.entries(effects).map(([kind, { fields }]) => [kind, { ...scope, ...fields }])),
       refuse: window,
-    }),
+    },
     ({ from, until }, path) => {
       if (from === undefined || until === undefined || milliseconds(until) > milliseconds(from)) return;
       const place = member(path, 'until');

@@ -1,11 +1,11 @@
 import { inspect } from 'node:util';
-import { EmulatorOptionError } from './option-error.js';
+import { EmulatorOptionError, refused } from './option-error.js';
 import {
   either,
   type Fields,
   fields,
+  isObject,
   type Optional,
-  objectAt,
   oneOf,
   optional,
   tableOf,
@@ -120,11 +120,11 @@ export function askForHops(hopsOf: HopsOfCaller, caller: string): number {
 }
 
 /** @throws EmulatorOptionError if it is no object, has a field that is no option, or a value that cannot be used */
-export function checkOptions(given: object, taker: string, known: Fields): void {
-  const values = objectAt(given, `what ${taker} is given`, 'an object of options');
-  const unknown = Object.keys(values).find((name) => !Object.hasOwn(known, name));
+export function checkOptions(given: unknown, taker: string, known: Fields): void {
+  if (!isObject(given)) throw refused(`what ${taker} is given`, 'an object of options', given);
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name));
   if (unknown !== undefined) {
     throw new EmulatorOptionError(`there is no option '${unknown}'; the options are ${Object.keys(known).join(', ')}`);
   }
-  for (const [name, shape] of Object.entries(known)) if (values[name] !== undefined) shape.check(values[name], name);
+  for (const [name, shape] of Object.entries(known)) if (given[name] !== undefined) shape.check(given[name], name);
 }

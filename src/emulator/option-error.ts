@@ -33,3 +33,13 @@ function asJson(value: unknown): string {
     return '{…}';
   }
 }
+
+/** @throws EmulatorOptionError for text that is no JSON; `name` says what it is */
+export function parseJson(text: string, name: string): unknown {
+  try {
+    // Editors may begin a file with a byte order mark.
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    throw new EmulatorOptionError(`${name} must be JSON: ${error instanceof Error ? error.message : error}`);
+  }
+}

@@ -4,7 +4,7 @@ import { checkOptions, type InstanceOptions, type InstanceSettings, settingField
 import type { SeenRequest } from './journal.js';
 import { baseShape, type Scenario } from './scenario.js';
 import { type ScenarioName, scenarioOf } from './scenarios.js';
-import { fields, list, numberBetween, optional, type Shape, simple, text, wholeNumber } from './shape.js';
+import { fields, list, numberBetween, optional, type Shape, shape, text, wholeNumber } from './shape.js';
 import type { Signer } from './signing.js';
 import type { Network } from './state.js';
 import type { Tree } from './tree.js';
@@ -65,20 +65,20 @@ export interface ControlOptions {
 }
 
 const isName = (value: unknown): boolean => typeof value === 'string' && value !== '';
-const aFunction = simple('a function', {}, (value) => typeof value === 'function');
+const aFunction = shape('a function', {}, (value) => typeof value === 'function');
 /** For what is checked where it is used. */
-const anything = simple('anything', {}, () => true);
+const anything = shape('anything', {}, () => true);
 
 const port = wholeNumber(0, 65535);
 export const speed = numberBetween(0, 1_000_000);
 const controlShape = fields({
-  host: optional(simple("an address such as '127.0.0.1'", {}, isName)),
+  host: optional(shape("an address such as '127.0.0.1'", {}, isName)),
   port: optional(port),
   network: optional(anything),
 });
 
 const startFields = {
-  host: simple(
+  host: shape(
     "an address such as '127.0.0.1', or a list of them",
     {},
     (value) => isName(value) || (Array.isArray(value) && value.length > 0 && value.every(isName)),
@@ -88,14 +88,14 @@ const startFields = {
   base: baseShape,
   tree: anything,
   scenario: anything,
-  now: simple(
+  now: shape(
     'a function that returns milliseconds since 1970, to the year 9000 at most',
     {},
     (value) => typeof value === 'function' && value() >= 0 && value() <= latestTime,
   ),
   speed,
-  signIdentity: simple('true or false', {}, (value) => typeof value === 'boolean'),
-  control: simple(
+  signIdentity: shape('true or false', {}, (value) => typeof value === 'boolean'),
+  control: shape(
     'true, false, or an object of host and port',
     {},
     (value) => typeof value === 'boolean' || controlShape.check(value, 'control') !== undefined,
@@ -114,7 +114,7 @@ export function readOptions(given: EmulatorOptions) {
   const { host = '127.0.0.1', allowedHosts = [], port = 0, base, tree = {}, now = Date.now, speed = 1 } = given;
   const scenario = scenarioOf(given.scenario);
   return {
-    settings: given,
+    ...given,
     hosts: [host].flat().map((one) => one.replace(/^\[(.*)\]$/, '$1')),
     allowedHosts,
     port,
@@ -122,11 +122,7 @@ export function readOptions(given: EmulatorOptions) {
     tree,
     now,
     speed,
-    signIdentity: given.signIdentity ?? false,
-    control: typeof given.control === 'object' ? given.control : given.control ? {} : undefined,
-    onRequest: given.onRequest,
-    onEvent: given.onEvent,
-    onOptions: given.onOptions,
+    control: given.control === true ? {} : given.control || undefined,
   };
 }
 

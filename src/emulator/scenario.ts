@@ -4,8 +4,8 @@ import { type Fault, faultShape, mostFaults } from './faults.js';
 import { documentPath, identityOf, identitySignatures } from './identity.js';
 import { instanceTree } from './instance.js';
 import { type ScenarioOptions, scenarioOptions } from './instance-options.js';
-import { EmulatorOptionError, refused } from './option-error.js';
-import { fields, list, oneOf, optional, refine, type Schema, text, wholeNumber } from './shape.js';
+import { EmulatorOptionError, parseJson, refused } from './option-error.js';
+import { fields, isObject, list, oneOf, optional, type Schema, text, wholeNumber } from './shape.js';
 import type { Signer } from './signing.js';
 import { mostPending } from './timeline.js';
 import { MetadataTree, type Tree } from './tree.js';
@@ -31,20 +31,20 @@ export interface Scenario {
   readonly seed?: number;
 }
 
-const having = (name: string): Schema => ({ type: 'object', properties: { [name]: true }, required: [name] });
-
 /** The name of a trigger. */
 export const triggerName = text('the name of a trigger', /^[^\s]{1,100}$/);
 
-const entryShape = refine(
-  eventShape<TimelineEntry>({ at: optional(duration), on: optional(triggerName) }, { part: optional(oneOf('end')) }),
+const entry = eventShape<TimelineEntry>(
+  { at: optional(duration), on: optional(triggerName) },
+  { part: optional(oneOf('end')) },
   ({ at, on }, path) => {
     if (at !== undefined || on !== undefined) return;
     const needed = "it needs at, such as '+30s', or on, the name of a trigger";
     throw new EmulatorOptionError(`${path} happens never: ${needed}`, path);
   },
-  { anyOf: [having('at'), having('on')] },
 );
+const having = (name: string): Schema => ({ type: 'object', properties: { [name]: true }, required: [name] });
+const entryShape = { ...entry, schema: { ...entry.schema, anyOf: [having('at'), having('on')] } };
 
 export const baseShape = oneOf('instance', 'empty');
 
@@ -76,10 +76,8 @@ export const scenarioSchema: Schema = {
  * @throws EmulatorOptionError naming the place, such as `timeline[2].at`, and what is accepted there
  */
 export function parseScenario(source: unknown): Scenario {
-  const value: unknown = typeof source === 'string' ? parseJson(source) : source;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw refused('a scenario', scenarioShape.accepted, value);
-  }
+  const value: unknown = typeof source === 'string' ? parseJson(source, 'a scenario') : source;
+  if (!isObject(value)) throw refused('a scenario', scenarioShape.accepted, value);
   const scenario = scenarioShape.check(value, '');
   try {
     // A path cannot be both a value and a directory, whichever way it is spelt.
@@ -90,46 +88,28 @@ export function parseScenario(source: unknown): Scenario {
   return scenario;
 }
 
-interface StartTree {
-  readonly tree: MetadataTree;
-  /** As it is by the scenario alone. */
-  readonly ofScenario: MetadataTree;
-}
-
 /**
  * The tree at the start: the base, the scenario's tree laid over it, and `over` laid over both; and before that. A signer
  * signs the identity document, wherever that is from, unless `over` has signatures of its own.
  */
 export function startTree(
-  { base = 'instance', tree = {} }: Scenario,
+  { base = 'instance', tree: own = {} }: Scenario,
   over: Tree,
   launched: Date,
   signer?: Signer,
-): StartTree {
-  const laid = new MetadataTree();
+): { readonly tree: MetadataTree; readonly ofScenario: MetadataTree } {
+  const tree = new MetadataTree();
   // The identity document agrees with what is laid over the instance.
-  const identity = () => identityOf(start, launched);
+  const identity = () => identityOf(whole, launched);
   if (base === 'instance') {
-    laid.merge(instanceTree(launched, identity), launched);
-    laid.merge(identitySignatures(laid), launched);
+    tree.merge(instanceTree(launched, identity), launched);
+    tree.merge(identitySignatures(tree), launched);
   }
-  laid.merge(toTree(tree, launched), launched);
-  if (signer) {
-    const whole = laid.snapshot();
-    whole.merge(over, launched);
-    if (whole.find(documentPath)) laid.merge(identitySignatures(laid, signer), launched);
-  }
-  const ofScenario = laid.snapshot();
-  laid.merge(over, launched);
-  const start = laid.snapshot();
-  return { tree: laid, ofScenario };
-}
-
-function parseJson(source: string): unknown {
-  try {
-    // Editors may begin a file with a byte order mark.
-    return JSON.parse(source.replace(/^\uFEFF/, ''));
-  } catch (error) {
-    throw new EmulatorOptionError(`a scenario must be JSON: ${error instanceof Error ? error.message : error}`);
-  }
+  tree.merge(toTree(own, launched), launched);
+  const whole = tree.snapshot();
+  whole.merge(over, launched);
+  if (signer && whole.find(documentPath)) tree.merge(identitySignatures(tree, signer), launched);
+  const ofScenario = tree.snapshot();
+  tree.merge(over, launched);
+  return { tree, ofScenario };
 }

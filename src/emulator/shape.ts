@@ -32,13 +32,13 @@ export type UnionOf<Key extends string, Declarations> = {
     : never);
 }[keyof Declarations];
 
-/** A shape that one look at the value decides. */
-export function simple<T>(accepted: string, schema: Schema, fits: (value: unknown) => boolean): Shape<T> {
+/** A shape by its test of a value, which may also throw an error about a part of it. */
+export function shape<T>(accepted: string, schema: Schema, fits: (value: unknown, path: string) => boolean): Shape<T> {
   return {
     accepted,
     schema,
     check(value, path) {
-      if (!fits(value)) throw refused(path, accepted, value);
+      if (!fits(value, path)) throw refused(path, accepted, value);
       return value as T;
     },
   };
@@ -53,33 +53,20 @@ export function named<T>(name: string, shape: Shape<T>): Shape<T> & { readonly d
   return { ...shape, schema: { $ref: `#/$defs/${name}` }, definition: shape.schema };
 }
 
-/** A shape with one more condition, and what the JSON Schema can say of it. */
-export function refine<T>(shape: Shape<T>, check: (value: T, path: string) => void, schema: Schema = {}): Shape<T> {
-  return {
-    accepted: shape.accepted,
-    schema: { ...shape.schema, ...schema },
-    check(value, path) {
-      const checked = shape.check(value, path);
-      check(checked, path);
-      return checked;
-    },
-  };
-}
-
 export function text(accepted = 'text', pattern?: RegExp): Shape<string> {
-  const schema = pattern === undefined ? {} : { pattern: pattern.source, description: accepted };
+  const schema = pattern && { pattern: pattern.source, description: accepted };
   const fits = (value: unknown) => typeof value === 'string' && (pattern?.test(value) ?? true);
-  return simple(accepted, { type: 'string', ...schema }, fits);
+  return shape(accepted, { type: 'string', ...schema }, fits);
 }
 
 export function oneOf<const Choices extends readonly (string | number)[]>(...choices: Choices): Shape<Choices[number]> {
   const names = choices.map((choice) => (typeof choice === 'string' ? `'${choice}'` : String(choice)));
   const accepted = names.length === 1 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
-  return simple(accepted, { enum: choices }, (value) => choices.some((choice) => choice === value));
+  return shape(accepted, { enum: choices }, (value) => choices.some((choice) => choice === value));
 }
 
 export function wholeNumber(minimum: number, maximum: number): Shape<number> {
-  return simple(
+  return shape(
     `a whole number from ${minimum} to ${maximum}`,
     { type: 'integer', minimum, maximum },
     (value) => typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum,
@@ -89,7 +76,7 @@ export function wholeNumber(minimum: number, maximum: number): Shape<number> {
 /** A number, whole or not; with `bound` `more than`, `minimum` itself is not accepted. */
 export function numberBetween(minimum: number, maximum: number, bound: 'at least' | 'more than' = 'at least') {
   const isOpen = bound === 'more than';
-  return simple<number>(
+  return shape<number>(
     isOpen ? `a number that is more than ${minimum} and at most ${maximum}` : `a number from ${minimum} to ${maximum}`,
     { type: 'number', ...(isOpen ? { exclusiveMinimum: minimum } : { minimum }), maximum },
     (value) => typeof value === 'number' && value <= maximum && (isOpen ? value > minimum : value >= minimum),
@@ -97,45 +84,35 @@ export function numberBetween(minimum: number, maximum: number, bound: 'at least
 }
 
 export function list<T>(item: Shape<T>, most = Number.POSITIVE_INFINITY): Shape<readonly T[]> {
-  const accepted = `a list, each item ${item.accepted}`;
-  return {
-    accepted,
-    schema: { type: 'array', items: item.schema, ...(Number.isFinite(most) ? { maxItems: most } : {}) },
-    check(value, path) {
-      if (!Array.isArray(value)) throw refused(path, accepted, value);
-      if (value.length > most)
-        throw new EmulatorOptionError(`${path} has ${value.length} items; the most is ${most}`, path);
-      return value.map((one, index) => item.check(one, `${path}[${index}]`));
-    },
-  };
+  const schema = { type: 'array', items: item.schema, ...(Number.isFinite(most) && { maxItems: most }) };
+  return shape(`a list, each item ${item.accepted}`, schema, (value, path) => {
+    if (!Array.isArray(value)) return false;
+    if (value.length > most)
+      throw new EmulatorOptionError(`${path} has ${value.length} items; the most is ${most}`, path);
+    for (const [index, one] of value.entries()) item.check(one, `${path}[${index}]`);
+    return true;
+  });
 }
 
 /** An object of such values under any name that fits the pattern; `names` says in words which do. */
 export function tableOf<T>(item: Shape<T>, names: string, pattern: RegExp): Shape<{ readonly [name: string]: T }> {
-  const accepted = `an object, by ${names}, of ${item.accepted} each`;
-  return {
-    accepted,
-    schema: { type: 'object', propertyNames: { pattern: pattern.source }, additionalProperties: item.schema },
-    check(value, path) {
-      for (const [name, one] of Object.entries(objectAt(value, path, accepted))) {
-        if (!pattern.test(name)) throw refused(`the key in ${path}`, names, name);
-        item.check(one, member(path, name));
-      }
-      return value as { readonly [name: string]: T };
-    },
-  };
+  const schema = { type: 'object', propertyNames: { pattern: pattern.source }, additionalProperties: item.schema };
+  return shape(`an object, by ${names}, of ${item.accepted} each`, schema, (value, path) => {
+    if (!isObject(value)) return false;
+    for (const [name, one] of Object.entries(value)) {
+      if (!pattern.test(name)) throw refused(`the key in ${path}`, names, name);
+      item.check(one, member(path, name));
+    }
+    return true;
+  });
 }
 
 /** What fits the one shape, or is an object that fits the other. */
 export function either<One, Other>(one: Shape<One>, other: Shape<Other>): Shape<One | Other> {
-  const accepted = `${one.accepted}, or ${other.accepted}`;
   return {
-    accepted,
+    accepted: `${one.accepted}, or ${other.accepted}`,
     schema: { anyOf: [one.schema, other.schema] },
-    check(value, path) {
-      if (typeof value === 'object' && value !== null) return other.check(value, path);
-      return one.check(value, path);
-    },
+    check: (value, path) => (typeof value === 'object' && value !== null ? other : one).check(value, path),
   };
 }
 
@@ -143,59 +120,54 @@ export function either<One, Other>(one: Shape<One>, other: Shape<Other>): Shape<
 export function fields<F extends Fields>(all: F): Shape<ObjectOf<F>> {
   const names = Object.keys(all);
   const required = names.filter((name) => !('isOptional' in (all[name] ?? {})));
-  const accepted = `an object${names.length === 0 ? '' : ` of ${names.join(', ')}`}`;
   const properties = Object.fromEntries(Object.entries(all).map(([name, { schema }]) => [name, schema]));
-  return {
-    accepted,
-    schema: { type: 'object', properties, required, additionalProperties: false },
-    check(value, path) {
-      const given = objectAt(value, path, accepted);
-      const unknown = Object.keys(given).find((name) => !Object.hasOwn(all, name));
+  return shape(
+    `an object${names.length === 0 ? '' : ` of ${names.join(', ')}`}`,
+    { type: 'object', properties, required, additionalProperties: false },
+    (value, path) => {
+      if (!isObject(value)) return false;
+      const unknown = Object.keys(value).find((name) => !Object.hasOwn(all, name));
       if (unknown !== undefined) {
         const place = member(path, unknown);
         throw new EmulatorOptionError(`${place} is not known here; known are ${names.join(', ') || 'none'}`, place);
       }
-      for (const [name, shape] of Object.entries(all)) {
-        if (given[name] !== undefined) shape.check(given[name], member(path, name));
-        else if (required.includes(name)) throw missing(member(path, name), shape);
-      }
-      return given as ObjectOf<F>;
+      for (const [name, one] of Object.entries(all))
+        if (value[name] !== undefined || required.includes(name)) checkField(value, path, name, one);
+      return true;
     },
-  };
-}
-
-/** Objects told apart by the field `key`: for each of its values the other fields. */
-export function variants<T>(key: string, all: Readonly<Record<string, Fields>>): Shape<T> {
-  const names = oneOf(...Object.keys(all));
-  const shapes = new Map(
-    Object.entries(all).map(([name, others]) => {
-      const itself = simple(`'${name}'`, { const: name }, (value) => value === name);
-      return [name, fields({ [key]: itself, ...others })];
-    }),
   );
-  const accepted = `an object with ${key}: ${names.accepted}`;
-  return {
-    accepted,
-    schema: { oneOf: [...shapes.values()].map(({ schema }) => schema) },
-    check(value, path) {
-      const name = objectAt(value, path, accepted)[key];
-      if (name === undefined) throw missing(member(path, key), names);
-      shapes.get(names.check(name, member(path, key)) as string)?.check(value, path);
-      return value as T;
-    },
-  };
 }
 
-function missing(place: string, { accepted }: Shape): EmulatorOptionError {
-  return new EmulatorOptionError(`${place} is missing; it must be ${accepted}`, place);
+/** Objects told apart by the field `key`: for each of its values the other fields. `also` throws for what these cannot say. */
+export function variants<T>(
+  key: string,
+  all: Readonly<Record<string, Fields>>,
+  also: (value: T, path: string) => void = () => {},
+): Shape<T> {
+  const names = oneOf(...Object.keys(all));
+  const shapes = Object.entries(all).map(([name, others]) => {
+    const itself = { ...oneOf(name), schema: { const: name } };
+    return [name, fields({ [key]: itself, ...others })] as const;
+  });
+  const byName: ReadonlyMap<unknown, Shape> = new Map(shapes);
+  const schema = { oneOf: shapes.map(([, { schema }]) => schema) };
+  return shape(`an object with ${key}: ${names.accepted}`, schema, (value, path) => {
+    if (!isObject(value)) return false;
+    checkField(value, path, key, names);
+    byName.get(value[key])?.check(value, path);
+    also(value as T, path);
+    return true;
+  });
 }
 
-/** The value as an object that is no array. */
-export function objectAt(value: unknown, path: string, accepted: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Readonly<Record<string, unknown>>;
-  }
-  throw refused(path, accepted, value);
+function checkField(object: Readonly<Record<string, unknown>>, path: string, name: string, shape: Shape): void {
+  const place = member(path, name);
+  if (object[name] !== undefined) shape.check(object[name], place);
+  else throw new EmulatorOptionError(`${place} is missing; it must be ${shape.accepted}`, place);
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** `timeline[0].at`, `tree["placement/region"]` */

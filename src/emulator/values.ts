@@ -2,7 +2,7 @@ import { duration, later, milliseconds, spanSource } from './clock.js';
 import { instant } from './documents.js';
 import { EmulatorOptionError, refused } from './option-error.js';
 import { type CredentialsTerms, credentialsFrom } from './roles.js';
-import { type Fields, fields, member, named, objectAt, optional, type Shape, simple, text } from './shape.js';
+import { type Fields, fields, isObject, member, named, optional, type Schema, shape, text } from './shape.js';
 import { longestPath, type Tree, type Value } from './tree.js';
 
 /** A value of a scenario. */
@@ -43,12 +43,12 @@ const template = 'text in which {{…}} holds a time, such as {{+2m}}';
 /** The forms of a value that is not text. */
 const forms: Fields = {
   // Without the published pattern, which repeats a group and would exhaust the stack on megabytes.
-  $base64: simple(
+  $base64: shape(
     base64,
     { type: 'string', pattern: base64Pattern.source, description: base64 },
     (value) => typeof value === 'string' && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value),
   ),
-  $template: simple(
+  $template: shape(
     template,
     { type: 'string', description: template, not: { type: 'string', pattern: noSpan.source } },
     (value) => typeof value === 'string' && !noSpan.test(value),
@@ -56,48 +56,55 @@ const forms: Fields = {
   $credentials: fields({ lifetime: optional(duration), accountId: optional(text('an account ID', /^\d{12}$/)) }),
 };
 const formShapes = new Map(Object.entries(forms).map(([name, shape]) => [name, fields({ [name]: shape })]));
+const directorySchema = (names: RegExp): Schema => ({
+  type: 'object',
+  propertyNames: { pattern: names.source },
+  additionalProperties: { anyOf: [{ type: 'null' }, { $ref: '#/$defs/node' }] },
+});
 const accepted = `text, an object of values by name, or an object with nothing but ${Object.keys(forms).join(', ')}`;
-const entrySchema = { anyOf: [{ type: 'null' }, { $ref: '#/$defs/node' }] };
 
 /** A value or a directory. */
-export const nodeShape = named<JsonNode>('node', {
-  accepted,
-  schema: {
-    anyOf: [
-      { type: 'string' },
-      ...[...formShapes.values()].map(({ schema }) => schema),
-      { type: 'object', propertyNames: { pattern: namePattern.source }, additionalProperties: entrySchema },
-    ],
-  },
-  check: (value, path) => checkNode(value, path, 1),
-});
+export const nodeShape = named(
+  'node',
+  shape<JsonNode>(
+    accepted,
+    {
+      anyOf: [
+        { type: 'string' },
+        ...[...formShapes.values()].map(({ schema }) => schema),
+        directorySchema(namePattern),
+      ],
+    },
+    (value, path) => isNode(value, path, 1),
+  ),
+);
 
 /** The tree of a scenario: by path at the top, by name or path below. */
-export const treeShape: Shape<JsonTree> = {
-  accepted: 'an object of values by path',
-  schema: { type: 'object', propertyNames: { pattern: pathPattern.source }, additionalProperties: entrySchema },
-  check: (value, path) =>
-    checkEntries(objectAt(value, path, treeShape.accepted), path, 0, pathPattern, pathShape.accepted),
-};
+export const treeShape = shape<JsonTree>(
+  'an object of values by path',
+  directorySchema(pathPattern),
+  (value, path) => isObject(value) && isDirectory(value, path, 0),
+);
 
-function checkNode(value: unknown, path: string, depth: number): JsonNode {
-  if (typeof value === 'string') return value;
-  const directory = objectAt(value, path, accepted);
-  const form = Object.keys(directory).find((name) => formShapes.has(name));
-  if (form === undefined)
-    return checkEntries(directory, path, depth, namePattern, 'a name that does not begin with $ or /');
-  formShapes.get(form)?.check(value, path);
-  return value as JsonValue;
+function isNode(value: unknown, path: string, depth: number): boolean {
+  if (!isObject(value)) return typeof value === 'string';
+  const form = Object.keys(value).find((name) => formShapes.has(name));
+  if (form === undefined) return isDirectory(value, path, depth);
+  return formShapes.get(form)?.check(value, path) !== undefined;
 }
 
-function checkEntries(directory: object, path: string, depth: number, pattern: RegExp, names: string): JsonTree {
+function isDirectory(directory: object, path: string, depth: number): boolean {
+  const [pattern, names] =
+    depth === 0 ? [pathPattern, pathShape.accepted] : [namePattern, 'a name that does not begin with $ or /'];
   if (depth === longestPath)
     throw new EmulatorOptionError(`${path} is too deep: a path has ${longestPath} names at most`, path);
   for (const [name, inner] of Object.entries(directory)) {
     if (!pattern.test(name)) throw refused(`the key in ${path || 'it'}`, names, name);
-    if (inner !== null && inner !== undefined) checkNode(inner, member(path, name), depth + 1);
+    const place = member(path, name);
+    const isLeft = inner === null || inner === undefined;
+    if (!isLeft && !isNode(inner, place, depth + 1)) throw refused(place, accepted, inner);
   }
-  return directory as JsonTree;
+  return true;
 }
 
 /** A scenario's checked tree as one of the emulator, set at `at`. */

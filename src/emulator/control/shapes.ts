@@ -5,25 +5,27 @@ import { instanceFields } from '../instance-options.js';
 import { speed } from '../options.js';
 import { type Scenario, scenarioShape, triggerName } from '../scenario.js';
 import {
+  type Fields,
   fields,
+  isObject,
   list,
   named,
   numberBetween,
   type ObjectOf,
-  objectAt,
   oneOf,
   optional,
   type Schema,
   type Shape,
-  simple,
+  shape,
   text,
   wholeNumber,
 } from '../shape.js';
 import { nodeShape } from '../values.js';
 
 /** Of what only this service makes, which nobody checks. */
-const made = <T>(schema: Schema): Shape<T> => simple('', schema, () => true);
+const made = <T>(schema: Schema): Shape<T> => shape('', schema, () => true);
 
+const record = <F extends Fields>(name: string, all: F) => named(name, fields(all));
 const count = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 const flag = made<boolean>({ type: 'boolean' });
 const time = made<string>({ type: 'string', format: 'date-time' });
@@ -34,35 +36,31 @@ const event = eventShape<TimelineEvent & { readonly in?: Duration }>({ in: optio
 type Happening = ObjectOf<{ trigger: Shape<string> }> | (TimelineEvent & { readonly in?: Duration });
 
 /** An event as in a scenario, now or after a time, or the name of a trigger. */
-const happening: Shape<Happening> = {
-  accepted: 'an event such as {"event": "rebalance"}, or {"trigger": NAME}',
-  schema: { anyOf: [trigger.schema, event.schema] },
-  check: (value, path) =>
-    ('trigger' in objectAt(value, path, happening.accepted) ? trigger : event).check(value, path) as Happening,
-};
-
-const options = named('options', fields(instanceFields));
-const clock = named('clock', fields({ now: time, started: time, speed, paused: flag }));
-const step = made<object>({ type: 'object', required: ['event'], description: asInScenario });
-const pending = named('pending', fields({ id: count, time, event: step }));
-const placed = named('placed', fields({ id: count, hits: count, over: flag, fault: faultShape }));
-const seenEvent = named('seenEvent', fields({ time, event: text(), detail: text(), error: optional(text()) }));
-const request = named(
-  'request',
-  fields({
-    number: count,
-    time,
-    caller: text(),
-    method: text(),
-    path: text(),
-    kind: oneOf('v1', 'v2', 'token', 'other'),
-    status: made<number | 'unanswered'>({ anyOf: [{ type: 'integer' }, { const: 'unanswered' }] }),
-    reason: optional(text()),
-    faults: optional(list(count)),
-    hopLimit: optional(fields({ had: count, needed: count })),
-    error: optional(text()),
-  }),
+const happening = shape<Happening>(
+  'an event such as {"event": "rebalance"}, or {"trigger": NAME}',
+  { anyOf: [trigger.schema, event.schema] },
+  (value, path) => isObject(value) && ('trigger' in value ? trigger : event).check(value, path) !== undefined,
 );
+
+const options = record('options', instanceFields);
+const clock = record('clock', { now: time, started: time, speed, paused: flag });
+const step = made<object>({ type: 'object', required: ['event'], description: asInScenario });
+const pending = record('pending', { id: count, time, event: step });
+const placed = record('placed', { id: count, hits: count, over: flag, fault: faultShape });
+const seenEvent = record('seenEvent', { time, event: text(), detail: text(), error: optional(text()) });
+const request = record('request', {
+  number: count,
+  time,
+  caller: text(),
+  method: text(),
+  path: text(),
+  kind: oneOf('v1', 'v2', 'token', 'other'),
+  status: made<number | 'unanswered'>({ anyOf: [{ type: 'integer' }, { const: 'unanswered' }] }),
+  reason: optional(text()),
+  faults: optional(list(count)),
+  hopLimit: optional(fields({ had: count, needed: count })),
+  error: optional(text()),
+});
 const counts = fields({
   total: count,
   v1: count,
@@ -84,35 +82,29 @@ export const shapes = {
   node: nodeShape,
   fault: faultShape,
   happening: named('happening', happening),
-  move: named('move', fields({ in: duration })),
-  clockChange: named(
-    'clockChange',
-    fields({ advanceMs: optional(numberBetween(0, longestSpan)), speed: optional(speed) }),
-  ),
+  move: record('move', { in: duration }),
+  clockChange: record('clockChange', { advanceMs: optional(numberBetween(0, longestSpan)), speed: optional(speed) }),
   duration,
   clock,
   pending,
   placed,
   seenEvent,
   request,
-  consequences: named('consequences', fields({ happened: list(seenEvent), pending: list(pending) })),
-  requests: named('requests', fields({ requests: list(request), missed: count })),
-  state: named(
-    'state',
-    fields({
-      urls: list(text()),
-      options,
-      network,
-      running: flag,
-      clock,
-      timeline: list(pending),
-      triggers: list(step),
-      faults: list(placed),
-      counts,
-      requests: count,
-      stream: count,
-    }),
-  ),
+  consequences: record('consequences', { happened: list(seenEvent), pending: list(pending) }),
+  requests: record('requests', { requests: list(request), missed: count }),
+  state: record('state', {
+    urls: list(text()),
+    options,
+    network,
+    running: flag,
+    clock,
+    timeline: list(pending),
+    triggers: list(step),
+    faults: list(placed),
+    counts,
+    requests: count,
+    stream: count,
+  }),
   scenario: named<Scenario>('scenario', scenarioShape),
   view: named(
     'view',
@@ -122,7 +114,7 @@ export const shapes = {
     }),
   ),
   document: named('document', made<unknown>({ type: 'object' })),
-  error: named('error', fields({ error: fields({ message: text(), place: optional(text()) }) })),
+  error: record('error', { error: fields({ message: text(), place: optional(text()) }) }),
 };
 
 /** What a shape describes. */
