@@ -4,7 +4,7 @@ import { faultShape } from './faults.js';
 import { documentPath } from './identity.js';
 import { furtherInterface } from './instance.js';
 import { scenarioOptions } from './instance-options.js';
-import { archive, maintenanceCode, maintenanceEvent, schedule } from './maintenance.js';
+import { archive, maintenanceCode, schedule } from './maintenance.js';
 import { attachedRole, credentialsFrom, eachRole, untrusted } from './roles.js';
 import {
   type Fields,
@@ -20,27 +20,20 @@ import {
 import type { State } from './state.js';
 import { nodeShape, pathShape, toNode } from './values.js';
 
-/** Makes an event, or the end of one, happen, and says so in words. */
-type Run<F extends Fields> = (fields: ObjectOf<F>, state: State, at: Date) => string;
-
-/** What follows an event after a time. */
-interface End<F extends Fields> {
-  after(fields: ObjectOf<F>): number;
-  readonly run: Run<F>;
-}
-
 interface Declaration<F extends Fields> {
   readonly fields: F;
-  readonly run: Run<F>;
+  /** Makes the event happen; returns what happens, in words, and after how many milliseconds its end does, if it has one. */
+  run(fields: ObjectOf<F>, state: State, at: Date): string | readonly [detail: string, endsIn: number];
+  /** Makes the end of the event happen; returns what happens, in words. */
+  end?(fields: ObjectOf<F>, state: State, at: Date): string;
   /** What the event is about: another event about the same calls its end off. */
   about?(fields: ObjectOf<F>): string;
-  readonly end?: End<F>;
 }
 
 /** The declaration of an event. Its type has the fields alone, because it becomes part of the published types. */
 function event<F extends Fields>(
   fields: F,
-  run: Run<F>,
+  run: Declaration<F>['run'],
   consequences: Pick<Declaration<F>, 'about' | 'end'> = {},
 ): { readonly fields: F } {
   const declaration: Declaration<F> = { fields, run, ...consequences };
@@ -51,6 +44,7 @@ const lifecycleState = oneOf(
   ...(['Detached', 'InService', 'Standby', 'Terminated'] as const),
   ...(['Warmed:Hibernated', 'Warmed:Running', 'Warmed:Stopped', 'Warmed:Terminated'] as const),
 );
+const usualCode = 'system-reboot';
 const usualEventId = 'instance-event-0d59937288b749b33';
 const name = text('a name of letters, digits and + = , . @ _ -', /^[\w+=,.@-]{1,128}$/);
 const mac = text('a MAC address such as 0e:49:61:0f:c3:99', /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/);
@@ -89,23 +83,18 @@ const events = {
   /** A Spot interruption is announced, and after `notice` the instance is off until it is resumed. */
   'spot-interruption': event(
     { action: optional(oneOf('terminate', 'stop', 'hibernate')), notice: optional(duration) },
-    ({ action = 'terminate', ...terms }, { tree }, at) => {
-      const time = instant(later(at, noticeOf({ action, ...terms })));
-      tree.set(
-        'spot',
-        { 'instance-action': `{"action": "${action}", "time": "${time}"}`, 'termination-time': time },
-        at,
-      );
-      return `${action} at ${time} is announced`;
+    ({ action = 'terminate', notice = action === 'hibernate' ? 0 : '2m' }, { tree }, at) => {
+      const endsIn = milliseconds(notice);
+      const time = instant(later(at, endsIn));
+      const announced = { 'instance-action': `{"action": "${action}", "time": "${time}"}`, 'termination-time': time };
+      tree.set('spot', announced, at);
+      return [`${action} at ${time} is announced`, endsIn];
     },
     {
       about: interruption,
-      end: {
-        after: noticeOf,
-        run(_, state) {
-          state.isOn = false;
-          return 'the instance is gone';
-        },
+      end(_, state) {
+        state.isOn = false;
+        return 'the instance is gone';
       },
     },
   ),
@@ -124,21 +113,17 @@ const events = {
       lasts: optional(duration),
       outcome: optional(oneOf('completed', 'canceled')),
     },
-    ({ code = 'system-reboot', eventId = usualEventId, ...terms }, { tree }, at) => {
-      const { begin, end } = maintenanceTimes(terms);
-      schedule(tree, maintenanceEvent(code, eventId, later(at, begin), later(at, end)), at);
-      return `${code} at ${instant(later(at, begin))} is scheduled`;
+    ({ code = usualCode, eventId = usualEventId, startsIn = '10m', lasts = '2h', outcome }, { tree }, at) => {
+      const begin = later(at, milliseconds(startsIn));
+      const end = later(begin, milliseconds(lasts));
+      schedule(tree, { code, eventId, begin, end }, at);
+      const ended = outcome === 'canceled' ? begin : end;
+      return [`${code} at ${instant(begin)} is scheduled`, ended.getTime() - at.getTime()];
     },
     {
-      end: {
-        after({ outcome, ...terms }) {
-          const { begin, end } = maintenanceTimes(terms);
-          return outcome === 'canceled' ? begin : end;
-        },
-        run({ code = 'system-reboot', eventId = usualEventId, outcome = 'completed' }, { tree }, at) {
-          archive(tree, eventId, outcome, at);
-          return `${code} is ${outcome}`;
-        },
+      end({ code = usualCode, eventId = usualEventId, outcome = 'completed' }, { tree }, at) {
+        archive(tree, eventId, outcome, at);
+        return `${code} is ${outcome}`;
       },
     },
   ),
@@ -192,19 +177,16 @@ const events = {
       networkCard: optional(wholeNumber(0, 255)),
       lag: optional(duration),
     },
-    ({ mac, deviceNumber = 1, networkCard = 0 }, { tree }, at) => {
+    ({ mac, deviceNumber = 1, networkCard = 0, lag = '5s' }, { tree }, at) => {
       const { 'interface-id': id = '', 'owner-id': owner = '' } = furtherInterface(mac, deviceNumber, networkCard);
       tree.set(`${interfaces}/${mac}`, { 'device-number': '0', 'interface-id': id, mac, 'owner-id': owner }, at);
-      return `${mac} shows, with device number 0`;
+      return [`${mac} shows, with device number 0`, milliseconds(lag)];
     },
     {
       about: ({ mac }) => mac,
-      end: {
-        after: ({ lag = '5s' }) => milliseconds(lag),
-        run({ mac, deviceNumber = 1, networkCard = 0 }, { tree }, at) {
-          tree.set(`${interfaces}/${mac}`, furtherInterface(mac, deviceNumber, networkCard), at);
-          return `${mac} is complete, with device number ${deviceNumber}`;
-        },
+      end({ mac, deviceNumber = 1, networkCard = 0 }, { tree }, at) {
+        tree.set(`${interfaces}/${mac}`, furtherInterface(mac, deviceNumber, networkCard), at);
+        return `${mac} is complete, with device number ${deviceNumber}`;
       },
     },
   ),
@@ -232,16 +214,6 @@ const events = {
     { about: interruption },
   ),
 };
-
-function noticeOf({ action, notice = action === 'hibernate' ? 0 : '2m' }: { action?: string; notice?: Duration }) {
-  return milliseconds(notice);
-}
-
-/** When it begins and ends, in milliseconds after it was scheduled. */
-function maintenanceTimes({ startsIn = '10m', lasts = '2h' }: { startsIn?: Duration; lasts?: Duration }) {
-  const begin = milliseconds(startsIn);
-  return { begin, end: begin + milliseconds(lasts) };
-}
 
 /** Something that happens to the instance. */
 export type TimelineEvent = UnionOf<'event', typeof events>;

@@ -19,9 +19,16 @@ type Row = Readonly<Record<string, string>>;
 /** Of each list; each event reads and writes it. Real instances have one or two. */
 const mostRows = 20;
 
-/** An event as the service lists it, scheduled. */
-export function maintenanceEvent(code: Code, eventId: string, begin: Date, end: Date): Row {
-  return {
+/** Adds an event to `events/maintenance/scheduled`. */
+export function schedule(
+  tree: MetadataTree,
+  { code, eventId, begin, end }: { code: Code; eventId: string; begin: Date; end: Date },
+  at: Date,
+): void {
+  const scheduled = rows(tree, 'scheduled', at);
+  if (scheduled.length >= mostRows)
+    throw new EmulatorOptionError(`${mostRows} events are scheduled, which is the most`);
+  const row = {
     NotBefore: eventDate(begin),
     Code: code,
     Description: descriptions[code],
@@ -29,26 +36,16 @@ export function maintenanceEvent(code: Code, eventId: string, begin: Date, end: 
     NotAfter: eventDate(end),
     State: 'active',
   };
-}
-
-/** The same event in the history. */
-function ended(event: Row, outcome: 'completed' | 'canceled'): Row {
-  const word = outcome === 'completed' ? '[Completed]' : '[Canceled]';
-  return { ...event, Description: `${word} ${event['Description']}`, State: outcome };
-}
-
-/** Adds an event to `events/maintenance/scheduled`. */
-export function schedule(tree: MetadataTree, event: Row, at: Date): void {
-  const scheduled = rows(tree, 'scheduled', at);
-  if (scheduled.length >= mostRows)
-    throw new EmulatorOptionError(`${mostRows} events are scheduled, which is the most`);
-  write(tree, 'scheduled', [...scheduled, event], at);
+  write(tree, 'scheduled', [...scheduled, row], at);
 }
 
 /** Moves an event to `events/maintenance/history`. */
 export function archive(tree: MetadataTree, eventId: string, outcome: 'completed' | 'canceled', at: Date): void {
   const scheduled = rows(tree, 'scheduled', at);
-  const past = scheduled.filter(({ EventId }) => EventId === eventId).map((event) => ended(event, outcome));
+  const word = outcome === 'completed' ? '[Completed]' : '[Canceled]';
+  const past = scheduled
+    .filter(({ EventId }) => EventId === eventId)
+    .map((row) => ({ ...row, Description: `${word} ${row['Description']}`, State: outcome }));
   const others = scheduled.filter(({ EventId }) => EventId !== eventId);
   write(tree, 'scheduled', others, at);
   write(tree, 'history', [...past, ...rows(tree, 'history', at)].slice(0, mostRows), at);

@@ -111,20 +111,21 @@ export class Timeline {
   }
 
   #attempt({ at, step }: Pending): { detail: string; error?: unknown } {
+    const date = new Date(at);
     try {
       const { run, end } = declarationOf(step.event);
-      if (step.part === 'end') return { detail: end?.run(step, this.#state, new Date(at)) ?? '' };
-      const detail = run(step, this.#state, new Date(at));
-      this.#follow(step, at);
+      if (step.part === 'end') return { detail: end?.(step, this.#state, date) ?? '' };
+      const outcome = run(step, this.#state, date);
+      const [detail, endsIn] = typeof outcome === 'string' ? [outcome, undefined] : outcome;
+      this.#follow(step, endsIn === undefined ? undefined : at + endsIn);
       return { detail };
     } catch (error) {
       return { detail: `${step.event} failed: ${error instanceof Error ? error.message : error}`, error };
     }
   }
 
-  #follow(event: TimelineEvent, at: number): void {
-    const { end } = declarationOf(event.event);
-    const pending = end && this.#numbered({ ...event, part: 'end' }, at + end.after(event));
+  #follow(event: TimelineEvent, at: number | undefined): void {
+    const pending = at === undefined ? undefined : this.#numbered({ ...event, part: 'end' }, at);
     this.#callOff(event, pending?.id);
     // Before events of the same time, which begin only then.
     if (pending) this.#insert(pending, (other) => other < pending.at);
