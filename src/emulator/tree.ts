@@ -62,7 +62,7 @@ export class MetadataTree {
   /** Removes a value or a directory with all that is in it; false if nothing was there. */
   remove(path: string, now: Date): boolean {
     const segments = segmentsOf(path);
-    const isThere = lookUp(this.#root, this.#names(segments)) !== undefined;
+    const isThere = this.find(path) !== undefined;
     this.#lay([[segments, null]], now);
     return isThere;
   }
@@ -72,11 +72,9 @@ export class MetadataTree {
     const path = segments.join('/');
     if (hidden !== undefined && `${path}/`.startsWith(`${hidden}/`)) return undefined;
     const found = lookUp(this.#root, this.#names(segments));
-    if (found === undefined) return undefined;
-    if (found instanceof Map) {
+    if (found instanceof Map)
       return { kind: 'directory', content: listing(found, path, hidden), lastModified: this.#lastChange };
-    }
-    return { kind: 'value', ...contentOf(found, path, now) };
+    return found && { kind: 'value', ...contentOf(found, path, now) };
   }
 
   /** The value or listing at a path below `/latest/` as text. */
@@ -87,17 +85,16 @@ export class MetadataTree {
 
   /** The JSON at a path below `/latest/`; `undefined` for anything else. */
   json(path: string, now: Date): unknown {
-    const text = this.text(path, now) ?? '';
     try {
-      return JSON.parse(text);
+      return JSON.parse(this.text(path, now) ?? '');
     } catch {
       return undefined;
     }
   }
 
-  /** What is at a path, or all: a value, or a directory as a map by name. */
-  find(path?: string): { readonly segments: Path; readonly entry: Leaf | Directory } | undefined {
-    const segments = path === undefined ? [] : this.#names(segmentsOf(path));
+  /** What is at a path, or all if that is empty: a value, or a directory as a map by name. */
+  find(path = ''): { readonly segments: Path; readonly entry: Leaf | Directory } | undefined {
+    const segments = path === '' ? [] : this.#names(segmentsOf(path));
     const entry = lookUp(this.#root, segments);
     return entry && { segments, entry };
   }

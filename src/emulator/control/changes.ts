@@ -6,22 +6,22 @@ import { clockView, eventView, requestView } from './views.js';
 /** Tells a stream what the emulator is asked, what happens and what changes. */
 export function observing(engine: Engine, stream: Stream): Observer {
   let before = facts(engine);
+  const tell = (what: string, news: object = {}): void => stream.publish('change', { what, ...news });
   return {
     onRequest: (request) => stream.publish('request', requestView(request)),
     onEvent: (event) => stream.publish('event', eventView(event)),
     onSettled() {
       const now = facts(engine);
-      const { state } = engine;
-      const tell = (what: string, news: object = {}): void => stream.publish('change', { what, ...news });
+      const { changed } = engine.state.tree;
       if (now.state !== before.state) tell('reset');
       else {
         if (now.options !== before.options) tell('options', { options: now.options });
         if (now.running !== before.running) tell('running', { running: now.running });
         if (now.clock !== before.clock) tell('clock', { clock: clockView(engine.clock) });
         for (const what of ['timeline', 'faults', 'tokens'] as const) if (now[what] !== before[what]) tell(what);
-        for (const path of pathsOf(state.tree.changed)) tell('tree', { path });
+        for (const path of changed.size < mostChanged ? changed : ['']) tell('tree', { path });
       }
-      state.tree.changed.clear();
+      changed.clear();
       before = now;
     },
   };
@@ -39,5 +39,3 @@ function facts({ state, timeline, clock }: Engine) {
     tokens: state.tokens.generation,
   };
 }
-
-const pathsOf = (changed: ReadonlySet<string>): Iterable<string> => (changed.size < mostChanged ? changed : ['']);

@@ -1,12 +1,12 @@
 import type { Schema, Shape } from '../shape.js';
 import type { Route } from './route.js';
-import { routes } from './routes.js';
 import { shapes } from './shapes.js';
 
 const events = { content: { 'text/event-stream': { schema: { type: 'string' } } } };
-const asJson = ({ schema }: Pick<Shape, 'schema'>) => ({ content: { 'application/json': { schema } } });
+const asJson = ({ schema }: Shape) => ({ content: { 'application/json': { schema } } });
+
 /** The routes as OpenAPI 3.1. */
-export function openapi(url: string): unknown {
+export function openapi(routes: readonly Route[], url: string): unknown {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) };
@@ -20,18 +20,18 @@ export function openapi(url: string): unknown {
   return JSON.parse(JSON.stringify(document).replaceAll('"#/$defs/', '"#/components/schemas/'));
 }
 
-function operation({ path, summary, status, body, reply, query, isStream }: Route): Schema {
+function operation({ path, summary, status, body, reply, hasSince, isStream }: Route): Schema {
   const [, name] = /\{(\w+)\}/.exec(path) ?? [];
   return {
     summary,
     parameters: [
       ...(name ? [parameter(name, 'path')] : []),
-      ...(query ? [parameter(query, 'query')] : []),
+      ...(hasSince ? [parameter('since', 'query')] : []),
       ...(isStream ? [parameter('Last-Event-ID', 'header')] : []),
     ],
-    ...(body ? { requestBody: { required: true, ...asJson(body) } } : {}),
+    ...(body && { requestBody: { required: true, ...asJson(body) } }),
     responses: {
-      [status]: { description: 'Done', ...(reply ? asJson(reply) : {}), ...(isStream ? events : {}) },
+      [status]: { description: 'Done', ...(reply && asJson(reply)), ...(isStream && events) },
       default: { description: 'Refused, and why', ...asJson(shapes.error) },
     },
   };

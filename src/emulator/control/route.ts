@@ -1,39 +1,50 @@
 import type { Engine } from '../engine.js';
 import { EmulatorOptionError } from '../option-error.js';
 import type { Shape } from '../shape.js';
+import type { State } from '../state.js';
+import type { Stream } from './stream.js';
 
-/** What requests are about. */
-export interface Subject {
+/** What a request is about, and what it brings along. */
+interface Given<Body> {
   readonly engine: Engine;
   /** Where the service listens that is controlled. */
   readonly urls: readonly string[];
-  /** The ID of the latest message of the stream. */
-  readonly last: () => number;
-  /** The description of all this. */
-  readonly openapi: () => unknown;
+  /** Where this service listens. */
+  readonly url: string;
+  readonly stream: Stream;
+  readonly body: Body;
+  readonly query: URLSearchParams;
+  /** What stands in the path for the name in braces, else empty. */
+  readonly parameter: string;
 }
 
-/** What a request brings along. */
-export interface Given<Body> {
-  readonly body: Body;
-  /** What stands in the path for the name in braces. */
-  readonly parameter: string;
-  readonly query: URLSearchParams;
+export interface Asked<Body = unknown> extends Given<Body> {
+  /** The parameter, where it is a number. */
+  readonly id: number;
+  readonly state: State;
+  readonly now: number;
+  readonly date: Date;
+}
+
+/** What is sent and replied. */
+interface Exchange<Body, Reply> {
+  readonly body?: Shape<Body>;
+  readonly reply?: Shape<Reply>;
+  readonly status?: 200 | 201 | 204;
+  /** True if `?since=` may follow. */
+  readonly hasSince?: true;
+  /** True for the one that is answered by server-sent events. */
+  readonly isStream?: true;
 }
 
 /** A request that can be made, and its description. */
-export interface Route {
+export interface Route extends Exchange<unknown, unknown> {
   readonly method: string;
   readonly path: string;
+  readonly pattern: RegExp;
   readonly summary: string;
   readonly status: 200 | 201 | 204;
-  readonly body: Shape | undefined;
-  readonly reply: Shape | undefined;
-  /** The name of what `?` may be followed by. */
-  readonly query: string | undefined;
-  /** True for the one that is answered by server-sent events. */
-  readonly isStream: boolean;
-  readonly run: (subject: Subject, given: Given<unknown>) => unknown;
+  readonly run: (given: Given<unknown>) => unknown;
 }
 
 /** A request is not answered as it wants. */
@@ -49,25 +60,28 @@ export class Refusal extends Error {
   }
 }
 
-/** The types of what is sent and replied come from the shapes. */
+/** The types of what is sent and replied come from the shapes. Every request but GET is a change. */
 export function route<Body, Reply>(
-  [method, path]: readonly [string, string],
+  request: string,
   summary: string,
-  run: (subject: Subject, given: Given<Body>) => Reply,
-  about: { body?: Shape<Body>; reply?: Shape<Reply>; status?: Route['status']; query?: string; isStream?: true } = {},
+  exchange: Exchange<Body, Reply>,
+  run: (asked: Asked<Body>) => Reply,
 ): Route {
-  const { body, reply, status = reply === undefined ? 204 : 200, query, isStream = false } = about;
-  const checked = (given: unknown): Body => body?.check(given, '') as Body;
+  const [method = '', path = ''] = request.split(' ');
   return {
     method,
     path,
+    pattern: new RegExp(`^${path.replace('.', '\\.').replace('{path}', '(.+)').replace('{id}', '(\\d{1,15})')}$`),
     summary,
-    status,
-    body,
-    reply,
-    query,
-    isStream,
-    run: (subject, given) => run(subject, { ...given, body: checked(given.body) }),
+    status: exchange.reply ? 200 : 204,
+    ...exchange,
+    run(given) {
+      const { engine } = given;
+      const body = exchange.body?.check(given.body, '') as Body;
+      const id = Number(given.parameter);
+      const answer = (now: number): Reply => run({ ...given, body, id, state: engine.state, now, date: new Date(now) });
+      return method === 'GET' ? answer(engine.clock.now()) : engine.change(answer);
+    },
   };
 }
 

@@ -23,9 +23,8 @@ export function scenarioOf(engine: Engine): Scenario {
   const { start, state, timeline, clock } = engine;
   const now = clock.now();
   const { base = 'instance', seed } = start.scenario;
-  const options = Object.entries(state.options).filter(
-    ([name, value]) => value !== defaultOptions[name as keyof typeof defaultOptions],
-  );
+  const usual: Readonly<Record<string, unknown>> = { ...defaultOptions };
+  const options = Object.entries(state.options).filter(([name, value]) => value !== usual[name]);
   const off: readonly TimelineEntry[] = state.isOn ? [] : [{ at: '0s', event: 'hibernate' }];
   const pending = timeline.pending.map(({ at, step }) => ({ at: span(at - now), ...withoutCredentials(step) }));
   return {
@@ -58,9 +57,9 @@ function remaining({ fault, hits, from, until }: Placed, now: number): Fault {
   const { from: _from, until: _until, ...rest } = fault;
   return {
     ...rest,
-    ...('times' in rest && rest.times !== undefined ? { times: rest.times - hits } : {}),
-    ...(from > now ? { from: span(from - now) } : {}),
-    ...(until === Number.POSITIVE_INFINITY ? {} : { until: span(until - now) }),
+    ...('times' in rest && rest.times !== undefined && { times: rest.times - hits }),
+    ...(from > now && { from: span(from - now) }),
+    ...(until !== Number.POSITIVE_INFINITY && { until: span(until - now) }),
   } as Fault;
 }
 
@@ -68,7 +67,7 @@ function remaining({ fault, hits, from, until }: Placed, now: number): Fault {
 function treeOf({ start, state }: Engine, now: Date): JsonTree {
   const { base = 'instance', tree = {} } = start.scenario;
   const own = exportable(tree, '') as JsonTree;
-  const changed = changes(rootOf(state.ofScenario), rootOf(state.tree), [], now);
+  const changed = [...changes(rootOf(state.ofScenario), rootOf(state.tree), [], now)];
   const others = { ...own, ...Object.fromEntries(changed.filter(([path]) => !path.startsWith(identity))) };
   // The identity document follows the values that it names, unless it has been set.
   const document = `${identity}/document`;
@@ -79,25 +78,23 @@ function treeOf({ start, state }: Engine, now: Date): JsonTree {
 const rootOf = (tree: MetadataTree): Directory => tree.find()?.entry as Directory;
 
 /** The entries of a scenario's tree that make one directory of another, those that remove first. */
-function changes(
+function* changes(
   before: Directory,
   after: Directory,
   path: readonly string[],
   now: Date,
-): (readonly [string, JsonNode | null])[] {
-  const at = (name: string): string => pathOf([...path, name]);
-  const gone = [...before].flatMap(([name, entry]) => {
+): Generator<readonly [string, JsonNode | null]> {
+  for (const [name, entry] of before) {
     const next = after.get(name);
-    return next === undefined || (next instanceof Map && !(entry instanceof Map)) ? [[at(name), null] as const] : [];
-  });
-  const there = [...after].flatMap(([name, entry]) => {
+    if (next === undefined || (next instanceof Map && !(entry instanceof Map))) yield [pathOf([...path, name]), null];
+  }
+  for (const [name, entry] of after) {
     const earlier = before.get(name);
-    if (entry instanceof Map) return changes(earlier instanceof Map ? earlier : new Map(), entry, [...path, name], now);
-    const segments = [...path, name].join('/');
-    const node = entry === earlier ? undefined : exported(entry, segments, now);
-    return node === undefined ? [] : [[at(name), node] as const];
-  });
-  return [...gone, ...there];
+    const names = [...path, name];
+    const node = entry instanceof Map || entry === earlier ? undefined : exported(entry, names.join('/'), now);
+    if (node !== undefined) yield [pathOf(names), node];
+    if (entry instanceof Map) yield* changes(earlier instanceof Map ? earlier : new Map(), entry, names, now);
+  }
 }
 
 /** In the short form that scenarios are written in. */

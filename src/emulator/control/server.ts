@@ -3,13 +3,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Engine } from '../engine.js';
 import { foreignHost } from '../handler.js';
-import { EmulatorOptionError } from '../option-error.js';
+import { EmulatorOptionError, parseJson } from '../option-error.js';
 import type { ControlOptions } from '../options.js';
 import { urlOf } from '../server.js';
 import { observing } from './changes.js';
-import { openapi } from './openapi.js';
 import { controlPage } from './page.js';
-import { Refusal, type Route, type Subject, sinceOf } from './route.js';
+import { Refusal, type Route, sinceOf } from './route.js';
 import { routes } from './routes.js';
 import { Stream } from './stream.js';
 
@@ -19,14 +18,16 @@ const timeoutMs = 10_000;
 
 /** The service by which an emulator is changed while it runs, in JSON over HTTP. */
 export class ControlServer {
+  readonly #engine: Engine;
+  readonly #urls: readonly string[];
   readonly #http = createServer({ headersTimeout: timeoutMs, requestTimeout: timeoutMs });
   readonly #stream = new Stream();
-  readonly #subject: Subject;
   readonly #hosts: readonly string[];
   #url = '';
 
   private constructor(host: string, engine: Engine, urls: readonly string[]) {
-    this.#subject = { engine, urls, last: () => this.#stream.last, openapi: () => openapi(this.#url) };
+    this.#engine = engine;
+    this.#urls = urls;
     this.#hosts = [host, ...engine.start.hosts, ...engine.start.allowedHosts];
     this.#http.maxConnections = mostConnections;
     this.#http.on('request', (request, response) => void this.#answer(request, response));
@@ -57,7 +58,7 @@ export class ControlServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       this.#admit(request);
-      this.#subject.engine.settle();
+      this.#engine.settle();
       const [path = '', ...search] = (request.url ?? '').split('?');
       const query = new URLSearchParams(search.join('?'));
       if (path === '/') return await replyPage(request, response);
@@ -65,9 +66,10 @@ export class ControlServer {
       if (route.isStream) this.#openStream(request, response, query);
       else {
         const body = await bodyOf(request, route);
-        const result = route.run(this.#subject, { body, parameter, query });
+        const about = { engine: this.#engine, urls: this.#urls, url: this.#url, stream: this.#stream };
+        const result = route.run({ ...about, body, parameter, query });
         // Whoever has changed something finds all as it is to be.
-        if (route.method !== 'GET') await this.#subject.engine.settled;
+        if (route.method !== 'GET') await this.#engine.settled;
         reply(response, route.status, route.reply && result);
       }
     } catch (error) {
@@ -99,15 +101,13 @@ export class ControlServer {
 /** @throws Refusal if nothing is there, or nothing for this method */
 function routeOf(method: string, path: string): { readonly route: Route; readonly parameter: string } {
   const found = routes.flatMap((route) => {
-    const [fixed = '', name] = route.path.split(/\{(\w+)\}/);
-    const rest = path.slice(fixed.length);
-    const fits = name === undefined ? rest === '' : name === 'id' ? /^\d{1,15}$/.test(rest) : rest !== '';
-    return path.startsWith(fixed) && fits ? [{ route, rest }] : [];
+    const match = route.pattern.exec(path);
+    return match ? [{ route, parameter: match[1] ?? '' }] : [];
   });
   const isMeant = (route: Route): boolean =>
     route.method === method || (method === 'HEAD' && route.method === 'GET' && !route.isStream);
   const match = found.find(({ route }) => isMeant(route));
-  if (match) return { route: match.route, parameter: decoded(match.rest) };
+  if (match) return { route: match.route, parameter: decoded(match.parameter) };
   const methods = found.map(({ route }) => route.method).join(', ');
   if (methods === '')
     throw new Refusal(404, `there is nothing at ${path}; GET /v1/openapi.json describes all there is`);
@@ -135,11 +135,7 @@ async function bodyOf(request: IncomingMessage, { body }: Route): Promise<unknow
   if (body === undefined && size === 0) return undefined;
   if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? ''))
     throw new Refusal(415, 'send JSON, with Content-Type: application/json');
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString());
-  } catch (error) {
-    throw new EmulatorOptionError(`the body must be JSON: ${error instanceof Error ? error.message : error}`);
-  }
+  return parseJson(Buffer.concat(chunks).toString(), 'the body');
 }
 
 const always = {
@@ -161,20 +157,16 @@ function reply(
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
 ) {
-  response.writeHead(status, {
-    ...always,
-    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...headers,
-  });
-  response.end(body === undefined ? undefined : JSON.stringify(body));
+  const type = body === undefined ? {} : { 'content-type': 'application/json' };
+  response.writeHead(status, { ...always, ...type, ...headers }).end(JSON.stringify(body));
 }
 
 function fail(response: ServerResponse, error: unknown): void {
   // The caller has gone, or its stream has begun.
   if (response.destroyed || response.headersSent) return;
   const message = error instanceof Error ? error.message : String(error);
-  const place = error instanceof EmulatorOptionError ? error.place : undefined;
-  const content = { error: { message, ...(place === undefined ? {} : { place }) } };
+  const [status, place] = error instanceof EmulatorOptionError ? [400, error.place] : [500, undefined];
+  const content = { error: { message, place } };
   if (error instanceof Refusal) reply(response, error.status, content, error.headers);
-  else reply(response, error instanceof EmulatorOptionError ? 400 : 500, content);
+  else reply(response, status, content);
 }

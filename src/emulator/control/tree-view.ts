@@ -6,7 +6,7 @@ import { withoutSecrets } from './secrets.js';
 export const masked = ({ shown }: { readonly shown: string }) => ({ $masked: shown });
 
 /** A value, or all in a directory by name, in the form of a scenario; `undefined` if nothing is there. */
-export function viewOf(tree: MetadataTree, path: string | undefined, now: Date): unknown {
+export function viewOf(tree: MetadataTree, path: string, now: Date): unknown {
   const found = tree.find(path);
   return found && viewAt(found.entry, found.segments, now);
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.js';
-import type { Engine } from '../engine.js';
 import type { SeenEvent, TimelineStep } from '../events.js';
 import { type Faults, faultIds, type Placed } from '../fault-list.js';
 import { kindOf, type SeenRequest } from '../journal.js';
 import type { Pending } from '../timeline.js';
+import type { Asked } from './route.js';
 import { withoutSecrets } from './secrets.js';
 import type { Of } from './shapes.js';
 import { masked } from './tree-view.js';
@@ -38,23 +38,12 @@ export function eventView({ at, event, detail, error }: SeenEvent): Of<'seenEven
 }
 
 export function requestView(seen: SeenRequest): Of<'request'> {
-  const { number, at, caller, method, path, status, reason, faults, hopLimit, error } = seen;
-  return {
-    number,
-    time: time(at),
-    caller,
-    method,
-    path,
-    kind: kindOf(seen),
-    status,
-    ...(reason === undefined ? {} : { reason }),
-    ...(faults === undefined ? {} : { faults: faults.flatMap((fault) => faultIds.get(fault) ?? []) }),
-    ...(hopLimit === undefined ? {} : { hopLimit }),
-    ...failure(error),
-  };
+  const { at, version: _, faults, error, ...shown } = seen;
+  const ids = faults?.flatMap((fault) => faultIds.get(fault) ?? []);
+  return { ...shown, time: time(at), kind: kindOf(seen), ...(ids && { faults: ids }), ...failure(error) };
 }
 
-export function stateView(engine: Engine, urls: readonly string[], stream: number): Of<'state'> {
+export function stateView({ engine, urls, stream }: Asked): Of<'state'> {
   const { state, timeline, clock, journal } = engine;
   const { options, network, isOn, faults } = state;
   return {
@@ -68,6 +57,6 @@ export function stateView(engine: Engine, urls: readonly string[], stream: numbe
     faults: faults.all.map((placed) => faultView(placed, faults, clock.now())),
     counts: journal.counts,
     requests: journal.last,
-    stream,
+    stream: stream.last,
   };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { openapi } from '../../../src/emulator/control/openapi.js';
+import { routes } from '../../../src/emulator/control/routes.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 
 export const launch = Date.UTC(2026, 10, 23, 9);
@@ -17,7 +18,7 @@ export interface Reply {
 }
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
-ajv.addSchema(openapi('') as object, 'api');
+ajv.addSchema(openapi(routes, '') as object, 'api');
 const validators = new Map<string, ValidateFunction>();
 
 /** Asserts that a body, of a request or a reply, is as the OpenAPI document says at a place in it. */
