@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { Content } from './tree.js';
+import type { Content, DatedContent } from './tree.js';
 
 /** One answer, as it goes over the wire: spelling and order of the headers are the service's. */
 export interface Answer {
@@ -16,31 +16,30 @@ export type Header = readonly [name: string, value: string];
 export const ttlHeader = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
 
 const plain: Header = ['Content-Type', 'text/plain'];
+const served: readonly Header[] = [
+  ['Server', 'EC2ws'],
+  ['Connection', 'close'],
+];
 
 /** A value or a listing. `ttlSeconds` is the life left to the session token that came with the request. */
-export function found(
-  now: Date,
-  about: { content: Content; type: string; lastModified: Date; ttlSeconds: number | undefined },
-): Answer {
-  const headers: readonly Header[] = [
-    ...timeLeft(about.ttlSeconds),
-    ['Content-Type', about.type],
+export function found(now: Date, content: DatedContent, type: string, ttlSeconds: number | undefined): Answer {
+  const modified: Header = ['Last-Modified', httpDate(content.lastModified)];
+  return answer(now, 200, content.content, [
+    ...timeLeft(ttlSeconds),
+    ['Content-Type', type],
     ['Accept-Ranges', 'none'],
-    ['Last-Modified', about.lastModified.toUTCString()],
-    lengthOf(about.content),
-    ...closing(now),
-  ];
-  return { status: 200, headers, body: about.content };
+    modified,
+  ]);
 }
 
 /** A new session token. */
 export function granted(now: Date, token: string, ttlSeconds: number): Answer {
-  return { status: 200, headers: [...timeLeft(ttlSeconds), lengthOf(token), ...closing(now), plain], body: token };
+  return answer(now, 200, token, timeLeft(ttlSeconds), [plain]);
 }
 
 /** An answer without a body. */
 export function empty(now: Date, status: number, first: readonly Header[] = []): Answer {
-  return { status, headers: [...first, lengthOf(''), ...closing(now), plain], body: '' };
+  return answer(now, status, '', first, [plain]);
 }
 
 /** The page that explains a 404 or a 400. */
@@ -58,8 +57,18 @@ export function page(now: Date, status: number, ttlSeconds?: number): Answer {
  </body>
 </html>
 `;
-  const headers = [...timeLeft(ttlSeconds), ['Content-Type', 'text/html'] as const, lengthOf(body), ...closing(now)];
-  return { status, headers, body };
+  return answer(now, status, body, [...timeLeft(ttlSeconds), ['Content-Type', 'text/html']]);
+}
+
+/** An answer with headers before and after those of all answers. */
+function answer(
+  now: Date,
+  status: number,
+  body: Content,
+  first: readonly Header[],
+  last: readonly Header[] = [],
+): Answer {
+  return { status, headers: [...first, lengthOf(body), ['Date', httpDate(now)], ...served, ...last], body };
 }
 
 /** The same answer without a header. */
@@ -91,15 +100,13 @@ export function asXen(answer: Answer): Answer {
   };
 }
 
-/** The bytes of an answer: status line and headers, and the body. */
-export function toBytes({ status, protocol = 'HTTP/1.1', headers, body }: Answer): { head: Buffer; body: Buffer } {
+/** Status line and headers, in latin1. */
+export function headOf({ status, protocol = 'HTTP/1.1', headers }: Answer): string {
   // The service's own reason phrase for 405, where RFC 9110 has "Method Not Allowed".
   const reason = status === 405 ? 'Not Allowed' : STATUS_CODES[status];
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return {
-    head: Buffer.from(`${protocol} ${status} ${reason}\r\n${lines}\r\n`, 'latin1'),
-    body: Buffer.from(body),
-  };
+  let head = `${protocol} ${status} ${reason}\r\n`;
+  for (const [name, value] of headers) head += `${name}: ${value}\r\n`;
+  return `${head}\r\n`;
 }
 
 function lengthOf(body: Content): Header {
@@ -110,10 +117,15 @@ function timeLeft(ttlSeconds: number | undefined): readonly Header[] {
   return ttlSeconds === undefined ? [] : [[ttlHeader, String(ttlSeconds)]];
 }
 
-function closing(now: Date): readonly Header[] {
-  return [
-    ['Date', now.toUTCString()],
-    ['Server', 'EC2ws'],
-    ['Connection', 'close'],
-  ];
+const seconds = new Map<number, string>();
+
+/** A date as HTTP has it, which takes longer to make than the rest of most answers, and is the same for a second. */
+function httpDate(date: Date): string {
+  const second = Math.floor(date.getTime() / 1000);
+  const known = seconds.get(second);
+  if (known !== undefined) return known;
+  if (seconds.size === 100) seconds.clear();
+  const text = date.toUTCString();
+  seconds.set(second, text);
+  return text;
 }

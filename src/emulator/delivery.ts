@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { type Answer, toBytes } from './answers.js';
+import { type Answer, headOf } from './answers.js';
 
 /** An answer on its way. */
 export interface Delivery {
@@ -35,21 +35,24 @@ export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: num
   const { answer, garbage, delayMs, byteIntervalMs, part, ending } = delivery;
   if (answer === undefined || !socket.writable) return;
   if (delayMs > 0 && !(await elapse(socket, delayMs))) return;
-  const { head, body } = garbage === undefined ? toBytes(answer) : { head: garbage, body: Buffer.alloc(0) };
-  const share = part === 'half' ? body.subarray(0, Math.floor(body.length / 2)) : body;
-  let rest = part === 'none' ? Buffer.alloc(0) : Buffer.concat([head, share]);
-  while (byteIntervalMs > 0 && rest.length > 0) {
-    const count = rest.length > share.length ? rest.length - share.length : 1;
-    socket.write(rest.subarray(0, count));
-    rest = rest.subarray(count);
+  const head = part === 'none' ? '' : (garbage ?? headOf(answer));
+  const body = Buffer.from(part === 'none' || garbage !== undefined ? '' : answer.body);
+  const sent = part === 'half' ? body.subarray(0, Math.floor(body.length / 2)) : body;
+  if (byteIntervalMs === 0) {
+    socket.cork();
+    socket.write(head, 'latin1');
+    socket.write(sent);
+    socket.uncork();
+  }
+  for (let at = -1; byteIntervalMs > 0 && at < sent.length; at += 1) {
+    socket.write(at < 0 ? head : sent.subarray(at, at + 1), 'latin1');
     if (!(await elapse(socket, byteIntervalMs))) return;
   }
   if (ending === 'close') {
-    socket.end(rest, () => socket.destroy());
+    socket.end(() => socket.destroy());
     if (socket.writableLength > 0) socket.setTimeout(timeoutMs, () => socket.destroy());
     return;
   }
-  socket.write(rest);
   // A reset discards what was not read yet. The immediate lets a caller in this process read.
   if (part !== 'none' && (await elapse(socket, readingMs))) await setImmediate();
   socket.resetAndDestroy();

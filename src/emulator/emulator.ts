@@ -1,10 +1,9 @@
 import { ControlServer } from './control/server.js';
-import type { Delivery } from './delivery.js';
 import { Engine } from './engine.js';
 import type { TimelineEvent } from './events.js';
 import type { FaultHandle } from './fault-list.js';
 import { type Fault, faultShape } from './faults.js';
-import { type Context, type Handled, handle, reject } from './handler.js';
+import { handle } from './handler.js';
 import { checkOptions, type InstanceOptions, type InstanceSettings, settingFields } from './instance-options.js';
 import type { SeenRequest } from './journal.js';
 import { type EmulatorOptions, proxyExceptions, readOptions, type Start } from './options.js';
@@ -182,24 +181,12 @@ export class Emulator {
   async #listen(): Promise<void> {
     const { hosts, port, control } = this.#engine.start;
     const handler: Handler = {
-      handle: (request) => this.#note(handle(request, this.#context())),
-      reject: (status, request) => this.#note(reject(status, request, this.#context())),
+      handle: (request, rejection) => handle(this.#engine, request, rejection),
       servesIpv6: () => this.#engine.state.options.httpProtocolIpv6 === 'enabled',
     };
     for (const host of hosts) this.#servers.push(await Server.listen(host, port, handler));
     await this.#setListening(this.#engine.isListening);
     if (control) this.#control = await ControlServer.listen(control, this.#engine, this.urls);
-  }
-
-  #context(): Context {
-    this.#engine.settle();
-    const { start, state, clock } = this.#engine;
-    return { hosts: [...start.hosts, ...start.allowedHosts], state, now: clock.now() };
-  }
-
-  #note({ delivery, entry }: Handled): Delivery {
-    this.#engine.note(entry);
-    return delivery;
   }
 
   #setListening(isListening: boolean): Promise<unknown> {

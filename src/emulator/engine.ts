@@ -38,6 +38,8 @@ export class Engine {
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = 0;
+  /** When something changes by itself, by the clock. */
+  #next = 0;
 
   /** @param setListening has the sockets of the service listen, or not */
   constructor(start: Start, setListening: (isListening: boolean) => Promise<unknown>) {
@@ -110,6 +112,11 @@ export class Engine {
     });
   }
 
+  /** Settles if the time has come for anything. */
+  settleDue(): void {
+    if (this.#clock.now() >= this.#next) this.settle();
+  }
+
   /** Runs what is due, has the sockets follow, and sets the timer for what is next; gives what has happened. */
   settle(): readonly SeenEvent[] {
     if (this.#isClosed) return [];
@@ -127,8 +134,8 @@ export class Engine {
         this.settled = Promise.all([this.settled, onOptions?.(options)]);
       });
     }
-    const next = Math.min(this.#timeline.next, this.#state.faults.nextChange(now));
-    const waitMs = Math.min(Math.max(this.#clock.until(next), shortestWaitMs), longestWaitMs);
+    this.#next = Math.min(this.#timeline.next, this.#state.faults.nextChange(now));
+    const waitMs = Math.min(Math.max(this.#clock.until(this.#next), shortestWaitMs), longestWaitMs);
     const timer = this.#wakeIn(waitMs);
     // A socket that listens keeps the process alive; while none does, the timer must.
     if (isListening) timer.unref();

@@ -1,75 +1,55 @@
 import { isIP } from 'node:net';
 import { type Answer, asXen, empty, page, withBody } from './answers.js';
 import { type Delivery, intact } from './delivery.js';
+import type { Engine } from './engine.js';
 import { apply, tokenRules } from './faults.js';
 import { type SeenRequest, withoutSecrets } from './journal.js';
 import { type Decision, decide, type Request, versionOf } from './service.js';
 import type { State } from './state.js';
 import type { TokenRules } from './tokens.js';
 
-/** The circumstances of a request. */
-export interface Context {
-  /** The names of the emulator that a `Host` header may have. */
-  readonly hosts: readonly string[];
-  readonly state: State;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-}
-
-/** The answer to a request, and its entry in the journal. */
-export interface Handled {
+/** An answer on its way, and what the journal says of it. */
+interface Outcome extends Pick<SeenRequest, 'reason' | 'faults' | 'hopLimit' | 'error'> {
   readonly delivery: Delivery;
-  readonly entry: Omit<SeenRequest, 'number'>;
 }
 
-type Outcome = Pick<SeenRequest, 'reason' | 'faults' | 'hopLimit' | 'error'>;
+/** Answers a request, by `rejection` if it is no HTTP or too large, and notes it. */
+export function handle(engine: Engine, request: Request, rejection?: 400 | 413 | 431): Delivery {
+  engine.settleDue();
+  const at = engine.clock.now();
+  const { delivery, ...outcome } = outcomeOf(engine, request, new Date(at), rejection);
+  const { answer, garbage, part } = delivery;
+  const status = answer === undefined || garbage !== undefined || part === 'none' ? 'unanswered' : answer.status;
+  const { caller, method, target } = request;
+  engine.note({ at, caller, method, path: withoutSecrets(target), version: versionOf(request), status, ...outcome });
+  return delivery;
+}
 
-/** Answers a request: the service decides, then faults apply. */
-export function handle(request: Request, context: Context): Handled {
-  const { hosts, state, now } = context;
-  const date = new Date(now);
-  const absence = state.absence(now);
+/** The service decides, then faults apply. */
+function outcomeOf({ start, state }: Engine, request: Request, now: Date, rejection?: 400 | 413 | 431): Outcome {
+  const absence = state.absence(now.getTime());
   // It arrived just before the socket was closed.
-  if (absence !== undefined) return handled(request, now, intact(undefined), { reason: absence });
-  const { host } = request.headers;
-  const whole = (answer: Answer): Delivery => intact(finish(request, answer, state));
-  // RFC 9112, section 3.2
-  if (host === undefined && request.httpVersion !== '1.0')
-    return handled(request, now, whole(page(date, 400)), { reason: 'no Host' });
-  const why = foreignHost(host, hosts);
-  if (why !== undefined) {
-    const answer = withBody(empty(date, 403), `${why}\n`);
-    return handled(request, now, whole(answer), { reason: 'foreign Host' });
-  }
-
-  const matches = state.faults.match(request.method, request.target, now, versionOf(request));
-  const { answer, refusal, ...facts } = attempt(request, state, date, tokenRules(matches));
-  const faulty = matches.reduce((delivery, match) => apply(delivery, match, date), intact(answer));
-  const delivery = { ...faulty, answer: faulty.answer && finish(request, faulty.answer, state) };
-
-  const last = matches.at(-1)?.fault;
-  const isAsDecided = faulty.answer === answer && faulty.part === 'all';
-  const reason = last === undefined || (isAsDecided && refusal) ? refusal : (`fault: ${last.kind}` as const);
-  return handled(request, now, delivery, {
-    ...(reason === undefined ? {} : { reason }),
-    ...(matches.length === 0 ? {} : { faults: matches.map(({ fault }) => fault) }),
-    ...facts,
+  if (absence !== undefined) return { delivery: intact(undefined), reason: absence };
+  const whole = (answer: Answer, reason: NonNullable<Outcome['reason']>): Outcome => ({
+    delivery: intact(finish(request, answer, state)),
+    reason,
   });
-}
+  if (rejection !== undefined) return whole(page(now, rejection), rejection === 400 ? 'not HTTP' : 'too large');
+  const { host } = request.headers;
+  // RFC 9112, section 3.2
+  if (host === undefined && request.httpVersion !== '1.0') return whole(page(now, 400), 'no Host');
+  const why = foreignHost(host, [...start.hosts, ...start.allowedHosts]);
+  if (why !== undefined) return whole(withBody(empty(now, 403), `${why}\n`), 'foreign Host');
 
-const unread = { method: '', target: '', httpVersion: '', headers: {} };
-
-/** Answers what is no HTTP request, or is too large; `request` has what could be read of it. */
-export function reject(
-  status: 400 | 413 | 431,
-  given: Partial<Request> & Pick<Request, 'caller'>,
-  { state, now }: Context,
-): Handled {
-  const request = { ...unread, ...given };
-  const absence = state.absence(now);
-  if (absence !== undefined) return handled(request, now, intact(undefined), { reason: absence });
-  const answer = finish(request, page(new Date(now), status), state);
-  return handled(request, now, intact(answer), { reason: status === 400 ? 'not HTTP' : 'too large' });
+  const matches = state.faults.match(request.method, request.target, now.getTime(), versionOf(request));
+  const { answer, ...decision } = attempt(request, state, now, tokenRules(matches));
+  const last = matches.at(-1);
+  if (last === undefined) return { delivery: intact(answer && finish(request, answer, state)), ...decision };
+  const faulty = matches.reduce((delivery, match) => apply(delivery, match, now), intact(answer));
+  const delivery = { ...faulty, answer: faulty.answer && finish(request, faulty.answer, state) };
+  const isAsDecided = faulty.answer === answer && faulty.part === 'all';
+  const reason = (isAsDecided && decision.reason) || (`fault: ${last.fault.kind}` as const);
+  return { delivery, ...decision, reason, faults: matches.map(({ fault }) => fault) };
 }
 
 function attempt(request: Request, state: State, now: Date, rules: TokenRules): Decision & Pick<Outcome, 'error'> {
@@ -83,14 +63,6 @@ function attempt(request: Request, state: State, now: Date, rules: TokenRules): 
 function finish({ method }: Request, answer: Answer, { options }: State): Answer {
   const styled = options.system === 'xen' ? asXen(answer) : answer;
   return method === 'HEAD' ? { ...styled, body: '' } : styled;
-}
-
-function handled(request: Request, at: number, delivery: Delivery, outcome: Outcome): Handled {
-  const { answer, garbage, part } = delivery;
-  const status = answer === undefined || garbage !== undefined || part === 'none' ? 'unanswered' : answer.status;
-  const { caller, method, target } = request;
-  const path = withoutSecrets(target);
-  return { delivery, entry: { at, caller, method, path, version: versionOf(request), status, ...outcome } };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Delivery, deliver } from './delivery.js';
@@ -7,13 +7,13 @@ import type { Request } from './service.js';
 
 /** Decides what is answered. */
 export interface Handler {
-  /** Answers a request that has arrived with its body, if any. */
-  readonly handle: (request: Request) => Delivery;
-  /** Answers what is no HTTP request, or is too large; `request` has what could be read of it. */
-  readonly reject: (status: 400 | 413 | 431, request: Partial<Request> & Pick<Request, 'caller'>) => Delivery;
+  /** Answers a request that has arrived with its body, if any, or, by `rejection`, what is no HTTP or too large. */
+  readonly handle: (request: Request, rejection?: 400 | 413 | 431) => Delivery;
   readonly servesIpv6: () => boolean;
 }
 
+/** What is read of a request that is no HTTP. */
+const unread = { method: '', target: '', httpVersion: '', headers: {} };
 const headerLimit = 8 * 1024;
 const bodyLimit = 64 * 1024;
 /** Connections kept open while their request arrives, and as many while they are answered; beyond, the oldest is closed. */
@@ -22,6 +22,16 @@ const connectionLimit = 1024;
 const usualTimeoutMs = 10_000;
 /** Before another attempt to listen again at the same port. */
 const retryMs = 50;
+
+/**
+ * Node destroys a request whose connection closes before its `ServerResponse`, which is not used here, has ended. The
+ * error would tell nobody, and its stack takes longer than an answer.
+ */
+class Arrived extends IncomingMessage {
+  override destroy(): this {
+    return super.destroy();
+  }
+}
 
 /** One listening socket. */
 export class Server {
@@ -41,6 +51,7 @@ export class Server {
     this.#handler = handler;
     this.#timeoutMs = timeoutMs;
     this.#http = createServer({
+      IncomingMessage: Arrived,
       maxHeaderSize: headerLimit,
       headersTimeout: timeoutMs,
       requestTimeout: timeoutMs,
@@ -60,7 +71,7 @@ export class Server {
       if (!(socket instanceof Socket) || !error.code?.startsWith('HPE_')) socket.destroy();
       else if (socket.writable && this.#arriving.has(socket)) {
         const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-        this.#answer(socket, this.#handler.reject(status, { caller: callerOf(socket) }));
+        this.#answer(socket, this.#handler.handle({ ...unread, caller: ownForm(socket.remoteAddress) }, status));
       }
     });
   }
@@ -108,14 +119,12 @@ export class Server {
   }
 
   #accept(socket: Socket): void {
-    const { localAddress = '' } = socket;
-    const isIpv6 = isIPv6(localAddress) && !localAddress.startsWith('::ffff:');
-    if (isIpv6 && !this.#handler.servesIpv6()) {
+    if (!this.#handler.servesIpv6() && isIPv6(ownForm(socket.localAddress))) {
       socket.resetAndDestroy();
       return;
     }
     admit(this.#arriving, socket);
-    socket.once('close', () => {
+    socket.on('close', () => {
       this.#arriving.delete(socket);
       this.#asked.delete(socket);
     });
@@ -125,7 +134,7 @@ export class Server {
     const { socket, method = '', url: target = '', httpVersion, headers } = message;
     // One request per connection: whatever follows is ignored.
     if (!socket.writable || !this.#arriving.has(socket)) return;
-    const request = { method, target, httpVersion, headers, caller: callerOf(socket) };
+    const request = { method, target, httpVersion, headers, caller: ownForm(socket.remoteAddress) };
     if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) {
       this.#answer(socket, this.#handler.handle(request));
       return;
@@ -133,7 +142,7 @@ export class Server {
     let size = 0;
     message.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > bodyLimit && this.#arriving.has(socket)) this.#answer(socket, this.#handler.reject(413, request));
+      if (size > bodyLimit && this.#arriving.has(socket)) this.#answer(socket, this.#handler.handle(request, 413));
     });
     message.on('end', () => {
       if (this.#arriving.has(socket)) this.#answer(socket, this.#handler.handle(request));
@@ -153,8 +162,8 @@ export function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
 }
 
-/** The address at the other end, in IPv4's own form also where the socket serves both families. */
-const callerOf = ({ remoteAddress = '' }: Socket): string => remoteAddress.replace(/^::ffff:/, '');
+/** An address in IPv4's own form also where the socket serves both families. */
+const ownForm = (address = ''): string => (address.startsWith('::ffff:') ? address.slice(7) : address);
 
 function admit(room: Set<Socket>, socket: Socket): void {
   room.add(socket);

@@ -47,7 +47,7 @@ export type Refusal =
 export interface Decision {
   /** `undefined` if the answer dies on its way back. */
   readonly answer: Answer | undefined;
-  readonly refusal?: Refusal;
+  readonly reason?: Refusal;
   readonly hopLimit?: SeenHopLimit;
 }
 
@@ -69,21 +69,21 @@ export function versionOf({ method, headers }: Request): 1 | 2 {
  */
 export function decide(request: Request, state: State, now: Date, rules: TokenRules): Decision {
   const { method, target } = request;
-  if (state.options.httpEndpoint === 'disabled') return { answer: empty(now, 403), refusal: 'endpoint off' };
+  if (state.options.httpEndpoint === 'disabled') return { answer: empty(now, 403), reason: 'endpoint off' };
   const hopLimit = { had: state.options.httpPutResponseHopLimit, needed: state.hopsOf(request.caller) + 1 };
   // The target of CONNECT is a host and a port, not a path.
   if (method === 'CONNECT') return otherMethod(method, now, allowedReads);
   const segments = segmentsOf(target);
-  if (segments === undefined) return { answer: page(now, 400), refusal: 'bad path' };
-  const [version = '', ...rest] = segments;
+  if (segments === undefined) return { answer: page(now, 400), reason: 'bad path' };
+  const [version = '', area, name] = segments;
 
-  if (knownVersions.has(version) && rest.join('/') === 'api/token') {
+  if (area === 'api' && name === 'token' && segments.length === 3 && knownVersions.has(version)) {
     if (method === 'PUT') {
       // Each router takes one off the TTL of the packet, and the last one drops it without a word.
       // https://aws.amazon.com/blogs/security/defense-in-depth-open-firewalls-reverse-proxies-ssrf-vulnerabilities-ec2-instance-metadata-service/
       // In the lab, real routers do.
       const isLost = state.network.kind === 'pretended' && hopLimit.needed > hopLimit.had;
-      if (isLost) return { answer: undefined, refusal: 'hop limit', hopLimit };
+      if (isLost) return { answer: undefined, reason: 'hop limit', hopLimit };
       return { ...grant(request, version, state.tokens, now, rules), hopLimit };
     }
     if (version === 'latest') return otherMethod(method, now, 'OPTIONS, PUT');
@@ -96,7 +96,7 @@ export function decide(request: Request, state: State, now: Date, rules: TokenRu
 function otherMethod(method: string, now: Date, allowed: string): Decision {
   const allow = [['Allow', allowed]] as const;
   if (method === 'OPTIONS') return { answer: empty(now, 200, allow) };
-  return { answer: empty(now, 405, allow), refusal: 'bad method' };
+  return { answer: empty(now, 405, allow), reason: 'bad method' };
 }
 
 function grant(
@@ -106,12 +106,12 @@ function grant(
   now: Date,
   rules: TokenRules,
 ): Decision {
-  const refusal = 'bad token request';
-  if (/^[^?]*\/(\?|$)/.test(target)) return { answer: withoutHeader(empty(now, 403), 'Connection'), refusal };
-  if (version !== 'latest' || headers['x-forwarded-for'] !== undefined) return { answer: empty(now, 403), refusal };
+  const reason = 'bad token request';
+  if (/^[^?]*\/(\?|$)/.test(target)) return { answer: withoutHeader(empty(now, 403), 'Connection'), reason };
+  if (version !== 'latest' || headers['x-forwarded-for'] !== undefined) return { answer: empty(now, 403), reason };
   const header = headers[ttlHeader];
   const ttlSeconds = typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : 0;
-  if (ttlSeconds < 1 || ttlSeconds > longestTtlSeconds) return { answer: page(now, 400), refusal };
+  if (ttlSeconds < 1 || ttlSeconds > longestTtlSeconds) return { answer: page(now, 400), reason };
   const lifetimeMs = ttlSeconds * 1000;
   const promisedEnd = now.getTime() + lifetimeMs;
   const end = now.getTime() + Math.min(lifetimeMs, rules.lifetimeMs);
@@ -128,7 +128,7 @@ function read(
   const { options, tree, tokens, launched } = state;
   const token = headers[tokenHeader];
   const life = typeof token === 'string' ? tokens.lifeOf(token) : undefined;
-  const unauthorized = (refusal: Refusal): Decision => ({ answer: empty(now, 401), refusal });
+  const unauthorized = (reason: Refusal): Decision => ({ answer: empty(now, 401), reason });
   if (token === undefined && options.httpTokens === 'required') return unauthorized('v1 off');
   if (token !== undefined && life === undefined && !acceptsAny) return unauthorized('token unknown');
   if (life && life.end <= now.getTime() && !acceptsAny) return unauthorized('token expired');
@@ -136,29 +136,26 @@ function read(
 
   const [version, ...path] = segments;
   if (version === undefined) {
-    const content = versions.join('\n');
-    return { answer: found(now, { content, type: 'text/plain', lastModified: launched, ttlSeconds }) };
+    return { answer: found(now, { content: versions.join('\n'), lastModified: launched }, 'text/plain', ttlSeconds) };
   }
   const hidden = options.instanceMetadataTags === 'disabled' ? 'meta-data/tags' : undefined;
   const value = knownVersions.has(version) ? tree.read(path, now, hidden) : undefined;
-  if (value === undefined) return { answer: page(now, 404, ttlSeconds), refusal: 'not there' };
+  if (value === undefined) return { answer: page(now, 404, ttlSeconds), reason: 'not there' };
   if (options.system === 'xen' && value.kind === 'directory' && !/\/(\?|$)/.test(target)) {
     const location = `http://${headers.host ?? serviceHost}${target.replace(/\?.*/, '')}/`;
     return { answer: empty(now, 301, [['Location', location]]) };
   }
   const type = path[0] === 'user-data' ? 'application/octet-stream' : 'text/plain';
-  return { answer: found(now, { ...value, type, ttlSeconds }) };
+  return { answer: found(now, value, type, ttlSeconds) };
 }
 
 /** The decoded segments of a request target; doubled and final slashes make no difference. */
 function segmentsOf(target: string): string[] | undefined {
   if (!target.startsWith('/')) return undefined;
-  const [path = ''] = target.split('?');
+  const [path = ''] = target.split('?', 1);
+  const segments = path.split('/').filter((segment) => segment !== '');
   try {
-    return path
-      .split('/')
-      .filter((segment) => segment !== '')
-      .map(decodeURIComponent);
+    return path.includes('%') ? segments.map(decodeURIComponent) : segments;
   } catch {
     return undefined;
   }

@@ -535,7 +535,7 @@ describeBothWays('emulator on the wire', () => {
   it('closes a connection whose caller stops reading', async () => {
     const body = Buffer.alloc(32 * 1024 * 1024);
     const delivery = intact({ status: 200, headers: [['Content-Length', String(body.length)]], body });
-    const handler = { handle: () => delivery, reject: () => delivery, servesIpv6: () => true };
+    const handler = { handle: () => delivery, servesIpv6: () => true };
     const server = await Server.listen('127.0.0.1', 0, handler, 100);
     const socket = await connect(server.url);
     socket.write('GET / HTTP/1.1\r\n\r\n');
