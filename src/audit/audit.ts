@@ -44,19 +44,24 @@ export class Channels {
   }
 }
 
-/** Calls a function before each call of a method, for what Node publishes to no channel. */
-export function before<This extends object>(
-  target: This,
-  name: string,
-  note: (self: This, args: readonly unknown[]) => void,
-): void {
-  const original: unknown = Reflect.get(target, name);
+type Note<This> = (self: This, args: readonly unknown[]) => void;
+
+/** Calls functions before and after each call of a method or getter, for what Node publishes to no channel. */
+export function wrap<This extends object>(target: This, name: string, before: Note<This>, after?: Note<This>): void {
+  const property: PropertyDescriptor = Object.getOwnPropertyDescriptor(target, name) ?? {
+    configurable: true,
+    writable: true,
+    value: Reflect.get(target, name),
+  };
+  const original: unknown = property.get ?? property.value;
   if (typeof original !== 'function') return;
   const observed = function (this: This, ...args: unknown[]): unknown {
-    safely(() => note(this, args));
-    return Reflect.apply(original, this, args);
+    safely(() => before(this, args));
+    const result: unknown = Reflect.apply(original, this, args);
+    if (after) safely(() => after(this, args));
+    return result;
   };
   // Among them are its name, its length, and what util.promisify goes by.
   Object.defineProperties(observed, Object.getOwnPropertyDescriptors(original));
-  Reflect.set(target, name, observed);
+  Reflect.defineProperty(target, name, { ...property, [property.get ? 'get' : 'value']: observed });
 }

@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
-import { type Audit, before, Channels, on } from './audit.js';
-import { capture, type Place, placeOf } from './stack.js';
+import { type Audit, Channels, on, wrap } from './audit.js';
+import { type Place, placeOf } from './stack.js';
 import { type Exchange, hashOf, type Sent } from './tally.js';
 
 const created = 'http.client.request.created';
@@ -35,7 +35,7 @@ export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
   );
   const note = (request: ClientRequest): void => {
     if (!concerns(request, audit) || pending.has(request)) return;
-    const entry: Pending = { place: placeOf(capture()), isComplete: false, isConnected: false };
+    const entry: Pending = { place: placeOf(pathOf(request.path)), isComplete: false, isConnected: false };
     pending.set(request, entry);
     channels.begin();
     request.once('socket', (socket: Socket) => {
@@ -53,14 +53,14 @@ export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
     });
   };
   // This package queues its requests: their stacks end inside it, but this one leads to who asked for the value.
-  const asked = on<{ action: string }>('imds:cache', ({ action }) => void (action === 'miss' && placeOf(capture())));
+  const asked = on<{ action: string }>('imds:cache', ({ action }) => void (action === 'miss' && placeOf()));
   new Channels(asked).begin();
   if (publishesCreated()) {
     new Channels(on<{ request: ClientRequest }>(created, ({ request }) => note(request))).begin();
   } else {
     // Node 20 publishes a request no sooner than its connection is made, when its stack is lost.
-    before(http.Agent.prototype, 'addRequest', (_agent, [request]) => note(request as ClientRequest));
-    before(http.ClientRequest.prototype, 'onSocket', note);
+    wrap(http.Agent.prototype, 'addRequest', (_agent, [request]) => note(request as ClientRequest));
+    wrap(http.ClientRequest.prototype, 'onSocket', note);
   }
 }
 

@@ -13,6 +13,7 @@ import { Tally } from './tally.js';
 import { Targets } from './targets.js';
 import { textOf } from './text.js';
 import { watchUndici } from './undici.js';
+import { watchUrls } from './urls.js';
 
 export type { Report as AuditReport } from './report.js';
 
@@ -25,7 +26,8 @@ const startedAt = performance.now();
 function watch(changed: () => void): Tally {
   const audit: Audit = { targets: new Targets(env, env['IMDS_AUDIT_ENDPOINT']), tally: new Tally(changed) };
   const isTaken = new WeakSet<Socket>();
-  for (const observe of [watchHttp, watchUndici, watchSockets, watchProcesses]) safely(() => observe(audit, isTaken));
+  for (const observe of [watchHttp, watchUndici, watchSockets, watchProcesses, watchUrls])
+    safely(() => observe(audit, isTaken));
   return audit.tally;
 }
 

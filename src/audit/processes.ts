@@ -1,29 +1,29 @@
 import child, { type ChildProcess } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename } from 'node:path';
-import { type Audit, before, Channels, on, safely } from './audit.js';
+import { type Audit, Channels, on, safely, wrap } from './audit.js';
 import { cutPath } from './paths.js';
-import { capture, placeOf } from './stack.js';
+import { placeOf } from './stack.js';
 import type { Targets } from './targets.js';
 
 const shells = /^(sh|bash|dash|zsh|ash|busybox|cmd\.exe)$/;
 
 /** Observes the start of other programs whose command line names an address of IMDS, as `curl`. */
 export function watchProcesses({ targets, tally }: Audit): void {
-  const note = (words: readonly unknown[], stack = capture()): void => {
+  const note = (words: readonly unknown[], place = placeOf()): void => {
     const command = shownCommand(words.map(String), targets);
-    if (command !== undefined) tally.started(placeOf(stack), command);
+    if (command !== undefined) tally.started(place, command);
   };
   const spawned = on<{ process: ChildProcess }>('child_process', ({ process }) => {
-    const stack = capture();
+    const place = placeOf();
     // Published before the child knows its arguments.
-    queueMicrotask(() => safely(() => note(process.spawnargs ?? [], stack)));
+    queueMicrotask(() => safely(() => note(process.spawnargs ?? [], place)));
   });
   new Channels(spawned).begin();
   // Those that wait are published nowhere.
   for (const name of ['spawnSync', 'execFileSync'])
-    before(child, name, (_module, [file, args]) => note([file, ...(Array.isArray(args) ? args : [])]));
-  before(child, 'execSync', (_module, [script]) => note(['sh', '-c', script]));
+    wrap(child, name, (_module, [file, args]) => note([file, ...(Array.isArray(args) ? args : [])]));
+  wrap(child, 'execSync', (_module, [script]) => note(['sh', '-c', script]));
   syncBuiltinESMExports();
 }
 

@@ -1,8 +1,8 @@
 import { Socket } from 'node:net';
-import { type Audit, before } from './audit.js';
+import { type Audit, wrap } from './audit.js';
 import { parsedHead } from './head.js';
 import { pathOf } from './http.js';
-import { capture, type Place, placeOf } from './stack.js';
+import { type Place, placeOf } from './stack.js';
 import type { Exchange } from './tally.js';
 
 // As much as servers take for a head.
@@ -15,7 +15,7 @@ const mostBytes = 16_384;
  * @param isTaken the sockets of HTTP clients, which are observed by themselves
  */
 export function watchSockets(audit: Audit, isTaken: WeakSet<Socket>): void {
-  before(Socket.prototype, 'connect', (socket, args) => {
+  wrap(Socket.prototype, 'connect', (socket, args) => {
     // node:net, node:http and node:tls hand over their arguments as one list.
     const [first, second] = Array.isArray(args[0]) ? args[0] : args;
     const options = typeof first === 'object' && first !== null ? first : { port: first, host: second };
@@ -24,7 +24,7 @@ export function watchSockets(audit: Audit, isTaken: WeakSet<Socket>): void {
 }
 
 function follow(socket: Socket, { tally }: Audit, isTaken: WeakSet<Socket>): void {
-  const place: Place = placeOf(capture());
+  const place: Place = placeOf();
   const open: Exchange[] = [];
   let head = '';
   const wrote = (chunk: unknown, encoding: unknown): void => {
@@ -37,11 +37,11 @@ function follow(socket: Socket, { tally }: Audit, isTaken: WeakSet<Socket>): voi
     }
     head = head.slice(-mostBytes);
   };
-  before(socket, '_write', (_socket, [chunk, encoding]) => wrote(chunk, encoding));
-  before(socket, '_writev', (_socket, [chunks]) => {
+  wrap(socket, '_write', (_socket, [chunk, encoding]) => wrote(chunk, encoding));
+  wrap(socket, '_writev', (_socket, [chunks]) => {
     for (const { chunk, encoding } of chunks as { chunk: unknown; encoding: unknown }[]) wrote(chunk, encoding);
   });
-  before(socket, 'push', (_socket, [chunk]) => {
+  wrap(socket, 'push', (_socket, [chunk]) => {
     const [, status] = /^HTTP\/1\.\d (\d{3})/.exec(Buffer.isBuffer(chunk) ? chunk.toString('latin1', 0, 16) : '') ?? [];
     if (status) open.shift()?.answered(Number(status));
   });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { findSourceMap, SourceMap } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,12 +20,17 @@ const manifests = new Map<string, Package | undefined>();
 
 const installed = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+(?=[\\/])/;
 
-/** True for a file of the application, false for one of a package in node_modules. */
-export const isApplication = (file: string): boolean => !installed.test(file);
+const rootOf = (file: string): string | undefined => installed.exec(file)?.[0];
+
+// A program may be installed, too.
+const program = rootOf(realPathOf(process.argv[1] ?? ''));
+
+/** True for a file of the application, false for one of a package in node_modules that it uses. */
+export const isApplication = (file: string): boolean => [undefined, program].includes(rootOf(file));
 
 /** The package by the nearest package.json that has a name; for a bundled file, at least the name that its path has. */
 export function packageOf(file: string): Package {
-  const [root] = installed.exec(file) ?? [];
+  const root = rootOf(file);
   if (root !== undefined) {
     const [, name = null] = /([^\\/]+|@[^\\/]+[\\/][^\\/]+)$/.exec(root.replace(/.*[\\/]node_modules[\\/]/, '')) ?? [];
     return manifestIn(root) ?? { name, version: null };
@@ -34,6 +39,14 @@ export function packageOf(file: string): Package {
     const found = manifestIn(folder);
     if (found?.name) return found;
     if (folder === dirname(folder)) return { name: null, version: null };
+  }
+}
+
+function realPathOf(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
   }
 }
 

@@ -2,7 +2,7 @@ import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isApplication, original, type Position, packageOf } from './sources.js';
 
-/** Where requests come from: a package, and the line nearest to the application. */
+/** Where requests come from: a package, and the line of the application, `null` where that is not known. */
 export interface Place {
   readonly package: string | null;
   readonly packageVersion: string | null;
@@ -28,7 +28,7 @@ const isOfApplication = (file: string): boolean => isApplication(file) && !start
 const mostFrames = 100;
 
 /** The places of the stack outside Node, from the innermost on, followed by those that await it. */
-export function capture(): readonly Position[] {
+function capture(): readonly Position[] {
   const { stackTraceLimit, prepareStackTrace } = Error;
   const holder: { stack?: unknown } = {};
   try {
@@ -51,18 +51,43 @@ export function capture(): readonly Position[] {
   }
 }
 
-// The line that led to a package last, by the package's name, for requests that it makes in callbacks.
-const leading = new Map<string | null, Position>();
+// The places that led to a package last, or that had it ask for a path, for requests that it sends in a later tick.
+const leading = new Map<string, Place>();
+const mostLeading = 200;
 
-/**
- * The package that asks, and the line nearest to the application that is known: its innermost one that awaits the request,
- * else the last that led to the package, else the package's own outermost one.
- */
-export function placeOf(stack: readonly Position[]): Place {
+function lead(key: string, place: Place): void {
+  if (leading.size >= mostLeading) leading.clear();
+  leading.set(key, place);
+}
+
+/** The package that asks by the stack of now, with the line of the application, if that is in it, and what stands for both. */
+function read(path: string): { place: Place; packageKey: string; pathKey: string } {
+  const stack = capture();
   const asking = stack.find(({ file }) => !carriers.test(packageOf(file).name ?? '')) ?? stack[0];
   const { name, version } = asking ? packageOf(asking.file) : { name: null, version: null };
-  const awaiting = stack.find(({ file }) => isOfApplication(file));
-  if (awaiting) leading.set(name, awaiting);
-  const line = awaiting ?? leading.get(name) ?? stack.at(-1);
-  return { package: name, packageVersion: version, file: line?.file ?? null, line: line?.line ?? null };
+  const { file = null, line = null } = stack.find((each) => isOfApplication(each.file)) ?? {};
+  const client = stack[0] && packageOf(stack[0].file).name;
+  return {
+    place: { package: name, packageVersion: version, file, line },
+    packageKey: String(name),
+    pathKey: `${client} ${path}`,
+  };
+}
+
+/**
+ * Where the request that is made now comes from: the package that asks, and the innermost line of the application that awaits
+ * it. Where the stack has none, whatever had the package ask for this path, else whatever led to the package last.
+ */
+export function placeOf(path = ''): Place {
+  const { place, packageKey, pathKey } = read(path);
+  const known = place.line === null ? (leading.get(pathKey) ?? leading.get(packageKey) ?? place) : place;
+  leading.delete(pathKey);
+  if (known.line !== null) lead(packageKey, known);
+  return known;
+}
+
+/** Notes who has a client ask for a path, which it may do in a later tick. */
+export function expect(path: string): void {
+  const { place, pathKey } = read(path);
+  if (place.line !== null) lead(pathKey, place);
 }

@@ -26,13 +26,12 @@ function rowsOf(caller: CallerReport, folder: string): readonly string[] {
   const { v1, v2, tokenRequests, peakPerMinute, failures } = caller;
   const failed = failures.unauthorized + failures.forbidden + failures.noReply;
   const counts = [v1, v2, tokenRequests, peakPerMinute, failed].map(String);
-  const where = whereOf(caller, folder);
-  return [row(nameOf(caller), counts), ...(where ? [`  ${endOf(where, columns - 2)}`] : [])];
+  return [row(nameOf(caller), counts), `  ${endOf(whereOf(caller, folder), columns - 2)}`];
 }
 
-/** The line nearest to the application, from the folder that the program was started in. */
-function whereOf({ file, line }: Place, folder: string): string | undefined {
-  if (file === null) return undefined;
+/** The line of the application, from the folder that the program was started in. */
+function whereOf({ file, line }: Place, folder: string): string {
+  if (file === null) return "(the application's line is not known)";
   const near = relative(folder, file);
   return `${near.startsWith('..') || near === '' ? file : near}:${line}`;
 }

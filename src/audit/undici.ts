@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { type Audit, Channels, on } from './audit.js';
 import { parsedHead } from './head.js';
 import { isElsewhere, pathOf } from './http.js';
-import { capture, type Place, placeOf } from './stack.js';
+import { type Place, placeOf } from './stack.js';
 import type { Exchange } from './tally.js';
 
 /** What is used of undici's requests, of any version. */
@@ -51,7 +51,7 @@ export function watchUndici({ targets, tally }: Audit, isTaken: WeakSet<Socket>)
   const created = on<Message>('undici:request:create', ({ request }) => {
     const { origin, path } = request;
     if (!targets.hasUrl(String(origin)) && !(path.startsWith('http') && targets.hasUrl(path))) return;
-    places.set(request, placeOf(capture()));
+    places.set(request, placeOf(pathOf(path)));
     channels.begin();
   });
   new Channels(created).begin();

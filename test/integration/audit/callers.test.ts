@@ -51,6 +51,56 @@ describe('imds audit names', () => {
     assert.deepEqual([name, file, line, v1], ['poller', `${application.folder}/app.cjs`, 3, 3]);
   });
 
+  it('the line that calls a client, which sends in a later tick', async () => {
+    await using application = await Application.create();
+    application.install('got');
+    const { callers } = await application.report({
+      'app.mjs': `
+        import got from 'got';
+        import request from 'request';
+        const url = process.env.AWS_EC2_METADATA_SERVICE_ENDPOINT;
+        await Promise.all([
+          got(url + '/latest/meta-data/mac'),
+          got(url + '/latest/meta-data/hostname'),
+          new Promise((resolve) => request(url + '/3', resolve)),
+        ]);`,
+      'node_modules/request/package.json': '{ "name": "request" }',
+      'node_modules/request/index.js': `
+        const { parse } = require('node:url');
+        module.exports = (text, done) => {
+          const url = parse(text);
+          setImmediate(() => require('node:http').get(url, (response) => response.resume().on('end', done)));
+        };`,
+    });
+    assert.deepEqual(callers.map(({ package: name, line, paths }) => [name, line, ...paths]).toSorted(), [
+      ['my-app', 6, '/latest/meta-data/mac'],
+      ['my-app', 7, '/latest/meta-data/hostname'],
+      ['my-app', 8, '/3'],
+    ]);
+  });
+
+  it('a package that asks by itself, without a line of the application', async () => {
+    await using application = await Application.create();
+    const main = application.write('app.mjs', "import 'agent';");
+    application.write('node_modules/agent/package.json', '{ "name": "agent", "version": "1.0.0" }');
+    application.write('node_modules/agent/index.js', `setImmediate(() => ${read('/')});`);
+    const { stderr } = await application.audit('--', process.execPath, main);
+    assert.match(stderr, /^agent 1\.0\.0 +1 +0 +0 +1 +0\n {2}\(the application's line is not known\)$/m);
+    await application.audit('--json', 'report.json', '--', process.execPath, main);
+    const [{ package: name, file, line } = {}] = application.readReport().callers;
+    assert.deepEqual([name, file, line], ['agent', null, null]);
+  });
+
+  it('the line of a program that is installed itself', async () => {
+    await using application = await Application.create();
+    const { callers } = await application.report({
+      'node_modules/tool/main.mjs': "import { read } from '@scope/reader';\nawait read();",
+      ...reader,
+    });
+    const [{ package: name, file, line } = {}] = callers;
+    assert.deepEqual([name, file, line], ['@scope/reader', `${application.folder}/node_modules/tool/main.mjs`, 2]);
+  });
+
   for (const sourcemap of ['linked', 'inline'] as const) {
     it(`the same in a bundle with a source map that is ${sourcemap}`, async () => {
       await using application = await Application.create();

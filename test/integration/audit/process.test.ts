@@ -289,6 +289,7 @@ describe('imds/audit', () => {
       const get = (url, answered) => new Promise((resolve) => http.get(url, answered(resolve)).on('error', resolve));
       await get(url + '/none', (resolve) => (answer) => console.log(answer.headers) || answer.resume().on('end', resolve));
       console.log((await get('http://127.0.0.1:9', () => () => {})).code);
+      console.log(Object.getOwnPropertyDescriptor(URL.prototype, 'protocol'), Object.keys(URL.prototype));
       console.log(net.Socket.prototype.connect.name, child.execSync.length, child.spawnSync.name, child.spawnSync('true').status);
       console.log(Object.keys(process.env).filter((name) => name !== 'IMDS_AUDIT_FOLDER').length, Error.stackTraceLimit);`,
     );

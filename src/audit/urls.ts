@@ -1,0 +1,29 @@
+import Module from 'node:module';
+import url from 'node:url';
+import { type Audit, wrap } from './audit.js';
+import { expect, placeOf } from './stack.js';
+
+/**
+ * Observes who hands a URL of IMDS to a client. Some clients (got, request, the AWS SDK 2) send in a later tick, when the
+ * stack is lost; but all of them parse the URL, or look at its protocol, while their caller waits.
+ */
+export function watchUrls({ targets }: Audit): void {
+  // The URL of the last other request: it is looked at about ten times.
+  let other = '';
+  const note = (text: unknown): void => {
+    if (typeof text !== 'string' || text === other) return;
+    if (targets.hasUrl(text)) expect(new URL(text).pathname);
+    else other = text;
+  };
+  // Not url.parse itself, which warns by who calls it.
+  const { Url } = url as unknown as { Url: { prototype: object } };
+  wrap(Url.prototype, 'parse', (_url, [text]) => note(text));
+  wrap(URL.prototype, 'protocol', ({ href }) => note(href));
+  wrap(Module.prototype, 'load', () => {}, watchChain);
+}
+
+/** The AWS SDK 2 tries one source of credentials after another, each in a tick of its own, before it asks IMDS. */
+function watchChain({ exports }: Module, [file]: readonly unknown[]): void {
+  if (/[\\/]aws-sdk[\\/]lib[\\/]core\.js$/.test(String(file)))
+    wrap(exports.CredentialProviderChain.prototype, 'resolve', () => void placeOf());
+}
