@@ -1,13 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { codeOf, flagsOf, type Scenario } from './forms.js';
+import { forms, type Scenario } from './forms.js';
 import { ask } from './service.js';
-import { attempt } from './store.js';
+import { attempt, useModel } from './store.js';
 
-const forms = {
-  'Scenario file': (scenario: Scenario) => `${JSON.stringify(scenario, undefined, 2)}\n`,
-  'createEmulator()': codeOf,
-  'Command line': flagsOf,
-} as const;
 type Form = keyof typeof forms;
 
 /** The present state in the forms that can be kept: a file, code, a command. */
@@ -20,7 +15,10 @@ export function CopyAs({ onClose }: { readonly onClose: () => void }) {
     dialog.current?.showModal();
     void attempt(ask<Scenario>('GET', '/v1/scenario').then(setScenario));
   }, []);
-  const text = scenario ? forms[form](scenario) : '';
+  const speed = useModel(({ state }) => state?.clock.speed ?? 1);
+  const place = useModel(({ state }) => (state?.network.kind === 'lab' ? state.network.place : undefined));
+  const present = scenario && { scenario, speed, place };
+  const text = present ? forms[form].text(present) : '';
   const copy = (): void => void attempt(navigator.clipboard.writeText(text).then(() => setCopied(true)));
   return (
     <dialog ref={dialog} aria-labelledby="copy-title" onClose={onClose}>
@@ -48,6 +46,7 @@ export function CopyAs({ onClose }: { readonly onClose: () => void }) {
         ))}
       </fieldset>
       <textarea readOnly rows={16} spellcheck={false} aria-label={form} value={text} />
+      <p class="note">{present && forms[form].leftOut(present)}</p>
       <div class="actions">
         <button type="button" class="main" onClick={copy}>
           Copy

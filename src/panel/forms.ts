@@ -19,10 +19,43 @@ function essence(scenario: Scenario): Partial<Scenario> {
   return Object.fromEntries(said);
 }
 
+/** What there is to copy. */
+export interface Present {
+  readonly scenario: Scenario;
+  /** How fast the clock runs; 0 while it is paused. */
+  readonly speed: number;
+  /** Where the caller is, in a lab. */
+  readonly place: string | undefined;
+}
+
+/** A form of the state, and in words what of it is not in it. */
+interface Form {
+  text(present: Present): string;
+  leftOut(present: Present): string;
+}
+
+export const forms = {
+  'Scenario file': {
+    text: ({ scenario }) => fileOf(scenario),
+    leftOut: () => 'Left out: the speed of the clock, addresses, ports, and whether identity documents are signed.',
+  },
+  'createEmulator()': { text: codeOf, leftOut: () => 'Left out: addresses, ports, and signIdentity.' },
+  'Command line': {
+    text: commandOf,
+    leftOut({ speed, place }) {
+      const others = place === undefined ? '--host, --allow-host, --port' : '--trouble, --internet';
+      const pause = speed === 0 ? ', and the pause: no flag holds the clock' : '';
+      return `For bash and other POSIX shells. Left out: ${others} and --sign-identity${pause}.`;
+    },
+  },
+} satisfies Readonly<Record<string, Form>>;
+
+const fileOf = (scenario: Scenario): string => `${JSON.stringify(scenario, undefined, 2)}\n`;
+
 /** The state as a program in JavaScript. */
-export function codeOf(scenario: Scenario): string {
+function codeOf({ scenario, speed }: Present): string {
   const { options = {}, ...rest } = essence(scenario);
-  const given = { ...options, ...(isEmpty(rest) ? {} : { scenario: rest }) };
+  const given = { ...options, ...(speed === 1 ? {} : { speed }), ...(isEmpty(rest) ? {} : { scenario: rest }) };
   const argument = isEmpty(given) ? '' : literal(given, '');
   return `import { createEmulator } from 'imds/emulator';\n\nconst emulator = await createEmulator(${argument});\n`;
 }
@@ -44,16 +77,23 @@ function literal(value: unknown, indent: string): string {
   return `${open}\n${items.map((item) => `${inner}${item},\n`).join('')}${indent}${close}`;
 }
 
-/** The state as a command. What no flag says is in a scenario file. */
-export function flagsOf(scenario: Scenario): string {
+/** The state as a command, with the scenario on its standard input where flags do not say all of it. */
+function commandOf({ scenario, speed, place }: Present): string {
   const { options = {}, ...rest } = essence(scenario);
+  const pace = speed === 0 || speed === 1 ? '' : ` --speed ${speed}`;
+  const command = `npx imds ${place === undefined ? 'emulate' : `lab --in ${place}`}${pace}`;
   // The generation of the hypervisor has no flag.
-  if (!isEmpty(rest) || 'system' in options)
-    return '# No flags say all of it: save "Scenario file" as scenario.json.\nnpx imds emulate --scenario scenario.json\n';
+  if (isEmpty(rest) && !('system' in options)) return `${command}${flagsOf(options)}\n`;
+  // The standard input of a lab is that of its shell.
+  if (place !== undefined) return `# Save "Scenario file" as scenario.json.\n${command} --scenario scenario.json\n`;
+  return `${command} --scenario - <<'EOF'\n${fileOf(scenario)}EOF\n`;
+}
+
+function flagsOf(options: Scenario['options']): string {
   const flagOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const flags = Object.entries(options).flatMap(([name, value]) => {
     const values = typeof value === 'object' ? Object.entries(value).map((pair) => `'${pair.join('=')}'`) : [value];
     return values.map((one) => ` --${flagOf(name)} ${one}`);
   });
-  return `npx imds emulate${flags.join('')}\n`;
+  return flags.join('');
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, it } from 'mocha';
 import { createEmulator, type EmulatorOptions } from '../../src/emulator/index.js';
 import { type Stand, until, withBrowser } from './stand.js';
@@ -66,20 +67,25 @@ describe('the faults on the page', () => {
 
 describe('the present state, copied from the page', () => {
   const open = withBrowser();
-  const copied = async (stand: Stand, form: string): Promise<string> => {
+  const odd = `it's "new" $HOME \`id\`\nEOF\n`;
+  const shown = async (stand: Stand, form: string): Promise<string> => {
     await stand.page.getByRole('radio', { name: form }).check();
     const text = stand.page.getByRole('textbox', { name: form });
     await until(async () => (await text.inputValue()) !== '');
+    return await text.inputValue();
+  };
+  const copied = async (stand: Stand, form: string): Promise<string> => {
+    const text = await shown(stand, form);
     await stand.press('Copy', stand.page.getByRole('dialog'));
     await stand.page.getByText('Copied.').waitFor();
-    assert.equal(await stand.page.evaluate('navigator.clipboard.readText()'), await text.inputValue());
-    return await text.inputValue();
+    assert.equal(await stand.page.evaluate('navigator.clipboard.readText()'), text);
+    return text;
   };
   const permissions = ['clipboard-read', 'clipboard-write'];
 
   it('makes an emulator that is as this one is: as a file, and as code', async () => {
     const stand = await open({ httpTokens: 'required' }, { permissions });
-    stand.emulator.set('tags/instance/Name', `it's "new"\n`);
+    stand.emulator.set('tags/instance/Name', odd);
     stand.emulator.fault({ kind: 'status', status: 503, paths: 'iam/**', times: 2 });
     await stand.press('Copy as…');
     const scenario = JSON.parse(await copied(stand, 'Scenario file'));
@@ -89,7 +95,6 @@ describe('the present state, copied from the page', () => {
         code,
       ) ?? [];
     const options: EmulatorOptions = new Function(`return ${argument}`)();
-    assert.match(await copied(stand, 'Command line'), /imds emulate --scenario scenario\.json\n$/);
     for (const given of [{ scenario }, options]) {
       await using emulator = await createEmulator(given);
       assert.equal(emulator.options.httpTokens, 'required');
@@ -97,27 +102,67 @@ describe('the present state, copied from the page', () => {
       assert.equal(token.length, 56);
       emulator.configure({ httpTokens: 'optional' });
       const name = await stand.ask('meta-data/tags/instance/Name', { url: emulator.url });
-      assert.equal(name.text, `it's "new"\n`);
+      assert.equal(name.text, odd);
       assert.equal((await stand.ask('meta-data/iam/info', { url: emulator.url })).status, 503);
     }
     await stand.page.keyboard.press('Escape');
     await stand.page.getByRole('dialog').waitFor({ state: 'detached' });
   });
 
-  it('is a command where flags say all of it', async () => {
-    const stand = await open({ hops: 2, httpTokens: 'required', instanceMetadataTags: 'disabled' }, { permissions });
+  /** What a shell makes of a command that was copied. */
+  const shell = (command: string) => {
+    const program = `'${process.execPath}' dist/cli/imds.cjs emulate --port 0 --json`;
+    return spawn('sh', ['-ec', command.replace(/^npx imds emulate/, `exec ${program}`)]);
+  };
+
+  it('is a command that makes it again, whatever the values hold', async () => {
+    const stand = await open({ system: 'xen', scenario: { timeline: [{ at: '1h', event: 'rebalance' }] } });
+    stand.emulator.set('tags/instance/Name', odd);
+    stand.emulator.fault({ kind: 'status', status: 503, paths: 'iam/**' });
+    await stand.page.getByLabel('Speed of the clock').selectOption('10');
+    await stand.press('Copy as…');
+    const command = await shown(stand, 'Command line');
+    assert.match(command, /^npx imds emulate --speed 10 --scenario - <<'EOF'\n\{\n[\s\S]*\n\}\nEOF\n$/);
+    const child = shell(command);
+    try {
+      const [line] = await once(child.stdout, 'data');
+      const { url, options } = JSON.parse(String(line).split('\n')[0] ?? '');
+      assert.equal(options.system, 'xen');
+      assert.equal((await stand.ask('meta-data/tags/instance/Name', { url })).text, odd);
+      assert.equal((await stand.ask('meta-data/iam/info', { url })).status, 503);
+    } finally {
+      child.kill('SIGTERM');
+    }
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+  });
+
+  it('is a command of flags alone where they say all of it', async () => {
+    const hops = { '127.0.0.2': 1, '*': 2 };
+    const stand = await open({ hops, httpTokens: 'required', instanceMetadataTags: 'disabled' }, { permissions });
     await stand.press('Copy as…');
     const command = await copied(stand, 'Command line');
-    const flags = '--http-tokens required --instance-metadata-tags disabled --hops 2';
+    const flags = `--http-tokens required --instance-metadata-tags disabled --hops '127.0.0.2=1' --hops '*=2'`;
     assert.equal(command, `npx imds emulate ${flags}\n`);
-    execFileSync(process.execPath, [
-      'dist/cli/imds.cjs',
-      'emulate',
-      ...flags.split(' '),
-      '--',
-      process.execPath,
-      '-e',
-      '0',
-    ]);
+    const child = shell(command);
+    const [line] = await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    assert.deepEqual(JSON.parse(String(line).split('\n')[0] ?? '').options, stand.emulator.options);
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+  });
+
+  it('says what is left out, the pause of the clock where no flag has it', async () => {
+    const stand = await open({ hops: 1 });
+    await stand.press('Pause', stand.page.locator('.clock'));
+    await stand.page.getByRole('button', { name: 'Continue' }).waitFor();
+    await stand.press('Copy as…');
+    const note = stand.page.getByRole('dialog').locator('.note');
+    assert.equal(await shown(stand, 'Command line'), 'npx imds emulate --hops 1\n');
+    const flags = '--host, --allow-host, --port and --sign-identity';
+    const pause = 'and the pause: no flag holds the clock';
+    assert.equal(await note.textContent(), `For bash and other POSIX shells. Left out: ${flags}, ${pause}.`);
+    assert.match(await shown(stand, 'createEmulator()'), /createEmulator\(\{\n {2}hops: 1,\n {2}speed: 0,\n\}\);\n$/);
+    assert.equal(await note.textContent(), 'Left out: addresses, ports, and signIdentity.');
+    await shown(stand, 'Scenario file');
+    assert.match((await note.textContent()) ?? '', /^Left out: the speed of the clock, addresses, ports, and whether/);
   });
 });

@@ -51,6 +51,12 @@ describe('the page in a lab', () => {
       .getByRole('img', { name: /container: token replies arrive; nested: .* die after 2 of 3 hops/ })
       .waitFor();
     assert.equal(await token(), '200');
+    await page.getByRole('button', { name: 'Copy as…' }).click();
+    await page.getByRole('radio', { name: 'Command line' }).check();
+    const command = page.getByRole('textbox', { name: 'Command line' });
+    const expected = 'npx imds lab --in container --http-put-response-hop-limit 2\n';
+    await until(async () => (await command.inputValue()) === expected);
+    await page.getByText('Left out: --trouble, --internet and --sign-identity.').waitFor();
     await page.close();
     const ended = once(lab, 'exit');
     lab.stdin?.end();
