@@ -79,16 +79,14 @@ export class Engine {
     this.#announce(({ onRequest }) => onRequest?.(request));
   }
 
-  /**
-   * Every change by a caller: after all that was due before it, and before all that becomes due by it, which `tell` is told
-   * of.
-   */
-  change<Result>(change: (now: number) => Result, tell?: (happened: readonly SeenEvent[]) => void): Result {
+  /** Every change by a caller: after all that was due before it, and before all that becomes due by it. */
+  change<Result>(change: (now: number) => Result): Result {
     this.settle();
-    const result = change(this.#clock.now());
-    const happened = this.settle();
-    tell?.(happened);
-    return result;
+    try {
+      return change(this.#clock.now());
+    } finally {
+      this.settle();
+    }
   }
 
   /** Moves the clock forward, and runs what falls due. `place` is what the milliseconds are called by who gave them. */
