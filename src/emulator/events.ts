@@ -258,5 +258,4 @@ export function eventShape<T extends TimelineEvent>(
   return variants('event', Object.fromEntries(all), also);
 }
 
-/** The declaration of an event. */
 export const declarationOf = (name: TimelineEvent['event']) => events[name] as Declaration<Fields>;

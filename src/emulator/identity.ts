@@ -6,7 +6,6 @@ import { type Hash, rsaWith, type Signer } from './signing.js';
 import type { Content, MetadataTree, Tree } from './tree.js';
 
 const directory = 'dynamic/instance-identity';
-/** Where the document is. */
 export const documentPath = `${directory}/document`;
 
 /** The identity document of an instance with these metadata. */

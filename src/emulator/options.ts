@@ -4,7 +4,7 @@ import { checkOptions, type InstanceOptions, type InstanceSettings, settingField
 import type { SeenRequest } from './journal.js';
 import { baseShape, type Scenario } from './scenario.js';
 import { type ScenarioName, scenarioOf } from './scenarios.js';
-import { fields, list, numberBetween, optional, type Shape, shape, text, wholeNumber } from './shape.js';
+import { either, fields, list, numberBetween, optional, type Shape, shape, text, wholeNumber } from './shape.js';
 import type { Signer } from './signing.js';
 import type { Network } from './state.js';
 import type { Tree } from './tree.js';
@@ -65,6 +65,7 @@ export interface ControlOptions {
 }
 
 const isName = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const aFunction = shape('a function', {}, (value) => typeof value === 'function');
 /** For what is checked where it is used. */
 const anything = shape('anything', {}, () => true);
@@ -94,12 +95,8 @@ const startFields = {
     (value) => typeof value === 'function' && value() >= 0 && value() <= latestTime,
   ),
   speed,
-  signIdentity: shape('true or false', {}, (value) => typeof value === 'boolean'),
-  control: shape(
-    'true, false, or an object of host and port',
-    {},
-    (value) => typeof value === 'boolean' || controlShape.check(value, 'control') !== undefined,
-  ),
+  signIdentity: shape('true or false', {}, isBoolean),
+  control: either(shape(controlShape.accepted, {}, isBoolean), controlShape),
   onRequest: aFunction,
   onEvent: aFunction,
   onOptions: aFunction,

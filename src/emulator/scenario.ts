@@ -31,7 +31,6 @@ export interface Scenario {
   readonly seed?: number;
 }
 
-/** The name of a trigger. */
 export const triggerName = text('the name of a trigger', /^[^\s]{1,100}$/);
 
 const entry = eventShape<TimelineEntry>(
@@ -59,10 +58,8 @@ export const scenarioShape = fields({
   seed: optional(wholeNumber(0, 2 ** 32 - 1)),
 } satisfies { [Name in keyof Scenario]-?: unknown });
 
-/** An event without a time. */
 export const eventAloneShape = eventShape<TimelineEvent>({});
 
-/** The JSON Schema of a scenario. */
 export const scenarioSchema: Schema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'Scenario of the emulator of the EC2 instance metadata service',

@@ -1,6 +1,5 @@
 import { EmulatorOptionError, refused } from './option-error.js';
 
-/** A part of a JSON Schema. */
 export type Schema = { readonly [keyword: string]: unknown };
 
 /** One description of a value, from which come its type, its check and its JSON Schema. */
@@ -12,10 +11,8 @@ export interface Shape<T = unknown> {
   check(value: unknown, path: string): T;
 }
 
-/** A field that may be missing. */
 export type Optional<T> = Shape<T> & { readonly isOptional: true };
 
-/** The fields of an object by name. */
 export type Fields = Readonly<Record<string, Shape>>;
 
 type OptionalNames<F> = { [Name in keyof F]: F[Name] extends { isOptional: true } ? Name : never }[keyof F];

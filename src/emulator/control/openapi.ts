@@ -5,7 +5,6 @@ import { shapes } from './shapes.js';
 const events = { content: { 'text/event-stream': { schema: { type: 'string' } } } };
 const asJson = ({ schema }: Shape) => ({ content: { 'application/json': { schema } } });
 
-/** The routes as OpenAPI 3.1. */
 export function openapi(routes: readonly Route[], url: string): unknown {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes)

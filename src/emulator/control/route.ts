@@ -26,7 +26,6 @@ export interface Asked<Body = unknown> extends Given<Body> {
   readonly date: Date;
 }
 
-/** What is sent and replied. */
 interface Exchange<Body, Reply> {
   readonly body?: Shape<Body>;
   readonly reply?: Shape<Reply>;

@@ -1,7 +1,6 @@
 import { holdsToken } from '../tokens.js';
 import type { JsonNode } from '../values.js';
 
-/** Where documents of credentials are. */
 const credentialsPath =
   /(?:^|\/)(?:iam\/security-credentials(?:-extended)?|identity-credentials\/[^/]+\/security-credentials)\/./;
 /** The fields of such a document that are no secret. */

@@ -117,5 +117,4 @@ export const shapes = {
   error: record('error', { error: fields({ message: text(), place: optional(text()) }) }),
 };
 
-/** What a shape describes. */
 export type Of<Name extends keyof typeof shapes> = (typeof shapes)[Name] extends Shape<infer T> ? T : never;
