@@ -11,6 +11,15 @@ export function documents(all: readonly Readonly<Record<string, Field>>[]): stri
   return all.length === 0 ? '[]' : `[ ${all.map(document).join(', ')} ]`;
 }
 
+/** The content of JSON; `undefined` for any other text. */
+export function contentOfJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** `2026-11-23T09:00:00Z` */
 export function instant(time: Date): string {
   return `${time.toISOString().slice(0, 19)}Z`;

@@ -1,5 +1,7 @@
 import { types } from 'node:util';
+import { contentOfJson } from './documents.js';
 import { EmulatorOptionError, refused } from './option-error.js';
+import { isObject } from './shape.js';
 
 /** Text, served as UTF-8, or bytes. */
 export type Content = string | Uint8Array;
@@ -85,11 +87,7 @@ export class MetadataTree {
 
   /** The JSON at a path below `/latest/`; `undefined` for anything else. */
   json(path: string, now: Date): unknown {
-    try {
-      return JSON.parse(this.text(path, now) ?? '');
-    } catch {
-      return undefined;
-    }
+    return contentOfJson(this.text(path, now) ?? '');
   }
 
   /** What is at a path, or all if that is empty: a value, or a directory as a map by name. */
@@ -160,7 +158,7 @@ function leavesOf(segments: Path, value: Value | Tree | null): (readonly [Path, 
 }
 
 function entriesOf(tree: Tree, demand: string): [string, Value | Tree | null][] {
-  if (typeof tree === 'object' && tree !== null && !Array.isArray(tree)) return Object.entries(tree);
+  if (isObject(tree)) return Object.entries(tree);
   throw new EmulatorOptionError(`${demand}, not ${JSON.stringify(tree)}`);
 }
 

@@ -5,8 +5,11 @@ import type { State } from '../state.js';
 import type { Stream } from './stream.js';
 
 /** What a request is about, and what it brings along. */
-interface Given<Body> {
+export interface Asked<Body = unknown> {
   readonly engine: Engine;
+  readonly state: State;
+  readonly now: number;
+  readonly date: Date;
   /** Where the service listens that is controlled. */
   readonly urls: readonly string[];
   /** Where this service listens. */
@@ -16,34 +19,24 @@ interface Given<Body> {
   readonly query: URLSearchParams;
   /** What stands in the path for the name in braces, else empty. */
   readonly parameter: string;
-}
-
-export interface Asked<Body = unknown> extends Given<Body> {
   /** The parameter, where it is a number. */
   readonly id: number;
-  readonly state: State;
-  readonly now: number;
-  readonly date: Date;
-}
-
-interface Exchange<Body, Reply> {
-  readonly body?: Shape<Body>;
-  readonly reply?: Shape<Reply>;
-  readonly status?: 200 | 201 | 204;
-  /** True if `?since=` may follow. */
-  readonly hasSince?: true;
-  /** True for the one that is answered by server-sent events. */
-  readonly isStream?: true;
 }
 
 /** A request that can be made, and its description. */
-export interface Route extends Exchange<unknown, unknown> {
+export interface Route<Body = unknown, Reply = unknown> {
   readonly method: string;
   readonly path: string;
   readonly pattern: RegExp;
   readonly summary: string;
+  readonly body?: Shape<Body>;
+  readonly reply?: Shape<Reply>;
   readonly status: 200 | 201 | 204;
-  readonly run: (given: Given<unknown>) => unknown;
+  /** True if `?since=` may follow. */
+  readonly hasSince?: true;
+  /** True for the one that is answered by server-sent events. */
+  readonly isStream?: true;
+  readonly run: (given: Omit<Asked, 'state' | 'now' | 'date' | 'id'>) => unknown;
 }
 
 /** A request is not answered as it wants. */
@@ -63,7 +56,7 @@ export class Refusal extends Error {
 export function route<Body, Reply>(
   request: string,
   summary: string,
-  exchange: Exchange<Body, Reply>,
+  about: Partial<Pick<Route<Body, Reply>, 'body' | 'reply' | 'status' | 'hasSince' | 'isStream'>>,
   run: (asked: Asked<Body>) => Reply,
 ): Route {
   const [method = '', path = ''] = request.split(' ');
@@ -72,11 +65,11 @@ export function route<Body, Reply>(
     path,
     pattern: new RegExp(`^${path.replace('.', '\\.').replace('{path}', '(.+)').replace('{id}', '(\\d{1,15})')}$`),
     summary,
-    status: exchange.reply ? 200 : 204,
-    ...exchange,
+    status: about.reply ? 200 : 204,
+    ...about,
     run(given) {
       const { engine } = given;
-      const body = exchange.body?.check(given.body, '') as Body;
+      const body = about.body?.check(given.body, '') as Body;
       const id = Number(given.parameter);
       const answer = (now: number): Reply => run({ ...given, body, id, state: engine.state, now, date: new Date(now) });
       return method === 'GET' ? answer(engine.clock.now()) : engine.change(answer);

@@ -1,3 +1,4 @@
+import { contentOfJson } from '../documents.js';
 import { holdsToken } from '../tokens.js';
 import type { JsonNode } from '../values.js';
 
@@ -22,7 +23,8 @@ function secretIn(path: string, text: string): Secret | undefined {
     const isSecret = holdsToken(text) || privateKey.test(text) || secretField.test(text);
     return isSecret ? { shown: hidden, isRole: false } : undefined;
   }
-  const fields = fieldsOf(text);
+  const parsed = contentOfJson(text);
+  const fields = typeof parsed === 'object' && parsed !== null ? Object.entries(parsed) : undefined;
   if (fields?.every(([name]) => shownFields.includes(name))) return undefined;
   const shown = fields?.map(([name, value]) => [name, shownFields.includes(name) ? value : hidden]);
   return { shown: shown ? JSON.stringify(Object.fromEntries(shown), undefined, 2) : hidden, isRole: true };
@@ -52,13 +54,4 @@ function textOf(node: JsonNode): string | undefined {
   if (typeof node === 'string') return node;
   if ('$base64' in node && node.$base64 !== undefined) return Buffer.from(node.$base64, 'base64').toString('latin1');
   return '$template' in node ? node.$template : undefined;
-}
-
-function fieldsOf(text: string): [string, unknown][] | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? Object.entries(parsed) : undefined;
-  } catch {
-    return undefined;
-  }
 }
