@@ -7,7 +7,6 @@ import { type Io, onSignals } from './io.js';
 // A terminal sends the first three to all processes in its foreground by itself.
 const sentByTerminals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP'];
 
-/** The end of a child process. */
 export interface Ended {
   /** Its exit code, or as in shells 128 and the number of the signal that ended it. */
   readonly code: number;

@@ -61,7 +61,6 @@ type Argumented<Only extends Options> = Value<keyof Only, Only[keyof Only]>;
 
 /** A command: its help, what it takes, and what it does. */
 interface Declaration<All extends Options, Only extends Options> {
-  /** A line for the list of all commands. */
   readonly summary: string;
   readonly text: string;
   /** Command lines, each with what it is for. */
@@ -78,10 +77,8 @@ export type Run = <Args extends unknown[]>(
   body: (context: Context, ...args: Args) => Promise<unknown>,
 ) => (...args: Args) => Promise<void>;
 
-/** Adds one command to the program. */
 export type AddCommand = (program: Command, name: string, run: Run) => void;
 
-/** Declares a command. */
 export const command =
   <const All extends Options, const Only extends Options>(declared: Declaration<All, Only>): AddCommand =>
   (program, name, run) => {
@@ -96,7 +93,6 @@ export const command =
     added.action(run(body));
   };
 
-/** Adds options to a command, or to the program. */
 export function addOptions(to: Command, options: Options): void {
   for (const [flags, row] of Object.entries(options)) {
     const option = new Option(flags, textOf(row)).hideHelp(textOf(row) === '');

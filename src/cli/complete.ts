@@ -4,7 +4,6 @@ import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
 import { shortPath } from './values.js';
 
-/** All that may stand at the cursor. */
 export interface Completion {
   /** Words, and what they mean. */
   readonly candidates: readonly { readonly word: string; readonly text?: string }[];
@@ -12,10 +11,11 @@ export interface Completion {
   readonly also: 'nothing' | 'files' | 'commands';
 }
 
-const nothing: Completion = { candidates: [], also: 'nothing' };
-const files: Completion = { candidates: [], also: 'files' };
-const programs: Completion = { candidates: [], also: 'commands' };
-const wordsOf = (words: readonly string[]): Completion => ({ ...nothing, candidates: words.map((word) => ({ word })) });
+const wordsOf = (words: readonly string[], also: Completion['also'] = 'nothing'): Completion => ({
+  candidates: words.map((word) => ({ word })),
+  also,
+});
+const nothing = wordsOf([]);
 
 /**
  * Completes the last word, which may be empty or typed in part.
@@ -42,7 +42,7 @@ function completed(
   scenarios: readonly string[],
 ): Completion {
   const dashes = before.indexOf('--');
-  if (dashes >= 0) return dashes === before.length - 1 ? programs : files;
+  if (dashes >= 0) return wordsOf([], dashes === before.length - 1 ? 'commands' : 'files');
   const isCalled = (name: string) => (option: Option) => name === option.long || name === option.short;
   const takesValue = (word = '', options = program.options) =>
     options.find((option) => option.required && isCalled(word)(option));
@@ -79,9 +79,8 @@ const flagsOf = (options: readonly Option[]): Completion['candidates'] => [
 /** By the name of its value, unless it takes one of a few words. */
 function valuesOf({ argChoices, flags }: Option, scenarios: readonly string[]): Completion {
   if (argChoices) return wordsOf(argChoices);
-  if (flags.endsWith('<scenario>')) return { ...wordsOf(scenarios), also: 'files' };
-  if (flags.endsWith('<file>')) return files;
-  return flags.endsWith('<cmd>') ? programs : nothing;
+  if (flags.endsWith('<scenario>')) return wordsOf(scenarios, 'files');
+  return wordsOf([], flags.endsWith('<file>') ? 'files' : flags.endsWith('<cmd>') ? 'commands' : 'nothing');
 }
 
 function argumentsOf({ registeredArguments: all }: Command, index: number, current: string): Completion {

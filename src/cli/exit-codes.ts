@@ -1,34 +1,26 @@
 import type { ImdsError } from '../index.js';
 
-/** The exit codes of `imds`. Never renumbered: scripts depend on them. */
-export const exitCodes = {
-  done: 0,
-  failure: 1,
-  usage: 2,
-  unreachable: 3,
-  refused: 4,
-  notFound: 5,
-  timeout: 6,
-  hopLimit: 7,
-  unusable: 8,
-  interrupted: 130,
+/** The exit codes of `imds` with their meanings. Never renumbered: scripts depend on them. */
+const table = {
+  done: [0, 'done'],
+  failure: [1, 'any other failure'],
+  usage: [2, 'wrong usage or settings; nothing was sent'],
+  unreachable: [3, 'the service cannot be reached, or is disabled by a setting'],
+  refused: [4, 'the service refused (401, 403)'],
+  notFound: [5, 'there is nothing at this path (404)'],
+  timeout: [6, 'no answer in time'],
+  hopLimit: [7, 'the reply with the session token got lost (hop limit)'],
+  unusable: [8, 'the answer cannot be used'],
+  interrupted: [130, 'interrupted (Ctrl-C)'],
 } as const;
 
-/** The meaning of each exit code, for the help. */
-export const exitCodeMeanings: Readonly<Record<(typeof exitCodes)[keyof typeof exitCodes], string>> = {
-  0: 'done',
-  1: 'any other failure',
-  2: 'wrong usage or settings; nothing was sent',
-  3: 'the service cannot be reached, or is disabled by a setting',
-  4: 'the service refused (401, 403)',
-  5: 'there is nothing at this path (404)',
-  6: 'no answer in time',
-  7: 'the reply with the session token got lost (hop limit)',
-  8: 'the answer cannot be used',
-  130: 'interrupted (Ctrl-C)',
+export const exitCodes = Object.fromEntries(Object.entries(table).map(([name, [code]]) => [name, code])) as {
+  readonly [Name in keyof typeof table]: number;
 };
 
-/** The exit code of each failure of the client. */
+/** For the help. */
+export const exitCodeMeanings: Readonly<Record<string, string>> = Object.fromEntries(Object.values(table));
+
 export const exitCodeOf: Readonly<Record<ImdsError['code'], number>> = {
   ERR_IMDS_SETTINGS: exitCodes.usage,
   ERR_IMDS_PATH: exitCodes.usage,
@@ -52,7 +44,6 @@ export interface Choice {
   readonly accepted: readonly string[];
 }
 
-/** A failure of the command line itself. */
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly exitCode: number;

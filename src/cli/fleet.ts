@@ -12,14 +12,6 @@ interface Group {
   readonly nodes: string[];
 }
 
-/** A report of one file that is being read: its lines bear the same prefix. */
-interface Reading {
-  /** Without the time. */
-  readonly prefix: string;
-  lines: string[];
-  depth: number;
-}
-
 // What a line of a report begins with: a brace or bracket alone, a property, or the whole report on one line.
 const piece = /(?:[{[\]}],?|\{".*\}|"[A-Za-z]+": ?.*)$/;
 const time = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?/g;
@@ -30,9 +22,8 @@ export class Fleet {
   /** Reports that were cut or garbled. */
   damaged = 0;
   readonly #groups = new Map<string, Group>();
-  readonly #readings = new Map<string, Reading>();
-  /** The prefix of the last line as it was, and its reading: most lines bear the prefix of the line before. */
-  #last: { readonly raw: string; readonly reading: Reading } | undefined;
+  /** The reports of this file that are being read, by the prefix of their lines without its time. */
+  readonly #readings = new Map<string, { readonly lines: string[]; depth: number }>();
 
   /** @param source the name of the file, for reports that tell no other */
   add(line: string, source: string): void {
@@ -40,28 +31,26 @@ export class Fleet {
     const start = whole.search(piece);
     if (start < 0) return;
     const text = whole.slice(start);
-    const reading = this.#readingOf(whole.slice(0, start).trimEnd());
+    const prefix = whole.slice(0, start).replace(time, '').trim();
     if (text.startsWith('{"')) {
-      this.#take(text, reading.prefix, source);
+      this.#take(text, prefix, source);
       return;
     }
+    let reading = this.#readings.get(prefix);
     // Every report begins with its verdict, so the one before was cut.
-    if (text.startsWith('"verdict":') && reading.lines.length > 1) {
+    if (text.startsWith('"verdict":') && reading && reading.lines.length > 1) {
       this.damaged += Number(reading.lines.length > 2);
-      reading.lines = ['{'];
-      reading.depth = 1;
+      reading = { lines: ['{'], depth: 1 };
     }
-    if (reading.depth === 0) {
-      if (text !== '{') return;
-      this.#readings.set(reading.prefix, reading);
-    }
+    if (!reading && text !== '{') return;
+    reading ??= { lines: [], depth: 0 };
+    this.#readings.set(prefix, reading);
     reading.lines.push(text);
     if (text[0] === '}' || text[0] === ']') reading.depth -= 1;
     if (text.endsWith('{') || text.endsWith('[')) reading.depth += 1;
     if (reading.depth > 0) return;
-    this.#take(reading.lines.join('\n'), reading.prefix, source);
-    reading.lines = [];
-    this.#readings.delete(reading.prefix);
+    this.#take(reading.lines.join('\n'), prefix, source);
+    this.#readings.delete(prefix);
   }
 
   /** Ends a file, and counts what it left unfinished. */
@@ -69,15 +58,6 @@ export class Fleet {
     for (const { lines } of this.#readings.values())
       this.damaged += Number(lines[1]?.startsWith('"verdict":') ?? false);
     this.#readings.clear();
-    this.#last = undefined;
-  }
-
-  #readingOf(raw: string): Reading {
-    if (raw === this.#last?.raw) return this.#last.reading;
-    const prefix = raw.replace(time, '').trim();
-    const reading = this.#readings.get(prefix) ?? { prefix, lines: [], depth: 0 };
-    this.#last = { raw, reading };
-    return reading;
   }
 
   #take(text: string, prefix: string, source: string): void {

@@ -21,7 +21,6 @@ export const instanceOptions = {
   '--certificate-out <file>': 'writes the certificate of that key to a file, in PEM, before anything else',
 } as const satisfies Options;
 
-/** The option of the commands that have a control panel. */
 export const panelOption = { '--panel': 'shows its control panel in the browser; implies --control' } as const;
 
 /** The options of an emulator that those above stand for. */

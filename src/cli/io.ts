@@ -1,3 +1,5 @@
+import type { EventEmitter } from 'node:events';
+
 /** Where text or bytes go. */
 export interface Output {
   readonly isTTY: boolean;
@@ -5,12 +7,6 @@ export interface Output {
   readonly columns: number | undefined;
   /** Resolves once the data is handed over; rejects with the system's error, such as `EPIPE`. */
   write(data: string | Uint8Array): Promise<void>;
-}
-
-/** The signals of the process; as long as one has a listener, it does not end the process. */
-interface Signals {
-  on(name: NodeJS.Signals, listener: () => void): unknown;
-  off(name: NodeJS.Signals, listener: () => void): unknown;
 }
 
 /** All that the command line knows of the process it runs in. */
@@ -22,7 +18,8 @@ export interface Io {
   /** True where a person types into standard input. */
   readonly stdinIsTTY: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly signals: Signals;
+  /** Those of the process; as long as one has a listener, it does not end the process. */
+  readonly signals: Pick<EventEmitter, 'on' | 'off'>;
   /** Sends a signal to a process, or by its negative ID to a process group; throws if there is none. */
   readonly kill: (pid: number, signal: NodeJS.Signals) => void;
 }

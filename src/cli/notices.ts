@@ -13,7 +13,6 @@ export function noticeLine(notice: Notice, { bold, red }: Paint): string {
 // In the place of a time that the service did not give, or not so that it can be read.
 const unknownTime = 'an unknown time';
 
-/** The text of a notice. */
 function words(notice: Notice): string {
   const isGone = notice.change === 'withdrawn';
   switch (notice.kind) {

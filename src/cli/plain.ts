@@ -1,4 +1,3 @@
-/** What a plain command line gives. */
 interface PlainGet {
   readonly paths: readonly [string, ...string[]];
   readonly options: { readonly endpoint?: string };

@@ -35,7 +35,6 @@ const environment = {
   NO_COLOR: 'as --no-color',
 };
 
-/** The look of help, and where it goes. */
 export interface HelpOutput {
   readonly write: (text: string) => void;
   readonly columns: number;

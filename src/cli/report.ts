@@ -3,10 +3,9 @@ import { type ImdsError, isImdsError } from '../index.js';
 import { categoryOf } from '../metadata/lookup.js';
 import { type Choice, exitCodeOf, exitCodes, Failure } from './exit-codes.js';
 import { withFlags } from './options.js';
-import { oneLine, oneOfThese } from './output.js';
+import { oneOfThese } from './output.js';
 
-/** A failure in the words of the command line, a line each, and its exit code. */
-export interface Report {
+interface Report {
   readonly exitCode: number;
   readonly message: string;
   readonly hint?: string | undefined;
@@ -14,11 +13,6 @@ export interface Report {
 
 /** @param program what read the arguments, if commander did */
 export async function reportOf(error: unknown, program: Command | undefined, args: readonly string[]): Promise<Report> {
-  const { exitCode, message, hint } = await explained(error, program, args);
-  return { exitCode, message: oneLine(message), hint: hint && oneLine(hint) };
-}
-
-async function explained(error: unknown, program: Command | undefined, args: readonly string[]): Promise<Report> {
   if (error instanceof Failure) {
     const { exitCode, message, hint, choice } = error;
     const hints = [choice && (await hintAt(choice)), hint].filter((each) => each !== undefined);

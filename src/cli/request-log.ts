@@ -2,19 +2,10 @@ import type { SeenEvent, SeenRequest } from '../emulator/index.js';
 import type { Output } from './io.js';
 import { jsonLine, oneLine, type Paint, printable } from './output.js';
 
-/** Logs the requests and events of an emulator. */
-export interface RequestLog {
-  request(request: SeenRequest): void;
-  event(event: SeenEvent): void;
-  /** Logs the totals. */
-  end(): void;
-}
-
 type Reason = NonNullable<SeenRequest['reason']>;
-type FaultReason = Extract<Reason, `fault: ${string}`>;
 
 /** In the words of whoever has to make the request succeed. */
-const reasons: Readonly<Record<Exclude<Reason, FaultReason>, string>> = {
+const reasons: Readonly<Record<Exclude<Reason, `fault: ${string}`>, string>> = {
   'endpoint off': 'refused: the endpoint is off (HttpEndpoint)',
   'v1 off': 'refused: no session token, and HttpTokens is required',
   'token expired': 'refused: the session token has lapsed',
@@ -38,7 +29,7 @@ const reasons: Readonly<Record<Exclude<Reason, FaultReason>, string>> = {
  *
  * @param columns of a terminal, where a last line that is written anew each time keeps count
  */
-export function requestLog(output: Output['write'], paint: Paint, columns?: () => number | undefined): RequestLog {
+export function requestLog(output: Output['write'], paint: Paint, columns?: () => number | undefined) {
   const count = { v1: 0, v2: 0, refused: 0 };
   const total = (): string => `IMDSv2 ${count.v2}, IMDSv1 ${count.v1}, refused or unanswered ${count.refused}`;
   // The emulator goes on when nobody reads its log.
@@ -48,13 +39,14 @@ export function requestLog(output: Output['write'], paint: Paint, columns?: () =
     else write(`\r\x1b[K${text}\n${paint.bold(total().slice(0, (columns() ?? 80) - 1))}`);
   };
   return {
-    request({ at, method, path, version, status, reason, error }) {
+    request({ at, method, path, version, status, reason, error }: SeenRequest) {
       const isServed = status !== 'unanswered' && (status < 400 || reason === 'not there');
       // Bytes that are not a request have no version.
       const isRequest = method !== '';
       if (isRequest) count[`v${version}`] += 1;
       if (!isServed) count.refused += 1;
-      const why = error === undefined ? reason && (isFault(reason) ? reason : reasons[reason]) : `failed: ${error}`;
+      const why =
+        error === undefined ? reason && (reasons[reason as keyof typeof reasons] ?? reason) : `failed: ${error}`;
       const asked = printable(`${method.padEnd(4)} ${status === 'unanswered' ? ' - ' : status}  ${path}`);
       const note = why === undefined ? '' : `  ${oneLine(why)}`;
       line(
@@ -62,7 +54,7 @@ export function requestLog(output: Output['write'], paint: Paint, columns?: () =
           (why === undefined || reason === 'not there' ? note : paint.red(note)),
       );
     },
-    event({ at, event, detail }) {
+    event({ at, event, detail }: SeenEvent) {
       line(paint.cyan(printable(`${clock(at)}  ${event}: ${detail}`)));
     },
     end() {
@@ -72,15 +64,10 @@ export function requestLog(output: Output['write'], paint: Paint, columns?: () =
 }
 
 /** The same as JSON, one object a line. */
-export function jsonLog(write: (line: string) => void): RequestLog {
+export function jsonLog(write: (line: string) => void): ReturnType<typeof requestLog> {
   const put = (type: string, { at, ...rest }: { at: number }, error: unknown): void =>
     write(
-      jsonLine({
-        type,
-        time: new Date(at).toISOString(),
-        ...rest,
-        ...(error === undefined ? {} : { error: String(error) }),
-      }),
+      jsonLine({ type, time: new Date(at).toISOString(), ...rest, error: error === undefined ? error : String(error) }),
     );
   return {
     request: (request) => put('request', request, request.error),
@@ -88,7 +75,5 @@ export function jsonLog(write: (line: string) => void): RequestLog {
     end() {},
   };
 }
-
-const isFault = (reason: Reason): reason is FaultReason => reason.startsWith('fault: ');
 
 const clock = (at: number): string => new Date(at).toISOString().slice(11, 19);

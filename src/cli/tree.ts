@@ -66,7 +66,6 @@ export function itemLines(item: Item, shown: string, columns = Number.POSITIVE_I
   return first === '' ? `${start}\n` : put(start, first);
 }
 
-/** A JSON document on one line; text that is none as it is. */
 function compact(text: string): string {
   try {
     return JSON.stringify(JSON.parse(text));

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { on, once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -100,37 +101,26 @@ async function runningFor(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Sends datagrams with a TTL until one is answered or the signal is aborted. */
-const isAnswered = ({ speaks, address, port }: Beacon, ttl: number, signal: AbortSignal): Promise<boolean> =>
-  new Promise((resolve) => {
-    const question = questions[speaks]();
-    const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
-    let timers: NodeJS.Timeout[] = [];
-    const end = (isAnswered: boolean): void => {
-      signal.removeEventListener('abort', giveUp);
-      for (const timer of timers) clearTimeout(timer);
-      socket.close();
-      resolve(isAnswered);
-    };
-    const giveUp = (): void => end(false);
-    signal.addEventListener('abort', giveUp);
-    if (signal.aborted) return giveUp();
-    socket.once('error', giveUp);
-    socket.on('message', (answer) => {
-      if (question.isAnsweredBy(answer)) end(true);
-    });
+async function isAnswered({ speaks, address, port }: Beacon, ttl: number, signal: AbortSignal): Promise<boolean> {
+  const question = questions[speaks]();
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  const timers: NodeJS.Timeout[] = [];
+  try {
     // A connected socket gets the answers of this address alone.
-    socket.once('connect', () => {
-      try {
-        // On an IPv6 socket this is the hop limit.
-        socket.setTTL(ttl);
-      } catch {
-        return giveUp();
-      }
-      timers = sendAtMs.map((at) => setTimeout(() => socket.send(question.bytes, () => {}), at));
-    });
-    // Without a callback, which would get the error, too.
     socket.connect(port, address);
-  });
+    await once(socket, 'connect', { signal });
+    // On an IPv6 socket this is the hop limit.
+    socket.setTTL(ttl);
+    for (const at of sendAtMs) timers.push(setTimeout(() => socket.send(question.bytes, () => {}), at));
+    for await (const [answer] of on(socket, 'message', { signal })) if (question.isAnsweredBy(answer)) return true;
+    return false;
+  } catch {
+    return false;
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    socket.close();
+  }
+}
 
 interface Question {
   readonly bytes: Buffer;

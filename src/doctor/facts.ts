@@ -14,7 +14,6 @@ export interface Facts {
   readonly answers: Answers | undefined;
 }
 
-/** The result of a check. */
 export type Result = readonly [status: Finding['status'], detail: string, outcome?: string];
 
 /** The result of a check that bears on the verdict. */

@@ -99,23 +99,7 @@ export async function probe(input: Input, options: DiagnoseOptions) {
     ? { ...(await readDetails(get)), missing: family ? undefined : await missingIn(token, get) }
     : undefined;
   signal?.throwIfAborted();
-  return {
-    // Undefined unless the endpoint is well-known, as is `allowance`.
-    routes,
-    allowance,
-    // False when there was nothing to measure the distance with.
-    isMeasurable: beacons.length > 0,
-    distance,
-    token,
-    // A read at the endpoint of the other family, with a token that IMDS never gave.
-    other,
-    // A read of the instance ID with the token, or where none was granted with one that IMDS never gave. Undefined without
-    // a connection.
-    read,
-    // The one read without a token, or what forbids it; undefined when it would tell nothing more.
-    v1,
-    details,
-  };
+  return { routes, allowance, isMeasurable: beacons.length > 0, distance, token, other, read, v1, details };
 }
 
 /** The other well-known endpoint, if there is a route to it. */

@@ -5,7 +5,6 @@ import { exitCodes, failWith, misuse } from '../exit-codes.js';
 import { onSignals } from '../io.js';
 import { jsonText, printable, say } from '../output.js';
 
-/** `imds audit -- CMD…` */
 export const audit = command({
   summary: 'which code of a program asks IMDS, by which version',
   text:

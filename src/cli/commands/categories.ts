@@ -4,7 +4,6 @@ import { command } from '../command.js';
 import { jsonText, table } from '../output.js';
 import { shortPath } from '../values.js';
 
-/** `imds categories` */
 export const categories = command({
   summary: 'what can be read, and how long it is kept',
   text: 'Lists every instance metadata category, dynamic data and user data. Asks no service.',
@@ -28,7 +27,6 @@ export const categories = command({
   },
 });
 
-/** How long a client reuses a value. */
 function kept({ mutability, expiresAt }: Category<unknown>): string {
   if (expiresAt) return 'while valid';
   return { immutable: "instance's life", 'stop-start': 'until stopped', live: '1 second' }[mutability];

@@ -1,7 +1,6 @@
 import { command } from '../command.js';
 import { scripts } from '../complete.js';
 
-/** `imds completion SHELL` */
 export const completion = command({
   summary: 'a completion script for bash, zsh or fish',
   text:

@@ -2,7 +2,6 @@ import type { ImdsCredentials } from '../../index.js';
 import { command } from '../command.js';
 import { jsonText, writeServed } from '../output.js';
 
-/** `imds credentials` */
 export const credentials = command({
   summary: "the credentials of the instance's IAM role",
   text:

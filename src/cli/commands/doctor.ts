@@ -4,7 +4,6 @@ import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
 import { withFlags } from '../options.js';
 import { jsonText, say, widthOf } from '../output.js';
 
-/** `imds doctor` */
 export const doctor = command({
   summary: 'why IMDS cannot be reached from here, and what helps',
   text:

@@ -42,7 +42,6 @@ const options = {
   ...instanceOptions,
 } as const;
 
-/** `imds emulate [-- CMD…]` */
 export const emulate = command({
   summary: 'an instance metadata service to try things with',
   text:

@@ -2,7 +2,6 @@ import { type Context, command } from '../command.js';
 import { jsonText, writeServed } from '../output.js';
 import { readJson } from '../values.js';
 
-/** `imds get PATH…` */
 export const get = command({
   summary: 'one value as served, or several as JSON',
   text:

@@ -13,7 +13,6 @@ import { jsonText, printable, writeServed } from '../output.js';
 const kinds: readonly IdentitySignatureKind[] = ['rsa2048', 'pkcs7', 'signature'];
 const documentPath = 'dynamic/instance-identity/document';
 
-/** `imds identity` */
 export const identity = command({
   summary: 'the identity document, and whether AWS signed it',
   text:

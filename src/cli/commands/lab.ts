@@ -15,7 +15,6 @@ const settled =
     throw misuse(`imds lab has no ${flag}: addresses, port and distance are the real ones`, hint);
   };
 
-/** `imds lab [-- CMD…]` */
 export const lab = command({
   summary: 'IMDS at its real address, with a real hop limit',
   text:

@@ -5,7 +5,6 @@ import { type Context, command } from '../command.js';
 import { misuse } from '../exit-codes.js';
 import { jsonText, say, writeServed } from '../output.js';
 
-/** `imds list [PATH]` */
 export const list = command({
   summary: 'a directory, or with -r all values below it',
   text:

@@ -2,7 +2,6 @@ import type { NetworkInterface } from '../../index.js';
 import { command } from '../command.js';
 import { jsonText, type Paint, printable, widthOf, wrap } from '../output.js';
 
-/** `imds network` */
 export const network = command({
   summary: 'the network interfaces with their addresses',
   text:
@@ -45,7 +44,6 @@ function place({ isPrimary, isComplete, isSettling, networkCard, deviceNumber }:
   ].join(', ');
 }
 
-/** The facts of an interface by their labels. */
 function factsOf(nic: NetworkInterface): Readonly<Record<string, readonly (string | readonly string[] | undefined)[]>> {
   const { publicIpv4s = [], ipv4Associations = {} } = nic;
   const publicAddresses = [...new Set([...publicIpv4s, ...Object.keys(ipv4Associations)])];

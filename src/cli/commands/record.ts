@@ -6,7 +6,6 @@ import { jsonText, printable } from '../output.js';
 
 const usualFile = 'imds-recording.json';
 
-/** `imds record` */
 export const record = command({
   summary: "this instance's metadata, for imds emulate to replay",
   text:

@@ -2,7 +2,6 @@ import { command } from '../command.js';
 import { wholeNumber } from '../options.js';
 import { writeServed } from '../output.js';
 
-/** `imds token` */
 export const token = command({
   summary: 'a session token for another program',
   text:

@@ -3,7 +3,6 @@ import { command } from '../command.js';
 import { cut, jsonText, type Paint, printable, say, table, widthOf, writeServed } from '../output.js';
 import { printCheck } from '../user-data-check.js';
 
-/** `imds user-data` */
 export const userData = command({
   summary: 'the user data as served, or decoded',
   text:

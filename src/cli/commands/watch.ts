@@ -12,7 +12,6 @@ const options = {
   '--exec <cmd>': 'run this by sh for each notice, one at a time, with IMDS_NOTICE_… and as JSON on its input',
 } as const;
 
-/** `imds watch [KIND…]` */
 export const watch = command({
   summary: 'notices: Spot, rebalance, maintenance, Auto Scaling',
   text:
