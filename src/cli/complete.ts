@@ -29,18 +29,13 @@ export function complete(program: Command, words: readonly string[], scenarios: 
     .join('\n')
     .replace(/\n:\n?/g, ':')
     .replace(/\n=(\n|$)/g, '\n');
-  const before = joined.split('\n');
-  const current = before.pop() ?? '';
-  const { candidates, also } = completed(program, before, current, scenarios);
-  return { candidates: candidates.filter(({ word }) => word.startsWith(current)), also };
+  const typed = joined.split('\n');
+  const { candidates, also } = completed(program, typed, scenarios);
+  return { candidates: candidates.filter(({ word }) => word.startsWith(typed.at(-1) ?? '')), also };
 }
 
-function completed(
-  program: Command,
-  before: readonly string[],
-  current: string,
-  scenarios: readonly string[],
-): Completion {
+function completed(program: Command, typed: readonly string[], scenarios: readonly string[]): Completion {
+  const [before, current = ''] = [typed.slice(0, -1), typed.at(-1)];
   const dashes = before.indexOf('--');
   if (dashes >= 0) return wordsOf([], dashes === before.length - 1 ? 'commands' : 'files');
   const isCalled = (name: string) => (option: Option) => name === option.long || name === option.short;

@@ -62,12 +62,7 @@ export function drawing(diagnosis: Diagnosis, { io, paint, verbose }: Canvas): s
 /** True for a locale that has more than ASCII (POSIX, "Environment Variables": the first that is set counts). */
 const isUtf8 = ({ LC_ALL, LC_CTYPE, LANG }: Io['env']): boolean => /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
 
-function picture(
-  { path, verdict, distance = 0 }: Diagnosis,
-  utf8: boolean,
-  columns: number,
-  { red, bold }: Paint,
-): string {
+function picture({ path, verdict, distance = 0 }: Diagnosis, utf8: boolean, columns: number, { red, bold }: Paint) {
   const [line, broken] = utf8 ? ['──', '──╳──'] : ['--', '--X--'];
   const names = path.map(({ name }) => printable(name));
   const breakAt = path.findIndex(({ brokenAfter }) => brokenAfter);

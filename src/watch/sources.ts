@@ -3,7 +3,7 @@ import type { Accessor, CallOptions } from '../metadata/accessor.js';
 import type { Categories } from '../metadata/categories.js';
 import { deepFreeze } from '../metadata/decode.js';
 import type { MaintenanceEvent } from '../metadata/documents.js';
-import type { Item, Snapshot } from './changes.js';
+import type { Item } from './changes.js';
 import type { Addresses, NoticeFacts, NoticeKind } from './notices.js';
 
 /** The accessors that notices are read by: a client has them. */
@@ -98,12 +98,7 @@ export const sources: { readonly [Kind in NoticeKind]: Source<NoticeFacts[Kind]>
 };
 
 /** Asks the service for a kind; gives what there is, by keys that tell several subjects apart. */
-export async function poll(
-  kind: NoticeKind,
-  reader: NoticeReader,
-  options: CallOptions,
-  wallClock: () => number,
-): Promise<Snapshot> {
+export async function poll(kind: NoticeKind, reader: NoticeReader, options: CallOptions, wallClock: () => number) {
   const subjects: readonly Subject<object>[] = await sources[kind].read(reader, options);
   const seenAt = wallClock();
   const items = subjects.map(({ facts, key = '', compared = facts, isSteady = false }): [string, Item] => [

@@ -21,21 +21,18 @@ export const doctor = command({
     '--summarize [file...]': 'read reports, from logs too, into one table; without a file standard input',
     '--format <format>': ['with --summarize', ['table', 'prometheus']],
   },
-  async run({ io, paint, signal, connect, globals }, { json, v1Probe, summarize: files, format }) {
-    if (files) return await summarize(files === true ? [] : files, json ? 'json' : format, { io, paint });
+  async run(context, { json, v1Probe, summarize: files, format }) {
+    if (files) return await summarize(files === true ? [] : files, json ? 'json' : format, context);
     if (format) throw misuse('--format needs --summarize');
+    const { io, paint, signal, connect } = context;
     const diagnosis = await connect().diagnose({ v1Probe, signal, announce: (message) => say(io, message) });
-    const { verbose } = globals;
+    const { verbose } = context.globals;
     await io.stdout.write(json ? jsonText(diagnosis) : withFlags(drawing(diagnosis, { io, paint, verbose })));
     return verdicts[diagnosis.verdict][0];
   },
 });
 
-async function summarize(
-  files: readonly string[],
-  format: 'json' | 'prometheus' | 'table' | undefined,
-  { io, paint }: Pick<Context, 'io' | 'paint'>,
-): Promise<number> {
+async function summarize(files: readonly string[], format: string | undefined, { io, paint }: Context) {
   const { Fleet } = await import('../fleet.js');
   const { createReadStream } = await import('node:fs');
   const fleet = new Fleet();

@@ -19,11 +19,7 @@ export const get = command({
 });
 
 /** Prints one value as it was served, or several, or any as JSON. */
-export async function printValues(
-  { io, connect }: Context,
-  paths: readonly [string, ...string[]],
-  json = false,
-): Promise<void> {
+export async function printValues({ io, connect }: Context, paths: readonly [string, ...string[]], json = false) {
   const imds = connect();
   if (json || paths.length > 1) await io.stdout.write(jsonText(await readJson(imds, paths)));
   else await writeServed(io.stdout, await imds.getBuffer(paths[0]));

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type LabOptions, places, troubles } from '../../lab/plan.js';
-import { type Context, command } from '../command.js';
+import { command } from '../command.js';
 import { exitCodes, Failure, misuse } from '../exit-codes.js';
 import { instanceOf, instanceOptions, panelOption } from '../instance-options.js';
 import { onSignals } from '../io.js';
@@ -43,26 +43,42 @@ export const lab = command({
     '--host <address>': ['', settled()],
     '--port <n>': ['', settled()],
   },
-  async run(
-    context,
-    { in: place = 'container', hopLimit, trouble, internet, panel, control = panel, ...given },
-    words,
-  ) {
-    const { io } = context;
+  async run({ io, paintStderr, globals }, { in: place = 'container', hopLimit, trouble, ...others }, words) {
+    const { internet, panel, control = panel, ...given } = others;
     if (words.length === 0 && !io.stdinIsTTY)
       throw misuse('imds lab needs a terminal, or a command after --', 'imds lab -- sh -s runs standard input');
     const { certificateOut, httpPutResponseHopLimit = hopLimit } = given;
-    const plan = {
-      place,
-      trouble,
-      internet: internet ?? false,
-      control: control === true ? 0 : control,
-      command: words,
-      env: environment(io.env),
-      emulator: await instanceOf({ ...given, httpPutResponseHopLimit }, io),
-      certificateOut: certificateOut && resolve(certificateOut),
-    };
-    return await start(plan, panel ? (url) => showPanel(url, io) : undefined, context);
+    const emulator = await instanceOf({ ...given, httpPutResponseHopLimit }, io);
+    const { runLab, LabError } = await import('../../lab/index.js');
+    const { requestLog } = await import('../request-log.js');
+    const env = environment(io.env);
+    await checkProgram(words, env);
+    const log = globals.verbose ? requestLog((data) => io.stderr.write(data), paintStderr) : undefined;
+    try {
+      return await runLab(
+        {
+          place,
+          trouble,
+          internet: internet ?? false,
+          control: control === true ? 0 : control,
+          command: words,
+          env,
+          emulator,
+          certificateOut: certificateOut && resolve(certificateOut),
+        },
+        {
+          isAtTerminal: io.stdinIsTTY,
+          onSignals: (names, heard) => onSignals(io, names, heard),
+          onRequest: log?.request,
+          onEvent: log?.event,
+          onControl: panel && ((url) => showPanel(url, io)),
+          say: (line) => say(io, line),
+        },
+      );
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+      throw new Failure(exitCodes.usage, error.message, { hint: error.hint, cause: error });
+    }
   },
 });
 
@@ -72,34 +88,11 @@ function environment(env: LabOptions['env']): LabOptions['env'] {
   return rest;
 }
 
-async function start(
-  options: LabOptions,
-  onControl: ((url: string) => void) | undefined,
-  { io, paintStderr, globals }: Context,
-): Promise<number> {
-  const { runLab, LabError } = await import('../../lab/index.js');
-  await checkProgram(options);
-  const { requestLog } = await import('../request-log.js');
-  const log = globals.verbose ? requestLog((data) => io.stderr.write(data), paintStderr) : undefined;
-  try {
-    return await runLab(options, {
-      isAtTerminal: io.stdinIsTTY,
-      onSignals: (names, heard) => onSignals(io, names, heard),
-      onRequest: log?.request,
-      onEvent: log?.event,
-      onControl,
-      say: (line) => say(io, line),
-    });
-  } catch (error) {
-    if (!(error instanceof LabError)) throw error;
-    throw new Failure(exitCodes.usage, error.message, { hint: error.hint, cause: error });
-  }
-}
-
 /** Looks for the program beforehand: in the lab its absence would be told by the tool that enters the place. */
-async function checkProgram({ command: [name], env }: LabOptions): Promise<void> {
+async function checkProgram([name]: readonly string[], env: LabOptions['env']): Promise<void> {
   if (name === undefined) return;
-  const [{ find, isProgram }, { existsSync }] = await Promise.all([import('../../lab/index.js'), import('node:fs')]);
+  const { find, isProgram } = await import('../../lab/index.js');
+  const { existsSync } = await import('node:fs');
   const file = name.includes('/') ? name : find(name, env['PATH'] ?? '/usr/bin:/bin');
   if (file === undefined || !existsSync(file)) throw new Failure(127, `there is no program ${name}`);
   if (!isProgram(file)) throw new Failure(126, `${name} cannot be run: EACCES`);

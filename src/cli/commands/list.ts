@@ -27,22 +27,16 @@ export const list = command({
     const kind = path === undefined ? 'directory' : categoryOf(absolutePath(path))?.kind;
     if (path !== undefined && (kind === 'scalar' || kind === 'json' || kind === 'binary'))
       throw misuse(`${path} is a value, not a directory`, `imds get ${path} prints it`);
-    if (recursive) return await listTree(context, path, { all, json });
+    if (recursive) return await listTree(context, path, all, json);
     const names = await context.connect().list(path);
     const text = json ? jsonText(names) : names.map((name) => `${name}\n`).join('');
     return await writeServed(context.io.stdout, text);
   },
 });
 
-async function listTree(
-  { io, connect, signal }: Context,
-  path: string | undefined,
-  { all, json }: { readonly all: true | undefined; readonly json: true | undefined },
-): Promise<void> {
-  const [{ isKnown, walk }, { itemLines, treeJson }] = await Promise.all([
-    import('../../record/walk.js'),
-    import('../tree.js'),
-  ]);
+async function listTree({ io, connect, signal }: Context, path: string | undefined, all?: true, json?: true) {
+  const { isKnown, walk } = await import('../../record/walk.js');
+  const { itemLines, treeJson } = await import('../tree.js');
   const root = absolutePath(path ?? 'meta-data/').replace(/\/?$/, '/');
   // Whoever names a path that is not known wants what is below it.
   const unknown = all || !isKnown(root);

@@ -31,7 +31,7 @@ export const record = command({
 
     const text = jsonText(recording.scenario);
     if (file === undefined) await io.stdout.write(text);
-    else await writeWhole(file, text, { force, signal });
+    else await writeWhole(file, text, force, signal);
     await io.stderr.write(summary(recording, file));
     return exitCodeAfter(recording);
   },
@@ -75,11 +75,7 @@ async function checkPlace(file: string, force = false): Promise<void> {
 }
 
 /** Writes a file as a whole or not at all. Nobody but its owner can read it. */
-async function writeWhole(
-  file: string,
-  text: string,
-  { force, signal }: { readonly force: boolean | undefined; readonly signal: AbortSignal },
-): Promise<void> {
+async function writeWhole(file: string, text: string, force: boolean | undefined, signal: AbortSignal) {
   const { rename, rm, writeFile } = await import('node:fs/promises');
   const unfinished = `${file}.${crypto.randomUUID()}`;
   try {
