@@ -96,6 +96,11 @@ function effect<F extends Fields>(
 }
 
 const statuses = oneOf(400, 401, 403, 404, 405, 429, 500, 502, 503);
+const rate = shape<number>(
+  'a number that is more than 0 and at most 1000000',
+  { type: 'number', exclusiveMinimum: 0, maximum: 1_000_000 },
+  (value) => typeof value === 'number' && value > 0 && value <= 1_000_000,
+);
 const headerText = text('printable ASCII', /^[\x20-\x7e]+$/);
 // An alert of an unexpected message, which is a TLS server's reply to plain HTTP.
 const tlsAlert = Buffer.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0a);
@@ -160,7 +165,7 @@ const effects = {
   /** At most `rate` requests a second, and as many at once, are answered; the others with `status`. Default 503. */
   throttle: effect(
     1,
-    { rate: numberBetween(0, 1_000_000, 'more than'), status: optional(oneOf(429, 503)) },
+    { rate, status: optional(oneOf(429, 503)) },
     ({ status = 503 }, { now }) => ({ answer: failure(now, status) }),
     { meter: ({ rate }, since) => bucket(rate, since) },
   ),

@@ -62,23 +62,16 @@ export function oneOf<const Choices extends readonly (string | number)[]>(...cho
   return shape(accepted, { enum: choices }, (value) => choices.some((choice) => choice === value));
 }
 
-export function wholeNumber(minimum: number, maximum: number): Shape<number> {
+export function numberBetween(minimum: number, maximum: number, type: 'number' | 'integer' = 'number'): Shape<number> {
+  const isWhole = type === 'integer';
   return shape(
-    `a whole number from ${minimum} to ${maximum}`,
-    { type: 'integer', minimum, maximum },
-    (value) => typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum,
+    `a ${isWhole ? 'whole ' : ''}number from ${minimum} to ${maximum}`,
+    { type, minimum, maximum },
+    (value) => typeof value === 'number' && value >= minimum && value <= maximum && (!isWhole || value % 1 === 0),
   );
 }
 
-/** A number, whole or not; with `bound` `more than`, `minimum` itself is not accepted. */
-export function numberBetween(minimum: number, maximum: number, bound: 'at least' | 'more than' = 'at least') {
-  const isOpen = bound === 'more than';
-  return shape<number>(
-    isOpen ? `a number that is more than ${minimum} and at most ${maximum}` : `a number from ${minimum} to ${maximum}`,
-    { type: 'number', ...(isOpen ? { exclusiveMinimum: minimum } : { minimum }), maximum },
-    (value) => typeof value === 'number' && value <= maximum && (isOpen ? value > minimum : value >= minimum),
-  );
-}
+export const wholeNumber = (minimum: number, maximum: number) => numberBetween(minimum, maximum, 'integer');
 
 export function list<T>(item: Shape<T>, most = Number.POSITIVE_INFINITY): Shape<readonly T[]> {
   const schema = { type: 'array', items: item.schema, ...(Number.isFinite(most) && { maxItems: most }) };

@@ -8,7 +8,7 @@ import type { ControlOptions } from '../options.js';
 import { urlOf } from '../server.js';
 import { observing } from './changes.js';
 import { controlPage } from './page.js';
-import { Refusal, type Route, sinceOf } from './route.js';
+import { type Asked, Refusal, type Route, sinceOf } from './route.js';
 import { routes } from './routes.js';
 import { Stream } from './stream.js';
 
@@ -18,20 +18,17 @@ const timeoutMs = 10_000;
 
 /** The service by which an emulator is changed while it runs, in JSON over HTTP. */
 export class ControlServer {
-  readonly #engine: Engine;
-  readonly #urls: readonly string[];
   readonly #http = createServer({ headersTimeout: timeoutMs, requestTimeout: timeoutMs });
-  readonly #stream = new Stream();
+  readonly #subject: Pick<Asked, 'engine' | 'urls' | 'stream'>;
   readonly #hosts: readonly string[];
   #url = '';
 
   private constructor(host: string, engine: Engine, urls: readonly string[]) {
-    this.#engine = engine;
-    this.#urls = urls;
+    this.#subject = { engine, urls, stream: new Stream() };
     this.#hosts = [host, ...engine.start.hosts, ...engine.start.allowedHosts];
     this.#http.maxConnections = mostConnections;
     this.#http.on('request', (request, response) => void this.#answer(request, response));
-    engine.observe(observing(engine, this.#stream));
+    engine.observe(observing(engine, this.#subject.stream));
   }
 
   /** Listens; rejects with the system's error if that is not possible. */
@@ -58,7 +55,7 @@ export class ControlServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       this.#admit(request);
-      this.#engine.settle();
+      this.#subject.engine.settle();
       const [path = '', ...search] = (request.url ?? '').split('?');
       const query = new URLSearchParams(search.join('?'));
       if (path === '/') return await replyPage(request, response);
@@ -66,10 +63,9 @@ export class ControlServer {
       if (route.isStream) this.#openStream(request, response, query);
       else {
         const body = await bodyOf(request, route);
-        const about = { engine: this.#engine, urls: this.#urls, url: this.#url, stream: this.#stream };
-        const result = route.run({ ...about, body, parameter, query });
+        const result = route.run({ ...this.#subject, url: this.#url, body, parameter, query });
         // Whoever has changed something finds all as it is to be.
-        if (route.method !== 'GET') await this.#engine.settled;
+        if (route.method !== 'GET') await this.#subject.engine.settled;
         reply(response, route.status, route.reply && result);
       }
     } catch (error) {
@@ -91,9 +87,10 @@ export class ControlServer {
   }
 
   #openStream({ headers }: IncomingMessage, response: ServerResponse, query: URLSearchParams): void {
+    const { stream } = this.#subject;
     const id = headers['last-event-id'];
     const since = typeof id === 'string' && /^\d{1,16}$/.test(id) ? Number(id) : sinceOf(query);
-    if (!this.#stream.open(response, since ?? this.#stream.last))
+    if (!stream.open(response, since ?? stream.last))
       throw new Refusal(503, 'there are too many readers of the stream; close some');
   }
 }
