@@ -56,46 +56,38 @@ export function later(date: Date, ms: number): Date {
 /** The emulator's one clock: `base`, run at another speed, and moved by hand. */
 export class Clock {
   readonly #base: () => number;
-  #speed: number;
-  /** What `base` and this clock showed when it was set. */
-  #set: { readonly base: number; readonly time: number };
   readonly started: number;
+  /** What `base` and this clock showed when its speed was set, or it by hand. Another object each time. */
+  settings: { readonly base: number; readonly time: number; readonly speed: number };
 
   constructor(base: () => number, speed: number) {
     this.#base = base;
-    this.#speed = speed;
     this.started = base();
-    this.#set = { base: this.started, time: this.started };
+    this.settings = { base: this.started, time: this.started, speed };
   }
 
   /** How many times as fast as `base` it runs. */
   get speed(): number {
-    return this.#speed;
+    return this.settings.speed;
   }
 
   set speed(speed: number) {
     const base = this.#base();
-    this.#set = { base, time: this.now(base) };
-    this.#speed = speed;
-  }
-
-  /** Another object each time it was set: its speed, or by hand. */
-  get settings(): object {
-    return this.#set;
+    this.settings = { base, time: this.now(base), speed };
   }
 
   /** Milliseconds since 1970. */
   now(base = this.#base()): number {
-    return Math.floor(this.#set.time + (base - this.#set.base) * this.#speed);
+    return Math.floor(this.settings.time + (base - this.settings.base) * this.speed);
   }
 
   /** Moves it forward. */
   advance(span: number): void {
-    this.#set = { ...this.#set, time: this.#set.time + span };
+    this.settings = { ...this.settings, time: this.settings.time + span };
   }
 
   /** Real milliseconds until it shows `time`; `Infinity` if it never will by itself. */
   until(time: number): number {
-    return this.#speed === 0 ? Number.POSITIVE_INFINITY : (time - this.now()) / this.#speed;
+    return this.speed === 0 ? Number.POSITIVE_INFINITY : (time - this.now()) / this.speed;
   }
 }

@@ -81,7 +81,7 @@ export class Emulator {
 
   /** The instance's options as they are now. Changed by `configure`. */
   get options(): InstanceOptions {
-    this.#engine.settle();
+    this.#engine.settleDue();
     return this.#engine.state.options;
   }
 

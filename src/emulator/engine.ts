@@ -26,18 +26,17 @@ export interface Observer {
 export class Engine {
   readonly start: Start;
   readonly journal = new Journal();
+  clock: Clock;
+  state: State;
+  timeline: Timeline;
+  isListening = true;
   /** Resolved once the sockets listen, or do not, as they should, and observers have followed the options. */
   settled: Promise<unknown> = Promise.resolve();
   readonly #observers: Observer[];
   readonly #setListening: (isListening: boolean) => Promise<unknown>;
-  #clock: Clock;
-  #state: State;
-  #timeline: Timeline;
-  #isListening = true;
   #options: InstanceOptions;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
-  #timerAt = 0;
   /** When something changes by itself, by the clock. */
   #next = 0;
 
@@ -46,26 +45,8 @@ export class Engine {
     this.start = start;
     this.#observers = [start];
     this.#setListening = setListening;
-    this.#clock = new Clock(start.now, start.speed);
-    this.#state = launch(start, this.#clock);
-    this.#options = this.#state.options;
-    this.#timeline = this.#begin();
-  }
-
-  get clock(): Clock {
-    return this.#clock;
-  }
-
-  get state(): State {
-    return this.#state;
-  }
-
-  get timeline(): Timeline {
-    return this.#timeline;
-  }
-
-  get isListening(): boolean {
-    return this.#isListening;
+    [this.clock, this.state, this.timeline] = this.#launch();
+    this.#options = this.state.options;
   }
 
   observe(observer: Observer): void {
@@ -74,16 +55,16 @@ export class Engine {
 
   note(entry: Omit<SeenRequest, 'number'>): void {
     // A function `hops` has placed a caller.
-    if (this.#state.options !== this.#options) this.settle();
+    if (this.state.options !== this.#options) this.settle();
     const request = this.journal.add(entry);
     this.#announce(({ onRequest }) => onRequest?.(request));
   }
 
   /** Every change by a caller: after all that was due before it, and before all that becomes due by it. */
   change<Result>(change: (now: number) => Result): Result {
-    this.settle();
+    this.settleDue();
     try {
-      return change(this.#clock.now());
+      return change(this.clock.now());
     } finally {
       this.settle();
     }
@@ -94,50 +75,48 @@ export class Engine {
     if (!isSpan(milliseconds)) {
       throw refused(place, `given a number of milliseconds from 0 to ${longestSpan}`, milliseconds);
     }
-    if (this.#clock.now() + milliseconds > latestTime)
+    if (this.clock.now() + milliseconds > latestTime)
       throw new EmulatorOptionError(`${place} cannot go beyond the year 9000`);
-    this.#clock.advance(milliseconds);
+    this.clock.advance(milliseconds);
     this.settle();
   }
 
   /** Back to how it was when it started, but for the time by `now`. */
   reset(): void {
     this.change(() => {
-      this.#clock = new Clock(this.start.now, this.start.speed);
-      this.#state = launch(this.start, this.#clock);
-      this.#timeline = this.#begin();
+      [this.clock, this.state, this.timeline] = this.#launch();
       this.journal.clear();
     });
   }
 
   /** Settles if the time has come for anything. */
   settleDue(): void {
-    if (this.#clock.now() >= this.#next) this.settle();
+    if (this.clock.now() >= this.#next) this.settle();
   }
 
   /** Runs what is due, has the sockets follow, and sets the timer for what is next; gives what has happened. */
   settle(): readonly SeenEvent[] {
     if (this.#isClosed) return [];
-    const now = this.#clock.now();
-    const happened = this.#timeline.settle(now);
-    const isListening = this.#state.absence(now) === undefined;
-    if (isListening !== this.#isListening) {
-      this.#isListening = isListening;
+    const now = this.clock.now();
+    const happened = this.timeline.settle(now);
+    const isListening = this.state.absence(now) === undefined;
+    if (isListening !== this.isListening) {
+      this.isListening = isListening;
       this.settled = this.#setListening(isListening);
     }
-    const { options } = this.#state;
+    const { options } = this.state;
     if (options !== this.#options) {
       this.#options = options;
       this.#announce(({ onOptions }) => {
         this.settled = Promise.all([this.settled, onOptions?.(options)]);
       });
     }
-    this.#next = Math.min(this.#timeline.next, this.#state.faults.nextChange(now));
-    const waitMs = Math.min(Math.max(this.#clock.until(this.#next), shortestWaitMs), longestWaitMs);
-    const timer = this.#wakeIn(waitMs);
+    this.#next = Math.min(this.timeline.next, this.state.faults.nextChange(now));
+    const waitMs = Math.min(Math.max(this.clock.until(this.#next), shortestWaitMs), longestWaitMs);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.settle(), waitMs);
     // A socket that listens keeps the process alive; while none does, the timer must.
-    if (isListening) timer.unref();
-    else timer.ref();
+    if (isListening) this.#timer.unref();
     this.#announce(({ onSettled }) => onSettled?.());
     return happened;
   }
@@ -147,23 +126,18 @@ export class Engine {
     clearTimeout(this.#timer);
   }
 
-  /** Sees to it that it settles by then. A timer that fires earlier stays: every request comes by here. */
-  #wakeIn(waitMs: number): NodeJS.Timeout {
-    const at = performance.now() + waitMs;
-    if (this.#timer !== undefined && this.#timerAt <= at) return this.#timer;
-    clearTimeout(this.#timer);
-    this.#timerAt = at;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.settle();
-    }, waitMs);
-    return this.#timer;
-  }
-
-  #begin(): Timeline {
-    return new Timeline(this.start.scenario.timeline ?? [], this.#state, (event) =>
-      this.#announce(({ onEvent }) => onEvent?.(event)),
-    );
+  /** The instance as it starts. */
+  #launch(): [Clock, State, Timeline] {
+    const { scenario, tree, control, signer, now, speed } = this.start;
+    const { options = {}, faults = [], timeline = [], seed = 0 } = scenario;
+    const clock = new Clock(now, speed);
+    const launched = new Date(clock.started);
+    const state = new State(launched, startTree(scenario, tree, launched, signer), seed, control?.network);
+    state.configure(options);
+    state.configure(this.start);
+    for (const fault of faults) state.faults.add(fault, clock.started);
+    const onEvent = (event: SeenEvent) => this.#announce((observer) => observer.onEvent?.(event));
+    return [clock, state, new Timeline(timeline, state, onEvent)];
   }
 
   #announce(tell: (observer: Observer) => void): void {
@@ -177,20 +151,4 @@ export class Engine {
       }
     }
   }
-}
-
-/** The instance as it starts. */
-function launch(start: Start, { started }: Clock): State {
-  const { scenario, tree, control, signer } = start;
-  const launched = new Date(started);
-  const state = new State({
-    launched,
-    ...startTree(scenario, tree, launched, signer),
-    seed: scenario.seed ?? 0,
-    network: control?.network,
-  });
-  state.configure(scenario.options ?? {});
-  state.configure(start);
-  for (const fault of scenario.faults ?? []) state.faults.add(fault, started);
-  return state;
 }

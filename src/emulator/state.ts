@@ -34,18 +34,12 @@ export class State {
   #askedForHops: HopsOfCaller | undefined;
   #credentialSets = 0;
 
-  constructor(start: {
-    launched: Date;
-    tree: MetadataTree;
-    ofScenario: MetadataTree;
-    seed: number;
-    network?: Network | undefined;
-  }) {
-    this.launched = start.launched;
-    this.tree = start.tree;
-    this.ofScenario = start.ofScenario;
-    this.faults = new Faults(start.seed);
-    this.network = start.network ?? pretended;
+  constructor(launched: Date, trees: Pick<State, 'tree' | 'ofScenario'>, seed: number, network: Network = pretended) {
+    this.launched = launched;
+    this.tree = trees.tree;
+    this.ofScenario = trees.ofScenario;
+    this.faults = new Faults(seed);
+    this.network = network;
   }
 
   /** Changes options, those that are not named stay; `settings` have been checked and may have other fields. */

@@ -34,7 +34,7 @@ function facts({ state, timeline, clock }: Engine) {
     options: state.options,
     running: state.isOn,
     clock: clock.settings,
-    timeline: timeline.changes,
+    timeline: timeline.pending,
     faults: state.faults.all,
     tokens: state.tokens.generation,
   };
