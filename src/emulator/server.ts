@@ -69,9 +69,9 @@ export class Server {
     });
     this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (!(socket instanceof Socket) || !error.code?.startsWith('HPE_')) socket.destroy();
-      else if (socket.writable && this.#arriving.has(socket)) {
-        const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-        this.#answer(socket, this.#handler.handle({ ...unread, caller: ownForm(socket.remoteAddress) }, status));
+      else {
+        const rejection = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+        this.#answer(socket, { ...unread, caller: ownForm(socket.remoteAddress) }, rejection);
       }
     });
   }
@@ -132,27 +132,24 @@ export class Server {
 
   #receive(message: IncomingMessage): void {
     const { socket, method = '', url: target = '', httpVersion, headers } = message;
-    // One request per connection: whatever follows is ignored.
-    if (!socket.writable || !this.#arriving.has(socket)) return;
     const request = { method, target, httpVersion, headers, caller: ownForm(socket.remoteAddress) };
     if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) {
-      this.#answer(socket, this.#handler.handle(request));
+      this.#answer(socket, request);
       return;
     }
     let size = 0;
     message.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > bodyLimit && this.#arriving.has(socket)) this.#answer(socket, this.#handler.handle(request, 413));
+      if (size > bodyLimit) this.#answer(socket, request, 413);
     });
-    message.on('end', () => {
-      if (this.#arriving.has(socket)) this.#answer(socket, this.#handler.handle(request));
-    });
+    message.on('end', () => this.#answer(socket, request));
   }
 
-  #answer(socket: Socket, delivery: Delivery): void {
-    this.#arriving.delete(socket);
+  /** Answers one request of each connection; whatever follows is ignored. */
+  #answer(socket: Socket, request: Request, rejection?: 400 | 413 | 431): void {
+    if (!socket.writable || !this.#arriving.delete(socket)) return;
     admit(this.#asked, socket);
-    void deliver(socket, delivery, this.#timeoutMs);
+    void deliver(socket, this.#handler.handle(request, rejection), this.#timeoutMs);
   }
 }
 
