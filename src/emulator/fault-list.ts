@@ -1,6 +1,7 @@
 import { milliseconds } from './clock.js';
 import { effectOf, type Fault, type Match, mostFaults } from './faults.js';
 import { EmulatorOptionError } from './option-error.js';
+import { decodedNames, namesIn, pathOf } from './target.js';
 import { longestPath } from './tree.js';
 
 /** A fault in place. */
@@ -14,12 +15,13 @@ export interface FaultHandle {
 }
 
 /** A fault in place, and what decides whether it applies. */
-interface Added {
-  /** Its number in this list, from 1. */
+export interface Placed {
+  /** Its number in the list, from 1. */
   readonly id: number;
   readonly fault: Fault;
   readonly from: number;
   readonly until: number;
+  readonly times: number;
   readonly matches: (method: string, path: readonly string[], version: 1 | 2) => boolean;
   readonly passes: (now: number) => boolean;
   readonly random: () => number;
@@ -29,97 +31,87 @@ interface Added {
 /** The numbers of faults, which outlive them in the journal. */
 export const faultIds = new WeakMap<Fault, number>();
 
-/** What is known of a fault that was added. */
-export type Placed = Pick<Added, 'id' | 'fault' | 'hits' | 'from' | 'until'>;
-
 /** The faults of one emulator. */
 export class Faults {
   readonly #seed: number;
-  #added: readonly Added[] = [];
+  /** In the order in which they were added. Another array after each change, but for hits. */
+  all: readonly Placed[] = [];
   #count = 0;
 
   constructor(seed: number) {
     this.#seed = seed;
   }
 
-  /** In the order in which they were added. Another array after each change, but for hits. */
-  get all(): readonly Placed[] {
-    return this.#added;
-  }
-
   /** True for a fault that applies to no request any more. */
-  isOver(placed: Placed, now: number): boolean {
-    return now >= placed.until || isSpent(placed);
+  isOver({ until, hits, times }: Placed, now: number): boolean {
+    return now >= until || hits >= times;
   }
 
   /** Adds a fault at `at`, in milliseconds since 1970. */
   add(given: Fault, at: number): Placed {
-    this.#added = this.#added.filter((one) => !this.isOver(one, at));
-    if (this.#added.length >= mostFaults)
+    this.all = this.all.filter((one) => !this.isOver(one, at));
+    if (this.all.length >= mostFaults)
       throw new EmulatorOptionError(`there are ${mostFaults} faults already, which is the most; remove one first`);
     const fault = structuredClone(given);
     for (const part of [...Object.values(fault), fault]) Object.freeze(part);
     this.#count += 1;
-    const added: Added = {
+    const isRefusal = fault.kind === 'refuse';
+    const added: Placed = {
       id: this.#count,
       fault,
       from: at + milliseconds(fault.from ?? 0),
       until: at + milliseconds(fault.until ?? Number.POSITIVE_INFINITY),
-      matches: matcher(fault),
-      passes: (fault.kind === 'refuse' ? undefined : effectOf(fault).meter?.({ ...fault }, at)) ?? (() => false),
+      times: (isRefusal ? undefined : fault.times) ?? Number.POSITIVE_INFINITY,
+      matches: isRefusal ? () => false : matcher(fault),
+      passes: (isRefusal ? undefined : effectOf(fault).meter?.({ ...fault }, at)) ?? (() => false),
       // A sequence of its own for each fault, which requests that others match do not shift.
       random: randomFrom(Math.imul(this.#seed + 1, 0x85ebca6b) ^ this.#count),
       hits: 0,
     };
-    this.#added = [...this.#added, added];
+    this.all = [...this.all, added];
     faultIds.set(fault, added.id);
     return added;
   }
 
   /** Ends a fault; false if it is not there. */
   remove(id: number): boolean {
-    const count = this.#added.length;
-    this.#added = this.#added.filter((one) => one.id !== id);
-    return this.#added.length < count;
+    const count = this.all.length;
+    this.all = this.all.filter((one) => one.id !== id);
+    return this.all.length < count;
   }
 
   /** The faults that apply to a request, in the order of their effects; of the same rank, in the order they were added. */
   match(method: string, target: string, now: number, version: 1 | 2 = 1): readonly Match[] {
-    if (this.#added.length === 0) return [];
-    const path = pathOf(target);
-    const matches = this.#added.flatMap((added): Match[] => {
-      const { fault } = added;
-      if (fault.kind === 'refuse' || !isActive(added, now) || isSpent(added)) return [];
-      if (!added.matches(method, path, version)) return [];
-      if (added.random() >= (fault.probability ?? 1) || added.passes(now)) return [];
-      added.hits += 1;
-      return [{ fault, random: added.random() }];
+    if (this.all.length === 0) return [];
+    // There is nothing at paths that are longer.
+    const path = (decodedNames(target) ?? namesIn(pathOf(target))).slice(0, longestPath + 3);
+    const matches = this.all.flatMap((one): Match[] => {
+      const { fault, random } = one;
+      if (fault.kind === 'refuse' || !this.#isActive(one, now) || !one.matches(method, path, version)) return [];
+      if (random() >= (fault.probability ?? 1) || one.passes(now)) return [];
+      one.hits += 1;
+      return [{ fault, random: random() }];
     });
     return matches.sort((one, other) => effectOf(one.fault).rank - effectOf(other.fault).rank);
   }
 
   /** True while connections are refused. */
   isRefusing(now: number): boolean {
-    return this.#added.some((added) => added.fault.kind === 'refuse' && isActive(added, now));
+    return this.all.some((one) => one.fault.kind === 'refuse' && this.#isActive(one, now));
   }
 
   /** When that may change next. */
   nextChange(now: number): number {
-    const edges = this.#added.flatMap(({ fault, from, until }) => (fault.kind === 'refuse' ? [from, until] : []));
+    const edges = this.all.flatMap(({ fault, from, until }) => (fault.kind === 'refuse' ? [from, until] : []));
     return Math.min(...edges.filter((edge) => edge > now));
+  }
+
+  #isActive(placed: Placed, now: number): boolean {
+    return now >= placed.from && !this.isOver(placed, now);
   }
 }
 
-function isActive({ from, until }: Placed, now: number): boolean {
-  return now >= from && now < until;
-}
-
-function isSpent({ fault, hits }: Placed): boolean {
-  return fault.kind !== 'refuse' && hits >= (fault.times ?? Number.POSITIVE_INFINITY);
-}
-
-function matcher(fault: Fault): Added['matches'] {
-  if (fault.kind === 'refuse') return () => false;
+function matcher(fault: Match['fault']): Placed['matches'] {
   const { paths = [], method } = fault;
   const { only = () => true } = effectOf(fault);
   const globs = [paths].flat().map(absolute);
@@ -131,18 +123,21 @@ function matcher(fault: Fault): Added['matches'] {
 
 /** The segments of a pattern, compared with those of a path. */
 function absolute(glob: string): readonly string[] {
-  const segments = split(glob);
+  const segments = namesIn(glob);
   const isBelowVersion = ['meta-data', 'dynamic', 'user-data', 'api'].includes(segments[0] ?? '');
   return glob.startsWith('/') ? segments : ['*', ...(isBelowVersion ? [] : ['meta-data']), ...segments];
 }
-
-const same = (one: string, other: string): boolean => one === other;
 
 /**
  * True if the items are those of the pattern, in which `any` stands for any number of them. When they differ, the latest
  * `any` takes one more; earlier ones need no other try, so the time is the product of the lengths at most.
  */
-function fits(pattern: ArrayLike<string>, items: ArrayLike<string>, any: string, isLike = same): boolean {
+function fits(
+  pattern: ArrayLike<string>,
+  items: ArrayLike<string>,
+  any: string,
+  isLike = (one: string, other: string) => one === other,
+): boolean {
   let [at, index] = [0, 0];
   let latest: { readonly at: number; index: number } | undefined;
   while (index < items.length) {
@@ -160,24 +155,6 @@ function fits(pattern: ArrayLike<string>, items: ArrayLike<string>, any: string,
   }
   while (pattern[at] === any) at += 1;
   return at === pattern.length;
-}
-
-/** The decoded names of a path without its query. There is nothing at paths that are longer. */
-function pathOf(target: string): readonly string[] {
-  const path = target.split('?', 1).join();
-  const names = split(path, longestPath + 3);
-  try {
-    return split(decodeURIComponent(names.join('/')));
-  } catch {
-    return names;
-  }
-}
-
-function split(path: string, most?: number): string[] {
-  return path
-    .split('/')
-    .filter((segment) => segment !== '')
-    .slice(0, most);
 }
 
 /** Numbers from 0 to 1, the same for the same seed: mulberry32, whose period is far longer than any test. */

@@ -61,14 +61,8 @@ const scope = {
   ...window,
 } satisfies { [Name in keyof FaultScope]-?: unknown };
 
-/** What an effect may depend on, beside the fault's own fields. */
-interface Situation {
-  readonly answer: Answer;
-  readonly now: Date;
-  /** 0 to 1, for what the fault leaves to chance. */
-  readonly random: number;
-  readonly delayMs: number;
-}
+/** The delivery of a request; `random` is from 0 to 1, for what the fault leaves to chance. */
+type Situation = Delivery & { readonly answer: Answer; readonly now: Date; readonly random: number };
 
 /**
  * A kind of fault. `rank` orders the effects, so that none undoes another, whichever was added first: 0 before the
@@ -229,9 +223,9 @@ export interface Match {
 
 /** The delivery with a fault applied. An answer that is lost anyway stays lost. */
 export function apply(delivery: Delivery, { fault, random }: Match, now: Date): Delivery {
-  const { answer, delayMs } = delivery;
+  const { answer } = delivery;
   if (answer === undefined) return delivery;
-  return { ...delivery, ...effectOf(fault).apply({ ...fault }, { answer, now, random, delayMs }) };
+  return { ...delivery, ...effectOf(fault).apply({ ...fault }, { ...delivery, answer, now, random }) };
 }
 
 /** What the faults change of the session tokens themselves. */

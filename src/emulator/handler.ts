@@ -3,9 +3,10 @@ import { type Answer, asXen, empty, page, withBody } from './answers.js';
 import { type Delivery, intact } from './delivery.js';
 import type { Engine } from './engine.js';
 import { apply, tokenRules } from './faults.js';
-import { type SeenRequest, withoutSecrets } from './journal.js';
+import type { SeenRequest } from './journal.js';
 import { type Decision, decide, type Request, versionOf } from './service.js';
 import type { State } from './state.js';
+import { withoutSecrets } from './target.js';
 import type { TokenRules } from './tokens.js';
 
 /** An answer on its way, and what the journal says of it. */

@@ -1,6 +1,5 @@
 import type { Fault } from './faults.js';
 import type { Refusal, SeenHopLimit } from './service.js';
-import { holdsToken, tokenLength } from './tokens.js';
 
 /** One request that arrived. It holds no header, no query and no session token. */
 export interface SeenRequest {
@@ -39,7 +38,6 @@ export interface SeenRequest {
 }
 
 const size = 10_000;
-const longestShown = 1024;
 
 const noneYet = { total: 0, v1: 0, v2: 0, token: 0, other: 0, refused: 0, unanswered: 0 };
 
@@ -56,16 +54,12 @@ export class Journal {
   counts = { ...noneYet };
   /** The number of the latest request before the last `clear`. */
   cleared = 0;
-  #last = 0;
-
   /** The number of the latest request. */
-  get last(): number {
-    return this.#last;
-  }
+  last = 0;
 
   add(entry: Omit<SeenRequest, 'number'>): SeenRequest {
-    this.#last += 1;
-    const request = { number: this.#last, ...entry };
+    this.last += 1;
+    const request = { number: this.last, ...entry };
     this.requests.push(request);
     if (this.requests.length > size) this.requests.shift();
     const { status, reason } = request;
@@ -79,17 +73,7 @@ export class Journal {
   /** Forgets the requests and their counts; numbers go on. */
   clear(): void {
     this.requests.length = 0;
-    this.cleared = this.#last;
+    this.cleared = this.last;
     this.counts = { ...noneYet };
   }
-}
-
-/** A target without what may be a secret: a session token belongs in a header, but some callers put it in the path. */
-export function withoutSecrets(target: string): string {
-  if (target.length < tokenLength && !target.includes('?')) return target;
-  const [path = '', query] = target.split('?', 2);
-  const segments = path.split('/').map((segment) => (holdsToken(segment) ? '…' : segment));
-  const shown = segments.join('/');
-  const clipped = shown.length > longestShown ? `${shown.slice(0, longestShown)}…` : shown;
-  return clipped + (query === undefined ? '' : '?…');
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Answer, empty, found, granted, page, withoutHeader } from './answers.js';
 import type { State } from './state.js';
+import { decodedNames } from './target.js';
 import type { SessionTokens, TokenRules } from './tokens.js';
 
 export interface Request {
@@ -73,7 +74,7 @@ export function decide(request: Request, state: State, now: Date, rules: TokenRu
   const hopLimit = { had: state.options.httpPutResponseHopLimit, needed: state.hopsOf(request.caller) + 1 };
   // The target of CONNECT is a host and a port, not a path.
   if (method === 'CONNECT') return otherMethod(method, now, allowedReads);
-  const segments = segmentsOf(target);
+  const segments = decodedNames(target);
   if (segments === undefined) return { answer: page(now, 400), reason: 'bad path' };
   const [version = '', area, name] = segments;
 
@@ -147,16 +148,4 @@ function read(
   }
   const type = path[0] === 'user-data' ? 'application/octet-stream' : 'text/plain';
   return { answer: found(now, value, type, ttlSeconds) };
-}
-
-/** The decoded segments of a request target; doubled and final slashes make no difference. */
-function segmentsOf(target: string): string[] | undefined {
-  if (!target.startsWith('/')) return undefined;
-  const [path = ''] = target.split('?', 1);
-  const segments = path.split('/').filter((segment) => segment !== '');
-  try {
-    return path.includes('%') ? segments.map(decodeURIComponent) : segments;
-  } catch {
-    return undefined;
-  }
 }
