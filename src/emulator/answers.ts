@@ -7,28 +7,28 @@ export interface Answer {
   readonly status: number;
   /** Of the status line. Default `HTTP/1.1`. */
   readonly protocol?: 'HTTP/1.0' | 'HTTP/1.1';
-  readonly headers: readonly Header[];
+  readonly headers: Headers;
   readonly body: Content;
 }
 
-export type Header = readonly [name: string, value: string];
+type Header = readonly [name: string, value: string];
+type Headers = readonly Header[];
 
 export const ttlHeader = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
 
 const plain: Header = ['Content-Type', 'text/plain'];
-const served: readonly Header[] = [
+const served: Headers = [
   ['Server', 'EC2ws'],
   ['Connection', 'close'],
 ];
 
 /** A value or a listing. `ttlSeconds` is the life left to the session token that came with the request. */
 export function found(now: Date, content: DatedContent, type: string, ttlSeconds: number | undefined): Answer {
-  const modified: Header = ['Last-Modified', httpDate(content.lastModified)];
   return answer(now, 200, content.content, [
     ...timeLeft(ttlSeconds),
     ['Content-Type', type],
     ['Accept-Ranges', 'none'],
-    modified,
+    ['Last-Modified', content.lastModified.toUTCString()],
   ]);
 }
 
@@ -38,7 +38,7 @@ export function granted(now: Date, token: string, ttlSeconds: number): Answer {
 }
 
 /** An answer without a body. */
-export function empty(now: Date, status: number, first: readonly Header[] = []): Answer {
+export function empty(now: Date, status: number, first: Headers = []): Answer {
   return answer(now, status, '', first, [plain]);
 }
 
@@ -61,24 +61,14 @@ export function page(now: Date, status: number, ttlSeconds?: number): Answer {
 }
 
 /** An answer with headers before and after those of all answers. */
-function answer(
-  now: Date,
-  status: number,
-  body: Content,
-  first: readonly Header[],
-  last: readonly Header[] = [],
-): Answer {
-  return { status, headers: [...first, lengthOf(body), ['Date', httpDate(now)], ...served, ...last], body };
+function answer(now: Date, status: number, body: Content, first: Headers, last: Headers = []): Answer {
+  return { status, headers: [...first, lengthOf(body), ['Date', now.toUTCString()], ...served, ...last], body };
 }
 
-/** The same answer without a header. */
-export function withoutHeader(answer: Answer, header: string): Answer {
-  return { ...answer, headers: answer.headers.filter(([name]) => name !== header) };
-}
-
-/** The same answer with another value of a header that it already has. */
-export function withHeader(answer: Answer, header: string, value: string): Answer {
-  return { ...answer, headers: answer.headers.map(([name, old]) => [name, name === header ? value : old]) };
+/** The same answer with another value of a header that it has, or, without a value, without that header. */
+export function withHeader(answer: Answer, header: string, value?: string): Answer {
+  const headers = answer.headers.map(([name, old]) => [name, name === header ? value : old] as const);
+  return { ...answer, headers: headers.filter((one): one is Header => one[1] !== undefined) };
 }
 
 /** The same answer with another body. */
@@ -113,19 +103,6 @@ function lengthOf(body: Content): Header {
   return ['Content-Length', String(Buffer.byteLength(body))];
 }
 
-function timeLeft(ttlSeconds: number | undefined): readonly Header[] {
+function timeLeft(ttlSeconds: number | undefined): Headers {
   return ttlSeconds === undefined ? [] : [[ttlHeader, String(ttlSeconds)]];
-}
-
-const seconds = new Map<number, string>();
-
-/** A date as HTTP has it, which takes longer to make than the rest of most answers, and is the same for a second. */
-function httpDate(date: Date): string {
-  const second = Math.floor(date.getTime() / 1000);
-  const known = seconds.get(second);
-  if (known !== undefined) return known;
-  if (seconds.size === 100) seconds.clear();
-  const text = date.toUTCString();
-  seconds.set(second, text);
-  return text;
 }

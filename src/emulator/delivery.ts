@@ -35,18 +35,17 @@ export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: num
   const { answer, garbage, delayMs, byteIntervalMs, part, ending } = delivery;
   if (answer === undefined || !socket.writable) return;
   if (delayMs > 0 && !(await elapse(socket, delayMs))) return;
-  const head = part === 'none' ? '' : (garbage ?? headOf(answer));
-  const body = Buffer.from(part === 'none' || garbage !== undefined ? '' : answer.body);
-  const sent = part === 'half' ? body.subarray(0, Math.floor(body.length / 2)) : body;
-  if (byteIntervalMs === 0) {
+  if (part !== 'none') {
+    const body = Buffer.from(garbage === undefined ? answer.body : '');
+    const sent = part === 'half' ? body.subarray(0, Math.floor(body.length / 2)) : body;
     socket.cork();
-    socket.write(head, 'latin1');
-    socket.write(sent);
+    socket.write(garbage ?? headOf(answer), 'latin1');
+    if (byteIntervalMs === 0) socket.write(sent);
     socket.uncork();
-  }
-  for (let at = -1; byteIntervalMs > 0 && at < sent.length; at += 1) {
-    socket.write(at < 0 ? head : sent.subarray(at, at + 1), 'latin1');
-    if (!(await elapse(socket, byteIntervalMs))) return;
+    for (let at = 0; byteIntervalMs > 0 && at <= sent.length; at += 1) {
+      if (!(await elapse(socket, byteIntervalMs))) return;
+      socket.write(sent.subarray(at, at + 1));
+    }
   }
   if (ending === 'close') {
     socket.end(() => socket.destroy());

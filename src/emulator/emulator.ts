@@ -26,13 +26,10 @@ export class Emulator {
   static async start(options: EmulatorOptions): Promise<Emulator> {
     const start = readOptions(options);
     const emulator = new Emulator({ ...start, signer: start.signIdentity ? await newSigner() : undefined });
-    emulator.#engine.settle();
-    try {
-      await emulator.#listen();
-    } catch (error) {
+    await emulator.#listen().catch(async (error) => {
       await emulator.close();
       throw error;
-    }
+    });
     return emulator;
   }
 
@@ -62,8 +59,7 @@ export class Emulator {
    */
   get env(): Readonly<Record<string, string>> {
     // Some tools want an IPv6 address with its brackets, and others without.
-    const control = this.controlUrl === undefined ? [] : [this.controlUrl];
-    const hosts = [...this.urls, ...control]
+    const hosts = [...this.urls, this.controlUrl ?? this.url]
       .map((url) => new URL(url).hostname)
       .flatMap((host) => [host, host.replace(/[[\]]/g, '')]);
     const given = proxyExceptions();
@@ -180,6 +176,7 @@ export class Emulator {
 
   async #listen(): Promise<void> {
     const { hosts, port, control } = this.#engine.start;
+    this.#engine.settle();
     const handler: Handler = {
       handle: (request, rejection) => handle(this.#engine, request, rejection),
       servesIpv6: () => this.#engine.state.options.httpProtocolIpv6 === 'enabled',

@@ -1,4 +1,4 @@
-import { type Answer, empty, page, ttlHeader, withBody, withHeader, withoutHeader } from './answers.js';
+import { type Answer, empty, page, ttlHeader, withBody, withHeader } from './answers.js';
 import { type Duration, duration, milliseconds } from './clock.js';
 import type { Delivery } from './delivery.js';
 import { EmulatorOptionError } from './option-error.js';
@@ -16,7 +16,6 @@ import {
   variants,
   wholeNumber,
 } from './shape.js';
-import type { TokenRules } from './tokens.js';
 
 /** The requests a fault applies to; without any of these, all of them. */
 interface FaultScope {
@@ -147,8 +146,8 @@ const effects = {
     ({ ttl, status = 200 }, { answer }) => {
       if (answer.status !== 200) return {};
       const reply = { ...answer, status };
-      if (ttl === 'none') return { answer: withoutHeader(reply, ttlHeader) };
-      return { answer: ttl === undefined ? reply : withHeader(reply, ttlHeader, ttl) };
+      if (ttl === undefined) return { answer: reply };
+      return { answer: withHeader(reply, ttlHeader, ttl === 'none' ? undefined : ttl) };
     },
     { only: isTokenRequest },
   ),
@@ -226,12 +225,4 @@ export function apply(delivery: Delivery, { fault, random }: Match, now: Date): 
   const { answer } = delivery;
   if (answer === undefined) return delivery;
   return { ...delivery, ...effectOf(fault).apply({ ...fault }, { ...delivery, answer, now, random }) };
-}
-
-/** What the faults change of the session tokens themselves. */
-export function tokenRules(matches: readonly Match[]): TokenRules {
-  const lifetimes = matches.map(({ fault }) =>
-    fault.kind === 'short-token' ? milliseconds(fault.lifetime) : Infinity,
-  );
-  return { lifetimeMs: Math.min(...lifetimes), acceptsAny: matches.some(({ fault }) => fault.kind === 'any-token') };
 }

@@ -2,12 +2,11 @@ import { isIP } from 'node:net';
 import { type Answer, asXen, empty, page, withBody } from './answers.js';
 import { type Delivery, intact } from './delivery.js';
 import type { Engine } from './engine.js';
-import { apply, tokenRules } from './faults.js';
+import { apply, type Match } from './faults.js';
 import type { SeenRequest } from './journal.js';
 import { type Decision, decide, type Request, versionOf } from './service.js';
 import type { State } from './state.js';
 import { withoutSecrets } from './target.js';
-import type { TokenRules } from './tokens.js';
 
 /** An answer on its way, and what the journal says of it. */
 interface Outcome extends Pick<SeenRequest, 'reason' | 'faults' | 'hopLimit' | 'error'> {
@@ -43,7 +42,7 @@ function outcomeOf({ start, state }: Engine, request: Request, now: Date, reject
   if (why !== undefined) return whole(withBody(empty(now, 403), `${why}\n`), 'foreign Host');
 
   const matches = state.faults.match(request.method, request.target, now.getTime(), versionOf(request));
-  const { answer, ...decision } = attempt(request, state, now, tokenRules(matches));
+  const { answer, ...decision } = attempt(request, state, now, matches);
   const last = matches.at(-1);
   if (last === undefined) return { delivery: intact(answer && finish(request, answer, state)), ...decision };
   const faulty = matches.reduce((delivery, match) => apply(delivery, match, now), intact(answer));
@@ -53,9 +52,9 @@ function outcomeOf({ start, state }: Engine, request: Request, now: Date, reject
   return { delivery, ...decision, reason, faults: matches.map(({ fault }) => fault) };
 }
 
-function attempt(request: Request, state: State, now: Date, rules: TokenRules): Decision & Pick<Outcome, 'error'> {
+function attempt(request: Request, state: State, now: Date, matches: readonly Match[]): Decision {
   try {
-    return decide(request, state, now, rules);
+    return decide(request, state, now, matches);
   } catch (error) {
     return { answer: empty(now, 500), error };
   }

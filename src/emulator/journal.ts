@@ -1,5 +1,4 @@
 import type { Fault } from './faults.js';
-import type { Refusal, SeenHopLimit } from './service.js';
 
 /** One request that arrived. It holds no header, no query and no session token. */
 export interface SeenRequest {
@@ -22,7 +21,15 @@ export interface SeenRequest {
   readonly status: number | 'unanswered';
   /** Why it did not get what it asked for, or not unharmed. */
   readonly reason?:
-    | Refusal
+    | 'endpoint off'
+    | 'hop limit'
+    | 'v1 off'
+    | 'token expired'
+    | 'token unknown'
+    | 'bad token request'
+    | 'bad path'
+    | 'not there'
+    | 'bad method'
     | 'foreign Host'
     | 'no Host'
     | 'not HTTP'
@@ -31,8 +38,8 @@ export interface SeenRequest {
     | `fault: ${Fault['kind']}`;
   /** The faults that hit it, in the order in which they acted. */
   readonly faults?: readonly Fault[];
-  /** Of a token request. A reply that had less than it needed died on its way. */
-  readonly hopLimit?: SeenHopLimit;
+  /** Of a token request: the limit that the reply had, and the one that its caller needs. With less, it died on its way. */
+  readonly hopLimit?: { readonly had: number; readonly needed: number };
   /** The error thrown by a computed value of the tree; the answer was a 500. */
   readonly error?: unknown;
 }

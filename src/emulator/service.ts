@@ -1,8 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Answer, empty, found, granted, page, withoutHeader } from './answers.js';
+import { type Answer, empty, found, granted, page, withHeader } from './answers.js';
+import { milliseconds } from './clock.js';
+import type { Match } from './faults.js';
+import type { SeenRequest } from './journal.js';
 import type { State } from './state.js';
 import { decodedNames } from './target.js';
-import type { SessionTokens, TokenRules } from './tokens.js';
+import type { SessionTokens } from './tokens.js';
 
 export interface Request {
   readonly method: string;
@@ -33,29 +36,9 @@ const versions = `
 const unlistedVersions = ['2016-11-15', '2016-11-30', '2018-05-23', '2018-11-29', '2020-08-24', '2020-11-01'];
 const knownVersions = new Set([...versions, ...unlistedVersions]);
 
-/** Why a request did not get what it asked for. */
-export type Refusal =
-  | 'endpoint off'
-  | 'hop limit'
-  | 'v1 off'
-  | 'token expired'
-  | 'token unknown'
-  | 'bad token request'
-  | 'bad path'
-  | 'not there'
-  | 'bad method';
-
-export interface Decision {
+export interface Decision extends Pick<SeenRequest, 'reason' | 'hopLimit' | 'error'> {
   /** `undefined` if the answer dies on its way back. */
   readonly answer: Answer | undefined;
-  readonly reason?: Refusal;
-  readonly hopLimit?: SeenHopLimit;
-}
-
-/** Of the reply to a token request: the hop limit that it had, and the one that its caller needs. */
-export interface SeenHopLimit {
-  readonly had: number;
-  readonly needed: number;
 }
 
 /** 2 for a request for a session token or with one, valid or not. */
@@ -64,11 +47,11 @@ export function versionOf({ method, headers }: Request): 1 | 2 {
 }
 
 /**
- * The service's answer, with a body also for HEAD.
+ * The service's answer, with a body also for HEAD. Of the faults, only those that change session tokens matter.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
-export function decide(request: Request, state: State, now: Date, rules: TokenRules): Decision {
+export function decide(request: Request, state: State, now: Date, faults: readonly Match[]): Decision {
   const { method, target } = request;
   if (state.options.httpEndpoint === 'disabled') return { answer: empty(now, 403), reason: 'endpoint off' };
   const hopLimit = { had: state.options.httpPutResponseHopLimit, needed: state.hopsOf(request.caller) + 1 };
@@ -85,12 +68,12 @@ export function decide(request: Request, state: State, now: Date, rules: TokenRu
       // In the lab, real routers do.
       const isLost = state.network.kind === 'pretended' && hopLimit.needed > hopLimit.had;
       if (isLost) return { answer: undefined, reason: 'hop limit', hopLimit };
-      return { ...grant(request, version, state.tokens, now, rules), hopLimit };
+      return { ...grant(request, version, state.tokens, now, faults), hopLimit };
     }
     if (version === 'latest') return otherMethod(method, now, 'OPTIONS, PUT');
   }
   return method === 'GET' || method === 'HEAD'
-    ? read(segments, request, state, now, rules)
+    ? read(segments, request, state, now, faults)
     : otherMethod(method, now, allowedReads);
 }
 
@@ -105,17 +88,18 @@ function grant(
   version: string,
   tokens: SessionTokens,
   now: Date,
-  rules: TokenRules,
+  faults: readonly Match[],
 ): Decision {
   const reason = 'bad token request';
-  if (/^[^?]*\/(\?|$)/.test(target)) return { answer: withoutHeader(empty(now, 403), 'Connection'), reason };
+  if (/^[^?]*\/(\?|$)/.test(target)) return { answer: withHeader(empty(now, 403), 'Connection'), reason };
   if (version !== 'latest' || headers['x-forwarded-for'] !== undefined) return { answer: empty(now, 403), reason };
   const header = headers[ttlHeader];
   const ttlSeconds = typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : 0;
   if (ttlSeconds < 1 || ttlSeconds > longestTtlSeconds) return { answer: page(now, 400), reason };
   const lifetimeMs = ttlSeconds * 1000;
   const promisedEnd = now.getTime() + lifetimeMs;
-  const end = now.getTime() + Math.min(lifetimeMs, rules.lifetimeMs);
+  const lives = faults.map(({ fault }) => (fault.kind === 'short-token' ? milliseconds(fault.lifetime) : lifetimeMs));
+  const end = now.getTime() + Math.min(lifetimeMs, ...lives);
   return { answer: granted(now, tokens.issue({ end, promisedEnd }), ttlSeconds) };
 }
 
@@ -124,15 +108,16 @@ function read(
   { target, headers }: Request,
   state: State,
   now: Date,
-  { acceptsAny }: TokenRules,
+  faults: readonly Match[],
 ): Decision {
   const { options, tree, tokens, launched } = state;
   const token = headers[tokenHeader];
   const life = typeof token === 'string' ? tokens.lifeOf(token) : undefined;
-  const unauthorized = (reason: Refusal): Decision => ({ answer: empty(now, 401), reason });
+  const isAnyGood = faults.some(({ fault }) => fault.kind === 'any-token');
+  const unauthorized = (reason: 'v1 off' | 'token unknown' | 'token expired') => ({ answer: empty(now, 401), reason });
   if (token === undefined && options.httpTokens === 'required') return unauthorized('v1 off');
-  if (token !== undefined && life === undefined && !acceptsAny) return unauthorized('token unknown');
-  if (life && life.end <= now.getTime() && !acceptsAny) return unauthorized('token expired');
+  if (token !== undefined && life === undefined && !isAnyGood) return unauthorized('token unknown');
+  if (life && life.end <= now.getTime() && !isAnyGood) return unauthorized('token expired');
   const ttlSeconds = life && Math.max(0, Math.floor((life.promisedEnd - now.getTime()) / 1000));
 
   const [version, ...path] = segments;

@@ -17,14 +17,6 @@ export interface TokenLife {
   readonly promisedEnd: number;
 }
 
-/** How faults have tokens treated. */
-export interface TokenRules {
-  /** Limits a new token's life, whatever is promised. */
-  readonly lifetimeMs: number;
-  /** Tokens that were not issued here, or have ended, are as good as valid ones. */
-  readonly acceptsAny: boolean;
-}
-
 /** The session tokens of one emulator. */
 export class SessionTokens {
   #key = randomBytes(32);
