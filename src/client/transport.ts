@@ -1,6 +1,6 @@
 import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Got, Request as GotRequest, RequestError } from 'got';
+import type { Got, Request as GotRequest, OptionsInit, RequestError } from 'got';
 import { type ImdsError, isImdsError } from '../errors.js';
 import { version } from '../version.js';
 import type { WaitingClock } from './clock.js';
@@ -36,7 +36,7 @@ export class Transport {
   readonly #settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
   readonly #events: Events;
   readonly #clock: WaitingClock;
-  #got: Got | undefined;
+  #http: { readonly got: Got; readonly options: ReturnType<typeof optionsFor> } | undefined;
   /** By the headers of reads: an instance of got that needs the URL alone, as got is slow to merge options. */
   readonly #readers = new WeakMap<Request['headers'], Got>();
   /** Ends the requests under way, each with an error. */
@@ -51,13 +51,13 @@ export class Transport {
 
   /** Loads what requests are made with. The first request waits for it, if nobody did before. */
   async load(): Promise<void> {
-    const got = await load(this.#settings.endpoint);
-    this.#got ??= got;
+    const { default: got } = await import('got');
+    this.#http ??= { got, options: optionsFor(this.#settings.endpoint) };
   }
 
   /** Sends one request and gives the reply. @throws ImdsUnreachableError, ImdsTimeoutError, ImdsResponseError */
   async request(request: Request): Promise<Response> {
-    if (!this.#got) await this.load();
+    if (!this.#http) await this.load();
     const { method, path, version } = request;
     const { now } = this.#clock;
     const start = now();
@@ -138,12 +138,14 @@ export class Transport {
   }
 
   #open({ method, path, headers }: Request) {
-    const got = this.#got;
-    if (!got) throw new TypeError('got is not loaded');
+    if (!this.#http) throw new TypeError('got is not loaded');
+    const { got, options } = this.#http;
     const url = originOf(this.#settings.endpoint) + path;
     // Ended, or got would wait for a body to be written.
-    if (method === 'PUT') return got.stream(url, { method, headers }).end();
-    const reader = this.#readers.get(headers) ?? got.extend({ headers });
+    if (method === 'PUT')
+      return got.stream(url, { ...options, method, headers: { ...options.headers, ...headers } }).end();
+    const reader =
+      this.#readers.get(headers) ?? got.extend({ ...options, headers: { ...options.headers, ...headers } });
     this.#readers.set(headers, reader);
     return reader.stream(url);
   }
@@ -173,15 +175,14 @@ const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readon
   body: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks),
 });
 
-async function load(endpoint: string): Promise<Got> {
-  const { default: got } = await import('got');
+function optionsFor(endpoint: string) {
   const http = process.getBuiltinModule('node:http');
   const net = process.getBuiltinModule('node:net');
   const createConnection = ({ host, port }: ClientRequestArgs): Socket =>
     endpoint.startsWith('unix:')
       ? net.connect(endpoint.slice('unix:'.length))
       : net.connect(Number(port), host ?? undefined);
-  return got.extend({
+  return {
     // Of got's thirty options for node:http most are for TLS and undefined, and node:http copies all of them again and
     // again. IMDS closes each connection, so there is nothing for an agent to keep; and through the global one,
     // NODE_USE_ENV_PROXY=1 would send every read, token included, to HTTP_PROXY.
@@ -191,7 +192,7 @@ async function load(endpoint: string): Promise<Got> {
     throwHttpErrors: false,
     decompress: false,
     headers: { 'user-agent': `imds/${version}` },
-  });
+  } satisfies OptionsInit;
 }
 
 /** The error to show for one of got, whose options hold the token. */
