@@ -55,7 +55,7 @@ function completed(program: Command, typed: readonly string[], scenarios: readon
     const { candidates, also } = valuesOf(inWord, scenarios);
     return { candidates: candidates.map(({ word }) => ({ word: `${flag}=${word}` })), also };
   }
-  if (current.startsWith('-')) return { ...nothing, candidates: flagsOf(options) };
+  if (current.startsWith('-')) return { ...nothing, candidates: flagsOf(program, command) };
   const verbs = program.commands.map((each) => ({ word: each.name(), text: each.summary() }));
   if (name === undefined)
     return { ...nothing, candidates: [...verbs, { word: 'help', text: 'print help, also for a command' }] };
@@ -63,13 +63,14 @@ function completed(program: Command, typed: readonly string[], scenarios: readon
   return command ? argumentsOf(command, given.length, current) : nothing;
 }
 
-const flagsOf = (options: readonly Option[]): Completion['candidates'] => [
-  ...options.flatMap(({ short, long, description: text, hidden }) =>
-    hidden ? [] : [short, long].flatMap((word) => (word ? [{ word, text }] : [])),
-  ),
-  { word: '-h', text: 'print help' },
-  { word: '--help', text: 'print help' },
-];
+/** Those that the help shows. */
+function flagsOf(program: Command, command = program): Completion['candidates'] {
+  const help = program.createHelp();
+  const options = [...help.visibleOptions(command), ...help.visibleGlobalOptions(command)];
+  return options.flatMap(({ short, long, description: text }) =>
+    [short, long].flatMap((word) => (word ? [{ word, text }] : [])),
+  );
+}
 
 /** By the name of its value, unless it takes one of a few words. */
 function valuesOf({ argChoices, flags }: Option, scenarios: readonly string[]): Completion {

@@ -56,10 +56,8 @@ export async function createProgram(run: Run, { write, columns, paint }: HelpOut
       // Whoever catches the error reports it.
       outputError: () => {},
       getOutHelpWidth: () => columns,
-      getErrHelpWidth: () => columns,
       // `paint` decides whether there are any.
       getOutHasColors: () => true,
-      getErrHasColors: () => true,
     })
     .configureHelp({
       showGlobalOptions: true,

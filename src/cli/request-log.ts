@@ -65,15 +65,18 @@ export function requestLog(output: Output['write'], paint: Paint, columns?: () =
 
 /** The same as JSON, one object a line. */
 export function jsonLog(write: (line: string) => void): ReturnType<typeof requestLog> {
-  const put = (type: string, { at, ...rest }: { at: number }, error: unknown): void =>
-    write(
-      jsonLine({ type, time: new Date(at).toISOString(), ...rest, error: error === undefined ? error : String(error) }),
-    );
-  return {
-    request: (request) => put('request', request, request.error),
-    event: (event) => put('event', event, event.error),
-    end() {},
-  };
+  const put =
+    (type: string) =>
+    ({ at, error, ...rest }: SeenRequest | SeenEvent): void =>
+      write(
+        jsonLine({
+          type,
+          time: new Date(at).toISOString(),
+          ...rest,
+          ...(error !== undefined && { error: `${error}` }),
+        }),
+      );
+  return { request: put('request'), event: put('event'), end() {} };
 }
 
 const clock = (at: number): string => new Date(at).toISOString().slice(11, 19);

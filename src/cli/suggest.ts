@@ -10,24 +10,18 @@ import { shortPath } from './values.js';
  */
 export function nearest(path: string): string[] {
   const asked = segmentsOf(shortPath(path.replace(/^\/[^/]+\//, '')));
-  const guesses = rows().map(({ category }) => guess(asked, shortPath(category.template)));
-  return likeliest(guesses);
+  return likeliest(rows().map(({ category }) => guess(asked, shortPath(category.template))));
 }
 
-interface Guess {
-  readonly candidate: string;
-  /** The less, the likelier it was meant; infinity is not likely at all. */
-  readonly cost: number;
-}
-
-function likeliest(guesses: readonly Guess[]): string[] {
+/** Those of the least cost; infinity is not likely at all. */
+function likeliest(guesses: readonly { readonly candidate: string; readonly cost: number }[]): string[] {
   const best = Math.min(...guesses.map(({ cost }) => cost));
   const close = guesses.filter(({ cost }) => cost < Infinity && cost <= 2 * best + 1).sort((a, b) => a.cost - b.cost);
   return [...new Set(close.map(({ candidate }) => candidate))].slice(0, 3);
 }
 
 /** A template, and what it costs to turn what was asked into it. */
-function guess(asked: readonly string[], template: string): Guess {
+function guess(asked: readonly string[], template: string) {
   const expected = segmentsOf(template);
   const [leaf = '', name = ''] = [asked.at(-1), expected.at(-1)];
   const elsewhere = {
@@ -37,10 +31,7 @@ function guess(asked: readonly string[], template: string): Guess {
   };
   if (asked.length !== expected.length) return elsewhere;
   const filled = expected.map((segment, index) => (fits(asked[index], segment) ? asked[index] : segment)).join('/');
-  const here = {
-    candidate: template.endsWith('/') ? `${filled}/` : filled,
-    cost: edits(asked.join('/'), filled),
-  };
+  const here = { candidate: template.endsWith('/') ? `${filled}/` : filled, cost: edits(asked.join('/'), filled) };
   return here.cost <= elsewhere.cost ? here : elsewhere;
 }
 

@@ -1,24 +1,17 @@
-import type { Settings } from '../client/settings.js';
 import { hostOf, socketOf } from './endpoint.js';
 import type { Facts, Judged, Result } from './facts.js';
 import { containers } from './path.js';
 
-/** The settings that are not at their default, in words: `maxAttempts 5 (AWS_METADATA_SERVICE_NUM_ATTEMPTS)`. */
-function givenSettings(settings: Settings): readonly string[] {
-  const origins: Readonly<Record<string, string>> = settings.origins;
-  return Object.entries(settings)
-    .filter(([name]) => (origins[name] ?? 'default') !== 'default' && name !== 'v1ForbiddenBy')
-    .map(([name, value]) => `${name} ${value} (${origins[name]})`);
-}
-
 function settings({ settings }: Facts): Judged<'settings'> {
   if (settings.disabledBy)
     return ['fail', `${settings.disabledBy} is true; the AWS SDKs do not ask IMDS either`, 'disabled'];
-  const given = givenSettings(settings);
+  const origins: Readonly<Record<string, string | undefined>> = settings.origins;
+  const given = Object.entries(settings)
+    .filter(([name]) => (origins[name] ?? 'default') !== 'default' && name !== 'v1ForbiddenBy')
+    .map(([name, value]) => `${name} ${value} (${origins[name]})`);
   // An option that forbids version 1 is among them.
-  const { v1ForbiddenBy, allowV1 } = settings.origins;
-  const all = v1ForbiddenBy === allowV1 ? given : [...given, `no IMDSv1 (${settings.v1ForbiddenBy})`];
-  return ['ok', all.length === 0 ? `all by default: ${settings.endpoint}` : all.join(', '), 'usable'];
+  if (origins['v1ForbiddenBy'] !== origins['allowV1']) given.push(`no IMDSv1 (${settings.v1ForbiddenBy})`);
+  return ['ok', given.length === 0 ? `all by default: ${settings.endpoint}` : given.join(', '), 'usable'];
 }
 
 function configFile({ settings: { leftOut } }: Facts): Result | undefined {

@@ -16,41 +16,27 @@ export type Verdict =
   | 'inconclusive';
 
 /** The outcomes of the checks that bear on the verdict, each in one word. */
-export interface Outcomes {
-  readonly settings?: 'usable' | 'disabled';
-  readonly endpoint?: 'well-known' | 'custom';
-  readonly machine?: 'ec2' | 'elsewhere' | 'unknown' | 'enclave';
+export type Outcomes = Readonly<Partial<Words>>;
+
+interface Words {
+  settings: 'usable' | 'disabled';
+  endpoint: 'well-known' | 'custom';
+  machine: 'ec2' | 'elsewhere' | 'unknown' | 'enclave';
   /** `locked`: this machine itself forbids it. */
-  readonly connection?: 'made' | 'refused' | 'no-route' | 'locked' | 'silent';
+  connection: 'made' | 'refused' | 'no-route' | 'locked' | 'silent';
   /** The well-known endpoint of the other IP family, asked where no connection is made to the first. */
-  readonly family?: 'answered' | 'silent';
+  family: 'answered' | 'silent';
   /** `lost`: connected, asked, and nothing came back. */
-  readonly token?:
-    | 'granted'
-    | 'lost'
-    | 'forbidden'
-    | 'malformed'
-    | 'unsupported'
-    | 'throttled'
-    | 'unusable'
-    | 'skipped';
+  token: 'granted' | 'lost' | 'forbidden' | 'malformed' | 'unsupported' | 'throttled' | 'unusable' | 'skipped';
   /** A read with the token, or where none was granted with one that IMDS never gave, which it answers 401 at once. */
-  readonly read?:
-    | 'answered'
-    | 'token-demanded'
-    | 'token-ignored'
-    | 'forbidden'
-    | 'throttled'
-    | 'silent'
-    | 'unusable'
-    | 'skipped';
+  read: 'answered' | 'token-demanded' | 'token-ignored' | 'forbidden' | 'throttled' | 'silent' | 'unusable' | 'skipped';
   /** The reads that follow. */
-  readonly load?: 'throttled';
-  readonly responder?: 'ec2' | 'other' | 'unknown';
+  load: 'throttled';
+  responder: 'ec2' | 'other' | 'unknown';
   /** `near`: no router in between. */
-  readonly distance?: 'near' | 'far' | 'unknown';
+  distance: 'near' | 'far' | 'unknown';
   /** A read without any token. */
-  readonly v1?: 'answered' | 'silent' | 'skipped' | 'withheld';
+  v1: 'answered' | 'silent' | 'skipped' | 'withheld';
 }
 
 type Row = readonly [verdict: Verdict, conditions: { readonly [Check in keyof Outcomes]?: readonly Outcomes[Check][] }];

@@ -99,11 +99,7 @@ export class Subscription implements NoticeIterator {
   async *#generate(): AsyncGenerator<Notice, undefined, undefined> {
     if (this.options.signal?.aborted) this.abort();
     else this.#publisher.subscribe(this);
-    for (;;) {
-      if (this.#end) {
-        if ('error' in this.#end) throw this.#end.error;
-        return undefined;
-      }
+    while (!this.#end) {
       const notice = this.#take();
       if (notice) yield notice;
       else
@@ -111,6 +107,8 @@ export class Subscription implements NoticeIterator {
           this.#wake = resolve;
         });
     }
+    if ('error' in this.#end) throw this.#end.error;
+    return undefined;
   }
 
   #take(): Notice | undefined {
