@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { type Answer, asXen, empty, page, withBody } from './answers.js';
+import { asXen, empty, page, withBody } from './answers.js';
 import { type Delivery, intact } from './delivery.js';
 import type { Engine } from './engine.js';
 import { apply, type Match } from './faults.js';
@@ -22,7 +22,7 @@ export function handle(engine: Engine, request: Request, rejection?: 400 | 413 |
   const status = answer === undefined || garbage !== undefined || part === 'none' ? 'unanswered' : answer.status;
   const { caller, method, target } = request;
   engine.note({ at, caller, method, path: withoutSecrets(target), version: versionOf(request), status, ...outcome });
-  return delivery;
+  return finish(delivery, request, engine.state);
 }
 
 /** The service decides, then faults apply. */
@@ -30,24 +30,21 @@ function outcomeOf({ start, state }: Engine, request: Request, now: Date, reject
   const absence = state.absence(now.getTime());
   // It arrived just before the socket was closed.
   if (absence !== undefined) return { delivery: intact(undefined), reason: absence };
-  const whole = (answer: Answer, reason: NonNullable<Outcome['reason']>): Outcome => ({
-    delivery: intact(finish(request, answer, state)),
-    reason,
-  });
-  if (rejection !== undefined) return whole(page(now, rejection), rejection === 400 ? 'not HTTP' : 'too large');
+  if (rejection !== undefined)
+    return { delivery: intact(page(now, rejection)), reason: rejection === 400 ? 'not HTTP' : 'too large' };
   const { host } = request.headers;
   // RFC 9112, section 3.2
-  if (host === undefined && request.httpVersion !== '1.0') return whole(page(now, 400), 'no Host');
+  if (host === undefined && request.httpVersion !== '1.0')
+    return { delivery: intact(page(now, 400)), reason: 'no Host' };
   const why = foreignHost(host, [...start.hosts, ...start.allowedHosts]);
-  if (why !== undefined) return whole(withBody(empty(now, 403), `${why}\n`), 'foreign Host');
+  if (why !== undefined) return { delivery: intact(withBody(empty(now, 403), `${why}\n`)), reason: 'foreign Host' };
 
   const matches = state.faults.match(request.method, request.target, now.getTime(), versionOf(request));
   const { answer, ...decision } = attempt(request, state, now, matches);
+  const delivery = matches.reduce((faulty, match) => apply(faulty, match, now), intact(answer));
   const last = matches.at(-1);
-  if (last === undefined) return { delivery: intact(answer && finish(request, answer, state)), ...decision };
-  const faulty = matches.reduce((delivery, match) => apply(delivery, match, now), intact(answer));
-  const delivery = { ...faulty, answer: faulty.answer && finish(request, faulty.answer, state) };
-  const isAsDecided = faulty.answer === answer && faulty.part === 'all';
+  if (last === undefined) return { delivery, ...decision };
+  const isAsDecided = delivery.answer === answer && delivery.part === 'all';
   const reason = (isAsDecided && decision.reason) || (`fault: ${last.fault.kind}` as const);
   return { delivery, ...decision, reason, faults: matches.map(({ fault }) => fault) };
 }
@@ -60,9 +57,11 @@ function attempt(request: Request, state: State, now: Date, matches: readonly Ma
   }
 }
 
-function finish({ method }: Request, answer: Answer, { options }: State): Answer {
-  const styled = options.system === 'xen' ? asXen(answer) : answer;
-  return method === 'HEAD' ? { ...styled, body: '' } : styled;
+/** In the form of the instance's system, and for HEAD without the body. */
+function finish(delivery: Delivery, { method }: Request, { options: { system } }: State): Delivery {
+  if (delivery.answer === undefined || (system === 'nitro' && method !== 'HEAD')) return delivery;
+  const answer = system === 'xen' ? asXen(delivery.answer) : delivery.answer;
+  return { ...delivery, answer: method === 'HEAD' ? { ...answer, body: '' } : answer };
 }
 
 /**
@@ -70,16 +69,12 @@ function finish({ method }: Request, answer: Answer, { options }: State): Answer
  * own name resolve to this machine (DNS rebinding) is recognised by that name.
  */
 export function foreignHost(host: string | undefined, hosts: readonly string[]): string | undefined {
-  const name = hostName(host);
-  if (name === undefined || isIP(name) !== 0) return undefined;
-  if (name === 'localhost' || hosts.some((own) => own.toLowerCase() === name)) return undefined;
+  if (host === undefined) return undefined;
+  // Without the port.
+  const [, bracketed, bare = ''] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(host) ?? [];
+  const name = (bracketed ?? bare).toLowerCase();
+  if (isIP(name) !== 0 || name === 'localhost' || hosts.some((own) => own.toLowerCase() === name)) return undefined;
   return /^[\w.-]{1,253}$/.test(name)
     ? `${name} is no name of this emulator; --allow-host ${name}, or allowedHosts, makes it one`
     : 'the Host header holds no name';
-}
-
-/** The name in a `Host` header, without the port. */
-function hostName(host: string | undefined): string | undefined {
-  const [, bracketed, bare] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(host ?? '') ?? [];
-  return host && (bracketed ?? bare ?? '').toLowerCase();
 }
