@@ -21,7 +21,7 @@ function report() {
     read: 'token-demanded',
     distance: 'far',
   };
-  /** @type {import('../src/doctor/remedies.js').Judgement} */
+  /** @type {import('../src/doctor/judgement.js').Judgement} */
   const judgement = {
     verdict: verdictOf(outcomes),
     outcomes,

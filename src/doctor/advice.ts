@@ -1,16 +1,7 @@
 import { inHops } from './distance.js';
 import { familyOf, hostOf, otherFamily, socketOf } from './endpoint.js';
-import {
-  alternatives,
-  blocked,
-  closerLook,
-  type Fix,
-  forwarder,
-  interceptor,
-  type Judgement,
-  modify,
-  otherWays,
-} from './remedies.js';
+import type { Judgement } from './judgement.js';
+import { alternatives, blocked, closerLook, type Fix, forwarder, interceptor, modify, otherWays } from './remedies.js';
 import type { Verdict } from './verdict.js';
 
 /** Enough for one bridge, the usual case; for when the distance could not be measured. */

@@ -2,13 +2,12 @@ import { abortSignal, checked, checkOptions, trueOrFalse } from '../client/check
 import { platformOnce } from '../platform.js';
 import { fixesOf, neededLimit, summaryOf } from './advice.js';
 import { familyOf } from './endpoint.js';
-import { environmentChecks, otherCredentials } from './environment.js';
-import type { Facts, Finding, Result } from './facts.js';
+import type { Finding } from './facts.js';
+import { judge } from './judgement.js';
 import { type Hop, pathOf } from './path.js';
-import { type DiagnoseOptions, type Input, instanceIdOf, probe } from './probe.js';
-import type { Fix, Judgement } from './remedies.js';
-import { serviceChecks } from './service.js';
-import { type Outcomes, type Verdict, verdictOf } from './verdict.js';
+import { type DiagnoseOptions, type Input, probe } from './probe.js';
+import type { Fix } from './remedies.js';
+import type { Verdict } from './verdict.js';
 
 export type { Finding } from './facts.js';
 export type { Hop } from './path.js';
@@ -60,31 +59,5 @@ export async function diagnose(input: Input, options: DiagnoseOptions = {}): Pro
     path: pathOf(judgement),
     findings,
     fix: fixesOf(judgement),
-  };
-}
-
-function judge(facts: Facts): Judgement {
-  const { settings, env, platform, family, answers } = facts;
-  const results: readonly (readonly [id: string, Result | undefined])[] = [
-    ...Object.entries(environmentChecks).map(([id, check]) => [id, check(facts)] as const),
-    ...(answers ? Object.entries(serviceChecks).map(([id, check]) => [id, check(answers, facts)] as const) : []),
-  ];
-  // The checks that bear on the verdict are called as in `Outcomes`.
-  const outcomes: Outcomes = {
-    endpoint: family ? 'well-known' : 'custom',
-    ...Object.fromEntries(results.map(([id, result]) => [id, result?.[2]])),
-  };
-  return {
-    verdict: verdictOf(outcomes),
-    outcomes,
-    findings: results.flatMap(([id, result]) => (result ? [{ id, status: result[0], detail: result[1] }] : [])),
-    endpoint: settings.endpoint,
-    endpointFrom: settings.origins.endpoint,
-    platform,
-    distance: answers?.distance?.hops,
-    instanceId: (answers?.details && instanceIdOf(answers.read)) ?? platform.instanceId ?? instanceIdOf(answers?.read),
-    region: answers?.details?.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION']),
-    disabledBy: settings.disabledBy,
-    otherCredentials: otherCredentials(env),
   };
 }

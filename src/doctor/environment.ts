@@ -1,6 +1,6 @@
+import type { ContainerKind } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
 import type { Facts, Judged, Result } from './facts.js';
-import { containers } from './path.js';
 
 function settings({ settings }: Facts): Judged<'settings'> {
   if (settings.disabledBy)
@@ -36,6 +36,17 @@ function machine({ platform: { onEc2, isElsewhere, isEnclave, why, instanceId },
   if (onEc2) return ['ok', words, 'ec2'];
   return isElsewhere ? [family ? 'warn' : 'skip', words, 'elsewhere'] : ['skip', words, 'unknown'];
 }
+
+/** For each kind of container its name, and that of the router between it and the instance. */
+export const containers: Readonly<Record<ContainerKind, readonly [name: string, router: string]>> = {
+  none: ['no container', 'router'],
+  kubernetes: ['a Kubernetes pod', 'pod network'],
+  ecs: ['an ECS task', 'container bridge'],
+  fargate: ['a Fargate task, which has no IMDS', 'container bridge'],
+  docker: ['a Docker container', 'Docker bridge'],
+  podman: ['a Podman container', 'Podman bridge'],
+  container: ['a container', 'container bridge'],
+};
 
 function container({ platform }: Facts): Result {
   const { container, node, managedBy, hasHostNetwork, isEnclave } = platform;

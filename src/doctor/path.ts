@@ -1,7 +1,7 @@
-import type { ContainerKind } from '../platform.js';
 import { neededLimit } from './advice.js';
 import { socketOf } from './endpoint.js';
-import type { Judgement } from './remedies.js';
+import { containers } from './environment.js';
+import type { Judgement } from './judgement.js';
 import type { Verdict } from './verdict.js';
 
 /** A place on the way from this process to IMDS. */
@@ -10,17 +10,6 @@ export interface Hop {
   /** The way breaks between this place and the next: a reply dies there, or for want of a connection a request. */
   readonly brokenAfter: boolean;
 }
-
-/** For each kind of container its name, and that of the router between it and the instance. */
-export const containers: Readonly<Record<ContainerKind, readonly [name: string, router: string]>> = {
-  none: ['no container', 'router'],
-  kubernetes: ['a Kubernetes pod', 'pod network'],
-  ecs: ['an ECS task', 'container bridge'],
-  fargate: ['a Fargate task, which has no IMDS', 'container bridge'],
-  docker: ['a Docker container', 'Docker bridge'],
-  podman: ['a Podman container', 'Podman bridge'],
-  container: ['a container', 'container bridge'],
-};
 
 /** The broken place of the way: its start, just before the instance, or between the instance and IMDS. */
 const breaks: Readonly<Partial<Record<Verdict, 'start' | 'bridge' | 'instance'>>> = {

@@ -1,7 +1,6 @@
-import type { ContainerKind, Platform } from '../platform.js';
+import type { ContainerKind } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
-import type { Finding } from './facts.js';
-import type { Outcomes, Verdict } from './verdict.js';
+import type { Judgement } from './judgement.js';
 
 /** A command that helps. */
 export interface Fix {
@@ -15,25 +14,6 @@ export interface Fix {
   readonly permission?: string;
   /** Where AWS refuses it, or undoes it later. */
   readonly refusedBy?: string;
-}
-
-/** The verdict, and all that advice is made of. */
-export interface Judgement {
-  readonly verdict: Verdict;
-  readonly outcomes: Outcomes;
-  readonly findings: readonly Finding[];
-  readonly endpoint: string;
-  /** The origin of the endpoint, such as `default` or `option endpoint`. */
-  readonly endpointFrom: string;
-  readonly platform: Platform;
-  /** Measured, in hops. */
-  readonly distance: number | undefined;
-  readonly instanceId: string | undefined;
-  readonly region: string | undefined;
-  /** The setting that forbids every request. */
-  readonly disabledBy: string | undefined;
-  /** The source of credentials that needs no IMDS, such as `EKS Pod Identity`. */
-  readonly otherCredentials: string | undefined;
 }
 
 /** Changes options of the instance. Where AWS manages the instance and would refuse that, the alternatives come first. */

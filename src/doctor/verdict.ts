@@ -16,7 +16,7 @@ export type Verdict =
   | 'inconclusive';
 
 /** The outcomes of the checks that bear on the verdict, each in one word. */
-export type Outcomes = Readonly<Partial<Words>>;
+export interface Outcomes extends Readonly<Partial<Words>> {}
 
 interface Words {
   settings: 'usable' | 'disabled';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { drawing, verdicts } from '../../../src/cli/drawing.js';
 import { fixesOf, neededLimit, summaryOf } from '../../../src/doctor/advice.js';
+import type { Judgement } from '../../../src/doctor/judgement.js';
 import { pathOf } from '../../../src/doctor/path.js';
-import type { Judgement } from '../../../src/doctor/remedies.js';
 import type { Verdict } from '../../../src/doctor/verdict.js';
 import type { ContainerKind, Platform } from '../../../src/platform.js';
 

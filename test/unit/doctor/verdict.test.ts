@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { fixesOf, summaryOf } from '../../../src/doctor/advice.js';
+import type { Judgement } from '../../../src/doctor/judgement.js';
 import { pathOf } from '../../../src/doctor/path.js';
-import type { Judgement } from '../../../src/doctor/remedies.js';
 import { type Outcomes, type Verdict, verdictOf } from '../../../src/doctor/verdict.js';
 import type { Platform } from '../../../src/platform.js';
 

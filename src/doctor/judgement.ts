@@ -1,0 +1,35 @@
+import { environmentChecks, otherCredentials } from './environment.js';
+import type { Facts, Result } from './facts.js';
+import { instanceIdOf } from './probe.js';
+import { serviceChecks } from './service.js';
+import { type Outcomes, verdictOf } from './verdict.js';
+
+/** The verdict, and all that advice is made of. */
+export type Judgement = ReturnType<typeof judge>;
+
+export function judge(facts: Facts) {
+  const { settings, env, platform, family, answers } = facts;
+  const results: readonly (readonly [id: string, Result | undefined])[] = [
+    ...Object.entries(environmentChecks).map(([id, check]) => [id, check(facts)] as const),
+    ...(answers ? Object.entries(serviceChecks).map(([id, check]) => [id, check(answers, facts)] as const) : []),
+  ];
+  // The checks that bear on the verdict are called as in `Outcomes`.
+  const outcomes: Outcomes = {
+    endpoint: family ? 'well-known' : 'custom',
+    ...Object.fromEntries(results.map(([id, result]) => [id, result?.[2]])),
+  };
+  return {
+    verdict: verdictOf(outcomes),
+    outcomes,
+    findings: results.flatMap(([id, result]) => (result ? [{ id, status: result[0], detail: result[1] }] : [])),
+    endpoint: settings.endpoint,
+    // Such as `default` or `option endpoint`.
+    endpointFrom: settings.origins.endpoint,
+    platform,
+    distance: answers?.distance?.hops,
+    instanceId: (answers?.details && instanceIdOf(answers.read)) ?? platform.instanceId ?? instanceIdOf(answers?.read),
+    region: answers?.details?.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION']),
+    disabledBy: settings.disabledBy,
+    otherCredentials: otherCredentials(env),
+  };
+}
