@@ -20,7 +20,7 @@ function essence(scenario: Scenario): Partial<Scenario> {
 }
 
 /** What there is to copy. */
-export interface Present {
+interface Present {
   readonly scenario: Scenario;
   /** How fast the clock runs; 0 while it is paused. */
   readonly speed: number;
