@@ -7,13 +7,6 @@ import { type Io, onSignals } from './io.js';
 // A terminal sends the first three to all processes in its foreground by itself.
 const sentByTerminals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP'];
 
-export interface Ended {
-  /** Its exit code, or as in shells 128 and the number of the signal that ended it. */
-  readonly code: number;
-  /** The first signal that came meanwhile. */
-  readonly stoppedBy: NodeJS.Signals | undefined;
-}
-
 /**
  * Runs a program on the standard streams of this process and waits for its end; signals go on to it. It is started by
  * the time this returns.
@@ -21,6 +14,7 @@ export interface Ended {
  * @param env variables beside this process's own; `undefined` takes one away
  * @param input written to its standard input; the program then has a process group of its own, signals go to all in the
  *   group, and after one the program has ended when the last of the group has
+ * @returns its exit code, or as in shells 128 and the number of the signal that ended it; the first signal that came meanwhile
  * @throws Failure when it cannot be started, with the exit code of shells: 127 if there is none of that name, else 126
  */
 export async function runProgram(
@@ -29,7 +23,7 @@ export async function runProgram(
   env: Io['env'],
   io: Io,
   input?: string,
-): Promise<Ended> {
+): Promise<{ readonly code: number; readonly stoppedBy: NodeJS.Signals | undefined }> {
   const child = started(program, args, { ...io.env, ...env }, input !== undefined);
   let stoppedBy: NodeJS.Signals | undefined;
   const stopListening = onSignals(io, [...sentByTerminals, 'SIGTERM'], (name) => {

@@ -122,12 +122,7 @@ async function isAnswered({ speaks, address, port }: Beacon, ttl: number, signal
   }
 }
 
-interface Question {
-  readonly bytes: Buffer;
-  readonly isAnsweredBy: (answer: Buffer) => boolean;
-}
-
-const questions: Readonly<Record<Beacon['speaks'], () => Question>> = {
+const questions = {
   /** A client's request; the answer repeats its transmit timestamp, which may be random (RFC 5905, section 7.3). */
   NTP() {
     const stamp = randomBytes(8);
@@ -136,7 +131,7 @@ const questions: Readonly<Record<Beacon['speaks'], () => Question>> = {
     stamp.copy(bytes, 40);
     return {
       bytes,
-      isAnsweredBy: (answer) =>
+      isAnsweredBy: (answer: Buffer) =>
         answer.length >= 48 && (answer.readUInt8(0) & 0b111) === 4 && answer.subarray(24, 32).equals(stamp),
     };
   },
@@ -147,7 +142,7 @@ const questions: Readonly<Record<Beacon['speaks'], () => Question>> = {
     const root = [0, 0, 2, 0, 1]; // ".", NS, IN
     return {
       bytes: Buffer.from([...id, ...header, ...root]),
-      isAnsweredBy: (answer) =>
+      isAnsweredBy: (answer: Buffer) =>
         answer.length >= 12 && answer.subarray(0, 2).equals(id) && (answer.readUInt8(2) & 0x80) !== 0,
     };
   },
