@@ -20,7 +20,11 @@ type Subscription = readonly [channel: string, note: (message: unknown) => void]
 
 export const on = <Message>(channel: string, note: (message: Message) => void): Subscription => [
   channel,
-  (message) => safely(() => note(message as Message)),
+  (message) => {
+    try {
+      note(message as Message);
+    } catch {}
+  },
 ];
 
 /** Diagnostics channels that are listened to while somebody waits: so other requests of the program cost nothing. */
@@ -56,7 +60,10 @@ export function wrap<This extends object>(target: This, name: string, before: No
   const original: unknown = property.get ?? property.value;
   if (typeof original !== 'function') return;
   const observed = function (this: This, ...args: unknown[]): unknown {
-    safely(() => before(this, args));
+    // Not by a function of its own, as this runs with every request of the program.
+    try {
+      before(this, args);
+    } catch {}
     const result: unknown = Reflect.apply(original, this, args);
     if (after) safely(() => after(this, args));
     return result;

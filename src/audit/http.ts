@@ -60,7 +60,14 @@ export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
   } else {
     // Node 20 publishes a request no sooner than its connection is made, when its stack is lost.
     wrap(http.Agent.prototype, 'addRequest', (_agent, [request]) => note(request as ClientRequest));
-    wrap(http.ClientRequest.prototype, 'onSocket', note);
+    const seen: unknown = Reflect.get(http.Agent.prototype, 'addRequest');
+    wrap(
+      http.ClientRequest.prototype as ClientRequest & { agent?: { addRequest?: unknown } },
+      'onSocket',
+      (request) => {
+        if (request.agent?.addRequest !== seen) note(request);
+      },
+    );
   }
 }
 

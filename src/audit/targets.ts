@@ -10,12 +10,17 @@ const known = new Set([
 const variable = 'AWS_EC2_METADATA_SERVICE_ENDPOINT';
 const mostOrigins = 100;
 
+interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** The addresses of IMDS. Every request of the program is compared with them, so this does no more than compare. */
 export class Targets {
   readonly #env: Readonly<Record<string, string | undefined>>;
-  readonly #given: URL | undefined;
+  readonly #given: string | undefined;
   #text: string | undefined;
-  #endpoint: URL | undefined;
+  #endpoints: readonly Endpoint[];
   readonly #origins = new Map<string, boolean>();
 
   /**
@@ -24,14 +29,15 @@ export class Targets {
    */
   constructor(env: Readonly<Record<string, string | undefined>>, given?: string) {
     this.#env = env;
-    this.#given = parsed(given);
+    this.#given = given;
+    this.#endpoints = endpointsOf(given);
   }
 
   has(host: unknown, port: () => unknown): boolean {
     if (typeof host !== 'string') return false;
     if (known.has(host)) return true;
     this.#refresh();
-    return isAt(this.#endpoint, host, port) || isAt(this.#given, host, port);
+    return this.#endpoints.some((endpoint) => endpoint.host === bare(host) && endpoint.port === Number(port()));
   }
 
   /** The same for a URL. To parse it takes longer than all else, and most programs ask few origins. */
@@ -40,8 +46,7 @@ export class Targets {
     const [origin = ''] = /^\w+:\/\/[^/?#]+/.exec(text) ?? [];
     const kept = this.#origins.get(origin);
     if (kept !== undefined) return kept;
-    const url = parsed(origin);
-    const isOne = url !== undefined && this.has(url.hostname, () => portOf(url));
+    const isOne = endpointsOf(origin).some(({ host, port }) => this.has(host, () => port));
     if (this.#origins.size >= mostOrigins) this.#origins.clear();
     this.#origins.set(origin, isOne);
     return isOne;
@@ -51,13 +56,13 @@ export class Targets {
     const text = this.#env[variable];
     if (text === this.#text) return;
     this.#text = text;
-    this.#endpoint = parsed(text);
+    this.#endpoints = endpointsOf(text, this.#given);
     this.#origins.clear();
   }
 
   /** The places in a text, such as a command line, that name one of the addresses, each to the end of its word. */
   namedIn(text: string): readonly string[] {
-    const hosts = ['169.254.169.254', '[fd00:ec2::254]', this.#env[variable], this.#given?.host];
+    const hosts = ['169.254.169.254', '[fd00:ec2::254]', this.#env[variable], this.#given];
     return hosts.flatMap((host) => {
       const name = host?.replace(/^\w+:\/\//, '').replace(/\/+$/, '');
       return name ? [...text.matchAll(new RegExp(`${escaped(name)}(?![\\w.])[^\\s"'\`;|&<>)]*`, 'g'))].map(String) : [];
@@ -67,12 +72,12 @@ export class Targets {
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-const parsed = (text: string | undefined): URL | undefined =>
-  text !== undefined && URL.canParse(text) ? new URL(text) : undefined;
+// Without the protocol of the URL: the audit observes who reads that.
+const endpointsOf = (...texts: readonly (string | undefined)[]): readonly Endpoint[] =>
+  texts.flatMap((text) => {
+    if (text === undefined || !URL.canParse(text)) return [];
+    const { hostname, port } = new URL(text);
+    return [{ host: bare(hostname), port: Number(port || (/^https:/i.test(text) ? 443 : 80)) }];
+  });
 
 const bare = (host: string): string => (host === 'localhost' ? '127.0.0.1' : host.replace(/^\[|\]$/g, ''));
-
-const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'https:' ? 443 : 80));
-
-const isAt = (endpoint: URL | undefined, host: string, port: () => unknown): boolean =>
-  endpoint !== undefined && bare(endpoint.hostname) === bare(host) && Number(port()) === portOf(endpoint);

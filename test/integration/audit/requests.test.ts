@@ -170,16 +170,23 @@ describe('imds audit sees', () => {
     assert.doesNotMatch(JSON.stringify({ processes, findings }), /t0ps3cret/);
   });
 
-  it('only requests for IMDS', async () => {
+  it('only requests for IMDS, and takes no stack of others', async () => {
     await using application = await Application.create();
     const { callers, findings } = await application.report({
       'app.mjs': `
         import http from 'node:http';
+        import { parse } from 'node:url';
+        const { captureStackTrace } = Error;
+        Error.captureStackTrace = (...all) => {
+          if (Error.stackTraceLimit === 100) process.exitCode = 99;
+          captureStackTrace(...all);
+        };
         const server = http.createServer((request, response) => response.end());
         await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
         const other = 'http://127.0.0.1:' + server.address().port + '/latest/meta-data/169.254.169.254';
         await (await fetch(other)).text();
         await new Promise((resolve) => http.get(other, (response) => ${ended}));
+        await new Promise((resolve) => http.get(parse(other), (response) => ${ended}));
         server.close().closeAllConnections();`,
     });
     assert.deepEqual([callers, findings], [[], []]);
