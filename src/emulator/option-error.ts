@@ -6,7 +6,7 @@ export class EmulatorOptionError extends TypeError {
   /** Where in what was given the mistake is, such as `timeline[2].at`; undefined where there is no such place. */
   readonly place: string | undefined;
 
-  constructor(message: string, place?: string, options?: ErrorOptions) {
+  constructor(message: string, place?: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.place = place;
   }
