@@ -6,8 +6,8 @@ import { type Answer, headOf } from './answers.js';
 export interface Delivery {
   /** `undefined`: nothing is sent, and the connection stays open. */
   readonly answer: Answer | undefined;
-  /** Bytes in the place of the answer. */
-  readonly garbage?: Buffer;
+  /** Bytes in the place of the answer, in latin1. */
+  readonly garbage?: string;
   /** Real time before the first byte. */
   readonly delayMs: number;
   /** Real time before each byte of the body; 0 sends all at once. */
@@ -36,15 +36,14 @@ export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: num
   if (answer === undefined || !socket.writable) return;
   if (delayMs > 0 && !(await elapse(socket, delayMs))) return;
   if (part !== 'none') {
-    const body = Buffer.from(garbage === undefined ? answer.body : '');
-    const sent = part === 'half' ? body.subarray(0, Math.floor(body.length / 2)) : body;
-    socket.cork();
-    socket.write(garbage ?? headOf(answer), 'latin1');
-    if (byteIntervalMs === 0) socket.write(sent);
-    socket.uncork();
+    const head = garbage ?? headOf(answer);
+    // In latin1 a character is a byte, and one string is sent sooner than two buffers.
+    const body = garbage === undefined ? Buffer.from(answer.body).toString('latin1') : '';
+    const sent = part === 'half' ? body.slice(0, Math.floor(body.length / 2)) : body;
+    socket.write(byteIntervalMs === 0 ? head + sent : head, 'latin1');
     for (let at = 0; byteIntervalMs > 0 && at <= sent.length; at += 1) {
       if (!(await elapse(socket, byteIntervalMs))) return;
-      socket.write(sent.subarray(at, at + 1));
+      socket.write(sent.charAt(at), 'latin1');
     }
   }
   if (ending === 'close') {

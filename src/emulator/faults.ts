@@ -96,7 +96,7 @@ const rate = shape<number>(
 );
 const headerText = text('printable ASCII', /^[\x20-\x7e]+$/);
 // An alert of an unexpected message, which is a TLS server's reply to plain HTTP.
-const tlsAlert = Buffer.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0a);
+const tlsAlert = '\x15\x03\x03\x00\x02\x02\x0a';
 const isTokenRequest = (method: string, path: string): boolean => method === 'PUT' && path === 'latest/api/token';
 const isReadWithToken = (method: string, _path: string, version: 1 | 2): boolean => method !== 'PUT' && version === 2;
 
