@@ -24,38 +24,33 @@ const longRow = 5;
 const times = (count: number): string => (count === 1 ? 'once' : count === 2 ? 'twice' : `${count} times`);
 
 /** The counts of a caller, in one process or in all. */
-export type Counts = Omit<Caller, 'mark' | 'sent' | 'answered' | 'lost'>;
+export type Counts = Pick<Caller, 'place' | 'counts' | 'busiest' | 'paths' | 'rows'>;
 
-export const readsPerToken = ({ v2, tokens }: Counts): number | null =>
+export const readsPerToken = ({ counts: { v2 = 0, tokens = 0 } }: Counts): number | null =>
   tokens === 0 ? null : Math.round((v2 / tokens) * 10) / 10;
 
-type Check = (caller: Counts) => string | 0 | undefined;
-
 /** What is wrong with a caller, in words that follow its name. */
-const checks: Readonly<Record<Exclude<Finding['id'], 'unseen'>, Check>> = {
-  v1: ({ v1 }) => (v1 > 0 ? `read without a token ${times(v1)}` : undefined),
-  'v1-after-401': ({ marks }) =>
-    marks['v1-after-401'] && `gave up its token after a 401, ${times(marks['v1-after-401'])}`,
+const checks: Readonly<Record<Exclude<Finding['id'], 'unseen'>, (caller: Counts) => string | 0 | undefined>> = {
+  v1: ({ counts: { v1 } }) => v1 && `read without a token ${times(v1)}`,
+  'v1-after-401': ({ counts: { 'v1-after-401': count } }) => count && `gave up its token after a 401, ${times(count)}`,
   'token-per-value': (caller) => {
+    const { tokens = 0 } = caller.counts;
     const reads = readsPerToken(caller);
-    return caller.tokens >= someTokens && reads !== null && reads < fewReads
-      ? `sent ${caller.tokens} tokens, and made ${reads === 1 ? '1 read' : `${reads} reads`} with each`
+    return tokens >= someTokens && reads !== null && reads < fewReads
+      ? `sent ${tokens} tokens, and made ${reads === 1 ? '1 read' : `${reads} reads`} with each`
       : undefined;
   },
   polling: ({ rows }) => {
     const [path, row = 0] = Object.entries(rows).sort(([, one], [, other]) => other - one)[0] ?? [];
     return row >= longRow ? `read ${path} ${row} times in a row, less than a second apart` : undefined;
   },
-  'token-reply-lost': ({ marks }) =>
-    marks['token-reply-lost'] &&
-    `got no reply to a token request ${times(marks['token-reply-lost'])}, as when the hop limit is too low`,
-  'no-reply': ({ failures, marks }) => {
-    const count = failures.noReply - (marks['token-reply-lost'] ?? 0);
-    return count > 0 ? `got no reply to a read ${times(count)}` : undefined;
-  },
-  'forwarded-for': ({ marks }) =>
-    marks['forwarded-for'] && `sent X-Forwarded-For ${times(marks['forwarded-for'])}, for which IMDS refuses tokens`,
-  proxy: ({ marks }) => marks.proxy && `went through a proxy ${times(marks.proxy)}`,
+  'token-reply-lost': ({ counts: { 'token-reply-lost': count } }) =>
+    count && `got no reply to a token request ${times(count)}, as when the hop limit is too low`,
+  'no-reply': ({ counts: { noReply = 0, 'token-reply-lost': ofTokens = 0 } }) =>
+    noReply > ofTokens ? `got no reply to a read ${times(noReply - ofTokens)}` : undefined,
+  'forwarded-for': ({ counts: { 'forwarded-for': count } }) =>
+    count && `sent X-Forwarded-For ${times(count)}, for which IMDS refuses tokens`,
+  proxy: ({ counts: { proxy: count } }) => count && `went through a proxy ${times(count)}`,
 };
 
 /** All findings on a caller, by its name. */

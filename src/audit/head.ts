@@ -7,8 +7,11 @@ export function parsedHead(head: string): Sent | undefined {
   const [, token] = /\r?\nx-aws-ec2-metadata-token:[ \t]*(\S+)/i.exec(head) ?? [];
   return {
     method,
-    path,
+    path: pathOf(path),
     token: token === undefined ? undefined : hashOf(token),
     isForwarded: /\nx-forwarded-for:/i.test(head),
   };
 }
+
+/** The path of a request, which is a whole URL for a proxy. */
+export const pathOf = (path: string): string => (path.startsWith('http') ? new URL(path).pathname : path);

@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import { type Audit, Channels, on, wrap } from './audit.js';
+import { pathOf } from './head.js';
 import { type Place, placeOf } from './stack.js';
 import { type Exchange, hashOf, type Sent } from './tally.js';
 
@@ -106,9 +107,6 @@ function begin(request: ClientRequest, entry: Pending, { tally }: Audit): void {
   entry.exchange = tally.begin(entry.place, sent);
   if (path.startsWith('http') || isElsewhere(socket, host)) entry.exchange.proxied();
 }
-
-/** The path of a request, which is a whole URL for a proxy. */
-export const pathOf = (path: string): string => (path.startsWith('http') ? new URL(path).pathname : path);
 
 /** True when the other end of a connection is not the address that was asked for. */
 export function isElsewhere(socket: Socket | null, host: string): boolean {

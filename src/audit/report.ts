@@ -28,8 +28,14 @@ export interface Report {
 
 /** Makes one report of what all processes and threads counted. */
 export function reportOf(states: readonly State[], about: { command: string; durationMs: number }): Report {
-  const callers = added(states.flatMap((state) => state.callers)).sort((one, other) => weight(other) - weight(one));
-  const processes = addedStarts(states.flatMap((state) => state.processes));
+  const all = states.flatMap((state) => state.callers);
+  const callers = added<Counts>(all, ({ place }) => place, sumOf).sort((one, other) => weight(other) - weight(one));
+  const started = states.flatMap((state) => state.processes);
+  const processes = added(
+    started,
+    ({ count, ...same }) => same,
+    (one, other) => ({ ...one, count: one.count + other.count }),
+  );
   const unseen = processes.map(({ command, count }): Finding => {
     const often = count === 1 ? '' : ` ${count} times`;
     return { id: 'unseen', detail: `${command} was started${often}; what it asks cannot be seen` };
@@ -41,51 +47,50 @@ export function reportOf(states: readonly State[], about: { command: string; dur
     durationMs: Math.round(about.durationMs),
     callers: callers.map(reported),
     processes,
-    findings: [...callers.flatMap((caller) => findingsOn(caller, placed(caller))), ...unseen],
+    findings: [...callers.flatMap((caller) => findingsOn(caller, placed(caller.place))), ...unseen],
   };
 }
 
 /** Callers of version 1 first, then those with the most requests. */
-const weight = ({ v1, v2, tokenRequests }: Counts): number => v1 * 1e9 + v2 + tokenRequests;
+const weight = ({ counts: { v1 = 0, v2 = 0, tokenRequests = 0 } }: Counts): number => v1 * 1e9 + v2 + tokenRequests;
 
 /** The name of a caller in words: its package, or its file where it has none. */
 export const nameOf = ({ package: name, packageVersion, file }: Place): string =>
   [name ?? file ?? 'the program', packageVersion].filter((word) => word !== null).join(' ');
 
 function reported(caller: Counts): CallerReport {
-  const { tokens, busiest, marks, rows, ...shown } = caller;
-  return { ...shown, readsPerToken: readsPerToken(caller), peakPerMinute: busiest.requests };
+  const { v1 = 0, v2 = 0, tokenRequests = 0, unauthorized = 0, forbidden = 0, noReply = 0 } = caller.counts;
+  return {
+    ...caller.place,
+    v1,
+    v2,
+    tokenRequests,
+    readsPerToken: readsPerToken(caller),
+    peakPerMinute: caller.busiest.requests,
+    paths: caller.paths,
+    failures: { unauthorized, forbidden, noReply },
+  };
 }
 
 const placed = (place: Place): string =>
   place.package !== null && place.file ? `${nameOf(place)} (${basename(place.file)}:${place.line})` : nameOf(place);
 
-const keyOf = ({ package: name, packageVersion, file, line }: Place, ...more: readonly string[]): string =>
-  JSON.stringify([name, packageVersion, file, line, ...more]);
-
-function added(all: readonly Counts[]): Counts[] {
-  const sums = new Map<string, Counts>();
+/** One of each key, with the sum of all that have it. */
+function added<One>(all: readonly One[], keyOf: (one: One) => unknown, sumOf: (one: One, other: One) => One): One[] {
+  const sums = new Map<string, One>();
   for (const one of all) {
-    const sum = sums.get(keyOf(one));
-    sums.set(keyOf(one), sum ? sumOf(sum, one) : one);
+    const key = JSON.stringify(keyOf(one));
+    const sum = sums.get(key);
+    sums.set(key, sum ? sumOf(sum, one) : one);
   }
   return [...sums.values()];
 }
 
 const sumOf = (one: Counts, other: Counts): Counts => ({
-  ...one,
-  v1: one.v1 + other.v1,
-  v2: one.v2 + other.v2,
-  tokenRequests: one.tokenRequests + other.tokenRequests,
-  tokens: one.tokens + other.tokens,
+  place: one.place,
+  counts: combined(one.counts, other.counts, (a, b) => a + b),
   busiest: busierOf(one.busiest, other.busiest),
   paths: [...new Set([...one.paths, ...other.paths])],
-  failures: {
-    unauthorized: one.failures.unauthorized + other.failures.unauthorized,
-    forbidden: one.failures.forbidden + other.failures.forbidden,
-    noReply: one.failures.noReply + other.failures.noReply,
-  },
-  marks: combined(one.marks, other.marks, (a, b) => a + b),
   rows: combined(one.rows, other.rows, Math.max),
 });
 
@@ -104,15 +109,6 @@ function combined<Key extends string>(
   for (const [key, value] of Object.entries<number | undefined>(other) as [Key, number][])
     sums[key] = key in sums ? both(sums[key], value) : value;
   return sums;
-}
-
-function addedStarts(all: readonly Started[]): readonly Started[] {
-  const sums = new Map<string, Started>();
-  for (const one of all) {
-    const key = keyOf(one, one.command);
-    sums.set(key, { ...one, count: one.count + (sums.get(key)?.count ?? 0) });
-  }
-  return [...sums.values()];
 }
 
 /** The sentence that matters. */

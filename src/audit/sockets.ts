@@ -1,7 +1,6 @@
 import { Socket } from 'node:net';
 import { type Audit, wrap } from './audit.js';
 import { parsedHead } from './head.js';
-import { pathOf } from './http.js';
 import { type Place, placeOf } from './stack.js';
 import type { Exchange } from './tally.js';
 
@@ -32,7 +31,7 @@ function follow(socket: Socket, { tally }: Audit, isTaken: WeakSet<Socket>): voi
     head += Buffer.isBuffer(chunk) ? chunk.toString('latin1') : Buffer.from(String(chunk), encodingOf(encoding));
     for (let end = headEnd(head); end > 0; end = headEnd(head)) {
       const sent = parsedHead(head.slice(0, end));
-      if (sent) open.push(tally.begin(place, { ...sent, path: pathOf(sent.path) }));
+      if (sent) open.push(tally.begin(place, sent));
       head = head.slice(end).trimStart();
     }
     head = head.slice(-mostBytes);

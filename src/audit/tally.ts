@@ -19,8 +19,20 @@ export interface Exchange {
   proxied(): void;
 }
 
-/** What a caller did that may break, or flood IMDS, with how often. */
-export type Mark = 'v1-after-401' | 'token-reply-lost' | 'forwarded-for' | 'proxy';
+/** What is counted of a caller: its requests, what they bore, and what became of them. */
+export type Counted =
+  | 'v1'
+  | 'v2'
+  | 'tokenRequests'
+  /** Times that a read bore another session token than the read before. */
+  | 'tokens'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'noReply'
+  | 'v1-after-401'
+  | 'token-reply-lost'
+  | 'forwarded-for'
+  | 'proxy';
 
 /** Programs that were started with an address of IMDS in their command line. */
 export interface Started extends Place {
@@ -40,21 +52,12 @@ const mostCallers = 200;
 const others: Place = { package: '(others)', packageVersion: null, file: null, line: null };
 
 /** The counts of one caller. The fields without # are what other processes get to know. */
-export class Caller implements Place {
-  readonly package: string | null;
-  readonly packageVersion: string | null;
-  readonly file: string | null;
-  readonly line: number | null;
-  v1 = 0;
-  v2 = 0;
-  tokenRequests = 0;
-  /** Times that a read bore another session token than the read before. */
-  tokens = 0;
+export class Caller {
+  readonly place: Place;
+  readonly counts: Partial<Record<Counted, number>> = {};
   /** The busiest minute since the epoch, and its requests. */
   readonly busiest = { minute: 0, requests: 0 };
   readonly paths: string[] = [];
-  readonly failures = { unauthorized: 0, forbidden: 0, noReply: 0 };
-  readonly marks: Partial<Record<Mark, number>> = {};
   /** Most reads of a path in a row with less than a second between them, by path. */
   readonly rows: Record<string, number> = {};
 
@@ -63,43 +66,37 @@ export class Caller implements Place {
   #token: number | undefined;
 
   constructor(place: Place) {
-    this.package = place.package;
-    this.packageVersion = place.packageVersion;
-    this.file = place.file;
-    this.line = place.line;
+    this.place = place;
   }
 
-  mark(name: Mark): void {
-    this.marks[name] = (this.marks[name] ?? 0) + 1;
+  count(name: Counted): void {
+    this.counts[name] = (this.counts[name] ?? 0) + 1;
   }
 
   sent({ method, path, token, isForwarded }: Sent, now: number): void {
     this.#countMinute(Math.floor(now / 60_000));
     const shown = cutPath(path);
     if (!this.paths.includes(shown) && this.paths.length < mostPaths) this.paths.push(shown);
-    if (isForwarded) this.mark('forwarded-for');
+    if (isForwarded) this.count('forwarded-for');
     if (method === 'PUT') {
-      this.tokenRequests += 1;
+      this.count('tokenRequests');
       return;
     }
     this.#countRow(path, shown, now);
-    if (token === undefined) {
-      this.v1 += 1;
-    } else {
-      this.v2 += 1;
-      if (token !== this.#token) this.tokens += 1;
-      this.#token = token;
-    }
+    this.count(token === undefined ? 'v1' : 'v2');
+    if (token === undefined) return;
+    if (token !== this.#token) this.count('tokens');
+    this.#token = token;
   }
 
   answered(status: number | undefined): void {
-    if (status === 401) this.failures.unauthorized += 1;
-    if (status === 403) this.failures.forbidden += 1;
+    if (status === 401) this.count('unauthorized');
+    if (status === 403) this.count('forbidden');
   }
 
   lost({ method }: Sent): void {
-    this.failures.noReply += 1;
-    if (method === 'PUT') this.mark('token-reply-lost');
+    this.count('noReply');
+    if (method === 'PUT') this.count('token-reply-lost');
   }
 
   #countMinute(minute: number): void {
@@ -148,7 +145,7 @@ export class Tally {
     const caller = this.#callerAt(place);
     caller.sent(sent, this.#now());
     if (sent.method !== 'PUT') {
-      if (sent.token === undefined && this.#refused.has(place.package)) caller.mark('v1-after-401');
+      if (sent.token === undefined && this.#refused.has(place.package)) caller.count('v1-after-401');
       this.#refused.delete(place.package);
     }
     this.#changed();
@@ -166,7 +163,7 @@ export class Tally {
             this.#refused.add(place.package);
         }),
       lost: () => once(() => caller.lost(sent)),
-      proxied: () => caller.mark('proxy'),
+      proxied: () => caller.count('proxy'),
     };
   }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Audit, Channels, on } from './audit.js';
-import { parsedHead } from './head.js';
-import { isElsewhere, pathOf } from './http.js';
+import { parsedHead, pathOf } from './head.js';
+import { isElsewhere } from './http.js';
 import { type Place, placeOf } from './stack.js';
 import type { Exchange } from './tally.js';
 
@@ -34,7 +34,7 @@ export function watchUndici({ targets, tally }: Audit, isTaken: WeakSet<Socket>)
       const sent = place && parsedHead(headers);
       if (!sent) return;
       isTaken.add(socket);
-      const exchange = tally.begin(place, { ...sent, path: pathOf(sent.path) });
+      const exchange = tally.begin(place, sent);
       const { hostname } = new URL(String(request.origin));
       if (request.path.startsWith('http') || isElsewhere(socket, hostname)) exchange.proxied();
       exchanges.set(request, exchange);
