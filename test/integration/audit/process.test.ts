@@ -185,8 +185,10 @@ describe('imds/audit', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    assert.ok(reports.length >= 2, stderr);
-    for (const { callers } of reports) assert.equal(callers[0].v1, 1);
+    // On a busy machine one may come before the read has ended.
+    const withCallers = reports.filter(({ callers }) => callers.length > 0);
+    assert.ok(withCallers.length >= 2, stderr);
+    for (const { callers } of withCallers) assert.equal(callers[0].v1, 1);
   });
 
   it('says which variable cannot be used, and goes on without it', async () => {
