@@ -1,8 +1,8 @@
 import {
-  type IdentityCertificate,
   type IdentitySignatureKind,
   type Imds,
   ImdsIdentityError,
+  isImdsError,
   type VerifiedIdentity,
   verifyIdentityDocument,
 } from '../../index.js';
@@ -41,11 +41,12 @@ export const identity = command({
 });
 
 async function verified(imds: Imds, kind: IdentitySignatureKind, file: string | undefined): Promise<VerifiedIdentity> {
+  const certificate = file === undefined ? undefined : await trusted(file, kind);
   const [document, signature] = await Promise.all([
     imds.getBuffer(documentPath),
     imds.getBuffer(`dynamic/instance-identity/${kind}`),
   ]);
-  const certificates = file === undefined ? [] : [await trusted(file, kind, await imds.region())];
+  const certificates = certificate === undefined ? [] : [{ kind, region: await imds.region(), certificate }];
   return await verifyIdentityDocument({ kind, signature, document }, { certificates }).catch((error) => {
     if (!(error instanceof ImdsIdentityError) || error.reason !== 'signature') throw error;
     // Here nothing was retyped on the way, which is what the library's own hint is about.
@@ -56,12 +57,20 @@ async function verified(imds: Imds, kind: IdentitySignatureKind, file: string | 
   });
 }
 
-async function trusted(file: string, kind: IdentitySignatureKind, region: string): Promise<IdentityCertificate> {
+/** Reads a certificate, and makes sure that it can be used before anything is asked for. */
+async function trusted(file: string, kind: IdentitySignatureKind): Promise<Uint8Array> {
   const { readFile } = await import('node:fs/promises');
-  const certificate = await readFile(file, 'utf8').catch((error) => {
+  const certificate = await readFile(file).catch((error) => {
     throw misuse(`--certificate ${file}: cannot be read (${codeOf(error)}), expected a PEM file`);
   });
-  return { kind, region, certificate };
+  // The certificate is looked at first; then the signature, which is none, is refused.
+  const nothing = { kind, signature: '', document: '' };
+  const certificates = [{ kind, region: 'us-east-1', certificate }];
+  await verifyIdentityDocument(nothing, { certificates }).catch((error) => {
+    if (isImdsError(error) && error.code === 'ERR_IMDS_SETTINGS')
+      throw misuse(error.message.replace(/^option \S+ certificate/, `--certificate ${file}`));
+  });
+  return certificate;
 }
 
 function verdict({ document, kind, region, ageMs }: VerifiedIdentity): string {

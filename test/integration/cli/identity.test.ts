@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import {
   signedMessage,
   signer,
 } from '../../support/signed-data.js';
-import { imds } from './harness.js';
+import { imds, listen } from './harness.js';
 
 describe('imds identity', () => {
   const document = identityDocument({ pendingTime: '2026-01-02T03:04:05Z' });
@@ -91,7 +92,6 @@ describe('imds identity', () => {
     ['--kind', 'pkcs7'],
     ['--kind', 'rsa2048'],
     ['--certificate', 'c.pem'],
-    ['--certificate', ''],
   ] as const)
     it(`refuses ${option} '${value}' without --verify with 2, and prints no document`, async () => {
       for (const more of [[], ['--json']]) {
@@ -108,5 +108,26 @@ describe('imds identity', () => {
     const unreadable = await run('--verify', '--certificate', join(folder, 'absent.pem'));
     assert.equal(unreadable.code, 2);
     assert.match(unreadable.stderr, /--certificate .*absent\.pem: cannot be read \(ENOENT\)/);
+  });
+
+  it('refuses a file that is no certificate with 2, by its name, before it asks', async () => {
+    let connections = 0;
+    const service = await listen((socket) => {
+      connections += 1;
+      socket.destroy();
+    });
+    const file = join(folder, 'document.pem');
+    const key = join(folder, 'ed25519.pem');
+    writeFileSync(file, document);
+    writeFileSync(key, generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }));
+    for (const [name, why] of [
+      [file, 'cannot be read: expected one certificate or public key, in PEM or DER'],
+      [key, 'is a key of type public ed25519: expected a public key of type rsa for rsa2048'],
+    ]) {
+      const outcome = await imds('identity', '--endpoint', service.url, '--verify', '--certificate', name ?? '');
+      assert.deepEqual([outcome.code, outcome.stderr], [2, `imds: --certificate ${name} ${why}\n`]);
+    }
+    assert.equal(connections, 0);
+    await service.close();
   });
 });
