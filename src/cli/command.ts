@@ -1,7 +1,7 @@
 import { Argument, type Command, Option } from 'commander';
 import type { Imds, ImdsOptions } from '../index.js';
 import type { Io } from './io.js';
-import { oneOf } from './options.js';
+import { oneOf, someText } from './options.js';
 import { glossary, type Paint } from './output.js';
 
 /** Passed to a command beside its own options and argument. */
@@ -84,8 +84,10 @@ export const command =
   (program, name, run) => {
     const { summary, text, examples, argument = {}, options = {} } = declared;
     const added = program.command(name).summary(summary).description(withExamples(text, examples));
-    for (const [form, row] of Object.entries<Row>(argument))
-      added.addArgument(taking(new Argument(form, textOf(row)), row, name));
+    for (const [form, row] of Object.entries<Row>(argument)) {
+      const [text, takes] = partsOf(row);
+      added.addArgument(taking(new Argument(form, text), takes, name));
+    }
     addOptions(added, options);
     // Commander passes the argument, if there is one, the options and itself.
     const body = (context: Context, ...given: unknown[]) =>
@@ -95,17 +97,17 @@ export const command =
 
 export function addOptions(to: Command, options: Options): void {
   for (const [flags, row] of Object.entries(options)) {
-    const option = new Option(flags, textOf(row)).hideHelp(textOf(row) === '');
-    if (typeof row !== 'string' && row[2]) option.conflicts(row[2]);
-    to.addOption(taking(option, row, option.long ?? flags));
+    const [text, takes, excludedBy] = partsOf(row);
+    const option = new Option(flags, text).hideHelp(text === '');
+    if (excludedBy) option.conflicts(excludedBy);
+    to.addOption(taking(option, takes ?? (option.required ? someText : undefined), option.long ?? flags));
   }
 }
 
-const textOf = (row: Row): string => (typeof row === 'string' ? row : row[0]);
+const partsOf = (row: Row): Exclude<Row, string> => (typeof row === 'string' ? [row] : row);
 
 /** Has an option or argument take what its row says. */
-function taking<T extends Option | Argument>(taken: T, row: Row, flag: string): T {
-  const takes = typeof row === 'string' ? undefined : row[1];
+function taking<T extends Option | Argument>(taken: T, takes: Exclude<Row, string>[1], flag: string): T {
   if (!takes) return taken;
   if (typeof takes === 'function')
     return Object.assign(taken, { parseArg: (text: string, earlier: never) => takes(text, flag, earlier) });

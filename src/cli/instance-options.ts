@@ -27,7 +27,6 @@ export const panelOption = { '--panel': 'shows its control panel in the browser;
 export async function instanceOf({ certificateOut, scenario, ...given }: Given<typeof instanceOptions>, io: Io) {
   if (certificateOut !== undefined && !given.signIdentity)
     throw misuse('--certificate-out needs --sign-identity: without it there is no certificate');
-  if (certificateOut === '') throw misuse("--certificate-out must name a file, not ''");
   return { ...given, ...(scenario !== undefined && { scenario: await scenarioOf(scenario, io) }) };
 }
 

@@ -1,5 +1,5 @@
 import type { ImdsOptions } from '../index.js';
-import { exitCodes, Failure } from './exit-codes.js';
+import { exitCodes, Failure, misuse } from './exit-codes.js';
 import type { Output } from './io.js';
 import { oneLine, oneOfThese } from './output.js';
 
@@ -26,9 +26,17 @@ const numeric =
   };
 
 function refuse(flag: string, text: string, expected: string, accepted: readonly string[] = []): never {
-  const shown = /^[!-~]+$/.test(text) ? text : JSON.stringify(text);
-  throw new Failure(exitCodes.usage, `${flag} ${shown}: expected ${expected}`, { choice: { given: text, accepted } });
+  const message = `${flag} ${shown(text)}: expected ${expected}`;
+  throw new Failure(exitCodes.usage, message, { choice: { given: text, accepted } });
 }
+
+const shown = (text: string): string => (/^[!-~]+$/.test(text) ? text : JSON.stringify(text));
+
+/** Reads any text that is not empty and no option, which follows where a value was forgotten; `-` and `-5` are values. */
+export const someText: Reader<string> = (text, flag) => {
+  if (!/^(?:$|-\D)/.test(text)) return text;
+  throw misuse(`${flag} needs a value, not ${shown(text)}`);
+};
 
 /** The options of a client that each option of the command line sets, beside --verbose. */
 const sets = {

@@ -3,7 +3,7 @@ import { type Context, command, type Given } from '../command.js';
 import { codeOf, exitCodes, Failure, failWith, misuse } from '../exit-codes.js';
 import { controlAt, instanceOf, instanceOptions, panelOption } from '../instance-options.js';
 import { type Output, onSignals } from '../io.js';
-import { type Reader, wholeNumber } from '../options.js';
+import { type Reader, someText, wholeNumber } from '../options.js';
 import { jsonLine, jsonText, say, table } from '../output.js';
 import { showPanel } from '../panel.js';
 import { jsonLog, requestLog } from '../request-log.js';
@@ -22,7 +22,7 @@ function collectHops(text: string, flag: string, earlier: Hops = {}): Hops {
 }
 
 /** Of an option that can be given several times. */
-const collect: Reader<readonly string[]> = (value, _flag, earlier = []) => [...earlier, value];
+const collect: Reader<readonly string[]> = (text, flag, earlier = []) => [...earlier, someText(text, flag)];
 
 const options = {
   '--list': 'lists the scenarios there are',

@@ -69,8 +69,23 @@ const misuses: readonly Case[] = [
   wrong('an unknown port', ['emulate', '--port', '65536'], '--port 65536', '0 to 65535'),
   wrong('a state that is none', ['emulate', '--http-tokens', 'maybe'], '--http-tokens maybe', 'optional or required'),
   wrong('a hop limit of nothing', ['emulate', '--http-put-response-hop-limit', '0'], '-hop-limit 0', '1 to 64'),
-  wrong('an empty host', ['emulate', '--host', ''], '--host', '[""]'),
-  wrong('one empty host among others', ['emulate', '--host', '::1', '--host', ''], '--host', '["::1",""]'),
+  wrong('an empty host', ['emulate', '--host', ''], '--host needs a value, not ""'),
+  wrong('one empty host among others', ['emulate', '--host', '::1', '--host', ''], '--host needs a value, not ""'),
+  wrong('an end of options as a file', ['audit', '--json', '--', 'true'], '--json needs a value, not --'),
+  wrong('an option as a finding', ['audit', '--fail-on', '--json', 'x', '--', 'true'], '--fail-on --json: expected'),
+  wrong('an option as a file to write', ['record', '--out', '--force'], '--out needs a value, not --force'),
+  wrong('a short option as a file', ['record', '--out=-h'], '--out needs a value, not -h'),
+  wrong('an empty certificate', ['identity', '--certificate', ''], '--certificate needs a value, not ""'),
+  wrong('an empty file name', ['record', '--out', ''], '--out needs a value, not ""'),
+  wrong(
+    'an end of options as a certificate',
+    ['emulate', '--certificate-out', '--', 'true'],
+    '--certificate-out needs',
+  ),
+  wrong('an option as an address', ['emulate', '--host', '--json', '--', 'true'], '--host needs a value, not --json'),
+  wrong('an option as a number', ['emulate', '--hops', '--json'], '--hops --json: expected a number of routers'),
+  wrong('an option as a scenario', ['emulate', '--scenario', '--json'], '--scenario needs a value, not --json'),
+  wrong('a command that is empty', ['watch', '--exec', ''], '--exec needs a value, not ""'),
   wrong('a host name with a port', ['emulate', '--allow-host', 'imds:1338'], '--allow-host', "'imds:1338'"),
 ];
 
@@ -82,6 +97,7 @@ const badEndpoints: readonly Case[] = [
   wrong('with a fragment', ['--endpoint', 'http://127.0.0.1/#x'], '--endpoint', 'fragment'),
   wrong('with credentials', ['--endpoint', 'http://me:hunter2@127.0.0.1'], '--endpoint', 'password', /^(?!.*hunter2)/s),
   wrong('that is empty', ['--endpoint', ''], '--endpoint', '""'),
+  wrong('that is an option', ['--endpoint', '--json'], '--endpoint needs a value, not --json'),
   wrong(
     'beside a mode',
     ['--endpoint', 'http://127.0.0.1:9', '--endpoint-mode', 'IPv4'],

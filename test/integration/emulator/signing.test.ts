@@ -235,7 +235,7 @@ describe('an emulator that signs the identity document', () => {
     for (const name of ['emulate', 'lab'])
       it(`refuses --certificate-out '' of imds ${name}`, async () => {
         const { code, stderr } = await imds(name, '--sign-identity', '--certificate-out', '', '--', 'true');
-        assert.deepEqual([code, stderr], [2, "imds: --certificate-out must name a file, not ''\n"]);
+        assert.deepEqual([code, stderr], [2, 'imds: --certificate-out needs a value, not ""\n']);
       });
   });
 });
