@@ -58,6 +58,14 @@ An accessor is named after its path, segment by segment, in camelCase: \`placeme
 - A value of another form than the table says, or an empty one, is \`ERR_IMDS_DECODE\`. The documents are described in
   \`src/metadata/documents.ts\`.
 
+## Values put together
+
+| call | gives |
+| --- | --- |
+| \`imds.region()\` | the region, such as \`us-east-1\`: of \`placement/region\`, or on builds that lack it, of the identity document |
+| \`imds.accountId()\` | the account, such as \`123456789012\`: of \`identity-credentials/ec2/info\`, or else of the identity document |
+| \`imds.tags()\` | all tags by their keys, such as \`{ Name: 'web-1' }\`; \`undefined\` where tags are not served |
+
 ## Instance metadata
 
 Paths are below \`/latest/meta-data/\`.

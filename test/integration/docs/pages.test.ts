@@ -16,11 +16,12 @@ import { MetadataService } from '@aws-sdk/ec2-metadata-service';
 import { after, before, describe, it } from 'mocha';
 import { exitCodeOf } from '../../../src/cli/exit-codes.js';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
-import { Imds } from '../../../src/index.js';
+import * as library from '../../../src/index.js';
 import { rows } from '../../../src/metadata/lookup.js';
 import { guardedEnv } from '../../support/guard.mjs';
 import { binary, commandNames, outcomeOf, Terminal } from '../cli/harness.js';
 
+const { Imds } = library;
 const page = readFileSync('README.md', 'utf8');
 
 function blocks(text: string, kind: string): readonly string[] {
@@ -124,6 +125,19 @@ describe('README.md', () => {
       ),
     );
     assert.deepEqual(broken, []);
+  });
+});
+
+describe('docs/', () => {
+  it('has every export that is no error, and every member of a client', () => {
+    const names = readdirSync('docs').filter((name) => name.endsWith('.md'));
+    const text = names.map((name) => readFileSync(`docs/${name}`, 'utf8')).join('\n');
+    const values = Object.keys(library).filter((name) => !/^Imds.*Error$/.test(name));
+    const members = Object.getOwnPropertyNames(Imds.prototype).filter((name) => name !== 'constructor');
+    const missing = [...values, ...members.map((name) => `imds.${name}`)].filter(
+      (name) => !new RegExp(`\\b${name}\\b`).test(text),
+    );
+    assert.deepEqual(missing, []);
   });
 });
 

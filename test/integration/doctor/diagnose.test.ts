@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
+import { DocExamples } from '../../support/doc-examples.js';
 
 describe('diagnosis and platform of a client', () => {
   let emulator: Emulator;
@@ -71,5 +72,27 @@ describe('diagnosis and platform of a client', () => {
   it('imds.isEC2 answers yes or no, without a request', () => {
     assert.equal(imds.isEC2(), imds.platform().onEc2);
     assert.equal(emulator.requests.length, 0);
+  });
+
+  it('the example of docs/doctor.md prints what is wrong and the command that helps', async () => {
+    emulator.configure({ hops: 1 });
+    process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] = emulator.url;
+    try {
+      using examples = new DocExamples('doctor.md');
+      const { printed } = await examples.run('imds.diagnose');
+      const { summary, fix } = await imds.diagnose();
+      assert.deepEqual(printed, [`${summary} ${fix[0]?.command}`]);
+    } finally {
+      delete process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'];
+    }
+  });
+
+  it('docs/doctor.md has every field of a platform', () => {
+    using examples = new DocExamples('doctor.md');
+    const fields = Object.keys(imds.platform());
+    assert.deepEqual(
+      fields.filter((field) => !examples.page.includes(`\n| \`${field}\` |`)),
+      [],
+    );
   });
 });
