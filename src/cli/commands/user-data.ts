@@ -8,7 +8,7 @@ export const userData = command({
   text:
     'Prints the user data: exactly the bytes served, and a newline only at a terminal. With --parts or --json it is ' +
     'decoded: base64 and gzip are undone, and a MIME archive is opened. With --check it prints what cloud-init, nodeadm, ' +
-    'EC2Launch, Bottlerocket and Ignition would do with each part, and what is wrong with it; it leaves with 8 when ' +
+    'EC2Launch, Bottlerocket and Ignition would do with each part, and what is wrong with it; it exits with 8 when ' +
     'some part would not be run by any of them.',
   examples: {
     'imds user-data > user-data': 'byte for byte',
