@@ -105,10 +105,11 @@ function redacted(document: object, names: readonly string[], standIns: StandIns
     if (Array.isArray(value))
       return value.filter((each) => check(!Array.isArray(each) && fits(each, name))).map((each) => shown(each, name));
     if (isObject(value)) {
-      const known = Object.entries(value).filter(([member, inner]) =>
-        check(names.includes(member) && fits(inner, member)),
-      );
-      return Object.fromEntries(known.map(([member, inner]) => [member, shown(inner, member)]));
+      const known = Object.entries(value).flatMap(([member, inner]) => {
+        const kind = name === byTask && taskRole.test(member) ? '{task-role}' : member;
+        return check(names.includes(kind) && fits(inner, kind)) ? [[member, shown(inner, kind)] as const] : [];
+      });
+      return Object.fromEntries(known);
     }
     if (typeof value === 'string') return ruleOf(name)(value, standIns);
     return typeof value === 'number' ? Number(standIns.text(String(value))) : value;
@@ -116,8 +117,12 @@ function redacted(document: object, names: readonly string[], standIns: StandIns
   return { value: shown(document, ''), hasMore };
 }
 
-/** What has members: the document itself, and one member. */
-const groups = ['', 'version_2018_04_12'];
+const byTask = 'TaskCredentials';
+// The ID of a task of ECS, and what the role is for: not what somebody named.
+const taskRole = /^[0-9a-f]+-Task(?:Application|Execution)$/;
+
+/** What has members: the document itself, and some members. */
+const groups = ['', 'version_2018_04_12', byTask, '{task-role}'];
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -92,6 +92,7 @@ export const documents: Readonly<Record<string, readonly string[]>> = {
   'meta-data/events/maintenance/history': maintenanceEvents,
   'meta-data/events/maintenance/scheduled': maintenanceEvents,
   'meta-data/events/recommendations/rebalance': ['noticeTime'],
+  'meta-data/iam-ecs-{ns}/info': ['LastUpdated', 'TaskCredentials', '{task-role}', 'RoleARN'],
   'meta-data/iam/info': [...failure, 'InstanceProfileArn', 'InstanceProfileId'],
   'meta-data/identity-credentials/ec2/info': [...failure, 'AccountId'],
   'meta-data/spot/instance-action': ['action', 'time'],
