@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url';
-import type { Report } from '../../audit/report.js';
 import { command } from '../command.js';
 import { exitCodes, failWith, misuse } from '../exit-codes.js';
 import { onSignals } from '../io.js';
@@ -19,11 +18,16 @@ export const audit = command({
   argument: { '[command...]': 'what to run, after --' },
   options: {
     '--json <file>': 'writes the report to a file, as JSON',
-    '--fail-on <finding>': ['exits with 1 if a command that succeeds did that: v1, any', ['v1', 'any']],
+    '--fail-on <finding>': [
+      'exits with 1 if a command that succeeds did that, v1 or any, or could not be seen',
+      ['v1', 'any'],
+    ],
   },
-  async run({ io, globals }, { json, failOn }, words) {
+  async run({ io, globals, connect }, { json, failOn }, words) {
     const [name, ...args] = words;
     if (name === undefined) throw misuse('there is no command to audit', 'imds audit -- node app.js');
+    // A client refuses what is no endpoint.
+    if (globals.endpoint !== undefined) connect();
     const { commandOf, hasFailed, headline, reportOf } = await import('../../audit/report.js');
     const { makeFolder, readStates, removeFolder } = await import('../../audit/states.js');
     const { textOf } = await import('../../audit/text.js');
@@ -31,14 +35,14 @@ export const audit = command({
     const { runProgram } = await import('../child.js');
     const startedAt = performance.now();
     const folder = makeFolder();
-    const print = async (): Promise<Report> => {
+    const print = async () => {
       const states = readStates(folder);
       const report = reportOf(states, { command: commandOf(words), durationMs: performance.now() - startedAt });
       if (states.length === 0) say(io, 'no Node program with the audit was started, so nothing could be seen');
       else if (json === undefined) await io.stderr.write(printable(textOf(report, process.cwd())));
       else say(io, headline(report));
       if (json !== undefined) await writeFile(json, jsonText(report)).catch(failWith(`${json} cannot be written`));
-      return report;
+      return states.length === 0 ? undefined : report;
     };
     const stopListening = onSignals(io, ['SIGUSR2'], () => void print().catch(() => {}));
     try {
@@ -46,8 +50,10 @@ export const audit = command({
       const nodeOptions = [io.env['NODE_OPTIONS'], `--require ${JSON.stringify(preload)}`].filter(Boolean).join(' ');
       const env = { NODE_OPTIONS: nodeOptions, IMDS_AUDIT_FOLDER: folder, IMDS_AUDIT_ENDPOINT: globals.endpoint };
       const { code } = await runProgram(name, args, env, io);
-      const report = await print();
-      return code === exitCodes.done && hasFailed(report, failOn) ? exitCodes.failure : code;
+      const seen = await print();
+      if (code !== exitCodes.done || failOn === undefined) return code;
+      if (seen === undefined) say(io, `--fail-on ${failOn} fails where nothing could be seen`);
+      return seen === undefined || hasFailed(seen, failOn) ? exitCodes.failure : code;
     } finally {
       stopListening();
       removeFolder(folder);

@@ -64,6 +64,7 @@ What to do:
   for (const [args, words] of [
     [[], /there is no command to audit/],
     [['--fail-on', 'v3', '--', 'true'], /--fail-on v3: expected v1 or any/],
+    [['--endpoint', 'foo', '--', 'true'], /--endpoint is "foo"/],
     [['--bogus', '--', 'true'], /unknown option '--bogus'/],
   ] as const) {
     it(`refuses ${args.join(' ') || 'no arguments'}`, async () => {
@@ -103,6 +104,20 @@ What to do:
     assert.equal(code, 0);
     assert.match(stderr, /no Node program/);
   });
+
+  for (const command of [['true'], ['sh', '-c', `env -u NODE_OPTIONS '${node}' -e 1`]])
+    it(`exits with 1 with --fail-on where nothing could be seen: ${command[0]}`, async () => {
+      await using application = await Application.create();
+      for (const failOn of ['v1', 'any']) {
+        const { code, stderr } = await application.audit('--fail-on', failOn, '--', ...command);
+        assert.equal(code, 1);
+        assert.match(
+          stderr,
+          new RegExp(`no Node program.*\nimds: --fail-on ${failOn} fails where nothing could be seen\n$`),
+        );
+      }
+      assert.equal((await application.audit('--fail-on', 'v1', '--', 'sh', '-c', 'exit 9')).code, 9);
+    });
 
   it('reports to SIGUSR2 in between, from a folder of the user alone', async () => {
     await using application = await Application.create();
