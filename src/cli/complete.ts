@@ -82,6 +82,7 @@ function valuesOf({ argChoices, flags }: Option, scenarios: readonly string[]): 
 function argumentsOf({ registeredArguments: all }: Command, index: number, current: string): Completion {
   const argument = all[index] ?? all.find(({ variadic }) => variadic);
   if (argument?.argChoices) return wordsOf(argument.argChoices);
+  if (argument?.name() === 'file') return wordsOf([], 'files');
   if (argument?.name() === 'path') return wordsOf(pathsAt(current));
   return argument?.name() === 'directory' ? wordsOf(pathsAt(current).filter((path) => path.endsWith('/'))) : nothing;
 }

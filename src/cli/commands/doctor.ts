@@ -1,6 +1,6 @@
 import { type Context, command } from '../command.js';
 import { drawing, verdicts } from '../drawing.js';
-import { codeOf, exitCodes, Failure, misuse } from '../exit-codes.js';
+import { exitCodes, failWith, misuse } from '../exit-codes.js';
 import { withFlags } from '../options.js';
 import { jsonText, say, widthOf } from '../output.js';
 
@@ -15,15 +15,17 @@ export const doctor = command({
     'imds doctor --json | jq .hopLimit': 'the hop limit that is needed here',
     'imds doctor --summarize pod-*.log': 'many reports as one table',
   },
+  argument: { '[file...]': 'with --summarize: what to read; - is standard input' },
   options: {
     '--json': 'one JSON object',
     '--no-v1-probe': 'never ask without a token, not even where nothing else tells',
-    '--summarize [file...]': 'read reports, from logs too, into one table; without a file standard input',
-    '--format <format>': ['with --summarize', ['table', 'prometheus']],
+    '--summarize': 'read reports, from logs too, into one table; without a file from standard input',
+    '--format <format>': ['with --summarize: table or prometheus (table)', ['table', 'prometheus']],
   },
-  async run(context, { json, v1Probe, summarize: files, format }) {
-    if (files) return await summarize(files === true ? [] : files, json ? 'json' : format, context);
+  async run(context, { json, v1Probe, summarize: isSummary, format }, files) {
+    if (isSummary) return await summarize(files, json ? 'json' : format, context);
     if (format) throw misuse('--format needs --summarize');
+    if (files[0] !== undefined) throw misuse(`${files[0]} needs --summarize, which reads reports from files`);
     const { io, paint, signal, connect } = context;
     const diagnosis = await connect().diagnose({ v1Probe, signal, announce: (message) => say(io, message) });
     const { verbose } = context.globals;
@@ -46,7 +48,7 @@ async function summarize(files: readonly string[], format: string | undefined, {
         for (const line of lines) fleet.add(line, file);
       }
     } catch (error) {
-      throw new Failure(exitCodes.failure, `${file} cannot be read: ${codeOf(error)}`, { cause: error });
+      failWith(`${file} cannot be read`, exitCodes.usage)(error);
     }
     fleet.add(rest, file);
     fleet.end();

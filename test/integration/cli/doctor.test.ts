@@ -167,11 +167,28 @@ describe('imds doctor', () => {
       assert.match(metrics.stdout.toString(), /^imds_doctor_reports\{verdict="hop-limit",hop_limit="2"\} 1$/m);
     });
 
-    it('leaves with 8 when there is no report, 1 when a file cannot be read, 2 for --format alone', async () => {
+    it('takes files before and after other options', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'imds-doctor-'));
+      const [a, b] = [join(folder, 'a'), join(folder, 'b')];
+      for (const file of [a, b]) writeFileSync(file, await reports());
+      for (const args of [
+        ['--summarize', '--json', a, b],
+        ['--summarize', a, '--json', b],
+        [a, '--summarize', '--json', '--', b],
+      ]) {
+        const { stdout } = await new Terminal().run('doctor', ...args);
+        assert.deepEqual([args, JSON.parse(stdout.toString()).damaged], [args, 2]);
+      }
+      rmSync(folder, { recursive: true });
+    });
+
+    it('leaves with 8 when there is no report, 2 when a file cannot be read, for --format alone, for a file alone', async () => {
       const none = await new Terminal({ stdin: 'nothing' }).run('doctor', '--summarize');
       assert.deepEqual([none.code, none.stderr], [8, 'imds: there is no report of imds doctor --json in the input\n']);
       const missing = await new Terminal().run('doctor', '--summarize', '/nowhere/log');
-      assert.deepEqual([missing.code, missing.stderr.split('\n')[0]], [1, 'imds: /nowhere/log cannot be read: ENOENT']);
+      assert.deepEqual([missing.code, missing.stderr.split('\n')[0]], [2, 'imds: /nowhere/log cannot be read: ENOENT']);
+      const alone = await new Terminal().run('doctor', 'a.json');
+      assert.deepEqual([alone.code, alone.stderr.split(',')[0]], [2, 'imds: a.json needs --summarize']);
       assert.equal((await new Terminal().run('doctor', '--format', 'prometheus')).code, 2);
     });
   });
