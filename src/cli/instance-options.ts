@@ -2,13 +2,13 @@ import type { ControlOptions, Scenario } from '../emulator/index.js';
 import type { Given, Options } from './command.js';
 import { codeOf, exitCodes, Failure, failWith, misuse } from './exit-codes.js';
 import type { Io } from './io.js';
-import { aNumber, wholeNumber } from './options.js';
+import { aNumber, refuse, wholeNumber } from './options.js';
 
 /** The options that say what instance is emulated, and what happens to it. */
 export const instanceOptions = {
   '--scenario <scenario>':
     'what the instance is, and what happens to it: a name of --list, or a file; - for standard input',
-  '--speed <n>': ["how fast the emulator's clock runs (1)", aNumber('a number', 0.001, 1_000_000)],
+  '--speed <n>': ["how fast the emulator's clock runs; at 0 it stands still (1)", aNumber('a number', 0, 1_000_000)],
   '--http-tokens <state>': ['required: reads need a session token', ['optional', 'required']],
   '--http-endpoint <state>': ['disabled: everything is refused', ['enabled', 'disabled']],
   '--http-put-response-hop-limit <n>': [
@@ -32,8 +32,9 @@ export async function instanceOf({ certificateOut, scenario, ...given }: Given<t
 
 /** Reads where the control service listens: a port, or an address and a port. */
 export function controlAt(text: string, flag: string): ControlOptions {
-  const [, host, port = text] = /^\[?(.+?)\]?:(\d+)$/.exec(text) ?? [];
-  return { host, port: wholeNumber('a port', 0, 65535)(port, flag) };
+  const [, host, digits] = /^(?:\[?(.+?)\]?:)?(\d+)$/.exec(text) ?? [];
+  const port = Number(digits);
+  return port <= 65535 ? { host, port } : refuse(flag, text, 'a port, 0 to 65535, or ADDRESS:PORT');
 }
 
 /** A ready scenario by its name, or one that is read. */

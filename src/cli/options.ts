@@ -25,7 +25,8 @@ const numeric =
     return value >= least && value <= most ? value : refuse(flag, text, `${unit}, ${least} to ${most}`);
   };
 
-function refuse(flag: string, text: string, expected: string, accepted: readonly string[] = []): never {
+/** Says what of an option or argument cannot be used, and what would be accepted. */
+export function refuse(flag: string, text: string, expected: string, accepted: readonly string[] = []): never {
   const message = `${flag} ${shown(text)}: expected ${expected}`;
   throw new Failure(exitCodes.usage, message, { choice: { given: text, accepted } });
 }

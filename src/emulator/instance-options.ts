@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { inspect } from 'node:util';
 import { EmulatorOptionError, refused } from './option-error.js';
 import {
@@ -73,7 +74,18 @@ export const defaultOptions: InstanceOptions = Object.freeze({
 });
 
 const routers = wholeNumber(0, 64);
-const hopsByCaller = tableOf(routers, "a caller's address or *", /^(?:\*|[\d.]+|[\da-f:.]+(?:%\w+)?)$/);
+const hopsByCaller = tableOf(
+  routers,
+  "a caller's address or *",
+  /^(?:\*|[\d.]+|[\da-f:.]+(?:%\w+)?)$/,
+  (name) => name === '*' || isCaller(name),
+);
+
+/** True for an address in the form in which callers are known: `::1`, never `0::1`. */
+function isCaller(name: string): boolean {
+  const [address = ''] = name.split('%');
+  return isIP(name) === 4 || (isIP(name) === 6 && new URL(`http://[${address}]`).hostname === `[${address}]`);
+}
 
 export const instanceFields = {
   httpTokens: optional(oneOf('optional', 'required')),

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { latestTime } from './clock.js';
 import type { SeenEvent } from './events.js';
 import { checkOptions, type InstanceOptions, type InstanceSettings, settingFields } from './instance-options.js';
@@ -64,7 +65,9 @@ export interface ControlOptions {
   readonly network?: Network | undefined;
 }
 
-const isName = (value: unknown): boolean => typeof value === 'string' && value !== '';
+/** True for an address, in brackets or not, or the name of one. */
+const isHost = (value: unknown): boolean =>
+  typeof value === 'string' && (isIP(value.replace(/^\[(.*)\]$/, '$1')) > 0 || /^[\w.-]{1,253}$/.test(value));
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const aFunction = shape('a function', {}, (value) => typeof value === 'function');
 /** For what is checked where it is used. */
@@ -73,16 +76,16 @@ const anything = shape('anything', {}, () => true);
 const port = wholeNumber(0, 65535);
 export const speed = numberBetween(0, 1_000_000);
 const controlShape = fields({
-  host: optional(shape("an address such as '127.0.0.1'", {}, isName)),
+  host: optional(shape("an address such as '127.0.0.1', without a port", {}, isHost)),
   port: optional(port),
   network: optional(anything),
 });
 
 const startFields = {
   host: shape(
-    "an address such as '127.0.0.1', or a list of them",
+    "an address such as '127.0.0.1', without a port, or a list of them",
     {},
-    (value) => isName(value) || (Array.isArray(value) && value.length > 0 && value.every(isName)),
+    (value) => isHost(value) || (Array.isArray(value) && value.length > 0 && value.every(isHost)),
   ),
   allowedHosts: list(text('a host name such as imds', /^[\w.-]{1,253}$/), 100),
   port,

@@ -3,7 +3,7 @@ import { type Context, command, type Given } from '../command.js';
 import { codeOf, exitCodes, Failure, failWith, misuse } from '../exit-codes.js';
 import { controlAt, instanceOf, instanceOptions, panelOption } from '../instance-options.js';
 import { type Output, onSignals } from '../io.js';
-import { type Reader, someText, wholeNumber } from '../options.js';
+import { type Reader, refuse, someText, wholeNumber } from '../options.js';
 import { jsonLine, jsonText, say, table } from '../output.js';
 import { showPanel } from '../panel.js';
 import { jsonLog, requestLog } from '../request-log.js';
@@ -15,8 +15,9 @@ type Hops = InstanceOptions['hops'];
 
 /** Reads `1`, for all callers, or `127.0.0.2=1`, for one. */
 function collectHops(text: string, flag: string, earlier: Hops = {}): Hops {
-  const [, address, count = ''] = /^(?:(.+)=)?(.*)$/.exec(text) ?? [];
-  const hops = wholeNumber('a number of routers', 0, 64)(count, flag);
+  const [, address, count] = /^(?:(.+)=)?(\d+)$/.exec(text) ?? [];
+  const hops = Number(count);
+  if (!(hops <= 64)) refuse(flag, text, 'a number of routers, 0 to 64, or ADDRESS=N for one caller');
   if (address === undefined && Object.keys(earlier).length === 0) return hops;
   return { ...(typeof earlier === 'number' ? { '*': earlier } : earlier), [address ?? '*']: hops };
 }
@@ -162,15 +163,24 @@ async function start(options: EmulatorOptions): Promise<Emulator> {
     const code = codeOf(error);
     if (!(error instanceof Error) || code === undefined) throw error;
     if (code === 'ERR_EMULATOR_OPTION')
-      throw misuse(error.message.replace(/^host\b/, '--host').replace(/^allowedHosts\[\d+\]/, '--allow-host'));
-    const { host = '127.0.0.1', port, control } = options;
-    const isControl = typeof control === 'object' && 'port' in error && error.port === control.port;
-    const at = isControl
-      ? { hosts: control.host ?? '127.0.0.1', port: control.port, flag: '--control' }
-      : { hosts: [host].flat().join(' and '), port, flag: '--port' };
-    throw new Failure(exitCodes.failure, `cannot listen on ${at.hosts}, port ${at.port}: ${code}`, {
-      hint: code === 'EADDRINUSE' ? `${at.flag} 0 takes a free one` : undefined,
-      cause: error,
-    });
+      throw misuse(
+        error.message
+          .replace(/^(host|control)\b(\.host)?/, '--$1')
+          .replace(/^allowedHosts\[\d+\]/, '--allow-host')
+          .replace(/^the key in hops/, '--hops'),
+      );
+    // What the system says of an address has no port if that is 0, and what it says of a name has neither.
+    const { hostname, address = hostname, port }: Partial<Record<string, unknown>> = { ...error };
+    const { control } = options;
+    const isControl =
+      typeof control === 'object' && (port === undefined ? address === control.host : port === control.port);
+    const place = port === undefined ? address : `${address}, port ${port}`;
+    const own = `${isControl ? '--control' : '--host'} takes an address of this machine`;
+    const hints: Readonly<Record<string, string>> = {
+      EADDRINUSE: `${isControl ? '--control' : '--port'} 0 takes a free one`,
+      EADDRNOTAVAIL: own,
+      ENOTFOUND: own,
+    };
+    throw new Failure(exitCodes.failure, `cannot listen on ${place}: ${code}`, { hint: hints[code], cause: error });
   }
 }

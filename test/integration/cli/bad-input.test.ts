@@ -86,6 +86,12 @@ const misuses: readonly Case[] = [
   wrong('an option as a number', ['emulate', '--hops', '--json'], '--hops --json: expected a number of routers'),
   wrong('an option as a scenario', ['emulate', '--scenario', '--json'], '--scenario needs a value, not --json'),
   wrong('a command that is empty', ['watch', '--exec', ''], '--exec needs a value, not ""'),
+  wrong('an address with a port', ['emulate', '--host', '127.0.0.1:80'], '--host must be', 'without a port'),
+  wrong('a control address that is none', ['emulate', '--control', 'a:b:80'], '--control must be', "'a:b'"),
+  wrong('a word as a control port', ['emulate', '--control', 'x'], '--control x: expected a port', 'or ADDRESS:PORT'),
+  wrong('a caller too far away', ['emulate', '--hops', '127.0.0.2=99'], '--hops 127.0.0.2=99: expected', 'ADDRESS=N'),
+  wrong('a caller without an address', ['emulate', '--hops', 'a=1'], "--hops must be a caller's address", "'a'"),
+  wrong('a caller that has no such address', ['emulate', '--hops', '300.0.0.1=1'], '--hops must be', "'300.0.0.1'"),
   wrong('a host name with a port', ['emulate', '--allow-host', 'imds:1338'], '--allow-host', "'imds:1338'"),
 ];
 

@@ -67,6 +67,18 @@ describe('imds emulate', () => {
     assert.deepEqual(await optionsOf('--hops', '127.0.0.2=1', '--hops', '3'), either);
   });
 
+  // RFC 5737 keeps this address for documentation: no machine has it.
+  for (const [flags, hint] of [
+    [['--host', '192.0.2.1'], '--host'],
+    [['--host', '127.0.0.1', '--host', '192.0.2.1', '--control'], '--host'],
+    [['--control', '192.0.2.1:0'], '--control'],
+  ] as const)
+    it(`says at which address it cannot listen: ${flags.join(' ')}`, async () => {
+      const { code, stderr } = await new Terminal().run('emulate', ...flags, '--', 'true');
+      const said = `imds: cannot listen on 192.0.2.1: EADDRNOTAVAIL\nhint: ${hint} takes an address of this machine\n`;
+      assert.deepEqual([code, stderr], [1, said]);
+    });
+
   it('interrupts a program only if the scenario does', async () => {
     const client = new URL('../../../src/imds.ts', import.meta.url).href;
     // Works on until the service has answered whether there is a notice, and a moment more.
@@ -461,8 +473,25 @@ describe('imds emulate', () => {
     assert.deepEqual([code, stderr], [2, 'imds: --json and a command would both write to standard output\n']);
   });
 
+  it('holds its clock with --speed 0, from the start and after a reset', async () => {
+    await emulating(['--speed', '0', '--control', '0', '--json'], async (_url, terminal) => {
+      const [line] = await written(terminal, /^.*"started".*$/m);
+      const post = async (path: string, body?: object) => {
+        const headers = { 'content-type': 'application/json' };
+        const url = `${JSON.parse(line).controlUrl}${path}`;
+        const reply = await fetch(url, { method: 'POST', headers, ...(body && { body: JSON.stringify(body) }) });
+        return JSON.parse(await reply.text());
+      };
+      const clock = await post('/v1/clock', { advanceMs: 1000 });
+      assert.deepEqual([Date.parse(clock.now) - Date.parse(clock.started), clock.paused], [1000, true]);
+      await post('/v1/clock', { speed: 60 });
+      const { clock: after } = await post('/v1/reset');
+      assert.deepEqual([after.now, after.paused], [after.started, true]);
+    });
+  });
+
   it('takes no speed that is none', async () => {
     const { code, stderr } = await new Terminal().run('emulate', '--speed', 'fast');
-    assert.deepEqual([code, stderr], [2, 'imds: --speed fast: expected a number, 0.001 to 1000000\n']);
+    assert.deepEqual([code, stderr], [2, 'imds: --speed fast: expected a number, 0 to 1000000\n']);
   });
 });
