@@ -46,7 +46,7 @@ describe('imds audit', () => {
     const audit = [imds(), 'audit', '--json', 'report.json', '--'];
     // What the guard wraps would be taken for the program's own code: the emulator is all that is asked.
     const env = guardedEnv({ NODE_OPTIONS: undefined });
-    const command = ['env', '-u', 'AWS_EC2_METADATA_DISABLED', process.execPath, '--no-warnings', 'app.mjs'];
+    const command = [process.execPath, '--no-warnings', 'app.mjs'];
     packed.run(imds(), ['emulate', '--hops', '1', '--', ...audit, ...command], { env });
     return report();
   }

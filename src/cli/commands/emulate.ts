@@ -71,7 +71,9 @@ export const emulate = command({
       await writeCertificate(emulator, given.certificateOut);
       if (panel) showPanel(emulator.controlUrl ?? '', io);
       const { runProgram } = await import('../child.js');
-      return (await runProgram(name, args, emulator.env, io)).code;
+      // Unset, as AWS's SDK for JavaScript v2 takes any text for a yes, `false` too.
+      const env = { ...emulator.env, AWS_EC2_METADATA_DISABLED: undefined };
+      return (await runProgram(name, args, env, io)).code;
     } finally {
       await emulator.close();
     }

@@ -96,6 +96,13 @@ describe('imds emulate', () => {
     assert.deepEqual([calm.stdout.toString(), announced.stdout.toString()], ['worked on\n', 'drained\nworked on\n']);
   });
 
+  it('frees a program from the variable that switches IMDS off, which some SDKs take any text of for a yes', async () => {
+    const env = { AWS_EC2_METADATA_DISABLED: 'true' };
+    const show = ['--', process.execPath, '--print', 'process.env.AWS_EC2_METADATA_DISABLED'];
+    const { stdout } = await outcomeOf(start(['emulate', ...show], { env }));
+    assert.equal(stdout.toString(), 'undefined\n');
+  });
+
   it('listens at every --host, and answers to every --allow-host', async function () {
     // Without IPv6, as in many containers, there is no ::1 to listen on.
     if (!Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))) this.skip();
