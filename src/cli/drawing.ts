@@ -46,7 +46,8 @@ export function drawing(diagnosis: Diagnosis, { io, paint, verbose }: Canvas): s
     [title, ...hanging('', 0, summary, columns)].join('\n'),
   ];
   const remedies = fix.map((each, index) => remedy(each, index === 0, columns, paint));
-  const rows = (shown: readonly Finding[]) => shown.map((finding) => row(finding, columns, paint));
+  const widest = Math.max(11, ...findings.map(({ id }) => id.length));
+  const rows = (shown: readonly Finding[]) => shown.map((finding) => row(finding, widest, columns, paint));
   const page = (...blocks: readonly string[]): string => `${[...head, ...blocks].join('\n\n')}\n`;
   if (verbose) return page(...remedies, [paint.bold('Findings'), ...rows(findings)].join('\n'));
   const telling = findings.filter(({ status }) => status === 'fail' || status === 'warn');
@@ -109,10 +110,10 @@ function continued(command: string, columns: number): readonly string[] {
   return lines.map((line, index) => (index < lines.length - 1 ? `${line} \\` : line));
 }
 
-function row({ id, status, detail }: Finding, columns: number, { red, bold }: Paint): string {
+function row({ id, status, detail }: Finding, widest: number, columns: number, { red, bold }: Paint): string {
   const word = status.padEnd(4);
   const mark = status === 'fail' ? red(word) : status === 'warn' ? bold(word) : word;
-  return hanging(`  ${mark}  ${id.padEnd(11)} `, 20, detail, columns).join('\n');
+  return hanging(`  ${mark}  ${id.padEnd(widest)} `, widest + 9, detail, columns).join('\n');
 }
 
 /** Text after a label, its further lines indented. */

@@ -53,7 +53,8 @@ const didYouMean = (words: readonly string[]): string => `did you mean ${oneOfTh
 async function hintAt({ given, accepted }: Choice): Promise<string | undefined> {
   const { nearestWords } = await import('./suggest.js');
   const words = nearestWords(given, accepted);
-  return words.length > 0 ? didYouMean(words) : undefined;
+  // The message has all of them.
+  return words.length > 0 && words.length < accepted.length ? didYouMean(words) : undefined;
 }
 
 /** A path of no category is probably misspelt; the others are only there at times, and the error says when. */

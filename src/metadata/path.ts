@@ -10,7 +10,9 @@ export function absolutePath(path: string): string {
   const isText = typeof path === 'string';
   // Each pattern takes time when it is first used, and nearly no path needs one.
   const isPlain = isText && /^\/?[\w:-]+(?:\/[\w:-]+)*\/?$/.test(path);
-  const flaw = isText ? !isPlain && flaws.find(([pattern]) => pattern.test(path))?.[1] : `is of type ${typeof path}`;
+  const flaw = isText
+    ? !isPlain && flaws.find(([pattern]) => pattern.test(path))?.[1]
+    : `is of type ${typeof path}: expected text`;
   if (flaw)
     throw new ImdsPathError(`the path ${isText ? JSON.stringify(path) : 'given'} ${flaw}`, {
       hint: 'Give a path such as placement/region, dynamic/instance-identity/document or /latest/user-data.',
@@ -63,10 +65,15 @@ export function fill(template: string, values: readonly Parameter[]): string {
     const given = typeof value === 'string' || typeof value === 'number' ? String(value).replace(/\/$/, '') : '';
     const { pattern, expected } = ruleOf(placeholder);
     if (!pattern.test(given))
-      throw new ImdsPathError(`the parameter {${placeholder}} of ${template} must be ${expected}`);
+      throw new ImdsPathError(`the parameter {${placeholder}} of ${template} must be ${expected}, not ${shown(value)}`);
     return given;
   });
   return `/latest/${filled}`;
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'number' ? String(value) : `of type ${typeof value}`;
 }
 
 const patterns = new Map<string, RegExp>();

@@ -110,7 +110,7 @@ const badEndpoints: readonly Case[] = [
     '--endpoint ',
     '--endpoint-mode',
   ),
-  wrong('in a mode that is none', ['--endpoint-mode', 'ipv5'], '--endpoint-mode ipv5', 'IPv4 or IPv6'),
+  wrong('in a mode that is none', ['--endpoint-mode', 'ipv5'], '--endpoint-mode ipv5', /IPv4 or IPv6\n$/),
 ];
 
 interface BadService {

@@ -106,4 +106,11 @@ describe('the report of the doctor at a terminal of 80 columns and 24 lines', ()
     for (const { id } of findings) assert.ok(text.includes(id));
     assert.match(text, /export AWS_EC2_METADATA_DISABLED=true/);
   });
+
+  it('has the details of all findings in one column, however long a name is', () => {
+    const longer = { id: 'compatibility', status: 'warn', detail: 'lacks the TTL' } as const;
+    const rows = drawn('healthy', 'docker', { findings: [...findings, longer] }, true).split('\nFindings\n')[1] ?? '';
+    const starts = rows.match(/^ {2}\w+ +[\w-]+ +(?=\S)/gm)?.map((start) => start.length) ?? [];
+    assert.deepEqual(starts, Array(findings.length + 1).fill(22));
+  });
 });

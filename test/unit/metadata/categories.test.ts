@@ -202,7 +202,7 @@ describe('accessors', () => {
       const { accessors, asked } = bound();
       const message =
         'the parameter {tag-key} of meta-data/tags/instance/{tag-key} must be ' +
-        'one path segment of visible ASCII without / ? # % \\, and neither . nor ..';
+        `one path segment of visible ASCII without / ? # % \\, and neither . nor .., not ${JSON.stringify(key)}`;
       await assert.rejects(accessors.tags.instance.tagKey(key), { name: 'ImdsPathError', message });
       assert.throws(() => accessors.network.interfaces.macs.mac(key), ImdsPathError);
       assert.deepEqual(asked, []);
@@ -211,7 +211,7 @@ describe('accessors', () => {
   for (const n of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1e21])
     it(`refuse ${n} as a number`, async () => {
       const { accessors } = bound();
-      const message = 'the parameter {n} of meta-data/block-device-mapping/ebs{n} must be a whole number, 0 or more';
+      const message = `the parameter {n} of meta-data/block-device-mapping/ebs{n} must be a whole number, 0 or more, not ${n}`;
       await assert.rejects(accessors.blockDeviceMapping.ebs(n), { name: 'ImdsPathError', message });
       assert.throws(() => accessors.publicKeys.n(n), ImdsPathError);
     });
@@ -219,7 +219,10 @@ describe('accessors', () => {
   it('refuse a missing parameter and one of another type, as JavaScript may give it', async () => {
     const { accessors } = bound();
     for (const parameter of [undefined, null, {}, ['Name'], Symbol('Name')])
-      await assert.rejects(Reflect.apply(accessors.tags.instance.tagKey, undefined, [parameter]), ImdsPathError);
+      await assert.rejects(Reflect.apply(accessors.tags.instance.tagKey, undefined, [parameter]), {
+        name: 'ImdsPathError',
+        message: new RegExp(`, not of type ${typeof parameter}$`),
+      });
   });
 });
 

@@ -90,7 +90,7 @@ describe('the path rule', () => {
     it(`refuses ${typeof path} ${Object.prototype.toString.call(path)} from JavaScript`, () => {
       assert.throws(() => Reflect.apply(absolutePath, undefined, [path]), {
         code: 'ERR_IMDS_PATH',
-        message: `the path given is of type ${typeof path}`,
+        message: `the path given is of type ${typeof path}: expected text`,
       });
     });
   }
