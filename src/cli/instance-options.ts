@@ -9,14 +9,17 @@ export const instanceOptions = {
   '--scenario <scenario>':
     'what the instance is, and what happens to it: a name of --list, or a file; - for standard input',
   '--speed <n>': ["how fast the emulator's clock runs; at 0 it stands still (1)", aNumber('a number', 0, 1_000_000)],
-  '--http-tokens <state>': ['required: reads need a session token', ['optional', 'required']],
-  '--http-endpoint <state>': ['disabled: everything is refused', ['enabled', 'disabled']],
+  '--http-tokens <state>': [
+    'optional or required: whether reads need a session token (optional)',
+    ['optional', 'required'],
+  ],
+  '--http-endpoint <state>': ['enabled, or disabled: everything is refused (enabled)', ['enabled', 'disabled']],
   '--http-put-response-hop-limit <n>': [
     'hops that the reply with a session token travels (1)',
     wholeNumber('a number of hops', 1, 64),
   ],
-  '--http-protocol-ipv6 <state>': ['disabled: IPv6 callers are cut off', ['enabled', 'disabled']],
-  '--instance-metadata-tags <state>': ['disabled: there is no tags/', ['enabled', 'disabled']],
+  '--http-protocol-ipv6 <state>': ['enabled, or disabled: IPv6 callers are cut off (enabled)', ['enabled', 'disabled']],
+  '--instance-metadata-tags <state>': ['enabled, or disabled: there is no tags/ (enabled)', ['enabled', 'disabled']],
   '--sign-identity': 'signs the identity document with a key of its own, in all its forms',
   '--certificate-out <file>': 'writes the certificate of that key to a file, in PEM, before anything else',
 } as const satisfies Options;

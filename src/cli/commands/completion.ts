@@ -10,6 +10,6 @@ export const completion = command({
     'source <(imds completion bash)': 'in ~/.bashrc; zsh: after compinit',
     'imds completion fish > ~/.config/fish/completions/imds.fish': 'once',
   },
-  argument: { '<shell>': ['which shell', ['bash', 'zsh', 'fish']] },
+  argument: { '<shell>': ['bash, zsh or fish', ['bash', 'zsh', 'fish']] },
   run: ({ io }, _options, shell) => io.stdout.write(scripts[shell]),
 });

@@ -5,7 +5,7 @@ import { exitCodes, Failure, misuse } from '../exit-codes.js';
 import { instanceOf, instanceOptions, panelOption } from '../instance-options.js';
 import { onSignals } from '../io.js';
 import { wholeNumber } from '../options.js';
-import { say } from '../output.js';
+import { oneOfThese, say } from '../output.js';
 import { showPanel } from '../panel.js';
 
 /** For options of `imds emulate` that the lab settles by itself. */
@@ -29,9 +29,9 @@ export const lab = command({
   },
   argument: { '[command...]': 'what to run, after --; without it a shell' },
   options: {
-    '--in <place>': ['where the command runs: 1, 2 or 3 hops from IMDS (container)', places],
+    '--in <place>': [`where the command runs: ${oneOfThese(places)}, 1, 2 or 3 hops from IMDS (container)`, places],
     '--hop-limit <n>': ['short for --http-put-response-hop-limit', wholeNumber('a number of hops', 1, 64)],
-    '--trouble <kind>': ['what else keeps the command from IMDS', troubles],
+    '--trouble <kind>': [`what else keeps the command from IMDS: ${oneOfThese(troubles)}`, troubles],
     '--control [port]': [
       'serves requests that change the lab while it runs, on loopback here and inside (a free port)',
       wholeNumber('a port', 0, 65535),

@@ -5,7 +5,7 @@ import { exitCodeMeanings } from '../../../src/cli/exit-codes.js';
 import { shortPath } from '../../../src/cli/values.js';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { rows } from '../../../src/metadata/lookup.js';
-import { commandNames, type Outcome, serve, Terminal } from './harness.js';
+import { commandNames, type Outcome, program, serve, Terminal } from './harness.js';
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
@@ -554,6 +554,14 @@ describe('the command line', () => {
         assert.equal(printed(await imds(name, '-h')), text);
       });
     }
+
+    it('has every word that an option or argument takes', () => {
+      const all = [program, ...program.commands].flatMap((each) => [...each.options, ...each.registeredArguments]);
+      const choosing = all.filter(({ argChoices }) => argChoices);
+      assert.ok(choosing.length > 10);
+      for (const { argChoices, description } of choosing)
+        for (const word of argChoices ?? []) assert.match(description, new RegExp(`\\b${word}\\b`));
+    });
 
     it('is as narrow as the terminal', async () => {
       const text = printed(await at(new Terminal({ tty: true, columns: 60, env: { NO_COLOR: '1' } }), 'get', '--help'));

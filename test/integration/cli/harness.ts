@@ -52,14 +52,15 @@ export class Terminal {
   }
 }
 
+/** The parser with all commands. */
+export const program = await createProgram(() => async () => {}, {
+  write: () => {},
+  columns: 100,
+  paint: { bold: String, red: String, cyan: String },
+});
+
 /** The names of all commands but `help`. */
-export const commandNames: readonly string[] = (
-  await createProgram(() => async () => {}, {
-    write: () => {},
-    columns: 100,
-    paint: { bold: String, red: String, cyan: String },
-  })
-).commands.map((command) => command.name());
+export const commandNames: readonly string[] = program.commands.map((command) => command.name());
 
 /** Runs a command line in this process, its output redirected. */
 export const imds = (...args: readonly string[]): Promise<Outcome> => new Terminal().run(...args);
