@@ -114,6 +114,8 @@ describe('the completion of a command line', () => {
     [['identity', '--certificate=c'], 'files'],
     [['watch', '--exec', ''], 'commands'],
     [['emulate', '--hops', '1', '--', ''], 'commands'],
+    [['doctor', '--summarize', ''], 'files'],
+    [['doctor', '--summarize', '--format', 'table', 'a', ''], 'files'],
     [['emulate', '--', 'cat', ''], 'files'],
   ] as const)
     it(`leaves ${also} to the shell for imds ${words.join(' ')}`, () => {
