@@ -164,7 +164,7 @@ describe('the built command', () => {
         AWS_EC2_METADATA_SERVICE_ENDPOINT: 'x',
       });
       const { stdout } = await outcomeOf(start(['emulate', '--', process.execPath, '-e', script], { env }));
-      assert.match(stdout.toString(), /^kept http:\/\/127\.0\.0\.1:\d+\/ false\n$/);
+      assert.match(stdout.toString(), /^kept http:\/\/127\.0\.0\.1:\d+\/ undefined\n$/);
     });
 
     for (const [given, joined] of [
