@@ -65,15 +65,16 @@ export function fill(template: string, values: readonly Parameter[]): string {
     const given = typeof value === 'string' || typeof value === 'number' ? String(value).replace(/\/$/, '') : '';
     const { pattern, expected } = ruleOf(placeholder);
     if (!pattern.test(given))
-      throw new ImdsPathError(`the parameter {${placeholder}} of ${template} must be ${expected}, not ${shown(value)}`);
+      throw new ImdsPathError(`the parameter {${placeholder}} of ${template} must be ${expected}${instead(value)}`);
     return given;
   });
   return `/latest/${filled}`;
 }
 
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  return typeof value === 'number' ? String(value) : `of type ${typeof value}`;
+/** A text is not shown: it may come from a reply, and hold a secret. */
+function instead(value: unknown): string {
+  if (typeof value === 'string') return '';
+  return typeof value === 'number' ? `, not ${value}` : `, not of type ${typeof value}`;
 }
 
 const patterns = new Map<string, RegExp>();

@@ -202,7 +202,7 @@ describe('accessors', () => {
       const { accessors, asked } = bound();
       const message =
         'the parameter {tag-key} of meta-data/tags/instance/{tag-key} must be ' +
-        `one path segment of visible ASCII without / ? # % \\, and neither . nor .., not ${JSON.stringify(key)}`;
+        'one path segment of visible ASCII without / ? # % \\, and neither . nor ..';
       await assert.rejects(accessors.tags.instance.tagKey(key), { name: 'ImdsPathError', message });
       assert.throws(() => accessors.network.interfaces.macs.mac(key), ImdsPathError);
       assert.deepEqual(asked, []);
