@@ -29,6 +29,7 @@ function collect({ category, example, members }: Node, name: string, above: read
   return [...own, ...below.flatMap(([member, node]) => collect(node, `${call}.${member}`, values))];
 }
 
+const prefix = '/latest/';
 const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(0, -1) : path);
 
 /**
@@ -36,14 +37,16 @@ const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(
  * `/2021-03-23/meta-data/placement/`, with or without its final slash; `undefined` where the table has no row.
  */
 export function categoryOf(path: string): Category<unknown> | undefined {
-  const latest = withoutSlash(path).replace(/^\/(?:\d{4}-\d\d-\d\d|1\.0)\//, '/latest/');
+  const plain = withoutSlash(path);
+  const latest = plain.startsWith(prefix) ? plain : plain.replace(/^\/(?:\d{4}-\d\d-\d\d|1\.0)\//, prefix);
   const category = namesake(latest);
   return category && (category.path === path ? category : { ...category, path });
 }
 
 /** Finds a row by the names in the table, which are those of the path. To walk all rows takes a process milliseconds. */
 function namesake(latest: string): Category<unknown> | undefined {
-  const [root = '', ...segments] = latest.replace(/^\/latest\//, '').split('/');
+  if (!latest.startsWith(prefix)) return undefined;
+  const [root = '', ...segments] = latest.slice(prefix.length).split('/');
   let node: Node = { members: () => top };
   for (const segment of root === 'meta-data' && segments.length > 0 ? segments : [root, ...segments]) {
     const members = node.members?.() ?? {};
@@ -61,7 +64,7 @@ function namesake(latest: string): Category<unknown> | undefined {
 const filledIn = (latest: string): Category<unknown> | undefined =>
   rows().find(({ category: { template } }) => {
     const at = template.indexOf('{');
-    const isLikely = at >= 0 && latest.startsWith(template.slice(0, at), '/latest/'.length);
+    const isLikely = at >= 0 && latest.startsWith(template.slice(0, at), prefix.length);
     return isLikely && patternOf(withoutSlash(template)).test(latest);
   })?.category;
 

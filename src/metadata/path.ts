@@ -18,7 +18,8 @@ export function absolutePath(path: string): string {
       hint: 'Give a path such as placement/region, dynamic/instance-identity/document or /latest/user-data.',
     });
   if (path.startsWith('/')) return path;
-  return /^(meta-data|dynamic|user-data)(\/|$)/.test(path) ? `/latest/${path}` : `/latest/meta-data/${path}`;
+  const isRooted = ['meta-data', 'dynamic', 'user-data'].includes(path.split('/', 1)[0] ?? '');
+  return isRooted ? `/latest/${path}` : `/latest/meta-data/${path}`;
 }
 
 // Each is what a URL parser or a proxy would change on the way, or the service would read as another path.
