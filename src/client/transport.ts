@@ -36,7 +36,7 @@ export class Transport {
   readonly #settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
   readonly #events: Events;
   readonly #clock: WaitingClock;
-  #http: { readonly got: Got; readonly options: ReturnType<typeof optionsFor> } | undefined;
+  #got: Got | undefined;
   /** By the headers of reads: an instance of got that needs the URL alone, as got is slow to merge options. */
   readonly #readers = new WeakMap<Request['headers'], Got>();
   /** Ends the requests under way, each with an error. */
@@ -52,12 +52,12 @@ export class Transport {
   /** Loads what requests are made with. The first request waits for it, if nobody did before. */
   async load(): Promise<void> {
     const { default: got } = await import('got');
-    this.#http ??= { got, options: optionsFor(this.#settings.endpoint) };
+    this.#got = got;
   }
 
   /** Sends one request and gives the reply. @throws ImdsUnreachableError, ImdsTimeoutError, ImdsResponseError */
   async request(request: Request): Promise<Response> {
-    if (!this.#http) await this.load();
+    if (!this.#got) await this.load();
     const { method, path, version } = request;
     const { now } = this.#clock;
     const start = now();
@@ -138,14 +138,13 @@ export class Transport {
   }
 
   #open({ method, path, headers }: Request) {
-    if (!this.#http) throw new TypeError('got is not loaded');
-    const { got, options } = this.#http;
-    const url = originOf(this.#settings.endpoint) + path;
+    const got = this.#got;
+    if (!got) throw new TypeError('got is not loaded');
+    const { endpoint } = this.#settings;
+    const url = originOf(endpoint) + path;
     // Ended, or got would wait for a body to be written.
-    if (method === 'PUT')
-      return got.stream(url, { ...options, method, headers: { ...options.headers, ...headers } }).end();
-    const reader =
-      this.#readers.get(headers) ?? got.extend({ ...options, headers: { ...options.headers, ...headers } });
+    if (method === 'PUT') return got.stream(url, { ...optionsFor(endpoint, headers), method }).end();
+    const reader = this.#readers.get(headers) ?? got.extend(optionsFor(endpoint, headers));
     this.#readers.set(headers, reader);
     return reader.stream(url);
   }
@@ -175,7 +174,7 @@ const responseOf = ({ statusCode = 0, headers }: IncomingMessage, chunks: readon
   body: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks),
 });
 
-function optionsFor(endpoint: string) {
+function optionsFor(endpoint: string, headers: Request['headers']) {
   const http = process.getBuiltinModule('node:http');
   const net = process.getBuiltinModule('node:net');
   const createConnection = ({ host, port }: ClientRequestArgs): Socket =>
@@ -191,7 +190,7 @@ function optionsFor(endpoint: string) {
     followRedirect: false,
     throwHttpErrors: false,
     decompress: false,
-    headers: { 'user-agent': `imds/${version}` },
+    headers: { 'user-agent': `imds/${version}`, ...headers },
   } satisfies OptionsInit;
 }
 
