@@ -1,8 +1,8 @@
 import { milliseconds } from './clock.js';
 import { effectOf, type Fault, type Match, mostFaults } from './faults.js';
 import { EmulatorOptionError } from './option-error.js';
-import { decodedNames, namesIn, pathOf } from './target.js';
-import { longestPath } from './tree.js';
+import { decodedNames, pathOf } from './target.js';
+import { longestPath, namesIn } from './tree.js';
 
 /** A fault in place. */
 export interface FaultHandle {

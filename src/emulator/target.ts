@@ -1,11 +1,7 @@
 import { holdsToken, tokenLength } from './tokens.js';
+import { namesIn } from './tree.js';
 
 const longestShown = 1024;
-
-/** The names in a path; doubled and final slashes make no difference. */
-export function namesIn(path: string): string[] {
-  return path.split('/').filter((name) => name !== '');
-}
 
 /** The path of a request target without its query. */
 export function pathOf(target: string): string {

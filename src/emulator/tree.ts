@@ -129,7 +129,7 @@ export class MetadataTree {
 
 /** The segments below `/latest/`: a path that does not begin there, or with a top directory, is one of `meta-data`. */
 function segmentsOf(path: string): Path {
-  const segments = split(path);
+  const segments = namesIn(path);
   const isBelowLatest = segments[0] === 'latest';
   const below = isBelowLatest ? segments.slice(1) : segments;
   const known = tops.includes(below[0] ?? '');
@@ -141,8 +141,9 @@ function segmentsOf(path: string): Path {
   return known ? below : ['meta-data', ...below];
 }
 
-function split(path: string): string[] {
-  return path.split('/').filter((segment) => segment !== '');
+/** The names in a path; doubled and final slashes make no difference. */
+export function namesIn(path: string): string[] {
+  return path.split('/').filter((name) => name !== '');
 }
 
 function leavesOf(segments: Path, value: Value | Tree | null): (readonly [Path, Value | null])[] {
@@ -153,7 +154,7 @@ function leavesOf(segments: Path, value: Value | Tree | null): (readonly [Path, 
   if (value === null || isContent(value) || typeof value === 'function') return [[segments, value]];
   const accepted = 'must be text, bytes, a function that returns one of them, or an object of such values';
   return entriesOf(value, `${segments.join('/')} ${accepted}`).flatMap(([name, inner]) =>
-    leavesOf([...segments, ...split(name)], inner),
+    leavesOf([...segments, ...namesIn(name)], inner),
   );
 }
 
