@@ -46,7 +46,7 @@ function capture(): readonly Position[] {
     });
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
-    // biome-ignore lint/style/noNonNullAssertion: undefined is Node's own way, which its type leaves out.
+    // biome-ignore lint/style/noNonNullAssertion: it is undefined where a program sets none, which Node's type leaves out
     Error.prepareStackTrace = prepareStackTrace!;
   }
 }
