@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import { on, once } from 'node:events';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -38,10 +38,10 @@ const ttls = [1, 2, 3, 4, 5];
 // how a firewall rejects a connection.
 const sendAtMs = [0, 90, 180, 270];
 const lastSendMs = Math.max(...sendAtMs);
-const fullTimeMs = 800;
-const sliceMs = 20;
-// How long the first beacon may be silent before the next is asked too.
-const silenceMs = 300;
+// The first answer comes within this time, or a beacon is silent; the others before the longest time.
+const silenceMs = 500;
+const longestMs = 800;
+const sliceMs = 10;
 
 /**
  * Measures how far away IMDS is: a datagram sent with TTL n arrives if fewer than n routers stand in between, so the
@@ -52,73 +52,60 @@ const silenceMs = 300;
  * @returns undefined when nothing was answered
  */
 export async function measureDistance(among: readonly Beacon[], signal?: AbortSignal): Promise<Distance | undefined> {
-  const done = new AbortController();
-  const stop = AbortSignal.any([done.signal, ...(signal ? [signal] : [])]);
-  let isSilent = true;
-  const surveys = among.map(async (beacon, index) => {
-    await delay(index * silenceMs, undefined, { signal: stop }).catch(() => {});
-    if (!isSilent || stop.aborted) return undefined;
-    const found = await survey(beacon, stop, () => {
-      isSilent = false;
-    });
-    // A late answer of the first is as good as an answer of the next.
-    if (found) done.abort();
-    return found;
-  });
-  return (await Promise.all(surveys)).find((found) => found !== undefined);
+  for (const by of among) {
+    const hops = await smallestAnswered(by, signal);
+    if (hops !== undefined) return { hops, by };
+  }
+  return undefined;
 }
 
-/** Asks one beacon with all TTLs at once. @param heard called at each answer */
-async function survey(beacon: Beacon, signal: AbortSignal, heard: () => void): Promise<Distance | undefined> {
-  const start = performance.now();
-  const over = new AbortController();
-  const endIn = (ms: number): void => void runningFor(ms, over.signal).then(() => over.abort());
-  endIn(fullTimeMs);
-  const trials = ttls.map((ttl) => ({ ttl, stop: new AbortController() }));
-  const answered = await Promise.all(
-    trials.map(async ({ ttl, stop }, index) => {
-      if (!(await isAnswered(beacon, ttl, AbortSignal.any([signal, over.signal, stop.signal])))) return [];
-      heard();
-      for (const { stop } of trials.slice(index)) stop.abort();
-      // Every smaller TTL gets the time in which an answer to its last datagram would come.
-      const tookMs = performance.now() - start;
-      endIn(Math.max(0, lastSendMs - tookMs) + 1.5 * tookMs + 40);
-      return [ttl];
-    }),
-  );
-  over.abort();
-  const [hops] = answered.flat();
-  return hops === undefined ? undefined : { hops, by: beacon };
-}
-
-/**
- * Waits in slices, each of which lets sockets speak: a time in which this process did not get to run counts as one slice,
- * so what was answered meanwhile is read before anything is given up.
- */
-async function runningFor(ms: number, signal: AbortSignal): Promise<void> {
-  for (let left = ms; left > 0 && !signal.aborted; left -= sliceMs)
-    await delay(Math.min(left, sliceMs), undefined, { signal }).catch(() => {});
-}
-
-/** Sends datagrams with a TTL until one is answered or the signal is aborted. */
-async function isAnswered({ speaks, address, port }: Beacon, ttl: number, signal: AbortSignal): Promise<boolean> {
-  const question = questions[speaks]();
-  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
-  const timers: NodeJS.Timeout[] = [];
-  try {
-    // A connected socket gets the answers of this address alone.
-    socket.connect(port, address);
-    await once(socket, 'connect', { signal });
+/** Asks a beacon with all TTLs at once, and gives the smallest that is answered. */
+async function smallestAnswered({ speaks, address, port }: Beacon, signal?: AbortSignal): Promise<number | undefined> {
+  const { bytes, isAnsweredBy } = questions[speaks]();
+  const open = new Map<number, Socket>();
+  const close = (ttl: number): void => {
+    open.get(ttl)?.close();
+    open.delete(ttl);
+  };
+  let smallest: number | undefined;
+  let ranMs = 0;
+  let endMs = silenceMs;
+  const heard = (ttl: number): void => {
+    const tookMs = ranMs + sliceMs;
+    // Every smaller TTL gets the time in which an answer to its last datagram would come.
+    if (smallest === undefined) endMs = Math.min(longestMs, Math.max(tookMs, lastSendMs) + 1.5 * tookMs + 40);
+    smallest = ttl;
+    for (const other of open.keys()) if (other >= ttl) close(other);
+  };
+  for (const ttl of ttls) {
+    const socket = await connectedSocket(address, port).catch(() => undefined);
+    if (!socket) break;
+    open.set(ttl, socket);
     // On an IPv6 socket this is the hop limit.
     socket.setTTL(ttl);
-    for (const at of sendAtMs) timers.push(setTimeout(() => socket.send(question.bytes, () => {}), at));
-    for await (const [answer] of on(socket, 'message', { signal })) if (question.isAnsweredBy(answer)) return true;
-    return false;
-  } catch {
-    return false;
-  } finally {
-    for (const timer of timers) clearTimeout(timer);
+    socket.on('error', () => close(ttl));
+    socket.on('message', (answer) => isAnsweredBy(answer) && heard(ttl));
+  }
+  // Each slice lets the sockets speak. A time in which this process did not get to run counts as one, so that what was
+  // answered meanwhile is read before anything is given up.
+  for (; open.size > 0 && ranMs < endMs && !signal?.aborted; ranMs += sliceMs) {
+    if (sendAtMs.includes(ranMs)) for (const socket of open.values()) socket.send(bytes, () => {});
+    await delay(sliceMs);
+  }
+  for (const ttl of open.keys()) close(ttl);
+  return smallest;
+}
+
+/** A socket for datagrams to one address, and from it alone. Connecting it sends nothing. */
+export async function connectedSocket(address: string, port: number): Promise<Socket> {
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  try {
+    socket.connect(port, address);
+    await once(socket, 'connect');
+    return socket;
+  } catch (error) {
     socket.close();
+    throw error;
   }
 }
 

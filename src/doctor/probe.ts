@@ -1,5 +1,3 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '../client/clock.js';
 import type { Events } from '../client/events.js';
@@ -11,7 +9,7 @@ import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError 
 import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
 import { look, type Platform } from '../platform.js';
 import { linkLocalAllowance, type Statistics } from './allowance.js';
-import { type Beacon, measureDistance, beacons as wellKnownBeacons } from './distance.js';
+import { type Beacon, connectedSocket, measureDistance, beacons as wellKnownBeacons } from './distance.js';
 import { familyOf, wellKnown } from './endpoint.js';
 
 /** Options of a diagnosis, all optional. */
@@ -224,20 +222,16 @@ export function instanceIdOf(reply: Reply | undefined): string | undefined {
 
 /**
  * The source address of packets to a well-known address, or the code of why there is none, such as `ENETUNREACH`.
- * Connecting a datagram socket sends nothing, but finds it.
  */
 async function route(family: EndpointMode) {
   const address = wellKnown[family];
-  const socket = createSocket(family === 'IPv6' ? 'udp6' : 'udp4');
   try {
-    socket.connect(80, address);
-    await once(socket, 'connect');
+    const socket = await connectedSocket(address, 80);
     const from = socket.address().address;
+    socket.close();
     const devices = Object.entries(look(networkInterfaces, {}));
     return { family, address, from, device: devices.find(([, all]) => all?.some((one) => one.address === from))?.[0] };
   } catch (error) {
     return { family, address, code: codeOf(error) ?? String(error) };
-  } finally {
-    socket.close();
   }
 }
