@@ -11,12 +11,6 @@ const head = 60;
 // The room that the beginning of a value is worth showing in.
 const least = 30;
 
-/** Why the value of an item is not shown. */
-function leftOut({ omitted, error }: Item): string | undefined {
-  if (error) return 'its name cannot be part of a path';
-  return omitted === 'named like a secret' ? 'perhaps credentials' : omitted;
-}
-
 /**
  * Items as objects in objects, their values as in {@link jsonValue}. What was left out is not there.
  *
@@ -40,7 +34,7 @@ export function treeJson(items: readonly Item[], root: string): unknown {
  * @param columns of a terminal, where only the beginning is shown of long values that are one word, such as base64
  */
 export function itemLines(item: Item, shown: string, columns = Number.POSITIVE_INFINITY): string {
-  const { path, body } = item;
+  const { path, body, omitted } = item;
   const below = columns - 2;
   const besideOf = (start: string): number => columns - columnsOf(start) - 1;
   // What fits the line below, but not the one of its path, stands there.
@@ -48,7 +42,7 @@ export function itemLines(item: Item, shown: string, columns = Number.POSITIVE_I
     const width = columnsOf(text);
     return `${start}${width > besideOf(start) && width <= below ? '\n ' : ''} ${text}\n`;
   };
-  if (body === undefined) return put(shown, `(left out: ${leftOut(item)})`);
+  if (body === undefined) return put(shown, `(left out: ${omitted ?? 'its name cannot be part of a path'})`);
   if (!isUtf8(body)) return put(shown, `(${body.length} bytes that are no text)`);
   const kind = categoryOf(path)?.kind;
   const text = body.toString();

@@ -1,8 +1,8 @@
 import type { ImdsError, ImdsErrorCode } from '../errors.js';
 import { categoryOf } from '../metadata/lookup.js';
 import { nested } from './nested.js';
-import { notKnown, type RecordedValue, redactor } from './redact.js';
-import { isKnown, type Omitted, type WalkOptions, type WalkReader, walk } from './walk.js';
+import { type RecordedValue, redactor } from './redact.js';
+import { isKnown, type WalkOptions, type WalkReader, walk } from './walk.js';
 
 export interface RecordOptions extends Omit<WalkOptions, 'unknown' | 'recording'> {
   /**
@@ -42,7 +42,7 @@ export async function record(reader: WalkReader, options: RecordOptions = {}) {
   for (const { path: given, names, body, omitted, error } of items) {
     const path = (keep ? shortPath : withPlaceholders)(given);
     const shown = body && redact({ path: given, names, body });
-    const why = omitted ? whyOmitted[omitted] : shown?.leftOut;
+    const why = omitted ?? shown?.leftOut;
     if (shown?.content !== undefined) values.push([shown.names, shown.content]);
     if (why !== undefined) leftOut.push({ path, why });
     if (error) failures.push({ path, why: reasonOf(error), error });
@@ -68,14 +68,6 @@ export async function record(reader: WalkReader, options: RecordOptions = {}) {
     leftOut,
   };
 }
-
-const whyOmitted: Readonly<Record<Omitted, string>> = {
-  credentials: 'credentials',
-  'user data': 'user data',
-  'short-lived keys': 'keys that are good for a minute',
-  'named like a secret': `${notKnown}, and named like a secret`,
-  unknown: notKnown,
-};
 
 /** A path as the user knows it. */
 const shortPath = (path: string): string => path.replace(/^\/latest\/(meta-data\/)?/, '');

@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import { categoryOf } from '../metadata/lookup.js';
 import { documents, failure, fakes, ruleOf } from './rules.js';
 import { StandIns } from './stand-ins.js';
-import { type Place, secretWords } from './walk.js';
+import { notKnown, type Place, secretWords } from './walk.js';
 
 /** A value as scenarios have it: text, bytes, or fake credentials that are renewed for ever. */
 export type RecordedValue = string | { readonly $base64: string } | { readonly $credentials: Record<string, never> };
@@ -12,8 +12,6 @@ export type RecordedValue = string | { readonly $base64: string } | { readonly $
 export interface Reading extends Place {
   readonly body: Buffer;
 }
-
-export const notKnown = 'not known to this version';
 
 // Access key IDs of AWS, and how user data begins.
 const secretMarks = new RegExp(`${secretWords}|\\b(?:AKIA|ASIA)[A-Z0-9]{12}|^\\s*(?:#!|#cloud-|MIME-Version:)`, 'i');

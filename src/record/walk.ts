@@ -19,8 +19,15 @@ export interface WalkOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export const notKnown = 'not known to this version';
+
 /** Why something is not read. */
-export type Omitted = 'credentials' | 'user data' | 'named like a secret' | 'short-lived keys' | 'unknown';
+export type Omitted =
+  | 'credentials'
+  | 'user data'
+  | 'keys that are good for a minute'
+  | typeof notKnown
+  | `${typeof notKnown}, and named like a secret`;
 
 export interface Place {
   /** Absolute. */
@@ -29,7 +36,7 @@ export interface Place {
   readonly names: readonly string[];
 }
 
-/** A value, or what stands in its way: exactly one of `body`, `omitted` and `error` is there. */
+/** A value, or what stands in its way: once it is read, exactly one of `body`, `omitted` and `error` is there. */
 export interface Item extends Place {
   /** As served; empty where nothing is served yet. */
   readonly body?: Buffer;
@@ -47,7 +54,7 @@ const mostEntries = 4096;
 const patience = 8;
 
 /**
- * Reads everything below some paths, in the order of the service. What vanishes meanwhile is passed over.
+ * Reads everything below some paths, and gives it in the order of the service. What vanishes meanwhile is passed over.
  *
  * @param roots absolute
  * @throws every error of a failed request, or when recording only that of the first root's listing; and the signal's reason
@@ -57,117 +64,91 @@ export async function walk(
   roots: readonly string[],
   options: WalkOptions = {},
 ): Promise<readonly Item[]> {
-  const ended = new AbortController();
-  const signal = AbortSignal.any([ended.signal, ...(options.signal ? [options.signal] : [])]);
-  const walking = new Walk(reader, options, signal);
-  try {
-    return (
-      await Promise.all(
-        roots.map((path, index) =>
-          walking.read({ path, names: path.split('/').slice(2).filter(Boolean) }, index === 0),
-        ),
-      )
-    ).flat();
-  } finally {
-    // Of what failed nothing goes on.
-    ended.abort();
-  }
-}
+  const { recording, signal, onValue } = options;
+  const ask = paced(options);
+  let [values, entries] = [0, 0];
 
-class Walk {
-  readonly #reader: WalkReader;
-  readonly #options: WalkOptions;
-  readonly #signal: AbortSignal;
-  readonly #waiting: (() => void)[] = [];
-  #free = parallelReads;
-  #nextAt = performance.now();
-  /** Failures in a row, and the last of them. */
-  #failures = 0;
-  #failure: unknown;
-  #values = 0;
-  #entries = 0;
-
-  constructor(reader: WalkReader, options: WalkOptions, signal: AbortSignal) {
-    this.#reader = reader;
-    this.#options = options;
-    this.#signal = signal;
-  }
-
-  /** Reads a root, or what is listed; failures become items, unless the walk ends with them. */
-  async read(place: Place, isRequired = false): Promise<readonly Item[]> {
+  async function read(place: Place): Promise<readonly Item[]> {
     try {
-      return isDirectory(place.path) ? await this.#directory(place) : await this.#value(place);
+      return isDirectory(place.path) ? await listed(place) : [{ ...place, body: await value(place) }];
     } catch (error) {
-      this.#signal.throwIfAborted();
-      if (isRequired || this.#entries > mostEntries) throw error;
+      signal?.throwIfAborted();
+      if (place.path === roots[0] || entries > mostEntries) throw error;
       if (isNotFound(error) || isEmptyAnswer(error)) return [];
-      if (!this.#options.recording || !isImdsError(error) || error.code === 'ERR_IMDS_CLOSED') throw error;
+      if (!recording || !isImdsError(error) || error.code === 'ERR_IMDS_CLOSED') throw error;
       return [{ ...place, error }];
     }
   }
-
-  async #directory({ path, names }: Place): Promise<readonly Item[]> {
+  async function listed(place: Place): Promise<readonly Item[]> {
+    const { path, names } = place;
     if (names.length > deepest) throw foreign(`${path} is deeper than instance metadata goes`);
-    const listed = await this.#ask((options) => this.#reader.list(path, options));
-    this.#entries += listed.length;
-    if (this.#entries > mostEntries)
+    const lines = await ask(() => reader.list(path, { signal }));
+    entries += lines.length;
+    if (entries > mostEntries)
       throw foreign(`there are more than ${mostEntries} values and directories, the last in ${path}; no more are read`);
-    return (await Promise.all(listed.map((line) => this.#entry(path, names, line)))).flat();
+    return lines.map((line) => entry(place, line, options));
   }
-
-  async #entry(above: string, names: readonly string[], line: string): Promise<readonly Item[]> {
-    const name = line.replace(/\/$/, '');
-    // Key 0 is listed as `0=its-name`, and its directory is `0/`.
-    const key = categoryOf(above)?.template === 'meta-data/public-keys/' ? /^\d+(?==)/.exec(name)?.[0] : undefined;
-    const place = { path: above + (key ?? name), names: [...names, name] };
-    try {
-      absolutePath(place.path);
-    } catch (error) {
-      if (isImdsError(error)) return [{ ...place, error }];
-      throw error;
-    }
-    const omitted = omission(place.path, this.#options);
-    if (omitted) return [{ ...place, omitted }];
-    return await this.read(key || isDirectory(above + line) ? { ...place, path: `${place.path}/` } : place);
-  }
-
-  async #value(place: Place): Promise<readonly Item[]> {
-    const body = await this.#ask((options) => this.#reader.getBuffer(place.path, options)).catch((error: unknown) => {
+  async function value({ path }: Place): Promise<Buffer> {
+    const body = await ask(() => reader.getBuffer(path, { signal })).catch((error: unknown) => {
       if (isEmptyAnswer(error)) return Buffer.alloc(0);
       throw error;
     });
-    this.#values += 1;
-    this.#options.onValue?.(this.#values);
-    return [{ ...place, body }];
+    values += 1;
+    onValue?.(values);
+    return body;
   }
 
-  /** Makes a request at the rate and in the number that the service can bear, and none once it has stopped answering. */
-  async #ask<T>(send: (options: { readonly signal: AbortSignal }) => Promise<T>): Promise<T> {
-    const signal = this.#signal;
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  let items: readonly Item[] = roots.map((path) => ({ path, names: path.split('/').slice(2).filter(Boolean) }));
+  for (;;) {
+    const unread = items.filter(({ body, omitted, error }) => !body && !omitted && !error);
+    if (unread.length === 0) return items;
+    const found = new Map<Item, readonly Item[]>();
+    while (unread.length > 0) {
+      signal?.throwIfAborted();
+      const places = unread.splice(0, parallelReads);
+      await Promise.all(places.map(async (place) => found.set(place, await read(place))));
+    }
+    items = items.flatMap((item) => found.get(item) ?? [item]);
+  }
+}
+
+/** An entry of a listing, still to be read unless it is left out. */
+function entry({ path: above, names }: Place, line: string, options: WalkOptions): Item {
+  const name = line.replace(/\/$/, '');
+  // Key 0 is listed as `0=its-name`, and its directory is `0/`.
+  const key = categoryOf(above)?.template === 'meta-data/public-keys/' ? /^\d+(?==)/.exec(name)?.[0] : undefined;
+  const place = { path: above + (key ?? name), names: [...names, name] };
+  try {
+    absolutePath(place.path);
+  } catch (error) {
+    if (isImdsError(error)) return { ...place, error };
+    throw error;
+  }
+  const omitted = omission(place.path, options);
+  if (omitted) return { ...place, omitted };
+  return key || isDirectory(above + line) ? { ...place, path: `${place.path}/` } : place;
+}
+
+/** Makes requests at a rate that the service can bear, and none once it has stopped answering. */
+function paced({ requestsPerSecond = Number.POSITIVE_INFINITY, signal }: WalkOptions) {
+  let [nextAt, failures] = [performance.now(), 0];
+  let lastError: unknown;
+  return async <T>(send: () => Promise<T>): Promise<T> => {
+    if (failures >= patience) throw lastError;
+    const now = performance.now();
+    const waitMs = nextAt - now;
+    nextAt = Math.max(nextAt, now) + 1000 / requestsPerSecond;
+    if (waitMs > 0) await delay(waitMs, undefined, { signal });
     try {
-      if (this.#failures >= patience) throw this.#failure;
-      signal.throwIfAborted();
-      const now = performance.now();
-      const waitMs = this.#nextAt - now;
-      this.#nextAt = Math.max(this.#nextAt, now) + 1000 / (this.#options.requestsPerSecond ?? Infinity);
-      if (waitMs > 0) await delay(waitMs, undefined, { signal });
-      const answer = await send({ signal });
-      signal.throwIfAborted();
-      this.#failures = 0;
+      const answer = await send();
+      failures = 0;
       return answer;
     } catch (error) {
-      this.#failures = saysNothing(error) ? 0 : this.#failures + 1;
-      this.#failure = error;
+      failures = saysNothing(error) ? 0 : failures + 1;
+      lastError = error;
       throw error;
-    } finally {
-      // After an abort the first that fails is enough.
-      const begin = signal.aborted ? undefined : this.#waiting.shift();
-      if (begin) begin();
-      else this.#free += 1;
     }
-  }
+  };
 }
 
 /** True for a failure of one path, which says nothing about the service. */
@@ -195,9 +176,9 @@ const secretNames = new RegExp(secretWords, 'i');
 function omission(path: string, { unknown = false, recording = false }: WalkOptions): Omitted | undefined {
   const category = categoryOf(path);
   if (category?.secret && !recording) return category.kind === 'binary' ? 'user data' : 'credentials';
-  if (/^\/[^/]+\/meta-data\/managed-ssh-keys\/active-keys$/.test(path)) return 'short-lived keys';
+  if (/^\/[^/]+\/meta-data\/managed-ssh-keys\/active-keys$/.test(path)) return 'keys that are good for a minute';
   if (isKnown(path)) return undefined;
   // A newer kind of credentials will have such a path.
-  if (secretNames.test(path)) return 'named like a secret';
-  return unknown ? undefined : 'unknown';
+  if (secretNames.test(path)) return `${notKnown}, and named like a secret`;
+  return unknown ? undefined : notKnown;
 }

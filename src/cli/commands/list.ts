@@ -35,13 +35,13 @@ export const list = command({
 });
 
 async function listTree({ io, connect, signal }: Context, path: string | undefined, all?: true, json?: true) {
-  const { isKnown, walk } = await import('../../record/walk.js');
+  const { isKnown, notKnown, walk } = await import('../../record/walk.js');
   const { itemLines, treeJson } = await import('../tree.js');
   const root = absolutePath(path ?? 'meta-data/').replace(/\/?$/, '/');
   // Whoever names a path that is not known wants what is below it.
   const unknown = all || !isKnown(root);
   const items = await walk(connect(), [root], { unknown, signal });
-  const shown = items.filter((item) => unknown || !isUnknown(item.omitted));
+  const shown = items.filter(({ omitted }) => unknown || !omitted?.startsWith(notKnown));
   const start = (path ?? '').replace(/([^/])$/, '$1/');
   const lines = (item: Item): string => itemLines(item, start + item.path.slice(root.length), io.stdout.columns);
   await writeServed(io.stdout, json ? jsonText(treeJson(shown, root)) : shown.map(lines).join(''));
@@ -49,5 +49,3 @@ async function listTree({ io, connect, signal }: Context, path: string | undefin
   const [paths, them] = hidden === 1 ? ['1 path', 'it'] : [`${hidden} paths`, 'them'];
   if (hidden > 0) say(io, `left out ${paths} that this version does not know; --all prints ${them}`);
 }
-
-const isUnknown = (omitted: string | undefined): boolean => omitted === 'unknown' || omitted === 'named like a secret';

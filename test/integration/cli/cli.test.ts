@@ -236,7 +236,7 @@ describe('the command line', () => {
         '/latest/meta-data/iam/security-credentials-extended/example-role (left out: credentials)',
         '/latest/meta-data/iam/security-credentials/example-role (left out: credentials)',
         '/latest/meta-data/identity-credentials/ec2/security-credentials/ec2-instance (left out: credentials)',
-        '/latest/meta-data/managed-ssh-keys/active-keys (left out: short-lived keys)',
+        '/latest/meta-data/managed-ssh-keys/active-keys (left out: keys that are good for a minute)',
         '/latest/user-data (left out: user data)',
       ]);
     });
@@ -272,7 +272,7 @@ describe('the command line', () => {
 
       const all = printed(await imds('list', '-r', '--all'));
       assert.deepEqual(all.match(/^\S*tomorrow.*$/gm), [
-        'iam/security-credentials-of-tomorrow (left out: perhaps credentials)',
+        'iam/security-credentials-of-tomorrow (left out: not known to this version, and named like a secret)',
         'services/tomorrow = good',
         'tomorrow/deep/down = there',
         'tomorrow/news = good',
