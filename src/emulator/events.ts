@@ -5,6 +5,7 @@ import { documentPath } from './identity.js';
 import { furtherInterface } from './instance.js';
 import { scenarioOptions } from './instance-options.js';
 import { archive, maintenanceCode, schedule } from './maintenance.js';
+import { pathShape } from './path.js';
 import { attachedRole, credentialsFrom, eachRole, untrusted } from './roles.js';
 import {
   type Fields,
@@ -18,7 +19,7 @@ import {
   wholeNumber,
 } from './shape.js';
 import type { State } from './state.js';
-import { nodeShape, pathShape, toNode } from './values.js';
+import { nodeShape, toNode } from './values.js';
 
 interface Declaration<F extends Fields> {
   readonly fields: F;

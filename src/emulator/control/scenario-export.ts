@@ -4,6 +4,7 @@ import type { TimelineEntry, TimelineStep } from '../events.js';
 import type { Placed } from '../fault-list.js';
 import type { Fault } from '../faults.js';
 import { defaultOptions } from '../instance-options.js';
+import { shortPath } from '../path.js';
 import { termsOf, usualLifetime } from '../roles.js';
 import { type Scenario, startTree } from '../scenario.js';
 import { contentOf, type Directory, type Leaf, type MetadataTree } from '../tree.js';
@@ -86,21 +87,15 @@ function* changes(
 ): Generator<readonly [string, JsonNode | null]> {
   for (const [name, entry] of before) {
     const next = after.get(name);
-    if (next === undefined || (next instanceof Map && !(entry instanceof Map))) yield [pathOf([...path, name]), null];
+    if (next === undefined || (next instanceof Map && !(entry instanceof Map))) yield [shortPath([...path, name]), null];
   }
   for (const [name, entry] of after) {
     const earlier = before.get(name);
     const names = [...path, name];
     const node = entry instanceof Map || entry === earlier ? undefined : exported(entry, names.join('/'), now);
-    if (node !== undefined) yield [pathOf(names), node];
+    if (node !== undefined) yield [shortPath(names), node];
     if (entry instanceof Map) yield* changes(earlier instanceof Map ? earlier : new Map(), entry, names, now);
   }
-}
-
-/** In the short form that scenarios are written in. */
-function pathOf([top = '', ...rest]: readonly string[]): string {
-  const isShort = top === 'meta-data' && !['meta-data', 'dynamic', 'user-data', 'latest'].includes(rest[0] ?? top);
-  return (isShort ? rest : [top, ...rest]).join('/');
 }
 
 /** `undefined` if a function of the user's that computes it fails. */
