@@ -166,7 +166,9 @@ const events = {
   'replace-root-volume': event({ imageId: name }, ({ imageId }, { tree }, at) => {
     tree.set('ami-id', imageId, at);
     const current = tree.json(documentPath, at);
-    if (typeof current === 'object' && current !== null) tree.set(documentPath, document({ ...current, imageId }), at);
+    // The document of the base has followed, one of the user's does not by itself.
+    if (typeof current === 'object' && current !== null && !('imageId' in current && current.imageId === imageId))
+      tree.set(documentPath, document({ ...current, imageId }), at);
     return `the AMI is ${imageId}`;
   }),
 

@@ -1,8 +1,7 @@
 import { milliseconds } from './clock.js';
 import { effectOf, type Fault, type Match, mostFaults } from './faults.js';
 import { EmulatorOptionError } from './option-error.js';
-import { decodedNames, pathOf } from './target.js';
-import { longestPath, namesIn } from './tree.js';
+import { decodedNames, longestPath, namesIn, pathOf, patternNames } from './path.js';
 
 /** A fault in place. */
 export interface FaultHandle {
@@ -114,18 +113,11 @@ export class Faults {
 function matcher(fault: Match['fault']): Placed['matches'] {
   const { paths = [], method } = fault;
   const { only = () => true } = effectOf(fault);
-  const globs = [paths].flat().map(absolute);
+  const globs = [paths].flat().map(patternNames);
   return (asked, path, version) =>
     (method === undefined || asked === method) &&
     (globs.length === 0 || globs.some((glob) => fits(glob, path, '**', (one, name) => fits(one, name, '*')))) &&
     only(asked, path.join('/'), version);
-}
-
-/** The segments of a pattern, compared with those of a path. */
-function absolute(glob: string): readonly string[] {
-  const segments = namesIn(glob);
-  const isBelowVersion = ['meta-data', 'dynamic', 'user-data', 'api'].includes(segments[0] ?? '');
-  return glob.startsWith('/') ? segments : ['*', ...(isBelowVersion ? [] : ['meta-data']), ...segments];
 }
 
 /**

@@ -6,7 +6,7 @@ import { apply, type Match } from './faults.js';
 import type { SeenRequest } from './journal.js';
 import { type Decision, decide, type Request, versionOf } from './service.js';
 import type { State } from './state.js';
-import { withoutSecrets } from './target.js';
+import { withoutTokens } from './tokens.js';
 
 /** An answer on its way, and what the journal says of it. */
 interface Outcome extends Pick<SeenRequest, 'reason' | 'faults' | 'hopLimit' | 'error'> {
@@ -21,7 +21,7 @@ export function handle(engine: Engine, request: Request, rejection?: 400 | 413 |
   const { answer, garbage, part } = delivery;
   const status = answer === undefined || garbage !== undefined || part === 'none' ? 'unanswered' : answer.status;
   const { caller, method, target } = request;
-  engine.note({ at, caller, method, path: withoutSecrets(target), version: versionOf(request), status, ...outcome });
+  engine.note({ at, caller, method, path: withoutTokens(target), version: versionOf(request), status, ...outcome });
   return finish(delivery, request, engine.state);
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { algorithm, commonName, integer, objectId, octetString, open, sequence, set, tlv, utcTime } from './der.js';
-import { base64Lines, type Field, filler, instant } from './documents.js';
+import { base64Lines, document, type Field, filler, instant } from './documents.js';
 import { account } from './roles.js';
 import { type Hash, rsaWith, type Signer } from './signing.js';
 import type { Content, MetadataTree, Tree } from './tree.js';
@@ -8,10 +8,14 @@ import type { Content, MetadataTree, Tree } from './tree.js';
 const directory = 'dynamic/instance-identity';
 export const documentPath = `${directory}/document`;
 
-/** The identity document of an instance with these metadata. */
-export function identityOf(tree: MetadataTree, launched: Date): Readonly<Record<string, Field>> {
+/** The identity document of the instance that `tree` shows whenever it is read, and its signatures. */
+export function identityTree(tree: MetadataTree, launched: Date): Tree {
+  return { [documentPath]: (now) => document(identityOf(tree, launched, now)), ...identitySignatures(tree) };
+}
+
+function identityOf(tree: MetadataTree, launched: Date, now: Date): Readonly<Record<string, Field>> {
   const value = (path: string): string | null => {
-    const found = tree.read(['meta-data', ...path.split('/')], launched);
+    const found = tree.read(['meta-data', ...path.split('/')], now);
     return found?.kind === 'value' ? Buffer.from(found.content).toString() : null;
   };
   return {

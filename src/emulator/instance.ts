@@ -1,17 +1,17 @@
-import { document, type Field, instant } from './documents.js';
-import { documentPath } from './identity.js';
+import { instant } from './documents.js';
+import { identityTree } from './identity.js';
 // Addresses are from the ranges for documentation (RFC 5737, RFC 3849); account, access keys and secrets are the ones in
 // AWS's own examples and open nothing.
 import instance from './instance.json' with { type: 'json' };
 import { account, attachedRole, instanceCredentials, renewed } from './roles.js';
-import type { Tree } from './tree.js';
+import type { MetadataTree, Tree } from './tree.js';
 import { toTree } from './values.js';
 
-/** An On-Demand Instance in us-east-1 with a role, to which nothing happens. */
-export function instanceTree(launched: Date, identity: () => Readonly<Record<string, Field>>): Tree {
+/** An On-Demand Instance in us-east-1 with a role, to which nothing happens; it is laid into `tree`. */
+export function instanceTree(tree: MetadataTree, launched: Date): Tree {
   return {
     ...toTree(instance, launched),
-    [documentPath]: () => document(identity()),
+    ...identityTree(tree, launched),
     iam: attachedRole('example-role', 'example-profile', {}, launched),
     'identity-credentials/ec2': {
       info: renewed(({ issued }) => ({ Code: 'Success', LastUpdated: instant(issued), AccountId: account }), launched),

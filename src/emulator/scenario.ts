@@ -1,7 +1,7 @@
 import { duration } from './clock.js';
 import { eventShape, type TimelineEntry, type TimelineEvent } from './events.js';
 import { type Fault, faultShape, mostFaults } from './faults.js';
-import { documentPath, identityOf, identitySignatures } from './identity.js';
+import { documentPath, identitySignatures } from './identity.js';
 import { instanceTree } from './instance.js';
 import { type ScenarioOptions, scenarioOptions } from './instance-options.js';
 import { EmulatorOptionError, parseJson, refused } from './option-error.js';
@@ -96,16 +96,13 @@ export function startTree(
   signer?: Signer,
 ): { readonly tree: MetadataTree; readonly ofScenario: MetadataTree } {
   const tree = new MetadataTree();
-  // The identity document agrees with what is laid over the instance.
-  const identity = () => identityOf(whole, launched);
-  if (base === 'instance') {
-    tree.merge(instanceTree(launched, identity), launched);
-    tree.merge(identitySignatures(tree), launched);
-  }
+  if (base === 'instance') tree.merge(instanceTree(tree, launched), launched);
   tree.merge(toTree(own, launched), launched);
-  const whole = tree.snapshot();
-  whole.merge(over, launched);
-  if (signer && whole.find(documentPath)) tree.merge(identitySignatures(tree, signer), launched);
+  if (signer) {
+    const whole = tree.snapshot();
+    whole.merge(over, launched);
+    if (whole.find(documentPath)) tree.merge(identitySignatures(tree, signer), launched);
+  }
   const ofScenario = tree.snapshot();
   tree.merge(over, launched);
   return { tree, ofScenario };

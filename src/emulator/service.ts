@@ -3,8 +3,8 @@ import { type Answer, empty, found, granted, page, withHeader } from './answers.
 import { milliseconds } from './clock.js';
 import type { Match } from './faults.js';
 import type { SeenRequest } from './journal.js';
+import { decodedNames } from './path.js';
 import type { State } from './state.js';
-import { decodedNames } from './target.js';
 import type { SessionTokens } from './tokens.js';
 
 export interface Request {

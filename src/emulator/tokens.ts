@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { pathOf } from './path.js';
 
 // 40 bytes: a mark, the end of life, the promised end, a random part, a seal over those four. The seal proves a token, so
 // none is stored and any number can be alive.
@@ -8,7 +9,7 @@ const RANDOM = PROMISED + 6;
 const SEAL = RANDOM + 8;
 const LENGTH = SEAL + 16;
 /** Characters of a token without the two of padding. */
-export const tokenLength = 54;
+const tokenLength = 54;
 
 /** Ends of a token's life, in milliseconds since 1970. */
 export interface TokenLife {
@@ -53,6 +54,17 @@ export class SessionTokens {
     const digest = createHmac('sha256', this.#key).update(bytes.subarray(0, SEAL)).digest();
     return digest.subarray(0, LENGTH - SEAL);
   }
+}
+
+const longestShown = 1024;
+
+/** A request target without what may be a secret: a token belongs in a header, but some callers put it in the path. */
+export function withoutTokens(target: string): string {
+  if (target.length < tokenLength && !target.includes('?')) return target;
+  const path = pathOf(target);
+  const shown = path.replace(/[^/]+/g, (segment) => (holdsToken(segment) ? '…' : segment));
+  const clipped = shown.length > longestShown ? `${shown.slice(0, longestShown)}…` : shown;
+  return clipped + (path === target ? '' : '?…');
 }
 
 const shape = new RegExp(`AQAEA[\\w-]{${tokenLength - 5}}`);

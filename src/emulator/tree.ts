@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { contentOfJson } from './documents.js';
 import { EmulatorOptionError, refused } from './option-error.js';
+import { longestPath, namesIn, segmentsOf } from './path.js';
 import { isObject } from './shape.js';
 
 /** Text, served as UTF-8, or bytes. */
@@ -31,9 +32,6 @@ export interface Leaf {
 
 type Path = readonly string[];
 
-const tops = ['dynamic', 'meta-data', 'user-data'];
-/** Names in a path; those of real instances have eight at most. */
-export const longestPath = 100;
 /** The most paths of changes that are remembered. */
 export const mostChanged = 100;
 
@@ -49,23 +47,30 @@ export class MetadataTree {
     this.#lastChange = lastChange;
   }
 
-  /** Replaces what is at `path` by a value or a whole directory. */
+  /** Replaces what is at `path` by a value or a whole directory, or changes nothing. */
   set(path: string, value: Value | Tree, now: Date): void {
-    this.#lay([[segmentsOf(path), null], ...leavesOf(segmentsOf(path), value)], now);
+    const names = this.#names(segmentsOf(path));
+    // Made apart, so that one that cannot be leaves this tree as it is.
+    const fresh: Directory = new Map();
+    for (const [segments, content] of leavesOf(names, value)) put(fresh, segments, leafOf(content, now));
+    put(this.#root, names, lookUp(fresh, names));
+    this.#note(names, now);
   }
 
-  /** Lays `tree` over what is there. */
+  /** Lays `tree` over what is there. If one of its values cannot be set, those before it have been. */
   merge(tree: Tree, now: Date): void {
-    const entries = entriesOf(tree, 'tree must be an object of values by path');
-    const leaves = entries.flatMap(([path, value]) => leavesOf(segmentsOf(path), value));
-    this.#lay(leaves, now);
+    for (const [path, value] of entriesOf(tree, 'tree must be an object of values by path'))
+      for (const [segments, content] of leavesOf(segmentsOf(path), value))
+        put(this.#root, this.#names(segments), leafOf(content, now));
+    this.#note([], now);
   }
 
   /** Removes a value or a directory with all that is in it; false if nothing was there. */
   remove(path: string, now: Date): boolean {
-    const segments = segmentsOf(path);
-    const isThere = this.find(path) !== undefined;
-    this.#lay([[segments, null]], now);
+    const names = this.#names(segmentsOf(path));
+    const isThere = lookUp(this.#root, names) !== undefined;
+    put(this.#root, names, undefined);
+    this.#note(names, now);
     return isThere;
   }
 
@@ -102,19 +107,10 @@ export class MetadataTree {
     return new MetadataTree(copied(this.#root), this.#lastChange);
   }
 
-  /** All of it or, if one cannot be set, nothing. */
-  #lay(leaves: readonly (readonly [Path, Value | null])[], now: Date): void {
-    const undo: (() => void)[] = [];
-    try {
-      for (const [names, value] of leaves.map(([segments, value]) => [this.#names(segments), value] as const))
-        change(this.#root, names, value === null ? undefined : { value, lastModified: now }, undo);
-    } catch (error) {
-      for (const step of undo.reverse()) step();
-      throw error;
-    }
+  #note(names: Path, now: Date): void {
     this.#lastChange = now;
     // Nobody may ever take them.
-    if (this.changed.size < mostChanged) this.changed.add(leaves[0]?.[0].join('/') ?? '');
+    if (this.changed.size < mostChanged) this.changed.add(names.join('/'));
   }
 
   /** Key 0 is asked for as `public-keys/0/` and listed as `0=its-name`, which is its name in the tree. */
@@ -125,25 +121,6 @@ export class MetadataTree {
     const name = keys instanceof Map ? [...keys.keys()].find((key) => key.startsWith(`${index}=`)) : undefined;
     return [top, list, name ?? index, ...rest];
   }
-}
-
-/** The segments below `/latest/`: a path that does not begin there, or with a top directory, is one of `meta-data`. */
-function segmentsOf(path: string): Path {
-  const segments = namesIn(path);
-  const isBelowLatest = segments[0] === 'latest';
-  const below = isBelowLatest ? segments.slice(1) : segments;
-  const known = tops.includes(below[0] ?? '');
-  const isAbsolute = path.startsWith('/');
-  if (segments.join('').trim() === '' || isAbsolute !== isBelowLatest || (isAbsolute && !known)) {
-    const same = "'placement/region', 'meta-data/placement/region' and '/latest/meta-data/placement/region'";
-    throw new EmulatorOptionError(`'${path}' is no path of the metadata; ${same} are, and mean the same`);
-  }
-  return known ? below : ['meta-data', ...below];
-}
-
-/** The names in a path; doubled and final slashes make no difference. */
-export function namesIn(path: string): string[] {
-  return path.split('/').filter((name) => name !== '');
 }
 
 function leavesOf(segments: Path, value: Value | Tree | null): (readonly [Path, Value | null])[] {
@@ -176,28 +153,24 @@ function isContent(value: unknown): value is Content {
   return typeof value === 'string' || value instanceof Uint8Array;
 }
 
-/** Puts a leaf, or nothing, at `names`. A directory that would be empty is removed. */
-function change(directory: Directory, names: Path, leaf: Leaf | undefined, undo: (() => void)[], depth = 1): void {
+function leafOf(value: Value | null, lastModified: Date): Leaf | undefined {
+  return value === null ? undefined : { value, lastModified };
+}
+
+/** Puts an entry, or nothing, at `names`, or changes nothing. A directory that would be empty is removed. */
+function put(directory: Directory, names: Path, entry: Leaf | Directory | undefined, depth = 1): void {
   const name = names[depth - 1] ?? '';
-  const before = directory.get(name);
-  let entry: Leaf | Directory | undefined = leaf;
+  let inner = entry;
   if (depth < names.length) {
-    entry = before ?? new Map();
-    if (entry instanceof Map) change(entry, names, leaf, undo, depth + 1);
-    else if (leaf !== undefined) {
+    inner = directory.get(name) ?? new Map();
+    if (inner instanceof Map) put(inner, names, entry, depth + 1);
+    else if (entry !== undefined) {
       const [path, value] = [names, names.slice(0, depth)].map((part) => part.join('/'));
       throw new EmulatorOptionError(`${path} cannot be set: ${value} is a value, not a directory`);
     }
-    if (entry instanceof Map && entry.size === 0) entry = undefined;
   }
-  if (entry === before) return;
-  put(directory, name, entry);
-  undo.push(() => put(directory, name, before));
-}
-
-function put(directory: Directory, name: string, entry: Leaf | Directory | undefined): void {
-  if (entry === undefined) directory.delete(name);
-  else directory.set(name, entry);
+  if (inner === undefined || (inner instanceof Map && inner.size === 0)) directory.delete(name);
+  else directory.set(name, inner);
 }
 
 function copied(directory: Directory): Directory {

@@ -1,9 +1,10 @@
 import { duration, later, milliseconds, spanSource } from './clock.js';
 import { instant } from './documents.js';
 import { EmulatorOptionError, refused } from './option-error.js';
+import { longestPath, pathPattern, pathShape } from './path.js';
 import { type CredentialsTerms, credentialsFrom } from './roles.js';
 import { type Fields, fields, isObject, member, named, optional, type Schema, shape, text } from './shape.js';
-import { longestPath, type Tree, type Value } from './tree.js';
+import type { Tree, Value } from './tree.js';
 
 /** A value of a scenario. */
 type JsonValue =
@@ -29,9 +30,6 @@ export interface JsonTree {
 /** A value or a directory. */
 export type JsonNode = JsonValue | JsonTree;
 
-/** The paths that `emulator.set` takes. */
-const pathPattern = /^(?:(?!latest(?:\/|$))(?=.*[^/\s])[^/].*|\/+latest\/+(?:meta-data|dynamic|user-data)(?:\/.*)?)$/;
-export const pathShape = text("a path such as 'placement/region' or '/latest/dynamic/…'", pathPattern);
 /** Of names in a directory, where `$` is kept for the forms of a value. */
 const namePattern = /^[^$/]/;
 const spans = new RegExp(`\\{\\{([+-]?)(${spanSource})\\}\\}`, 'g');

@@ -6,7 +6,7 @@ import type { Fault } from '../faults.js';
 import { defaultOptions } from '../instance-options.js';
 import { shortPath } from '../path.js';
 import { termsOf, usualLifetime } from '../roles.js';
-import { type Scenario, startTree } from '../scenario.js';
+import type { Scenario } from '../scenario.js';
 import { contentOf, type Directory, type Leaf, type MetadataTree } from '../tree.js';
 import type { JsonNode, JsonTree } from '../values.js';
 import { withoutSecrets } from './secrets.js';
@@ -14,7 +14,6 @@ import { nodeOf } from './tree-view.js';
 
 const dayMs = 86_400_000;
 const units = { d: dayMs, h: 3_600_000, m: 60_000, s: 1000 };
-const identity = 'dynamic/instance-identity';
 
 /**
  * The present state as a scenario: an emulator that starts with it now is as this one is. Of credentials only that there
@@ -66,14 +65,8 @@ function remaining({ fault, hits, from, until }: Placed, now: number): Fault {
 
 /** What has to be laid over the base: the scenario's own tree, and what has changed since. */
 function treeOf({ start, state }: Engine, now: Date): JsonTree {
-  const { base = 'instance', tree = {} } = start.scenario;
-  const own = exportable(tree, '') as JsonTree;
-  const changed = [...changes(rootOf(state.ofScenario), rootOf(state.tree), [], now)];
-  const others = { ...own, ...Object.fromEntries(changed.filter(([path]) => !path.startsWith(identity))) };
-  // The identity document follows the values that it names, unless it has been set.
-  const document = `${identity}/document`;
-  const follows = startTree({ base, tree: others }, {}, state.launched).tree.text(document, now);
-  return follows === state.tree.text(document, now) ? others : { ...own, ...Object.fromEntries(changed) };
+  const own = exportable(start.scenario.tree ?? {}, '') as JsonTree;
+  return { ...own, ...Object.fromEntries(changes(rootOf(state.ofScenario), rootOf(state.tree), [], now)) };
 }
 
 const rootOf = (tree: MetadataTree): Directory => tree.find()?.entry as Directory;
@@ -87,7 +80,8 @@ function* changes(
 ): Generator<readonly [string, JsonNode | null]> {
   for (const [name, entry] of before) {
     const next = after.get(name);
-    if (next === undefined || (next instanceof Map && !(entry instanceof Map))) yield [shortPath([...path, name]), null];
+    if (next === undefined || (next instanceof Map && !(entry instanceof Map)))
+      yield [shortPath([...path, name]), null];
   }
   for (const [name, entry] of after) {
     const earlier = before.get(name);

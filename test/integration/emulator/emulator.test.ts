@@ -161,12 +161,14 @@ describeBothWays('emulator', () => {
       assert.equal(JSON.parse(await text('identity-credentials/ec2/info')).AccountId, document.accountId);
     });
 
-    it('puts values laid over it into the identity document, unless they bring their own document', async () => {
+    it('has the values laid over it or set in the identity document, unless they bring their own document', async () => {
       const tree = { 'placement/region': 'eu-west-1', 'ami-id': 'ami-1', 'local-ipv4': null };
       await using emulator = await createEmulator({ tree });
       const path = '/latest/dynamic/instance-identity/document';
       const { region, imageId, privateIp, accountId } = JSON.parse(String(await read(emulator, path)));
       assert.deepEqual([region, imageId, privateIp, accountId], ['eu-west-1', 'ami-1', null, '123456789012']);
+      emulator.set('ami-id', 'ami-2');
+      assert.equal(JSON.parse(String(await read(emulator, path))).imageId, 'ami-2');
       await using other = await createEmulator({ tree: { ...tree, 'dynamic/instance-identity': null, [path]: '{}' } });
       assert.equal(await read(other, path), '{}');
       assert.equal(await read(other, '/latest/dynamic/instance-identity/'), 'document');
