@@ -61,7 +61,10 @@ export async function measureDistance(among: readonly Beacon[], signal?: AbortSi
 
 /** Asks a beacon with all TTLs at once, and gives the smallest that is answered. */
 async function smallestAnswered({ speaks, address, port }: Beacon, signal?: AbortSignal): Promise<number | undefined> {
-  const { bytes, isAnsweredBy } = questions[speaks]();
+  const { before, randomBytes: size, after, repeatedAt } = questions[speaks];
+  const stamp = randomBytes(size);
+  const question = Buffer.from([...before, ...stamp, ...after]);
+  const isAnswer = (answer: Buffer): boolean => answer.subarray(repeatedAt, repeatedAt + size).equals(stamp);
   const open = new Map<number, Socket>();
   const close = (ttl: number): void => {
     open.get(ttl)?.close();
@@ -84,12 +87,12 @@ async function smallestAnswered({ speaks, address, port }: Beacon, signal?: Abor
     // On an IPv6 socket this is the hop limit.
     socket.setTTL(ttl);
     socket.on('error', () => close(ttl));
-    socket.on('message', (answer) => isAnsweredBy(answer) && heard(ttl));
+    socket.on('message', (answer) => isAnswer(answer) && heard(ttl));
   }
   // Each slice lets the sockets speak. A time in which this process did not get to run counts as one, so that what was
   // answered meanwhile is read before anything is given up.
   for (; open.size > 0 && ranMs < endMs && !signal?.aborted; ranMs += sliceMs) {
-    if (sendAtMs.includes(ranMs)) for (const socket of open.values()) socket.send(bytes, () => {});
+    if (sendAtMs.includes(ranMs)) for (const socket of open.values()) socket.send(question, () => {});
     await delay(sliceMs);
   }
   for (const ttl of open.keys()) close(ttl);
@@ -109,28 +112,10 @@ export async function connectedSocket(address: string, port: number): Promise<So
   }
 }
 
+/** By protocol, a question with random bytes inside, and where an answer repeats those. */
 const questions = {
-  /** A client's request; the answer repeats its transmit timestamp, which may be random (RFC 5905, section 7.3). */
-  NTP() {
-    const stamp = randomBytes(8);
-    const bytes = Buffer.alloc(48);
-    bytes[0] = 0b00_100_011; // no leap warning, version 4, mode 3 (client)
-    stamp.copy(bytes, 40);
-    return {
-      bytes,
-      isAnsweredBy: (answer: Buffer) =>
-        answer.length >= 48 && (answer.readUInt8(0) & 0b111) === 4 && answer.subarray(24, 32).equals(stamp),
-    };
-  },
-  /** For the name servers of the root: every resolver knows them, and they tell nothing about who asks (RFC 1035, 4.1). */
-  DNS() {
-    const id = randomBytes(2);
-    const header = [0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]; // recursion desired, one question
-    const root = [0, 0, 2, 0, 1]; // ".", NS, IN
-    return {
-      bytes: Buffer.from([...id, ...header, ...root]),
-      isAnsweredBy: (answer: Buffer) =>
-        answer.length >= 12 && answer.subarray(0, 2).equals(id) && (answer.readUInt8(2) & 0x80) !== 0,
-    };
-  },
+  // A client's request, version 4, mode 3; its transmit timestamp may be random (RFC 5905, section 7.3).
+  NTP: { before: [0b00_100_011, ...new Array(39).fill(0)], randomBytes: 8, after: [], repeatedAt: 24 },
+  // For the name servers of the root: every resolver knows them, and they tell nothing about who asks (RFC 1035, 4.1).
+  DNS: { before: [], randomBytes: 2, after: [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1], repeatedAt: 0 },
 };
