@@ -1,6 +1,5 @@
 import { environmentChecks, otherCredentials } from './environment.js';
 import type { Facts, Result } from './facts.js';
-import { instanceIdOf } from './probe.js';
 import { serviceChecks } from './service.js';
 import { type Outcomes, verdictOf } from './verdict.js';
 
@@ -27,7 +26,7 @@ export function judge(facts: Facts) {
     endpointFrom: settings.origins.endpoint,
     platform,
     distance: answers?.distance?.hops,
-    instanceId: (answers?.details && instanceIdOf(answers.read)) ?? platform.instanceId ?? instanceIdOf(answers?.read),
+    instanceId: (answers?.details && answers.read?.instanceId) ?? platform.instanceId ?? answers?.read?.instanceId,
     region: answers?.details?.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION']),
     disabledBy: settings.disabledBy,
     otherCredentials: otherCredentials(env),

@@ -1,9 +1,10 @@
 import { networkInterfaces } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../client/clock.js';
 import type { Events } from '../client/events.js';
 import type { EndpointMode } from '../client/options.js';
 import type { Settings } from '../client/settings.js';
-import { type Granted, tokenHeader, tokenOf, tokenPath, ttlHeader } from '../client/token.js';
+import { tokenHeader, tokenOf, tokenPath, ttlHeader } from '../client/token.js';
 import { type Response, Transport } from '../client/transport.js';
 import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
 import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
@@ -41,14 +42,7 @@ export interface Input {
 }
 
 /** Outcome of a request that was repeated while nothing came back. */
-export interface Reply {
-  /** The first response to any of the attempts. */
-  readonly response?: Response;
-  /** The most telling failure, when there is none. */
-  readonly error?: ImdsError;
-  readonly tookMs: number;
-  readonly attempts: number;
-}
+export type Reply = Awaited<ReturnType<typeof ask>>;
 
 const metadata = '/latest/meta-data/';
 const instanceId = `${metadata}instance-id`;
@@ -80,10 +74,9 @@ export async function probe(input: Input, options: DiagnoseOptions) {
     ask(input, endpoint, tokenPath, { [ttlHeader]: '60' }, tokenSchedule, signal),
     family && linkLocalAllowance(device, signal, input.statistics),
   ]);
-  const granted = grantedToken(token)?.token;
   // IMDS answers a token that it never gave 401, whatever `HttpTokens` is: proof that it is there and that its replies
   // arrive. Such a request does not count as one without a token.
-  const get = (path: string, given = granted ?? unknownToken, at = endpoint): Promise<Reply> =>
+  const get = (path: string, given = token.granted?.token ?? unknownToken, at = endpoint): Promise<Reply> =>
     ask(input, at, path, { [tokenHeader]: given }, readSchedule, signal);
   const isUnreachable = token.error instanceof ImdsUnreachableError;
   const read = isUnreachable ? undefined : await get(instanceId);
@@ -92,10 +85,10 @@ export async function probe(input: Input, options: DiagnoseOptions) {
   const wouldTell =
     token.error instanceof ImdsTimeoutError && read?.error && isSilence(read.error) && distance?.hops !== 1;
   const v1 = wouldTell ? await probeV1(input, options) : undefined;
-  const works = granted !== undefined && instanceIdOf(read) !== undefined;
-  const details = works
-    ? { ...(await readDetails(get)), missing: family ? undefined : await missingIn(token, get) }
-    : undefined;
+  const details =
+    token.granted && read?.instanceId
+      ? { ...(await readDetails(get)), missing: family ? undefined : await missingIn(token, get) }
+      : undefined;
   signal?.throwIfAborted();
   return { routes, allowance, isMeasurable: beacons.length > 0, distance, token, other, read, v1, details };
 }
@@ -116,9 +109,9 @@ async function missingIn(
     get('/latest/dynamic/instance-identity/document'),
   ]);
   return [
-    ...(grantedToken(token)?.hasTtl ? [] : ['no TTL with a token']),
-    ...(refusal.response?.statusCode === 401 || isThrottled(refusal) ? [] : ['no 401 for a token that it never gave']),
-    ...(document.response?.statusCode === 200 || isThrottled(document) ? [] : ['no identity document']),
+    ...(token.granted?.hasTtl ? [] : ['no TTL with a token']),
+    ...(refusal.status === 401 || refusal.isThrottled ? [] : ['no 401 for a token that it never gave']),
+    ...(document.status === 200 || document.isThrottled ? [] : ['no identity document']),
   ];
 }
 
@@ -135,27 +128,25 @@ async function probeV1(input: Input, { v1Probe, signal, announce }: DiagnoseOpti
 
 /** Further values of a service that works. */
 async function readDetails(get: (path: string) => Promise<Reply>) {
-  const textOf = ({ response }: Reply): string | undefined =>
-    response?.statusCode === 200 ? response.body.toString('utf8').trim() : undefined;
   const roles = `${metadata}iam/security-credentials/`;
   const replies = await Promise.all([get(`${metadata}placement/region`), get(roles), get(`${metadata}tags/instance/`)]);
   const [region, listed, tags] = replies;
-  const name = textOf(listed)?.split('\n')[0];
+  const name = listed.text?.split('\n')[0];
   const credentials = name ? await get(roles + encodeURIComponent(name)) : undefined;
-  const document = credentials && documentOf(credentials);
+  const document = credentials && documentIn(credentials);
   return {
     // One of these reads was answered 429 or 503.
-    isThrottled: [...replies, credentials].some((reply) => reply && isThrottled(reply)),
-    region: /^[a-z0-9-]{1,40}$/.exec(textOf(region) ?? '')?.[0],
+    isThrottled: [...replies, credentials].some((reply) => reply?.isThrottled),
+    region: /^[a-z0-9-]{1,40}$/.exec(region.text ?? '')?.[0],
     // The first that the service lists; without a document when that could not be read.
     role: name ? { name, document } : listed.response ? ('none' as const) : ('unreadable' as const),
-    hasTags: textOf(tags) !== undefined,
+    hasTags: tags.text !== undefined,
   };
 }
 
-function documentOf({ response }: Reply): RoleCredentialsDocument | undefined {
+function documentIn({ status, response }: Reply): RoleCredentialsDocument | undefined {
   try {
-    return response?.statusCode === 200 ? roleCredentials(response.body, '') : undefined;
+    return response && status === 200 ? roleCredentials(response.body, '') : undefined;
   } catch {
     return undefined;
   }
@@ -169,56 +160,57 @@ async function ask(
   headers: Readonly<Record<string, string>>,
   { sendAtMs, timeoutMs }: typeof tokenSchedule,
   signal: AbortSignal | undefined,
-): Promise<Reply> {
+) {
   signal?.throwIfAborted();
   const transport = new Transport({ ...settings, endpoint, connectTimeoutMs: timeoutMs }, events, systemClock);
   const method = path === tokenPath ? 'PUT' : 'GET';
   const version = Object.keys(headers).length === 0 ? 1 : 2;
   const start = performance.now();
-  const timers: NodeJS.Timeout[] = [];
-  const failures: ImdsError[] = [];
+  const over = new AbortController();
   let attempts = 0;
-  const end = (): void => transport.close(new ImdsError('ERR_IMDS_CLOSED', 'the diagnosis is over'));
+  const attempt = async (at: number): Promise<Response | ImdsError> => {
+    await delay(at, undefined, { signal: over.signal });
+    attempts += 1;
+    try {
+      return await transport.request({ method, path, headers, version, timeoutMs: timeoutMs - at });
+    } catch (error) {
+      // An immediate failure would only be repeated; silence may be a lost packet.
+      if (!isImdsError(error) || isSilence(error)) throw error;
+      return error;
+    }
+  };
+  const end = (): void => {
+    over.abort();
+    transport.close(new ImdsError('ERR_IMDS_CLOSED', 'the diagnosis is over'));
+  };
   signal?.addEventListener('abort', end, { once: true });
   try {
-    const result = await new Promise<Pick<Reply, 'response' | 'error'>>((resolve, reject) => {
-      const attempt = async (at: number): Promise<void> => {
-        attempts += 1;
-        try {
-          resolve({ response: await transport.request({ method, path, headers, version, timeoutMs: timeoutMs - at }) });
-        } catch (error) {
-          if (!isImdsError(error)) return reject(error);
-          failures.push(error);
-          // An immediate failure would only be repeated; silence may be a lost packet.
-          if (!isSilence(error) || failures.length === sendAtMs.length)
-            resolve({ error: failures.find((failure) => failure instanceof ImdsTimeoutError) ?? error });
-        }
-      };
-      for (const at of sendAtMs) timers.push(setTimeout(() => void attempt(at), at));
-    });
-    return { ...result, tookMs: performance.now() - start, attempts };
+    const outcome = await Promise.any(sendAtMs.map(attempt)).catch(mostTelling);
+    signal?.throwIfAborted();
+    return { ...contentOf(outcome), tookMs: performance.now() - start, attempts };
   } finally {
-    for (const timer of timers) clearTimeout(timer);
     signal?.removeEventListener('abort', end);
     end();
   }
 }
 
+/** Of several silences, the one after a connection. */
+const mostTelling = ({ errors }: AggregateError): ImdsError =>
+  errors.find((error) => error instanceof ImdsTimeoutError) ?? errors[0];
+
+/** The first response to any of the attempts, or the failure of all. */
+function contentOf(outcome: Response | ImdsError) {
+  const [response, error] = isImdsError(outcome) ? [undefined, outcome] : [outcome];
+  const status = response?.statusCode;
+  const text = status === 200 ? response?.body.toString('utf8').trim() : undefined;
+  const instanceId = /^i-[0-9a-f]{8,17}$/.exec(text ?? '')?.[0];
+  const granted = response && tokenOf(response);
+  return { response, error, status, text, granted, instanceId, isThrottled: status === 429 || status === 503 };
+}
+
 /** Nothing came back: neither a connection nor, where there was one, a reply. */
 export const isSilence = (error: ImdsError): boolean =>
   error instanceof ImdsTimeoutError || (error instanceof ImdsUnreachableError && codeOf(error.cause) === 'ETIMEDOUT');
-
-/** Answered that there are too many requests. */
-export const isThrottled = ({ response }: Reply): boolean => [429, 503].includes(response?.statusCode ?? 0);
-
-/** The session token in a reply, if there is one. */
-export const grantedToken = ({ response }: Reply): Granted | undefined => response && tokenOf(response);
-
-/** The instance ID in a reply, if there is one. */
-export function instanceIdOf(reply: Reply | undefined): string | undefined {
-  if (reply?.response?.statusCode !== 200) return undefined;
-  return /^i-[0-9a-f]{8,17}$/.exec(reply.response.body.toString('latin1').trim())?.[0];
-}
 
 /**
  * The source address of packets to a well-known address, or the code of why there is none, such as `ENETUNREACH`.

@@ -3,7 +3,7 @@ import { codeOf, ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError } fro
 import { inHops } from './distance.js';
 import { otherFamily, socketOf, wellKnown } from './endpoint.js';
 import type { Facts, Judged, Result } from './facts.js';
-import { type Answers, grantedToken, instanceIdOf, isSilence, isThrottled } from './probe.js';
+import { type Answers, isSilence } from './probe.js';
 import type { Outcomes } from './verdict.js';
 
 const slowMs = 500;
@@ -53,12 +53,11 @@ const tokenStatuses: readonly (readonly [statuses: RegExp, words: string, outcom
 ];
 
 function token(answers: Answers): Judged<'token'> {
-  const { response, error, tookMs, attempts } = answers.token;
+  const { granted, response, error, tookMs, attempts } = answers.token;
   if (error instanceof ImdsUnreachableError) return ['skip', 'not asked for', 'skipped'];
   if (error instanceof ImdsTimeoutError)
     return ['fail', `asked for ${attempts} times in ${took(tookMs)}: connected, and no reply came`, 'lost'];
   if (!response) return ['fail', error?.message ?? '', 'unusable'];
-  const granted = grantedToken(answers.token);
   if (granted) {
     const words = `granted in ${took(tookMs)}`;
     if (!granted.hasTtl) return ['warn', `${words}, without the lifetime that IMDS states`, 'granted'];
@@ -73,27 +72,25 @@ function token(answers: Answers): Judged<'token'> {
 function family({ other }: Answers, { family }: Facts): Judged<'family'> | undefined {
   if (!other) return undefined;
   const address = family ? wellKnown[otherFamily[family]] : 'the other endpoint';
-  return other.response?.statusCode === 401 || instanceIdOf(other)
+  return other.status === 401 || other.instanceId
     ? ['warn', `${address} answers`, 'answered']
     : ['skip', `${address} does not answer either`, 'silent'];
 }
 
 function read({ read, token }: Answers): Judged<'read'> {
   if (!read) return ['skip', 'no connection', 'skipped'];
-  const { response, error } = read;
+  const { status, error } = read;
   if (error && isSilence(error)) return ['fail', 'not answered', 'silent'];
-  if (!response) return ['fail', error?.message ?? '', 'unusable'];
-  const { statusCode } = response;
-  const isGranted = grantedToken(token) !== undefined;
-  if (statusCode === 401)
-    return isGranted
+  if (status === undefined) return ['fail', error?.message ?? '', 'unusable'];
+  if (status === 401)
+    return token.granted
       ? ['fail', 'the fresh token is refused (401)', 'token-demanded']
       : ['ok', 'reads are answered: a valid token is demanded (401)', 'token-demanded'];
-  if (statusCode === 403) return ['fail', 'refused (403)', 'forbidden'];
-  if (isThrottled(read)) return ['fail', `too many requests (${statusCode})`, 'throttled'];
-  if (statusCode !== 200) return ['fail', `no answer of IMDS (${statusCode})`, 'unusable'];
-  if (!instanceIdOf(read)) return ['fail', 'answered, but not with an instance ID (200)', 'unusable'];
-  if (!isGranted) return ['warn', 'answered without regard to the token (200)', 'token-ignored'];
+  if (status === 403) return ['fail', 'refused (403)', 'forbidden'];
+  if (read.isThrottled) return ['fail', `too many requests (${status})`, 'throttled'];
+  if (status !== 200) return ['fail', `no answer of IMDS (${status})`, 'unusable'];
+  if (!read.instanceId) return ['fail', 'answered, but not with an instance ID (200)', 'unusable'];
+  if (!token.granted) return ['warn', 'answered without regard to the token (200)', 'token-ignored'];
   return ['ok', 'answered (200)', 'answered'];
 }
 
@@ -111,9 +108,9 @@ function responder({ token, read }: Answers): Judged<'responder'> {
 function v1({ v1 }: Answers): Judged<'v1'> {
   if (v1 === undefined) return ['skip', 'not asked without a token: it would tell nothing more', 'skipped'];
   if ('withheldBy' in v1) return ['skip', `not asked without a token: forbidden by ${v1.withheldBy}`, 'withheld'];
-  const statusCode = v1.response?.statusCode;
-  const words = `asked once without a token: ${statusCode ? `answered ${statusCode}` : 'not answered'}`;
-  return statusCode === 200 || statusCode === 401 ? ['ok', words, 'answered'] : ['fail', words, 'silent'];
+  const { status } = v1;
+  const words = `asked once without a token: ${status ? `answered ${status}` : 'not answered'}`;
+  return status === 200 || status === 401 ? ['ok', words, 'answered'] : ['fail', words, 'silent'];
 }
 
 function distance(answers: Answers): Judged<'distance'> {
@@ -139,7 +136,7 @@ function allowance({ allowance }: Answers): Result | undefined {
 }
 
 function identity({ details, read }: Answers, { platform: { instanceId } }: Facts): Result | undefined {
-  const served = details && instanceIdOf(read);
+  const served = details && read?.instanceId;
   if (served === undefined || instanceId === undefined) return undefined;
   if (served === instanceId) return ['ok', `${served}, as the firmware says`];
   return ['warn', `${served} is served, but the firmware says ${instanceId}: this is the metadata of another instance`];
