@@ -4,8 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { drawing } from '../src/cli/drawing.js';
-import { fixesOf, neededLimit, summaryOf } from '../src/doctor/advice.js';
-import { pathOf } from '../src/doctor/path.js';
+import { diagnosisOf } from '../src/doctor/diagnose.js';
 import { verdictOf } from '../src/doctor/verdict.js';
 
 const target = new URL('../docs/images/hop-limit.svg', import.meta.url);
@@ -42,21 +41,13 @@ function report() {
     disabledBy: undefined,
     otherCredentials: undefined,
   };
-  const needed = neededLimit(judgement);
+  const diagnosis = diagnosisOf(judgement);
+  const needed = diagnosis.hopLimit;
   if (needed === undefined) throw new Error('the doctor knows no limit');
-  const printed = drawing(
-    {
-      verdict: judgement.verdict,
-      summary: summaryOf(judgement),
-      path: pathOf(judgement),
-      findings: [],
-      fix: fixesOf(judgement),
-    },
-    {
-      io: { stdout: { isTTY: false, columns: 80, write: async () => {} }, env: { LANG: 'C.UTF-8' } },
-      paint: { bold: String, red: String, cyan: String },
-    },
-  );
+  const printed = drawing(diagnosis, {
+    io: { stdout: { isTTY: false, columns: 80, write: async () => {} }, env: { LANG: 'C.UTF-8' } },
+    paint: { bold: String, red: String, cyan: String },
+  });
   const [way = '', pointer = ''] = printed.trimStart().split('\n');
   const places = way.trim().split(/ ──(?:╳──)? /);
   const brokenAfter = way.split(' ──╳── ')[0]?.split(' ── ').length;

@@ -129,15 +129,10 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
   },
 };
 
-/** The verdict in a sentence or two. */
-export function summaryOf(found: Judgement): string {
+/** The verdict in a sentence or two, and the commands that help, the likeliest first. */
+export function adviceOn(found: Judgement): { readonly summary: string; readonly fix: readonly Fix[] } {
   const { verdict, otherCredentials } = found;
-  const [summary] = advice[verdict](found);
-  return summary + (otherCredentials ? ` Credentials come from ${otherCredentials}, which does not need IMDS.` : '');
-}
-
-/** The commands that help, the likeliest first. */
-export function fixesOf(found: Judgement): readonly Fix[] {
-  const [, ...fixes] = advice[found.verdict](found);
-  return fixes;
+  const [words, ...fix] = advice[verdict](found);
+  const elsewhere = otherCredentials ? ` Credentials come from ${otherCredentials}, which does not need IMDS.` : '';
+  return { summary: words + elsewhere, fix };
 }

@@ -1,9 +1,9 @@
 import { abortSignal, checked, checkOptions, trueOrFalse } from '../client/check.js';
 import { platformOnce } from '../platform.js';
-import { fixesOf, neededLimit, summaryOf } from './advice.js';
+import { adviceOn, neededLimit } from './advice.js';
 import { familyOf } from './endpoint.js';
 import type { Finding } from './facts.js';
-import { judge } from './judgement.js';
+import { type Judgement, judge } from './judgement.js';
 import { type Hop, pathOf } from './path.js';
 import { type DiagnoseOptions, type Input, probe } from './probe.js';
 import type { Fix } from './remedies.js';
@@ -48,16 +48,21 @@ export async function diagnose(input: Input, options: DiagnoseOptions = {}): Pro
   options.signal?.throwIfAborted();
   const { settings, env, platform = platformOnce(env) } = input;
   const answers = settings.disabledBy ? undefined : await probe(input, options);
-  const judgement = judge({ settings, env, platform, family: familyOf(settings.endpoint), answers });
-  const { verdict, distance, findings } = judgement;
-  const hopLimit = neededLimit(judgement);
+  return diagnosisOf(judge({ settings, env, platform, family: familyOf(settings.endpoint), answers }));
+}
+
+/** All that is told of a judgement. */
+export function diagnosisOf(found: Judgement): Diagnosis {
+  const { verdict, distance, findings } = found;
+  const { summary, fix } = adviceOn(found);
+  const hopLimit = neededLimit(found);
   return {
     verdict,
-    summary: summaryOf(judgement),
+    summary,
     ...(distance !== undefined && { distance }),
     ...(hopLimit !== undefined && { hopLimit }),
-    path: pathOf(judgement),
+    path: pathOf(found),
     findings,
-    fix: fixesOf(judgement),
+    fix,
   };
 }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { drawing, verdicts } from '../../../src/cli/drawing.js';
-import { fixesOf, neededLimit, summaryOf } from '../../../src/doctor/advice.js';
+import { diagnosisOf } from '../../../src/doctor/diagnose.js';
 import type { Judgement } from '../../../src/doctor/judgement.js';
-import { pathOf } from '../../../src/doctor/path.js';
 import type { Verdict } from '../../../src/doctor/verdict.js';
 import type { ContainerKind, Platform } from '../../../src/platform.js';
 
@@ -54,22 +53,11 @@ function drawn(verdict: Verdict, container: ContainerKind, given: Given, verbose
     otherCredentials: 'a role for the service account (IRSA)',
     ...more,
   };
-  const hopLimit = neededLimit(found);
-  return drawing(
-    {
-      verdict,
-      summary: summaryOf(found),
-      path: pathOf(found),
-      findings: found.findings,
-      fix: fixesOf(found),
-      ...(hopLimit !== undefined && { hopLimit }),
-    },
-    {
-      io: { stdout: { isTTY: false, columns: 80, write: async () => {} }, env: { LANG: 'C.UTF-8' } },
-      paint: { bold: String, red: String, cyan: String },
-      verbose,
-    },
-  );
+  return drawing(diagnosisOf(found), {
+    io: { stdout: { isTTY: false, columns: 80, write: async () => {} }, env: { LANG: 'C.UTF-8' } },
+    paint: { bold: String, red: String, cyan: String },
+    verbose,
+  });
 }
 
 describe('the report of the doctor at a terminal of 80 columns and 24 lines', () => {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { fixesOf, summaryOf } from '../../../src/doctor/advice.js';
+import { diagnosisOf } from '../../../src/doctor/diagnose.js';
 import type { Judgement } from '../../../src/doctor/judgement.js';
-import { pathOf } from '../../../src/doctor/path.js';
 import { type Outcomes, type Verdict, verdictOf } from '../../../src/doctor/verdict.js';
 import type { Platform } from '../../../src/platform.js';
 
@@ -101,8 +100,8 @@ describe('the verdict', () => {
     it(`has a summary for ${verdict}, and a fix unless all is well`, () => {
       const outcomes: Outcomes = { ...nothing, ...rows.find(([its]) => its === verdict)?.[1] };
       const found: Judgement = { ...plain, verdict, outcomes, disabledBy: 'AWS_EC2_METADATA_DISABLED' };
-      assert.match(summaryOf(found), /^[A-Z].*\.$/);
-      assert.equal(fixesOf(found).length > 0, verdict !== 'healthy');
+      assert.match(diagnosisOf(found).summary, /^[A-Z].*\.$/);
+      assert.equal(diagnosisOf(found).fix.length > 0, verdict !== 'healthy');
     });
   }
 });
@@ -120,24 +119,24 @@ describe('the remedy for a hop limit that is too low', () => {
 
   it('names the instance, the region and the limit that was measured', () => {
     assert.equal(
-      fixesOf(lost)[0]?.command,
+      diagnosisOf(lost).fix[0]?.command,
       'aws ec2 modify-instance-metadata-options --instance-id i-0123456789abcdef0 --region eu-west-1 ' +
         '--http-put-response-hop-limit 3 --http-endpoint enabled',
     );
-    assert.match(fixesOf(lost)[0]?.sideEffect ?? '', /every other container/);
+    assert.match(diagnosisOf(lost).fix[0]?.sideEffect ?? '', /every other container/);
   });
 
   it('is 2, the usual need of a container, when the distance is not known', () => {
     const unmeasured = { ...lost, distance: undefined, instanceId: undefined, region: undefined };
     assert.equal(
-      fixesOf(unmeasured)[0]?.command,
+      diagnosisOf(unmeasured).fix[0]?.command,
       'aws ec2 modify-instance-metadata-options --instance-id <instance-id> ' +
         '--http-put-response-hop-limit 2 --http-endpoint enabled',
     );
   });
 
   it('says what it takes and where it is refused', () => {
-    const [raise] = fixesOf(lost);
+    const [raise] = diagnosisOf(lost).fix;
     assert.equal(raise?.permission, 'ec2:ModifyInstanceMetadataOptions');
     assert.match(raise?.refusedBy ?? '', /EKS Auto Mode.*get-instance-metadata-defaults/);
   });
@@ -151,7 +150,7 @@ describe('the remedy for a hop limit that is too low', () => {
     for (const verdict of ['hop-limit', 'endpoint-disabled'] as const)
       it(`comes after ${first} on an instance that ${managedBy} manages, for ${verdict}`, () => {
         const platform = { ...lost.platform, container, managedBy };
-        const [alternative, raise] = fixesOf({ ...lost, verdict, otherCredentials, platform });
+        const [alternative, raise] = diagnosisOf({ ...lost, verdict, otherCredentials, platform }).fix;
         assert.match(alternative?.command ?? '', first);
         assert.match(raise?.command ?? '', /^aws ec2 modify-instance-metadata-options/);
         assert.equal(raise?.refusedBy, `${managedBy}, which seems to manage this instance`);
@@ -160,19 +159,19 @@ describe('the remedy for a hop limit that is too low', () => {
   const alternatives = { kubernetes: /pod-identity/, ecs: /task-role/, docker: /^docker run/, podman: /^podman run/ };
   for (const container of ['kubernetes', 'ecs', 'docker', 'podman'] as const) {
     it(`has an alternative for ${container} that opens nothing to others`, () => {
-      const [, alternative] = fixesOf({ ...lost, platform: { ...lost.platform, container } });
+      const [, alternative] = diagnosisOf({ ...lost, platform: { ...lost.platform, container } }).fix;
       assert.match(alternative?.command ?? '', alternatives[container]);
     });
   }
 
   it('has nothing to do with IMDS where credentials come from elsewhere', () => {
-    const [, alternative] = fixesOf({ ...lost, otherCredentials: 'EKS Pod Identity' });
+    const [, alternative] = diagnosisOf({ ...lost, otherCredentials: 'EKS Pod Identity' }).fix;
     assert.equal(alternative?.command, 'export AWS_EC2_METADATA_DISABLED=true');
     assert.match(alternative?.why ?? '', /EKS Pod Identity gives them credentials/);
   });
 
   it('marks on the way that the reply dies at the instance', () => {
-    assert.deepEqual(pathOf({ ...lost, distance: 2 }), [
+    assert.deepEqual(diagnosisOf({ ...lost, distance: 2 }).path, [
       { name: 'this process', brokenAfter: false },
       { name: 'Docker bridge', brokenAfter: true },
       { name: 'instance', brokenAfter: false },
@@ -181,7 +180,7 @@ describe('the remedy for a hop limit that is too low', () => {
   });
 
   it('draws one more router for each further hop', () => {
-    const names = pathOf(lost).map(({ name }) => name);
+    const names = diagnosisOf(lost).path.map(({ name }) => name);
     assert.deepEqual(names, ['this process', 'router', 'Docker bridge', 'instance', 'IMDS']);
   });
 });
@@ -198,12 +197,12 @@ describe('the remedy where only the other family answers', () => {
   for (const [endpointFrom, command, beware] of origins)
     it(`is its setting, with the endpoint from ${endpointFrom}`, () => {
       const found = { ...plain, verdict: 'other-family', endpointFrom } as const;
-      const [fix] = fixesOf(found);
+      const [fix] = diagnosisOf(found).fix;
       assert.equal(fix?.command, command);
       if (beware) assert.match(fix?.sideEffect ?? '', beware);
       else assert.equal(fix?.sideEffect, undefined);
       assert.equal(
-        summaryOf(found),
+        diagnosisOf(found).summary,
         `Only the IPv6 endpoint answers; this process asks http://169.254.169.254 (${endpointFrom}).`,
       );
     });
@@ -212,15 +211,15 @@ describe('the remedy where only the other family answers', () => {
 describe('the summary', () => {
   it('says where credentials come from when they need no IMDS', () => {
     const found = { ...plain, verdict: 'hop-limit', otherCredentials: 'EKS Pod Identity' } as const;
-    assert.match(summaryOf(found), /Credentials come from EKS Pod Identity/);
+    assert.match(diagnosisOf(found).summary, /Credentials come from EKS Pod Identity/);
   });
 
   it('says what is wrong with a service that works', () => {
     assert.match(
-      summaryOf({
+      diagnosisOf({
         ...plain,
         findings: [{ id: 'role', status: 'fail', detail: 'web: AssumeRoleUnauthorizedAccess' }],
-      }),
+      }).summary,
       /works.*AssumeRoleUnauthorizedAccess/,
     );
   });
@@ -241,10 +240,10 @@ describe('with a Unix socket for an endpoint', () => {
     it(`draws the socket on the way, and names no network address of it, for ${verdict}`, () => {
       const found = through(verdict);
       assert.deepEqual(
-        pathOf(found).map(({ name }) => name),
+        diagnosisOf(found).path.map(({ name }) => name),
         ['this process', 'Unix socket', verdict === 'foreign-responder' ? 'not IMDS' : 'IMDS'],
       );
-      const text = `${summaryOf(found)} ${fixesOf(found).map(({ command }) => command)}`;
+      const text = `${diagnosisOf(found).summary} ${diagnosisOf(found).fix.map(({ command }) => command)}`;
       assert.doesNotMatch(text, /grep *(,|;|$)|tcpdump|TCP-LISTEN|(ls|src|host|socket) *$/);
     });
 
@@ -256,14 +255,14 @@ describe('with a Unix socket for an endpoint', () => {
   ];
   for (const [verdict, place] of breaks)
     it(`breaks the way after "${place}" for ${verdict}`, () =>
-      assert.equal(pathOf(through(verdict)).find(({ brokenAfter }) => brokenAfter)?.name, place));
+      assert.equal(diagnosisOf(through(verdict)).path.find(({ brokenAfter }) => brokenAfter)?.name, place));
 
   it('says what is wrong with the socket, and how to make it: on the host, or in an enclave', () => {
     assert.equal(
-      summaryOf(through('unreachable')),
+      diagnosisOf(through('unreachable')).summary,
       'No connection to unix:/run/imds.sock: there is no such socket (ENOENT).',
     );
-    const commands = [false, true].map((isEnclave) => fixesOf(through('unreachable', isEnclave))[1]?.command);
+    const commands = [false, true].map((isEnclave) => diagnosisOf(through('unreachable', isEnclave)).fix[1]?.command);
     assert.deepEqual(commands, [
       'socat UNIX-LISTEN:/run/imds.sock,fork,unlink-early,mode=660 TCP:169.254.169.254:80',
       'socat UNIX-LISTEN:/run/imds.sock,fork,unlink-early,mode=660 VSOCK-CONNECT:3:8002',
@@ -272,7 +271,7 @@ describe('with a Unix socket for an endpoint', () => {
 
   it('blames the hop limit of what forwards it, and puts that on the host', () => {
     const found = through('hop-limit');
-    assert.match(summaryOf(found), /too low for what forwards this socket/);
-    assert.match(fixesOf(found)[1]?.why ?? '', /on the host itself, where 1 hop is enough/);
+    assert.match(diagnosisOf(found).summary, /too low for what forwards this socket/);
+    assert.match(diagnosisOf(found).fix[1]?.why ?? '', /on the host itself, where 1 hop is enough/);
   });
 });
