@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { environment } from '../client/settings.js';
 import { codeOf } from '../errors.js';
 
@@ -8,13 +9,12 @@ export type Statistics = (device: string, signal: AbortSignal | undefined) => Pr
 /** The packets to link-local services that a network interface has dropped, or why they are not known. */
 export type Allowance = { readonly device: string; readonly dropped: number } | { readonly why: string };
 
-const machineStatistics: Statistics = (device, signal) =>
-  new Promise((resolve, reject) => {
-    // Not every user has sbin in the PATH.
-    const PATH = [environment()['PATH'], '/usr/sbin'].filter(Boolean).join(':');
-    const options = { env: { PATH }, timeout: 300, killSignal: 'SIGKILL', ...(signal && { signal }) } as const;
-    execFile('ethtool', ['-S', device], options, (error, text) => (error ? reject(error) : resolve(text)));
-  });
+const machineStatistics: Statistics = async (device, signal) => {
+  // Not every user has sbin in the PATH.
+  const PATH = [environment()['PATH'], '/usr/sbin'].filter(Boolean).join(':');
+  const options = { env: { PATH }, timeout: 300, killSignal: 'SIGKILL', signal } as const;
+  return (await promisify(execFile)('ethtool', ['-S', device], options)).stdout;
+};
 
 /**
  * Reads what a network interface has dropped because IMDS, DNS and time service together were sent more than 1024 packets
