@@ -1,8 +1,9 @@
 import { Argument, type Command, Option } from 'commander';
 import type { Imds, ImdsOptions } from '../index.js';
 import type { Io } from './io.js';
+import { glossary } from './layout.js';
 import { oneOf, someText } from './options.js';
-import { glossary, type Paint } from './output.js';
+import type { Paint } from './output.js';
 
 /** Passed to a command beside its own options and argument. */
 export interface Context {

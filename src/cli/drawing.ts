@@ -1,7 +1,8 @@
 import type { Diagnosis } from '../index.js';
 import { exitCodes } from './exit-codes.js';
 import type { Io } from './io.js';
-import { type Paint, printable, widthOf, wrap } from './output.js';
+import { widthOf, wrap } from './layout.js';
+import { type Paint, printable } from './output.js';
 
 type Fix = Diagnosis['fix'][number];
 type Finding = Diagnosis['findings'][number];

@@ -1,7 +1,8 @@
 import type { Diagnosis } from '../index.js';
 import { verdicts } from './drawing.js';
 import { exitCodes } from './exit-codes.js';
-import { type Paint, printable, table } from './output.js';
+import { table } from './layout.js';
+import { type Paint, printable } from './output.js';
 
 /** The reports of one verdict and hop limit. */
 interface Group {

@@ -1,7 +1,8 @@
 import type { ImdsOptions } from '../index.js';
 import { exitCodes, Failure, misuse } from './exit-codes.js';
 import type { Output } from './io.js';
-import { oneLine, oneOfThese } from './output.js';
+import { oneOfThese } from './layout.js';
+import { oneLine } from './output.js';
 
 /** Reads the value of an option or argument; `earlier` is what it read where that was given before. */
 export type Reader<Value> = (text: string, flag: string, earlier?: Value) => Value;

@@ -2,8 +2,9 @@ import { Command } from 'commander';
 import { version } from '../version.js';
 import { type AddCommand, addOptions, type Run, withExamples } from './command.js';
 import { exitCodeMeanings } from './exit-codes.js';
+import { glossary } from './layout.js';
 import { globalOptions } from './options.js';
-import { glossary, type Paint } from './output.js';
+import type { Paint } from './output.js';
 
 /** Loads each command, by name and in the order of the help: one command line needs the code of one. */
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {

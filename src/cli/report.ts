@@ -2,8 +2,8 @@ import { type Command, CommanderError } from 'commander';
 import { type ImdsError, isImdsError } from '../index.js';
 import { categoryOf } from '../metadata/lookup.js';
 import { type Choice, exitCodeOf, exitCodes, Failure } from './exit-codes.js';
+import { oneOfThese } from './layout.js';
 import { withFlags } from './options.js';
-import { oneOfThese } from './output.js';
 
 interface Report {
   readonly exitCode: number;

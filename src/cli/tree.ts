@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { categoryOf } from '../metadata/lookup.js';
 import { nested } from '../record/nested.js';
 import type { Item } from '../record/walk.js';
-import { columnsOf } from './output.js';
+import { columnsOf } from './layout.js';
 import { jsonValue } from './values.js';
 
 // An RSA key of 4096 bits has some 750 characters.

@@ -8,7 +8,8 @@ import {
 } from '../index.js';
 import { exitCodes } from './exit-codes.js';
 import type { Io } from './io.js';
-import { jsonText, oneLine, type Paint, table } from './output.js';
+import { table } from './layout.js';
+import { jsonText, oneLine, type Paint } from './output.js';
 
 /** What is wrong, who minds, and what helps. */
 const words: Readonly<Record<UserDataFlaw['flaw'], string>> = {

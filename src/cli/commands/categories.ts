@@ -1,7 +1,8 @@
 import type { Category } from '../../index.js';
 import { rows } from '../../metadata/lookup.js';
 import { command } from '../command.js';
-import { jsonText, table } from '../output.js';
+import { table } from '../layout.js';
+import { jsonText } from '../output.js';
 import { shortPath } from '../values.js';
 
 export const categories = command({

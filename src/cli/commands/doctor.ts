@@ -1,8 +1,9 @@
 import { type Context, command } from '../command.js';
 import { drawing, verdicts } from '../drawing.js';
 import { exitCodes, failWith, misuse } from '../exit-codes.js';
+import { widthOf } from '../layout.js';
 import { withFlags } from '../options.js';
-import { jsonText, say, widthOf } from '../output.js';
+import { jsonText, say } from '../output.js';
 
 export const doctor = command({
   summary: 'why IMDS cannot be reached from here, and what helps',

@@ -3,8 +3,9 @@ import { type Context, command, type Given } from '../command.js';
 import { codeOf, exitCodes, Failure, failWith, misuse } from '../exit-codes.js';
 import { controlAt, instanceOf, instanceOptions, panelOption } from '../instance-options.js';
 import { type Output, onSignals } from '../io.js';
+import { table } from '../layout.js';
 import { type Reader, refuse, someText, wholeNumber } from '../options.js';
-import { jsonLine, jsonText, say, table } from '../output.js';
+import { jsonLine, jsonText, say } from '../output.js';
 import { showPanel } from '../panel.js';
 import { jsonLog, requestLog } from '../request-log.js';
 

@@ -4,8 +4,9 @@ import { command } from '../command.js';
 import { exitCodes, Failure, misuse } from '../exit-codes.js';
 import { instanceOf, instanceOptions, panelOption } from '../instance-options.js';
 import { onSignals } from '../io.js';
+import { oneOfThese } from '../layout.js';
 import { wholeNumber } from '../options.js';
-import { oneOfThese, say } from '../output.js';
+import { say } from '../output.js';
 import { showPanel } from '../panel.js';
 
 /** For options of `imds emulate` that the lab settles by itself. */

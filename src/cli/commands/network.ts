@@ -1,6 +1,7 @@
 import type { NetworkInterface } from '../../index.js';
 import { command } from '../command.js';
-import { jsonText, type Paint, printable, widthOf, wrap } from '../output.js';
+import { widthOf, wrap } from '../layout.js';
+import { jsonText, type Paint, printable } from '../output.js';
 
 export const network = command({
   summary: 'the network interfaces with their addresses',

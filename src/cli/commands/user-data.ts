@@ -1,6 +1,7 @@
 import { decodeUserData, type UserData, type UserDataPart } from '../../index.js';
 import { command } from '../command.js';
-import { cut, jsonText, type Paint, printable, say, table, widthOf, writeServed } from '../output.js';
+import { cut, table, widthOf } from '../layout.js';
+import { jsonText, type Paint, printable, say, writeServed } from '../output.js';
 import { printCheck } from '../user-data-check.js';
 
 export const userData = command({

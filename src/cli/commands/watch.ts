@@ -3,8 +3,9 @@ import { defaultNoticeKinds, type ImdsEvents, type Notice, type NoticeKind, noti
 import { type Context, command, type Given } from '../command.js';
 import { exitCodes, Failure } from '../exit-codes.js';
 import { type Io, onSignals } from '../io.js';
+import { oneOfThese } from '../layout.js';
 import { noticeEnv, noticeLine } from '../notices.js';
-import { jsonLine, oneOfThese, say } from '../output.js';
+import { jsonLine, say } from '../output.js';
 
 const options = {
   '--json': 'a JSON object for each notice, on a line of its own',
