@@ -1,6 +1,7 @@
 import { codeOf } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
 import type { Categories } from '../metadata/categories.js';
+import { json } from '../metadata/decode.js';
 import { identityField } from '../metadata/documents.js';
 
 // Values that may take more than one read. `rest` gives the options of each, with what is left of the time of the call.
@@ -37,7 +38,7 @@ async function unless<T>(read: Promise<T>, ...codes: readonly string[]): Promise
 /** One field of the identity document, whatever the document lacks. */
 async function ofDocument(from: Source, field: 'region' | 'accountId', options: CallOptions): Promise<string> {
   const { path } = from.dynamic.instanceIdentity.document.category;
-  return identityField(field)(Buffer.from(await from.get(path, options)), path);
+  return json(identityField(field))(Buffer.from(await from.get(path, options)), path);
 }
 
 /** All tags by their keys, frozen; undefined when tags are not served. */

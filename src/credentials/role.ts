@@ -2,6 +2,7 @@ import type { WaitingClock } from '../client/clock.js';
 import type { Reader } from '../client/reader.js';
 import type { Call } from '../client/single-flight.js';
 import { ImdsCredentialsError, ImdsDecodeError, isNotFound } from '../errors.js';
+import { json } from '../metadata/decode.js';
 import { iamInfo, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
 import { steadyClock } from './schedule.js';
 
@@ -102,7 +103,7 @@ export class Role {
         'Leave out the option roleName, or attach an instance profile that contains this role.',
       );
     const info = await this.#read('iam/info', call)
-      .then((served) => served && iamInfo(Buffer.from(served.text), served.path))
+      .then((served) => served && json(iamInfo)(Buffer.from(served.text), served.path))
       .catch(() => undefined);
     if (info === undefined)
       return noRole(
@@ -132,7 +133,7 @@ function likelyAheadMs(served: Served, document: RoleCredentials): number {
 }
 
 function credentialsIn({ path, text }: Served): RoleCredentials {
-  const document = roleCredentials(Buffer.from(text), path);
+  const document = json(roleCredentials)(Buffer.from(text), path);
   if (document.AccessKeyId !== undefined) return document;
   throw notSuccess(`for the role ${path.slice(rolesPath.length)}`, document.Code, document.Message);
 }

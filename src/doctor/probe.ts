@@ -7,6 +7,7 @@ import type { Settings } from '../client/settings.js';
 import { tokenHeader, tokenOf, tokenPath, ttlHeader } from '../client/token.js';
 import { type Response, Transport } from '../client/transport.js';
 import { codeOf, ImdsError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
+import { json } from '../metadata/decode.js';
 import { type RoleCredentialsDocument, roleCredentials } from '../metadata/documents.js';
 import { look, type Platform } from '../platform.js';
 import { linkLocalAllowance, type Statistics } from './allowance.js';
@@ -146,7 +147,7 @@ async function readDetails(get: (path: string) => Promise<Reply>) {
 
 function documentIn({ status, response }: Reply): RoleCredentialsDocument | undefined {
   try {
-    return response && status === 200 ? roleCredentials(response.body, '') : undefined;
+    return response && status === 200 ? json(roleCredentials)(response.body, '') : undefined;
   } catch {
     return undefined;
   }

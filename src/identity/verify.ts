@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { isKeyObject, isUint8Array } from 'node:util/types';
 import { type Check, checked, checkOptions, refuse, trueOrFalse } from '../client/check.js';
 import { ImdsIdentityError, ImdsSettingsError } from '../errors.js';
+import { json } from '../metadata/decode.js';
 import { type InstanceIdentityDocument, instanceIdentityDocument } from '../metadata/documents.js';
 import type { Hash, Signed } from './signed-data.js';
 import type { IdentityCertificate, IdentitySignatureKind } from './trust.js';
@@ -119,7 +120,7 @@ function detached(signature: Buffer, document: Buffer | undefined): Signed {
 
 function parsed(content: Buffer): InstanceIdentityDocument {
   try {
-    return instanceIdentityDocument(content, 'the signed content');
+    return json(instanceIdentityDocument)(content, 'the signed content');
   } catch (cause) {
     throw rejected('malformed', 'The signed content is not an instance identity document', { cause });
   }

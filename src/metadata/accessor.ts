@@ -1,5 +1,5 @@
 import type { Category } from './category.js';
-import type { Parameter } from './path.js';
+import type { Parameter } from './template.js';
 
 /** Options of a single call. */
 export interface CallOptions {

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { emptyAnswer, ImdsDecodeError } from '../errors.js';
+import type { Shape } from './documents.js';
+import { instantOf } from './instant.js';
 
 /** Turns a body into a value, or throws `ImdsDecodeError`, which names the path and never quotes the body. */
 export type Decoder<T> = (body: Buffer, path: string) => T;
@@ -89,39 +91,8 @@ export const publicKeys: Decoder<readonly PublicKey[]> = (body, path) =>
 /** The bytes as served. */
 export const bytes: Decoder<Uint8Array> = (body) => body;
 
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-const worded = /^(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d) (?:GMT|UTC)$/;
-const iso = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?$/;
-
-/**
- * An instant in UTC, such as `2017-09-18T08:22:00Z`, from any form that AWS or a compatible service writes: ISO 8601 with
- * an offset, without one (then it is UTC), or `21 Jan 2019 09:00:43 GMT`. Undefined when it is none, or not in the calendar.
- */
-export function instantOf(value: unknown): string | undefined {
-  if (typeof value !== 'string') return undefined;
-  const [, day = '', month = '', year, clock] = worded.exec(value) ?? [];
-  const number = String(months.indexOf(month) + 1).padStart(2, '0');
-  const text = year === undefined ? value : `${year}-${number}-${day.padStart(2, '0')}T${clock}Z`;
-  const [, date, time, fraction = '', zone = 'Z'] = iso.exec(text) ?? [];
-  const plain = new Date(`${date}T${time}Z`);
-  // V8 reads 30 February as 2 March.
-  if (Number.isNaN(plain.getTime()) || plain.toISOString().slice(0, 19) !== `${date}T${time}`) return undefined;
-  if (!/^[+-]/.test(zone)) return `${date}T${time}${fraction}Z`;
-  const shifted = new Date(`${date}T${time}${fraction}${zone}`);
-  return Number.isNaN(shifted.getTime()) ? undefined : shifted.toISOString().replace('.000Z', 'Z');
-}
-
 /** An instant, or `undefined` for anything else: `spot/termination-time` sometimes holds other texts. */
 export const instantIfAny: Decoder<string | undefined> = (body, path) => instantOf(textOrEmpty(body, path));
-
-/** The form of a JSON document: how an error words it, and how it is read. */
-export interface Shape<T> {
-  readonly expected: string;
-  /** The document, or undefined when it is something else. */
-  readonly read: (value: unknown) => T | undefined;
-  /** The fields for want of which it is something else. */
-  readonly lacks?: (value: unknown) => readonly string[];
-}
 
 /** A JSON document of the given shape, with AWS's own field names, unknown fields included. Frozen throughout. */
 export const json =

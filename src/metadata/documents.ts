@@ -1,4 +1,13 @@
-import { instantOf, json, type Shape } from './decode.js';
+import { instantOf } from './instant.js';
+
+/** The form of a JSON document: how an error words it, and how it is read. */
+export interface Shape<T> {
+  readonly expected: string;
+  /** The document, or undefined when it is something else. */
+  readonly read: (value: unknown) => T | undefined;
+  /** The fields for want of which it is something else. */
+  readonly lacks?: (value: unknown) => readonly string[];
+}
 
 /** One of the known words or a newer one: AWS adds values without notice. */
 export type Word<Known extends string> = Known | (string & {});
@@ -75,10 +84,10 @@ const maintenanceInstants = all(instantOf, 'NotBefore', 'NotAfter', 'NotBeforeDe
 const maintenanceTexts = all(text, 'EventId', 'Code', 'State', 'Description');
 const maintenanceEvent = object<MaintenanceEvent>({}, { ...maintenanceTexts, ...maintenanceInstants });
 
-export const maintenanceEvents = json<readonly MaintenanceEvent[]>({
+export const maintenanceEvents: Shape<readonly MaintenanceEvent[]> = {
   expected: 'a JSON array',
   read: (value) => (Array.isArray(value) ? value.flatMap((event) => maintenanceEvent.read(event) ?? []) : undefined),
-});
+};
 
 /** A rebalance recommendation: this Spot Instance is at elevated risk of interruption. */
 export interface RebalanceRecommendation {
@@ -86,7 +95,7 @@ export interface RebalanceRecommendation {
   readonly noticeTime?: string;
 }
 
-export const rebalanceRecommendation = json(object<RebalanceRecommendation>({}, { noticeTime: instantOf }));
+export const rebalanceRecommendation = object<RebalanceRecommendation>({}, { noticeTime: instantOf });
 
 /** A Spot interruption notice. EC2 gives both fields; one that is missing or cannot be read is left out. */
 export interface SpotInstanceAction {
@@ -95,7 +104,7 @@ export interface SpotInstanceAction {
   readonly time?: string;
 }
 
-export const spotInstanceAction = json(object<SpotInstanceAction>({}, { action: text, time: instantOf }));
+export const spotInstanceAction = object<SpotInstanceAction>({}, { action: text, time: instantOf });
 
 /** The attached instance profile. The service reports failures in the same form, with another `Code` and a `Message`. */
 export interface IamInfo {
@@ -111,8 +120,9 @@ export interface IamInfo {
   readonly Message?: string;
 }
 
-export const iamInfo = json(
-  object<IamInfo>({ Code: text }, all(text, 'LastUpdated', 'InstanceProfileArn', 'InstanceProfileId', 'Message')),
+export const iamInfo = object<IamInfo>(
+  { Code: text },
+  all(text, 'LastUpdated', 'InstanceProfileArn', 'InstanceProfileId', 'Message'),
 );
 
 /** Temporary credentials of a role. */
@@ -158,7 +168,7 @@ const credentialsFailure = object<RoleCredentialsFailure & Partial<RoleCredentia
 );
 
 /** Four fields make credentials, whatever the rest says, as for AWS's SDKs; else the service may say why there are none. */
-export const roleCredentials = json<RoleCredentialsDocument>({
+export const roleCredentials: Shape<RoleCredentialsDocument> = {
   ...credentials,
   expected: `${credentials.expected}, or one with another Code than Success`,
   read(value) {
@@ -167,7 +177,7 @@ export const roleCredentials = json<RoleCredentialsDocument>({
     const saysWhy = failure && ((failure.Code ?? 'Success') !== 'Success' || 'Message' in failure);
     return found ?? (saysWhy ? failure : undefined);
   },
-});
+};
 
 /** The roles of ECS tasks, as the ECS agent writes them; no instance has been seen with them. */
 export interface EcsTaskCredentialsInfo {
@@ -176,8 +186,9 @@ export interface EcsTaskCredentialsInfo {
   readonly TaskCredentials?: Readonly<Record<string, { readonly RoleARN?: string }>>;
 }
 
-export const ecsTaskCredentialsInfo = json(
-  object<EcsTaskCredentialsInfo>({}, { LastUpdated: text, TaskCredentials: anyObject }),
+export const ecsTaskCredentialsInfo = object<EcsTaskCredentialsInfo>(
+  {},
+  { LastUpdated: text, TaskCredentials: anyObject },
 );
 
 /** State of the credentials of the instance identity role. */
@@ -191,8 +202,9 @@ export interface IdentityCredentialsInfo {
   readonly Message?: string;
 }
 
-export const identityCredentialsInfo = json(
-  object<IdentityCredentialsInfo>({ Code: text }, all(text, 'LastUpdated', 'AccountId', 'Message')),
+export const identityCredentialsInfo = object<IdentityCredentialsInfo>(
+  { Code: text },
+  all(text, 'LastUpdated', 'AccountId', 'Message'),
 );
 
 /**
@@ -222,26 +234,23 @@ export interface InstanceIdentityDocument {
   readonly ramdiskId?: string | null;
 }
 
-export const instanceIdentityDocument = json(
-  object<InstanceIdentityDocument>(
-    {
-      ...all(text, 'accountId', 'architecture', 'availabilityZone', 'imageId', 'instanceId', 'instanceType'),
-      pendingTime: instantOf,
-      ...all(text, 'region', 'version'),
-    },
-    {
-      ...all(textOrNull, 'privateIp', 'kernelId', 'ramdiskId'),
-      ...all(textsOrNull, 'billingProducts', 'marketplaceProductCodes', 'devpayProductCodes'),
-    },
-  ),
+export const instanceIdentityDocument = object<InstanceIdentityDocument>(
+  {
+    ...all(text, 'accountId', 'architecture', 'availabilityZone', 'imageId', 'instanceId', 'instanceType'),
+    pendingTime: instantOf,
+    ...all(text, 'region', 'version'),
+  },
+  {
+    ...all(textOrNull, 'privateIp', 'kernelId', 'ramdiskId'),
+    ...all(textsOrNull, 'billingProducts', 'marketplaceProductCodes', 'devpayProductCodes'),
+  },
 );
 
 /** One field of the identity document, which compatible services serve with little else in it. */
-export const identityField = (name: 'region' | 'accountId') =>
-  json<string>({
-    expected: `a JSON object with ${name}`,
-    read: (value) => text(anyObject(value)?.[name])?.trim() || undefined,
-  });
+export const identityField = (name: 'region' | 'accountId'): Shape<string> => ({
+  expected: `a JSON object with ${name}`,
+  read: (value) => text(anyObject(value)?.[name])?.trim() || undefined,
+});
 
 /** An Elastic Inference accelerator (retired by AWS). */
 export interface ElasticInferenceAccelerator {
@@ -258,11 +267,12 @@ const accelerator = object<ElasticInferenceAccelerator['version_2018_04_12']>(
   {},
 );
 
-export const elasticInferenceAccelerator = json(
-  object<ElasticInferenceAccelerator>({ version_2018_04_12: accelerator.read }, {}),
+export const elasticInferenceAccelerator = object<ElasticInferenceAccelerator>(
+  { version_2018_04_12: accelerator.read },
+  {},
 );
 
 /** An Elastic GPU (retired by AWS); the layout of the document was never published. */
 export type ElasticGpuAssociation = Readonly<Record<string, unknown>>;
 
-export const elasticGpuAssociation = json<ElasticGpuAssociation>({ expected: 'a JSON object', read: anyObject });
+export const elasticGpuAssociation: Shape<ElasticGpuAssociation> = { expected: 'a JSON object', read: anyObject };

@@ -1,7 +1,7 @@
 import { table } from './categories.js';
 import type { Category } from './category.js';
-import { type Parameter, patternOf } from './path.js';
 import { filled, type Node, nodesOf } from './rows.js';
+import { type Parameter, patternOf } from './template.js';
 
 /** One row of the table. */
 export interface Row {

@@ -1,7 +1,8 @@
 import type { Accessor, CallOptions, ParameterAccessor, ParameterGroup } from './accessor.js';
 import type { Category, Kind, Mutability } from './category.js';
-import { type Decoder, integer, isEmpty, lines, text } from './decode.js';
-import { fill, type Parameter } from './path.js';
+import { type Decoder, integer, isEmpty, json, lines, text } from './decode.js';
+import type { Shape } from './documents.js';
+import { fill, type Parameter } from './template.js';
 
 // What the table is made of. A row has the type of its accessor: in a mapped type, TypeScript 7 loses the doc comments.
 
@@ -29,7 +30,7 @@ export function under(directory: string) {
     count: (name: string, mutability: Mutability) => row('scalar', name, mutability, integer),
     list: (name: string, mutability: Mutability) => row('list', name, mutability, lines),
     directory: (name: string, mutability: Mutability) => row('directory', name, mutability, lines),
-    json: <T>(name: string, mutability: Mutability, decoder: Decoder<T>) => row('json', name, mutability, decoder),
+    json: <T>(name: string, mutability: Mutability, shape: Shape<T>) => row('json', name, mutability, json(shape)),
   };
 }
 

@@ -465,6 +465,7 @@ describe('verifyIdentityDocument', () => {
       'node:util/types',
       '../client/check.js',
       '../errors.js',
+      '../metadata/decode.js',
       '../metadata/documents.js',
     ]);
   });

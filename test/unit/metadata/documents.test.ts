@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { ImdsDecodeError } from '../../../src/errors.js';
-import type { Decoder } from '../../../src/metadata/decode.js';
+import { json } from '../../../src/metadata/decode.js';
 import * as documents from '../../../src/metadata/documents.js';
 
 const path = '/latest/meta-data/thing';
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
 
 /** The value, or the message of the refusal. */
-function outcome(decoder: Decoder<unknown>, body: string | Buffer): unknown {
+function outcome(shape: documents.Shape<unknown>, body: string | Buffer): unknown {
   try {
-    return decoder(Buffer.from(body), path);
+    return json(shape)(Buffer.from(body), path);
   } catch (error) {
     assert.ok(error instanceof ImdsDecodeError, inspect(error));
     assert.equal(error.cause, undefined);
@@ -63,7 +63,7 @@ const accelerator = {
 const without = <T extends object>(document: T, name: keyof T) => ({ ...document, [name]: undefined });
 
 /** Documents that are given back as they are, and documents that are refused. */
-const cases: Record<string, [decoder: Decoder<unknown>, taken: unknown[], refused: unknown[]]> = {
+const cases: Record<string, [shape: documents.Shape<unknown>, taken: unknown[], refused: unknown[]]> = {
   spotInstanceAction: [
     documents.spotInstanceAction,
     [
@@ -148,23 +148,23 @@ const isFrozen = (value: unknown): boolean =>
   typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
 
 describe('documents', () => {
-  for (const [name, [decoder, taken, refusedDocuments]] of Object.entries(cases))
+  for (const [name, [shape, taken, refusedDocuments]] of Object.entries(cases))
     describe(name, () => {
       it('gives a document as it is, unknown fields included, frozen throughout', () => {
         for (const document of taken) {
-          const value = outcome(decoder, JSON.stringify(document, undefined, 2));
+          const value = outcome(shape, JSON.stringify(document, undefined, 2));
           assert.deepEqual(value, JSON.parse(JSON.stringify(document)));
           assert.ok(isFrozen(value));
         }
       });
       it('refuses a document that lacks something or is of another form', () => {
         for (const document of refusedDocuments)
-          assert.match(String(outcome(decoder, JSON.stringify(document))), /^! Expected a JSON object/);
+          assert.match(String(outcome(shape, JSON.stringify(document))), /^! Expected a JSON object/);
       });
       it('refuses an empty body, cut JSON and text that is none', () => {
-        assert.match(String(outcome(decoder, '')), /got an empty answer$/);
+        assert.match(String(outcome(shape, '')), /got an empty answer$/);
         for (const body of [JSON.stringify(taken[0]).slice(0, -1), '<html>', latin1('{"é":1}')])
-          assert.match(String(outcome(decoder, body)), /got something else$/);
+          assert.match(String(outcome(shape, body)), /got something else$/);
       });
     });
 
@@ -214,7 +214,7 @@ describe('documents', () => {
     });
 
     it('takes instants that already are ISO 8601', () => {
-      const [first] = documents.maintenanceEvents(
+      const [first] = json(documents.maintenanceEvents)(
         Buffer.from(JSON.stringify([{ ...event, NotBefore: '2019-01-21T09:00:43Z' }])),
         path,
       );
@@ -264,7 +264,7 @@ describe('documents', () => {
     );
   });
 
-  const read = (decoder: Decoder<unknown>, document: unknown) => outcome(decoder, JSON.stringify(document));
+  const read = (shape: documents.Shape<unknown>, document: unknown) => outcome(shape, JSON.stringify(document));
 
   it('leaves out an optional field that is null, empty or of another form', () => {
     const plain = without(without(without(issued, 'Code'), 'Type'), 'LastUpdated');
@@ -284,13 +284,13 @@ describe('documents', () => {
   it('reads instants with an offset, for every document', () => {
     const served = '2026-11-23T17:05:00+02:00';
     const instant = '2026-11-23T15:05:00Z';
-    for (const [decoder, document, field] of [
+    for (const [shape, document, field] of [
       [documents.roleCredentials, issued, 'Expiration'],
       [documents.spotInstanceAction, { action: 'stop' }, 'time'],
       [documents.rebalanceRecommendation, {}, 'noticeTime'],
       [documents.instanceIdentityDocument, identity, 'pendingTime'],
     ] as const)
-      assert.deepEqual(read(decoder, { ...document, [field]: served }), { ...document, [field]: instant });
+      assert.deepEqual(read(shape, { ...document, [field]: served }), { ...document, [field]: instant });
   });
 
   it('gives the failure of credentials without what there is of them', () => {
@@ -311,19 +311,22 @@ describe('documents', () => {
   it('never shows the body in an error', () => {
     for (const body of ['{"SecretAccessKey":"wJalrEXAMPLE",', 'wJalrEXAMPLE', '{"Token":"wJalrEXAMPLE"}'])
       assert.throws(
-        () => documents.roleCredentials(Buffer.from(body), path),
+        () => json(documents.roleCredentials)(Buffer.from(body), path),
         (error) => error instanceof ImdsDecodeError && !inspect(error, { depth: null }).includes('wJalr'),
       );
   });
 
   it('freezes documents nested deeper than the stack', () => {
     const depth = 30_000;
-    const value = documents.elasticGpuAssociation(Buffer.from(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`), path);
+    const value = json(documents.elasticGpuAssociation)(
+      Buffer.from(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`),
+      path,
+    );
     assert.ok(Object.isFrozen(value['a']));
   });
 
   it('leaves prototypes alone', () => {
-    const value = documents.elasticGpuAssociation(Buffer.from('{"__proto__":{"polluted":true}}'), path);
+    const value = json(documents.elasticGpuAssociation)(Buffer.from('{"__proto__":{"polluted":true}}'), path);
     assert.equal(Object.getPrototypeOf(value), Object.prototype);
     assert.equal('polluted' in {}, false);
   });
