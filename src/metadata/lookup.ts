@@ -39,34 +39,37 @@ const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(
 export function categoryOf(path: string): Category<unknown> | undefined {
   const plain = withoutSlash(path);
   const latest = plain.startsWith(prefix) ? plain : plain.replace(/^\/(?:\d{4}-\d\d-\d\d|1\.0)\//, prefix);
-  const category = namesake(latest);
+  const category = rowAt(latest);
   return category && (category.path === path ? category : { ...category, path });
 }
 
 /** Finds a row by the names in the table, which are those of the path. To walk all rows takes a process milliseconds. */
-function namesake(latest: string): Category<unknown> | undefined {
+function rowAt(latest: string): Category<unknown> | undefined {
   if (!latest.startsWith(prefix)) return undefined;
   const [root = '', ...segments] = latest.slice(prefix.length).split('/');
   let node: Node = { members: () => top };
   for (const segment of root === 'meta-data' && segments.length > 0 ? segments : [root, ...segments]) {
     const members = node.members?.() ?? {};
     const name = segment.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-    const next = Object.hasOwn(members, name) ? members[name] : undefined;
-    if (!next)
-      return Object.values(members).some(({ example }) => example !== undefined) ? filledIn(latest) : undefined;
+    const named = Object.hasOwn(members, name) ? members[name] : undefined;
+    const isNamed = named !== undefined && named.example === undefined;
+    const next = isNamed ? named : Object.values(members).find((member) => mayTake(member, segment));
+    if (!next) return undefined;
     node = next;
   }
   const { category } = node;
-  return category && withoutSlash(category.path) === latest ? category : undefined;
+  return category && isOf(withoutSlash(category.template), latest) ? category : undefined;
 }
 
-/** Finds a row with parameters. A pattern takes longer to compile than most processes take to use it, so only likely ones are. */
-const filledIn = (latest: string): Category<unknown> | undefined =>
-  rows().find(({ category: { template } }) => {
-    const at = template.indexOf('{');
-    const isLikely = at >= 0 && latest.startsWith(template.slice(0, at), prefix.length);
-    return isLikely && patternOf(withoutSlash(template)).test(latest);
-  })?.category;
+/** True for a row with a parameter before which it has what the segment begins with: `ebs{n}` for `ebs1`. */
+function mayTake({ example, category }: Node, segment: string): boolean {
+  if (example === undefined || category === undefined) return false;
+  const last = withoutSlash(category.template).replace(/^.*\//, '');
+  return segment.startsWith(last.slice(0, last.indexOf('{')));
+}
+
+const isOf = (template: string, latest: string): boolean =>
+  template.includes('{') ? patternOf(template).test(latest) : prefix + template === latest;
 
 /** True for an absolute path that is listed rather than read as a value. */
 export function isDirectory(path: string): boolean {

@@ -13,6 +13,10 @@ describe('the look-up of a category by its path', () => {
     ['/latest/meta-data/block-device-mapping/ebs12', 'meta-data/block-device-mapping/ebs{n}'],
     ['/latest/meta-data/block-device-mapping/ami', 'meta-data/block-device-mapping/ami'],
     ['/latest/meta-data/public-keys/0', 'meta-data/public-keys/{n}/'],
+    // The accessors of these are called like the parameter.
+    ['/latest/meta-data/iam/security-credentials/role', 'meta-data/iam/security-credentials/{role}'],
+    ['/latest/meta-data/tags/instance/tag-key', 'meta-data/tags/instance/{tag-key}'],
+    ['/latest/meta-data/managed-ssh-keys/active-keys/user', 'meta-data/managed-ssh-keys/active-keys/{user}/'],
     [
       '/latest/meta-data/network/interfaces/macs/0e:00/ipv4-associations/192.0.2.1',
       'meta-data/network/interfaces/macs/{mac}/ipv4-associations/{public-ip}',
@@ -42,6 +46,9 @@ describe('the look-up of a category by its path', () => {
     '/latest/meta-data/iam-ecs-/info',
     '/latest/meta-data/block-device-mapping/ebs',
     '/latest/meta-data/block-device-mapping/ebsx',
+    '/latest/meta-data/public-keys/n',
+    '/latest/meta-data/network/interfaces/macs/0e:00/instanceId',
+    '/latest/meta-data/instanceId',
     '/latest/meta-data/tags/instance/..',
     '/latest/meta-data/tags/instance/Name/more',
   ])
