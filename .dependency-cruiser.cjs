@@ -26,6 +26,8 @@ const rooms = {
   panel: [],
   cli: [
     'index',
+    // For a plain `imds get`, which has to start fast.
+    'client/client',
     'record',
     'emulator/index',
     'lab/index',

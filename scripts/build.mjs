@@ -64,7 +64,11 @@ const files = {
   // The first call loads `client` and `wire`, what fails `failures`.
   platform: /^platform\./,
   failures: /^client\/failures\./,
-  client: /^(client\/|metadata\/|version\.)/,
+  // What a path alone needs: `imds get` loads neither the table nor, as no accessor does, what reads JSON documents.
+  client: /^(client\/(?!composed)|metadata\/path\.|version\.)/,
+  metadata: /^metadata\/(?!documents|instant)/,
+  documents: /^metadata\//,
+  composed: /^client\/composed\./,
   ...Object.fromEntries(
     ['credentials', 'network', 'identity', 'user-data', 'watch', 'doctor', 'record'].map((room) => [
       room,
@@ -73,8 +77,8 @@ const files = {
   ),
   wire: /^got$/,
   // What a plain `imds get` loads, and what it does without.
-  cli: /^cli\/(io|output|exit-codes|options|command|values|commands\/get)\./,
-  'cli-program': /^cli\/program\./,
+  cli: /^cli\/(io|output|exit-codes)\./,
+  'cli-program': /^cli\/(program|command|options|layout|values|commands\/get)\./,
   commander: /^commander$/,
   'cli-report': /^cli\/report\./,
   'cli-unicode': /^cli\/unicode\./,

@@ -1,10 +1,8 @@
-import { clockWith, systemClock, type WaitingClock } from './client/clock.js';
+import { type Client, clientOf } from './client/client.js';
 import { accountId, region, tags } from './client/composed.js';
-import { Events } from './client/events.js';
-import { closed } from './client/failures.js';
 import type { ImdsOptions } from './client/options.js';
-import { Reader } from './client/reader.js';
-import { environment, resolveSettings, type Settings } from './client/settings.js';
+import type { Reader } from './client/reader.js';
+import { environment } from './client/settings.js';
 import {
   type CredentialProviderOptions,
   type CredentialsOptions,
@@ -50,9 +48,7 @@ const Accessors = class {} as new () => Categories;
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
 export class Imds extends Accessors {
-  readonly #settings: () => Settings;
-  readonly #events: Events;
-  readonly #clock: WaitingClock;
+  readonly #client: Client;
   readonly #reader: Reader;
   // Made when they are first used, as most programs need none of them.
   #credentials: CredentialsSource | undefined;
@@ -65,13 +61,8 @@ export class Imds extends Accessors {
    */
   constructor(options: ImdsOptions = {}) {
     super();
-    const { settings, cache } = resolveSettings(options, (leftOut) =>
-      this.#events.publish('settings', { action: 'left-out', ...leftOut }),
-    );
-    this.#settings = settings;
-    this.#events = new Events(options.logger);
-    this.#clock = options.now ? clockWith(options.now) : systemClock;
-    const reader = new Reader(settings, cache, this.#events, this.#clock);
+    this.#client = clientOf(options);
+    const { reader } = this.#client;
     this.#reader = reader;
     bindOnDemand(this, table, (category, options) => {
       if (category === table.tags.category) return tags(this.tags, reader.sharing(options));
@@ -85,7 +76,7 @@ export class Imds extends Accessors {
    * @throws ImdsSettingsError when the shared config file, consulted now, holds something unusable.
    */
   get endpoint(): string {
-    return this.#settings().endpoint;
+    return this.#client.settings().endpoint;
   }
 
   /**
@@ -155,7 +146,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async networkInterfaces(options?: CallOptions): Promise<readonly NetworkInterface[]> {
-    this.#network ??= new NetworkInterfaces(this, this.#clock.now);
+    this.#network ??= new NetworkInterfaces(this, this.#client.clock.now);
     return await this.#network.read(this.#reader.sharing(options));
   }
 
@@ -178,7 +169,7 @@ export class Imds extends Accessors {
    *   aborts, and `ERR_IMDS_DISABLED` or `ERR_IMDS_CLOSED` when no poll can succeed.
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options?: WatchOptions<Kind>): NoticeIterator<NoticeOf<Kind>> {
-    this.#watch ??= new Poller(this, this.#report, this.#clock);
+    this.#watch ??= new Poller(this, this.#report, this.#client.clock);
     return this.#watch.watch(options);
   }
 
@@ -204,7 +195,8 @@ export class Imds extends Accessors {
    */
   async diagnose(options?: DiagnoseOptions): Promise<Diagnosis> {
     const { diagnose } = await import('./doctor/diagnose.js');
-    return await diagnose({ settings: this.#settings(), events: this.#events, env: environment() }, options);
+    const { settings, events } = this.#client;
+    return await diagnose({ settings: settings(), events, env: environment() }, options);
   }
 
   /** Where this process runs, by firmware, kernel and container runtime: no request, about a millisecond, and only once. */
@@ -227,8 +219,7 @@ export class Imds extends Accessors {
 
   /** Ends all requests and forgets everything; later calls fail with `ERR_IMDS_CLOSED`. No process needs it to end. */
   close(): void {
-    const reason = this.#reader.closedBy ?? closed();
-    this.#reader.close(reason);
+    const reason = this.#reader.close();
     this.#credentials?.close(reason);
     this.#watch?.close(reason);
   }
@@ -236,12 +227,11 @@ export class Imds extends Accessors {
   #source(): CredentialsSource {
     const ask: Reader['ask'] = (path, options) => this.#reader.ask(path, options);
     const accountId = (options: CallOptions) => this.accountId(options);
-    const context = { settings: this.#settings, events: this.#events, clock: this.#clock };
-    this.#credentials ??= new CredentialsSource({ ask, accountId, ...context });
+    this.#credentials ??= new CredentialsSource({ ask, accountId, ...this.#client });
     return this.#credentials;
   }
 
-  readonly #report: Report = (event, level) => this.#events.publish('watch', event, level);
+  readonly #report: Report = (event, level) => this.#client.events.publish('watch', event, level);
 
   async #userData(options: CallOptions | undefined): Promise<UserData | undefined> {
     const raw = await this.#reader.read(table.userData.category as Category<Uint8Array | undefined>, options);

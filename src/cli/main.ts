@@ -1,12 +1,13 @@
 import { type Command, CommanderError } from 'commander';
+import { clientOf } from '../client/client.js';
 import { Imds } from '../index.js';
 import type { Context, Run as ProgramRun } from './command.js';
 import { codeOf, exitCodes } from './exit-codes.js';
 import type { Io } from './io.js';
 import { widthOf } from './layout.js';
 import { clientOptions } from './options.js';
-import { oneLine, type Paint, painter } from './output.js';
-import { plainGet } from './plain.js';
+import { oneLine, type Paint, painter, writeServed } from './output.js';
+import { type PlainGet, plainGet } from './plain.js';
 import { createProgram, overview } from './program.js';
 import { reportOf } from './report.js';
 
@@ -43,7 +44,7 @@ class Run implements Context {
   program: Command | undefined;
   isOver = false;
   readonly #args: readonly string[];
-  #clients: Imds[] = [];
+  #clients: { close(): unknown }[] = [];
   #controller: AbortController | undefined;
 
   constructor(args: readonly string[], io: Io) {
@@ -82,13 +83,7 @@ class Run implements Context {
   async perform(): Promise<number> {
     const [args, { io, paint, paintStderr }] = [this.#args, this];
     const plain = plainGet(args);
-    if (plain) {
-      const { printValues } = await import('./commands/get.js');
-      await printValues(this, plain.paths);
-      // There is nothing to end, and closing a client takes a millisecond.
-      this.#clients = [];
-      return exitCodes.done;
-    }
+    if (plain) return await this.#get(plain);
     let exitCode = exitCodes.done;
     let help = '';
     const write = (text: string): void => {
@@ -113,6 +108,21 @@ class Run implements Context {
       exitCode = isMisuse(error) ? exitCodes.usage : exitCodes.done;
     });
     return exitCode;
+  }
+
+  async #get({ paths, options }: PlainGet): Promise<number> {
+    if (paths.length > 1) {
+      const { printValues } = await import('./commands/get.js');
+      await printValues(this, paths);
+    } else {
+      // One value needs neither the accessors of a client nor the table: loading them takes as long as a request.
+      const { reader } = clientOf({ ...options, cache: false });
+      this.#clients.push(reader);
+      await writeServed(this.io.stdout, await reader.bytes(paths[0], {}));
+    }
+    // There is nothing to end, and closing a client takes a millisecond.
+    this.#clients = [];
+    return exitCodes.done;
   }
 }
 

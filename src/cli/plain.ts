@@ -1,4 +1,4 @@
-interface PlainGet {
+export interface PlainGet {
   readonly paths: readonly [string, ...string[]];
   readonly options: { readonly endpoint?: string };
 }

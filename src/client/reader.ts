@@ -7,7 +7,7 @@ import { absolutePath } from '../metadata/path.js';
 import { Cache, type Keep } from './cache.js';
 import type { WaitingClock } from './clock.js';
 import type { Events } from './events.js';
-import { disabled, notFound } from './failures.js';
+import { closed, disabled, notFound } from './failures.js';
 import { Session } from './session.js';
 import { type CacheSettings, checkCallOptions, type Settings } from './settings.js';
 import { type Call, type Flight, SingleFlight } from './single-flight.js';
@@ -22,6 +22,9 @@ interface Entry {
 }
 
 type AnyCategory = Category<unknown> | undefined;
+
+/** Finds the category of a path when it is needed: for bytes that are not kept it is not, nor is the table loaded. */
+type FindCategory = () => AnyCategory;
 
 // New credentials appear at least five minutes before the old ones end ("IAM roles for Amazon EC2", EC2 User Guide).
 const rotationMs = 5 * 60_000;
@@ -56,7 +59,7 @@ export class Reader {
   read<T>(category: Category<T>, options?: CallOptions): Promise<T> {
     const kept = options === undefined ? this.#cache?.get(category.path) : undefined;
     if (kept === undefined)
-      return this.#entry(category.path, category, options ?? {}).then((entry) => valueIn(entry, category));
+      return this.#entry(category.path, () => category, options ?? {}).then((entry) => valueIn(entry, category));
     if (this.#events.wanted('cache')) this.#events.publish('cache', { action: 'hit', path: category.path });
     return valueIn(kept, category);
   }
@@ -65,7 +68,7 @@ export class Reader {
   async text(path: string, options: CallOptions): Promise<string> {
     const absolute = absolutePath(path);
     const category = categoryOf(absolute);
-    const body = await this.#present(absolute, category, options);
+    const body = await this.#present(absolute, () => category, options);
     // Proxies add a newline to values. User data, documents and listings are given as served.
     const isSingle = category ? category.kind === 'scalar' : /^\/[^/]+\/meta-data\/.*[^/]$/.test(absolute);
     return isSingle ? textOrEmpty(body, absolute) : utf8(body, absolute);
@@ -74,7 +77,7 @@ export class Reader {
   /** Reads any path as bytes. The caller gets a copy. */
   async bytes(path: string, options: CallOptions): Promise<Buffer> {
     const absolute = absolutePath(path);
-    return Buffer.from(await this.#present(absolute, categoryOf(absolute), options));
+    return Buffer.from(await this.#present(absolute, () => categoryOf(absolute), options));
   }
 
   /** Lists a directory, with or without its final slash. */
@@ -83,7 +86,7 @@ export class Reader {
     const category = categoryOf(absolute);
     if (category && !isDirectory(absolute))
       throw new ImdsPathError(`${path} is a value, not a directory`, { hint: `imds.get('${path}') reads it.` });
-    const body = await this.#present(absolute, category, options);
+    const body = await this.#present(absolute, () => category, options);
     return isEmpty(body) ? Object.freeze([]) : lines(body, absolute);
   }
 
@@ -118,25 +121,26 @@ export class Reader {
     return this.#connection?.settings.endpoint;
   }
 
-  /** Ends the reads under way with an error, forgets everything, and fails later calls with the same. */
-  close(reason: ImdsError): void {
-    this.closedBy ??= reason;
+  /** Ends the reads under way with an error, forgets everything, and fails later calls with the same, which it gives. */
+  close(): ImdsError {
+    this.closedBy ??= closed();
     this.#connection?.transport.close(this.closedBy);
     this.#connection?.session.close(this.closedBy);
     this.#cache?.clear();
+    return this.closedBy;
   }
 
   /** The bytes at a path where there must be some. */
-  async #present(path: string, category: AnyCategory, options: CallOptions): Promise<Buffer> {
+  async #present(path: string, category: FindCategory, options: CallOptions): Promise<Buffer> {
     const { body } = await this.#entry(path, category, options);
-    if (body === undefined) throw notFound(path, category);
+    if (body === undefined) throw notFound(path, category());
     // Where a value is promised, nothing means an interceptor, or a value that has not arrived yet.
-    if (body.length === 0 && category?.optional === false) throw emptyAnswer('a value', path);
+    if (body.length === 0 && category()?.optional === false) throw emptyAnswer('a value', path);
     return body;
   }
 
   /** What a path holds: from the cache, from a read under way, or from the service. */
-  async #entry(path: string, category: AnyCategory, options: CallOptions): Promise<Entry> {
+  async #entry(path: string, category: FindCategory, options: CallOptions): Promise<Entry> {
     const call = await this.#call(options);
     this.#connection?.session.checkPath(path);
     const kept = options.fresh ? undefined : this.#cache?.get(path);
@@ -144,14 +148,14 @@ export class Reader {
     return kept ?? (await this.#reads.run(path, call, (flight) => this.#fetch(path, category, call, flight)));
   }
 
-  async #fetch(path: string, category: AnyCategory, { fresh }: Call, { deadline, isLatest }: Flight): Promise<Entry> {
+  async #fetch(path: string, category: FindCategory, { fresh }: Call, { deadline, isLatest }: Flight): Promise<Entry> {
     const epoch = this.#cache?.epoch ?? 0;
     const response = await this.#connect().session.read(path, { deadline, fresh });
     const entry: Entry = { body: response.statusCode === 404 ? undefined : response.body };
     // An older read than another that was begun meanwhile is not kept.
     if (this.#cache && isLatest()) {
       await this.#cache.open();
-      this.#cache.set(path, entry, this.#ageOf(entry, category, this.#servedAt(response)), epoch);
+      this.#cache.set(path, entry, this.#ageOf(entry, category(), this.#servedAt(response)), epoch);
     }
     return entry;
   }
