@@ -1,3 +1,5 @@
+import type { Clock } from '../client/clock.js';
+import { offAbort, onAbort } from '../client/single-flight.js';
 import { nextNotice, type Snapshot, type Topic } from './changes.js';
 import { defaultNoticeKinds, type Notice, type NoticeKind, noticeKinds } from './notices.js';
 
@@ -24,10 +26,9 @@ export interface NoticeIterator<N extends Notice = Notice> extends AsyncIterable
 
 /** The other side of a subscription. */
 export interface Publisher {
+  readonly clock: Clock;
   subscribe(subscription: Subscription): void;
   unsubscribe(subscription: Subscription): void;
-  /** Milliseconds since 1970. */
-  wallClock(): number;
 }
 
 /**
@@ -84,7 +85,7 @@ export class Subscription implements NoticeIterator {
   }
 
   /** Ends the iteration as Node's own do when their signal is aborted. */
-  readonly abort = (): void => {
+  readonly #abort = (): void => {
     const error = new Error('The watch was aborted', { cause: this.options.signal?.reason });
     this.end({ error: Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' }) });
   };
@@ -92,13 +93,19 @@ export class Subscription implements NoticeIterator {
   end(how: { readonly error?: unknown } = {}): void {
     if (this.#end) return;
     this.#end = how;
+    const { signal } = this.options;
+    if (signal) offAbort(signal, this.#abort);
     this.#publisher.unsubscribe(this);
     this.#wake();
   }
 
   async *#generate(): AsyncGenerator<Notice, undefined, undefined> {
-    if (this.options.signal?.aborted) this.abort();
-    else this.#publisher.subscribe(this);
+    const { signal } = this.options;
+    if (signal?.aborted) this.#abort();
+    else {
+      if (signal) onAbort(signal, this.#abort);
+      this.#publisher.subscribe(this);
+    }
     while (!this.#end) {
       const notice = this.#take();
       if (notice) yield notice;
@@ -114,7 +121,7 @@ export class Subscription implements NoticeIterator {
   #take(): Notice | undefined {
     for (const kind of this.kinds) {
       const topic = this.#topics.get(kind);
-      const notice = topic && nextNotice(kind, topic, this.#publisher.wallClock());
+      const notice = topic && nextNotice(kind, topic, this.#publisher.clock.wallClock());
       if (notice) return notice;
     }
     return undefined;

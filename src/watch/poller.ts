@@ -1,10 +1,9 @@
 import { abortSignal, type Check, checkOptions, oneOf, refuse, trueOrFalse } from '../client/check.js';
 import type { Clock, Timer } from '../client/clock.js';
 import type { ImdsEvents, Logger } from '../client/events.js';
-import { offAbort, onAbort } from '../client/single-flight.js';
 import { isImdsError } from '../errors.js';
 import { type Snapshot, update } from './changes.js';
-import { type NoticeIterator, Subscription, type WatchOptions } from './iterator.js';
+import { type NoticeIterator, type Publisher, Subscription, type WatchOptions } from './iterator.js';
 import { type DefaultNoticeKind, type NoticeKind, type NoticeOf, noticeKinds } from './notices.js';
 import { type NoticeReader, poll, sources } from './sources.js';
 
@@ -36,7 +35,6 @@ const feedOf = (kind: NoticeKind, dueAt: number) => ({
   kind,
   /** When to poll next, on the monotonic clock; never while a poll is under way. */
   dueAt,
-  subscriptions: new Set<Subscription>(),
   /** Ends a poll that nobody wants any more. */
   ending: new AbortController(),
   /** After the first poll that succeeded, with the time of its last change in milliseconds since 1970. */
@@ -49,18 +47,18 @@ const feedOf = (kind: NoticeKind, dueAt: number) => ({
 type Feed = ReturnType<typeof feedOf>;
 
 /** Polls for any number of subscriptions: what several of them want is asked once. */
-export class Poller {
+export class Poller implements Publisher {
+  readonly clock: Clock;
   readonly #reader: NoticeReader;
   readonly #report: Report;
-  readonly #clock: Clock;
   readonly #feeds = new Map<NoticeKind, Feed>();
+  readonly #subscriptions = new Set<Subscription>();
   #timer: Timer | undefined;
-  #closedBy: { readonly error: unknown } | undefined;
 
   constructor(reader: NoticeReader, report: Report, clock: Clock) {
     this.#reader = reader;
     this.#report = report;
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   /**
@@ -70,49 +68,32 @@ export class Poller {
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options: WatchOptions<Kind> = {}): NoticeIterator<NoticeOf<Kind>> {
     checkOptions(options, 'watch option ', { kinds, ...hookChecks });
-    const subscription = new Subscription(options, {
-      subscribe: (each) => this.#subscribe(each),
-      unsubscribe: (each) => this.#unsubscribe(each),
-      wallClock: this.#clock.wallClock,
-    });
     // A subscription is given notices of its own kinds only.
-    return subscription as NoticeIterator as NoticeIterator<NoticeOf<Kind>>;
+    return new Subscription(options, this) as NoticeIterator as NoticeIterator<NoticeOf<Kind>>;
   }
 
-  /** Ends all iterations with an error, also those that have yet to begin. */
+  /** Ends all iterations with an error. */
   close(error: unknown): void {
-    this.#closedBy = { error };
-    this.#endAll(this.#closedBy);
+    for (const subscription of this.#subscriptions) subscription.end({ error });
   }
 
-  #endAll(how: { readonly error: unknown }): void {
-    for (const { subscriptions } of this.#feeds.values()) for (const each of subscriptions) each.end(how);
-  }
-
-  #subscribe(subscription: Subscription): void {
-    if (this.#closedBy) {
-      subscription.end(this.#closedBy);
-      return;
-    }
-    const { kinds, abort, options } = subscription;
-    if (options.signal) onAbort(options.signal, abort);
-    for (const kind of kinds) {
-      const feed = this.#feeds.get(kind) ?? feedOf(kind, this.#clock.now());
-      this.#feeds.set(kind, feed);
-      feed.subscriptions.add(subscription);
-      if (feed.current) subscription.update(kind, feed.current, feed.changedAt);
+  subscribe(subscription: Subscription): void {
+    this.#subscriptions.add(subscription);
+    for (const kind of subscription.kinds) {
+      const feed = this.#feeds.get(kind);
+      if (!feed) this.#feeds.set(kind, feedOf(kind, this.clock.now()));
+      else if (feed.current) subscription.update(kind, feed.current, feed.changedAt);
     }
     this.#schedule();
   }
 
-  #unsubscribe(subscription: Subscription): void {
-    const { kinds, abort, options } = subscription;
-    if (options.signal) offAbort(options.signal, abort);
-    for (const kind of kinds) {
-      const feed = this.#feeds.get(kind);
-      if (!feed?.subscriptions.delete(subscription) || feed.subscriptions.size > 0) continue;
+  unsubscribe(subscription: Subscription): void {
+    this.#subscriptions.delete(subscription);
+    const wanted = new Set([...this.#subscriptions].flatMap(({ kinds }) => kinds));
+    for (const { kind, ending } of this.#feeds.values()) {
+      if (wanted.has(kind)) continue;
       this.#feeds.delete(kind);
-      feed.ending.abort();
+      ending.abort();
     }
     this.#schedule();
   }
@@ -123,15 +104,14 @@ export class Poller {
     this.#timer = undefined;
     const dueAt = Math.min(...[...this.#feeds.values()].map((feed) => feed.dueAt));
     if (dueAt === Infinity) return;
-    const { setTimer, now } = this.#clock;
+    const { setTimer, now } = this.clock;
     // Timers count whole milliseconds, and would fire just before what is due.
     this.#timer = setTimer(() => this.#pollDue(), Math.max(0, Math.ceil(dueAt - now())));
-    const subscriptions = [...this.#feeds.values()].flatMap((feed) => [...feed.subscriptions]);
-    if (subscriptions.every(({ options }) => options.persistent === false)) this.#timer.unref();
+    if ([...this.#subscriptions].every(({ options }) => options.persistent === false)) this.#timer.unref();
   }
 
   #pollDue(): void {
-    const { now, random } = this.#clock;
+    const { now, random } = this.clock;
     const startedAt = now();
     const spread = 2 * jitter * random();
     for (const feed of this.#feeds.values()) {
@@ -144,7 +124,7 @@ export class Poller {
 
   async #poll(feed: Feed, startedAt: number, spread: number): Promise<void> {
     const { kind, ending } = feed;
-    const { wallClock } = this.#clock;
+    const { wallClock } = this.clock;
     feed.dueAt = Infinity;
     try {
       const found = await poll(kind, this.#reader, { fresh: true, signal: ending.signal }, wallClock);
@@ -153,7 +133,7 @@ export class Poller {
       this.#succeeded(feed, update(feed.current, found));
     } catch (error) {
       if (ending.signal.aborted) return;
-      if (isHopeless(error)) this.#endAll({ error });
+      if (isHopeless(error)) this.close(error);
       else this.#failed(feed, error, spread);
     } finally {
       this.#schedule();
@@ -165,8 +145,9 @@ export class Poller {
     if (failures > 0) this.#report({ action: 'recovered', kind, failures }, 'info');
     feed.failures = 0;
     if (current === feed.current) return;
-    Object.assign(feed, { current, changedAt: this.#clock.wallClock() });
-    for (const subscription of feed.subscriptions) subscription.update(kind, current, feed.changedAt);
+    Object.assign(feed, { current, changedAt: this.clock.wallClock() });
+    for (const subscription of this.#subscriptions)
+      if (subscription.kinds.includes(kind)) subscription.update(kind, current, feed.changedAt);
   }
 
   #failed(feed: Feed, error: unknown, spread: number): void {
@@ -174,7 +155,7 @@ export class Poller {
     const { kind, failures } = feed;
     const longest = Math.max(longestPauseMs, sources[kind].intervalMs);
     const pauseMs = Math.min(longest, shortestPauseMs * 2 ** (failures - 1)) * (leastStretch + spread);
-    feed.dueAt = this.#clock.now() + pauseMs;
+    feed.dueAt = this.clock.now() + pauseMs;
     const cause = isImdsError(error) ? { error: error.code } : { thrown: error };
     this.#report({ action: 'failed', kind, failures, nextInSeconds: Math.round(pauseMs / 1000), ...cause }, 'warn');
   }
