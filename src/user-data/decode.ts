@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { codeOf, ImdsSettingsError } from '../errors.js';
 import { type Flaw, flawsOf, type Packing } from './flaws.js';
-import { piecesOf, type UserDataKind } from './kinds.js';
-import { isMime, type Leaf, lineEnds, maxParts, readMime, tooManyParts, undecodable } from './mime.js';
+import { isKnown, type Piece, piecesOf, type UserDataKind } from './kinds.js';
+import { isMime, type Leaf, maxParts, readMime, tooManyParts, undecodable } from './mime.js';
 
 export type { Flaw as UserDataFlaw } from './flaws.js';
 export type { UserDataKind } from './kinds.js';
@@ -77,43 +77,39 @@ export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
 
   const packing = { isBase64: decoded !== undefined, isGzipped, isMime: archive !== undefined };
   const isCut = archive?.isCut ?? false;
+  const lineOf = lineCounter(whole);
   const parts: UserDataPart[] = [];
-  for (const leaf of archive?.leaves ?? [{ content: whole }]) {
-    parts.push(...(await partsOf(leaf, packing, gunzip)));
+  for (const leaf of archive?.leaves ?? [{ content: whole, offset: 0 }]) {
+    const saysGzip = gzipType.test(leaf.contentType ?? '');
+    const isGzipped = saysGzip || isGzip(leaf.content);
+    const content = isGzipped ? await gunzip(leaf.content, 'A part of the user data') : leaf.content;
+    for (const piece of piecesOf(content, saysGzip ? undefined : leaf.contentType)) {
+      // The lines of what was unpacked are not those of the archive.
+      const line = lineOf(leaf.offset + (leaf.isEncoded || isGzipped ? 0 : (piece.offset ?? 0)));
+      parts.push(partOf(piece, { ...leaf, isGzipped }, packing, line));
+    }
     if (parts.length > maxParts) throw tooManyParts();
   }
   const flaws: Flaw[] = [];
   if (raw.length > largestUserData) flaws.push({ flaw: 'too-large', line: 1 });
-  if (isCut) flaws.push({ flaw: 'no-last-boundary', line: lineEnds(whole) + 1 });
+  if (isCut) flaws.push({ flaw: 'no-last-boundary', line: lineOf(whole.length) });
   const shown = { ...packing, isCut, flaws: frozen(flaws), parts: Object.freeze(parts) };
   const list = parts.map(({ kind, content }) => `${kind} (${content.length} bytes)`).join(', ');
   return withSecrets(shown, { raw }, `UserData { size: ${raw.length}, parts: [ ${list} ] }`);
 }
 
-type Gunzip = (packed: Buffer, subject: string) => Promise<Buffer>;
-
-async function partsOf(leaf: Leaf, whole: Omit<Packing, 'isEncoded'>, gunzip: Gunzip): Promise<UserDataPart[]> {
-  const { content, contentType, name, bodyLine = 1, isEncoded = false } = leaf;
-  const saysGzip = contentType !== undefined && gzipType.test(contentType);
-  const isGzipped = saysGzip || isGzip(content);
-  const unpacked = isGzipped ? await gunzip(content, 'A part of the user data') : content;
-  let [line, seen] = [bodyLine, 0];
-  return piecesOf(unpacked, saysGzip ? undefined : contentType).map((piece) => {
-    const { kind, content, isTemplate = false, persists = false, offset = 0 } = piece;
-    const secrets = {
-      content,
-      get text() {
-        return isUtf8(content) ? content.toString() : undefined;
-      },
-    };
-    // The lines of what was unpacked are not those of the archive.
-    if (!isEncoded && !isGzipped) line += lineEnds(unpacked.subarray(seen, offset));
-    seen = offset;
-    const packing = { ...whole, isGzipped: isGzipped || whole.isGzipped, isEncoded };
-    const flaws = frozen(flawsOf(piece, leaf, packing).map((flaw) => ({ flaw, line })));
-    const shown = { kind, contentType, name, isGzipped, isTemplate, persists, line, flaws };
-    return withSecrets(shown, secrets, `UserDataPart { kind: '${kind}', size: ${content.length} }`);
-  });
+function partOf(piece: Piece, leaf: Leaf, whole: Packing, line: number): UserDataPart {
+  const { kind, content, isTemplate = false, persists = false } = piece;
+  const { contentType, name, isGzipped = false } = leaf;
+  const secrets = {
+    content,
+    get text() {
+      return isUtf8(content) ? content.toString() : undefined;
+    },
+  };
+  const flaws = frozen(flawsOf(piece, leaf, whole).map((flaw) => ({ flaw, line })));
+  const shown = { kind, contentType, name, isGzipped, isTemplate, persists, line, flaws };
+  return withSecrets(shown, secrets, `UserDataPart { kind: '${kind}', size: ${content.length} }`);
 }
 
 const frozen = (flaws: readonly Flaw[]): readonly Flaw[] => Object.freeze(flaws.map((flaw) => Object.freeze(flaw)));
@@ -135,8 +131,18 @@ function fromBase64(content: Buffer): Buffer | undefined {
   const text = content.toString('latin1');
   const decoded = Buffer.from(text, 'base64');
   if (decoded.toString('base64') !== text) return undefined;
-  const isKnown = isGzip(decoded) || isMime(decoded) || piecesOf(decoded).some(({ kind }) => kind !== 'unknown');
-  return isKnown ? decoded : undefined;
+  return isGzip(decoded) || isKnown(decoded) ? decoded : undefined;
+}
+
+/** Gives the line of a position, counted from 1, for one position after the other. */
+function lineCounter(content: Buffer): (offset: number) => number {
+  let [line, at] = [1, 0];
+  return (offset) => {
+    // A line ends with a newline, a carriage return, or both.
+    for (; at < offset; at += 1)
+      if (content[at] === 0x0a || (content[at] === 0x0d && content[at + 1] !== 0x0a)) line += 1;
+    return line;
+  };
 }
 
 /** RFC 1952, section 2.3.1: the magic number and deflate, its only method. */
@@ -146,12 +152,12 @@ const isGzip = (content: Buffer): boolean => content[0] === 0x1f && content[1] =
 const gzipType = /^application\/(?:gzip|x-gzip|x-gunzip|x-compress)/;
 
 /** A gunzip that refuses to unpack more than 1 MiB over all its calls. */
-function unpacker(): Gunzip {
+function unpacker() {
   let left = maxBytes;
-  return async (packed, subject) => {
-    const [{ gunzip }, { promisify }] = await Promise.all([import('node:zlib'), import('node:util')]);
+  return async (packed: Buffer, subject: string): Promise<Buffer> => {
+    const { gunzipSync } = await import('node:zlib');
     try {
-      const unpacked = await promisify(gunzip)(packed, { maxOutputLength: left });
+      const unpacked = gunzipSync(packed, { maxOutputLength: left });
       left -= unpacked.length;
       return unpacked;
     } catch (error) {

@@ -1,4 +1,4 @@
-import { nodeConfigType, type Piece, piecesOf } from './kinds.js';
+import { isKnown, nodeConfigType, type Piece } from './kinds.js';
 import { isMime, type Leaf } from './mime.js';
 
 /**
@@ -34,20 +34,17 @@ export interface Flaw {
   readonly line: number;
 }
 
-/** What is around a part. */
+/** What is around the parts. */
 export interface Packing {
-  /** The whole was base64 on top of EC2's own. */
   readonly isBase64: boolean;
-  /** The whole or the part was gzipped. */
   readonly isGzipped: boolean;
   readonly isMime: boolean;
-  /** The part was in base64 or quoted-printable. */
-  readonly isEncoded: boolean;
 }
 
 /** The flaws of a piece of a body. */
-export function flawsOf({ kind, content, isTemplate }: Piece, leaf: Leaf, packing: Packing): readonly FlawName[] {
-  const { isBase64, isGzipped, isEncoded } = packing;
+export function flawsOf(piece: Piece, leaf: Leaf, { isBase64, ...whole }: Packing): readonly FlawName[] {
+  const { kind, content, isTemplate } = piece;
+  const isGzipped = whole.isGzipped || leaf.isGzipped;
   const flaws: FlawName[] = leaf.lacksEmptyLine ? ['missing-empty-line'] : [];
   const beginning = content.toString('latin1', 0, 4096);
   // The kernel executes these, by their first line.
@@ -61,11 +58,11 @@ export function flawsOf({ kind, content, isTemplate }: Piece, leaf: Leaf, packin
     else if (isMime(content.subarray(beginning.search(/\S|$/)))) flaws.push('blank-before-mime');
     else if (/<(?:script|powershell)>/i.test(content.toString('latin1'))) flaws.push('unclosed-tag');
   }
-  if (kind === 'eks-node-config' && packing.isMime && leaf.contentType !== nodeConfigType) flaws.push('media-type');
+  if (kind === 'eks-node-config' && whole.isMime && leaf.contentType !== nodeConfigType) flaws.push('media-type');
   const isPacked =
-    (kind.startsWith('windows-') && (isBase64 || isGzipped || isEncoded)) ||
-    (kind === 'ec2launch-tasks' && (isBase64 || isGzipped || packing.isMime)) ||
-    ((kind === 'bottlerocket-settings' || kind === 'ignition') && (isBase64 || packing.isMime));
+    (kind.startsWith('windows-') && (isBase64 || isGzipped || leaf.isEncoded)) ||
+    (kind === 'ec2launch-tasks' && (isBase64 || isGzipped || whole.isMime)) ||
+    ((kind === 'bottlerocket-settings' || kind === 'ignition') && (isBase64 || whole.isMime));
   if (isPacked) flaws.push('packed');
   return flaws;
 }
@@ -77,6 +74,3 @@ function isKnownBelowMark(content: Buffer): boolean {
   if (mark[0] === 0xfe && mark[1] === 0xff) return true;
   return String(mark) === '239,187,191' && isKnown(content.subarray(3));
 }
-
-const isKnown = (content: Buffer): boolean =>
-  isMime(content) || piecesOf(content).some(({ kind }) => kind !== 'unknown');

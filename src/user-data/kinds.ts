@@ -99,6 +99,10 @@ export function piecesOf(content: Buffer, contentType = 'text/plain'): readonly 
   return scripts.length > 0 ? scripts : [{ kind: kindOfWhole(text, content), content }];
 }
 
+/** True for what is of some kind, or an archive. */
+export const isKnown = (content: Buffer): boolean =>
+  isMime(content) || piecesOf(content).some(({ kind }) => kind !== 'unknown');
+
 /** The beginning as cloud-init compares it: without leading blanks, in lower case. */
 const beginningOf = (text: string): string => text.slice(text.search(/\S|$/)).slice(0, 32).toLowerCase();
 

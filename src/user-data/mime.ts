@@ -7,15 +7,17 @@ const maxDepth = 16;
 const mostBegun = 2 * maxParts;
 const maxHeaderBytes = 64 * 1024;
 
-/** One body of a MIME archive, its transfer encoding undone. */
+/** User data that is no archive, or one body of a MIME archive, its transfer encoding undone. */
 export interface Leaf {
   readonly content: Buffer;
   readonly contentType?: string | undefined;
   readonly name?: string | undefined;
   /** It was in base64 or quoted-printable. */
   readonly isEncoded?: boolean;
-  /** Line of the archive, counted from 1, on which the body begins. */
-  readonly bodyLine?: number;
+  /** It was gzipped on its own. */
+  readonly isGzipped?: boolean;
+  /** Where the body begins in the archive. */
+  readonly offset: number;
   /** The body follows without the empty line that ends a header. */
   readonly lacksEmptyLine?: boolean;
 }
@@ -38,14 +40,6 @@ export function isMime(content: Buffer): boolean {
   return isHeader(beginning) && /mime-version:/i.test(beginning);
 }
 
-/** The number of lines that end in these bytes: with a newline, a carriage return, or both. */
-export function lineEnds(content: Buffer): number {
-  let count = 0;
-  for (let index = 0; index < content.length; index += 1)
-    if (content[index] === 0x0a || (content[index] === 0x0d && content[index + 1] !== 0x0a)) count += 1;
-  return count;
-}
-
 /**
  * Reads a MIME archive, archives within it included, and finds the bodies that cloud-init finds: a header ends at the first
  * line that is none, with an empty line or without, and a line may end with a carriage return alone.
@@ -58,48 +52,44 @@ export async function readMime(archive: Buffer): Promise<{ leaves: readonly Leaf
   // Latin-1 keeps each byte, so positions in the text are those of the bytes.
   const text = archive.toString('latin1');
   const leaves: Leaf[] = [];
-  /** The boundaries of the archives that have begun and not ended, the innermost last. */
-  const open: string[] = [];
-  let [at, isPart, begun, bodyLine, counted] = [0, true, 0, 1, 0];
-  for (;;) {
-    const delimiter = nextDelimiter(text, at, open);
-    const end = delimiter?.index ?? text.length;
-    if (isPart) begun += 1;
+  let begun = 0;
+
+  /** Reads a part, or the archive itself; false when it lacks its last boundary. */
+  function readPart(at: number, end: number, depth: number): boolean {
+    begun += 1;
     if (begun > mostBegun) throw tooManyParts();
+    const isBeforeBoundary = end < text.length;
     // Python, and so cloud-init, take boundaries in succession for one.
-    if (isPart && delimiter?.index !== at) {
-      const { headEnd, bodyAt, lacksEmptyLine } = headAt(text, at, end);
-      const { boundary, decode, ...fields } = read(archive.subarray(at, headEnd));
-      if (boundary !== undefined) {
-        [at, isPart] = [bodyAt, false];
-        if (open.push(boundary) > maxDepth)
-          throw undecodable(`The user data is MIME nested more than ${maxDepth} deep`);
-        continue;
-      }
+    if (at === end && isBeforeBoundary) return true;
+    const { headEnd, bodyAt, lacksEmptyLine } = headAt(text, at, end);
+    const { boundary, decode, ...fields } = read(archive.subarray(at, headEnd));
+    const body = text.slice(bodyAt, end);
+    if (boundary === undefined) {
       // The line break before a boundary belongs to it (RFC 2046, section 5.1.1).
-      const [lineBreak = ''] = (delimiter && /\r?\n$|\r$/.exec(text.slice(Math.max(bodyAt, end - 2), end))) || [];
+      const [lineBreak = ''] = (isBeforeBoundary && /(?:\r?\n|\r)$/.exec(body.slice(-2))) || [];
       const content = decode(archive.subarray(bodyAt, end - lineBreak.length));
-      bodyLine += lineEnds(archive.subarray(counted, bodyAt));
-      counted = bodyAt;
-      leaves.push({ ...fields, content, bodyLine, lacksEmptyLine });
+      leaves.push({ ...fields, content, offset: bodyAt, lacksEmptyLine });
+      return true;
     }
-    if (!delimiter) break;
-    const [whole, boundary = '', isLast] = delimiter;
-    open.length = open.lastIndexOf(boundary) + (isLast ? 0 : 1);
-    [at, isPart] = [end + whole.length, !isLast];
+    if (depth === maxDepth) throw undecodable(`The user data is MIME nested more than ${maxDepth} deep`);
+    let partAt: number | undefined;
+    for (const { 0: line, 1: isLast, index } of boundary === '' ? [] : body.matchAll(delimiterOf(boundary))) {
+      if (partAt !== undefined) readPart(partAt, bodyAt + index, depth + 1);
+      if (isLast) return true;
+      partAt = bodyAt + index + line.length;
+    }
+    if (partAt !== undefined) readPart(partAt, end, depth + 1);
+    return false;
   }
+
+  const isCut = !readPart(0, text.length, 0);
   if (leaves.length === 0) throw undecodable('The user data is MIME, but has no parts');
-  return { leaves, isCut: open.length > 0 };
+  return { leaves, isCut };
 }
 
-/** The next line that begins or ends a part of an open archive. */
-function nextDelimiter(text: string, from: number, open: readonly string[]): RegExpExecArray | null {
-  const boundaries = open.filter((boundary) => boundary !== '').map((boundary) => boundary.replace(/\W/g, '\\$&'));
-  if (boundaries.length === 0) return null;
-  const pattern = new RegExp(`^--(${boundaries.reverse().join('|')})(--)?[ \\t]*(?:\\r\\n?|\\n|$)`, 'gm');
-  pattern.lastIndex = from;
-  return pattern.exec(text);
-}
+/** The lines that begin a part of an archive, or end the last one. */
+const delimiterOf = (boundary: string): RegExp =>
+  new RegExp(`^--${boundary.replace(/\W/g, '\\$&')}(--)?[ \\t]*(?:\\r\\n?|\\n|$)`, 'gm');
 
 /** Finds the end of a header, and the beginning of the body below it. */
 function headAt(text: string, at: number, end: number) {
