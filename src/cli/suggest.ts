@@ -24,37 +24,23 @@ function likeliest(guesses: readonly { readonly candidate: string; readonly cost
 function guess(asked: readonly string[], template: string) {
   const expected = segmentsOf(template);
   const [leaf = '', name = ''] = [asked.at(-1), expected.at(-1)];
+  // Another place is a likelier mistake than a wrong letter; of places alike, one near the top.
   const elsewhere = {
     candidate: template,
-    // Another place is a likelier mistake than a wrong letter; of places alike, one near the top.
-    cost: isOpen(name) ? Infinity : 0.5 + expected.length / 100 + Math.min(edits(leaf, name), missingWords(leaf, name)),
+    cost: isOpen(name) ? Infinity : 0.5 + expected.length / 100 + cost(leaf, name),
   };
   if (asked.length !== expected.length) return elsewhere;
   const filled = expected.map((segment, index) => (fits(asked[index], segment) ? asked[index] : segment)).join('/');
-  const here = { candidate: template.endsWith('/') ? `${filled}/` : filled, cost: edits(asked.join('/'), filled) };
+  const here = { candidate: template.endsWith('/') ? `${filled}/` : filled, cost: cost(asked.join('/'), filled) };
   return here.cost <= elsewhere.cost ? here : elsewhere;
 }
 
-/**
- * Words that may have been meant by another: those of which it is the beginning or a part between hyphens, and those
- * spelt alike.
- *
- * @returns at most three, the likeliest first
- */
-export function nearestWords(given: string, words: readonly string[]): string[] {
-  const bare = (text: string): string => text.replace(/^--/, '').toLowerCase();
-  const asked = bare(given);
-  const cost = (word: string): number =>
-    asked.length > 2 && (word.startsWith(asked) || word.split('-').includes(asked))
-      ? 0.5
-      : sorted(asked) === sorted(word)
-        ? 1
-        : edits(asked, word);
-  return likeliest(words.map((word) => ({ candidate: word, cost: cost(bare(word)) })));
-}
+/** @returns at most three of the words, the likeliest first */
+export const nearestWords = (given: string, words: readonly string[]): string[] =>
+  likeliest(words.map((word) => ({ candidate: word, cost: isBeginning(given, word) ? 0.5 : cost(given, word) })));
 
-/** Letters in another order are as likely as one wrong letter. */
-const sorted = (text: string): string => [...text].sort().join('');
+const isBeginning = (given: string, word: string): boolean =>
+  normal(given).length > 2 && normal(word).startsWith(normal(given));
 
 const segmentsOf = (path: string): string[] => path.replace(/\/$/, '').split('/');
 
@@ -64,22 +50,26 @@ const isOpen = (segment: string): boolean => segment.includes('{');
 const fits = (text = '', segment: string): boolean =>
   isOpen(segment) && text.startsWith(segment.slice(0, segment.indexOf('{')));
 
-/** The edit distance, unless it is more than a third of what was asked. */
-function edits(asked: string, candidate: string): number {
-  const count = distance(hyphenated(asked), candidate);
-  return count <= Math.max(1, asked.length / 3) ? count : Infinity;
+/** What it costs to turn what was given into a name: the wrong letters, up to a third of them, or less. */
+function cost(given: string, name: string): number {
+  const [asked, expected] = [normal(given), normal(name)];
+  const [words, all] = [asked.split('-'), expected.split('-')];
+  const wrong = distance(asked, expected);
+  return Math.min(
+    wrong <= Math.max(1, asked.length / 3) ? wrong : Infinity,
+    // Letters in another order are as likely as one wrong letter.
+    sorted(asked) === sorted(expected) ? 1 : Infinity,
+    // Half a point for each word that `zone` lacks to be `availability-zone`.
+    words.every((word) => all.includes(word)) ? (all.length - words.length) / 2 : Infinity,
+  );
 }
 
-/** Half a point for each word that `zone` lacks to be `availability-zone`, if nothing else is wrong with it. */
-function missingWords(asked: string, candidate: string): number {
-  const given = hyphenated(asked).split('-');
-  const words = candidate.split('-');
-  return given.every((word) => words.includes(word)) ? (words.length - given.length) / 2 : Infinity;
-}
+const sorted = (text: string): string => [...text].sort().join('');
 
-/** Names as other worlds have them, `instanceId` and `instance_id`, as they are here. */
-const hyphenated = (text: string): string =>
+/** An option without its dashes, and names as other worlds have them, `instanceId` and `instance_id`, as they are here. */
+const normal = (text: string): string =>
   text
+    .replace(/^--/, '')
     .replace(/([a-z\d])([A-Z])/g, '$1-$2')
     .replaceAll('_', '-')
     .toLowerCase();

@@ -133,7 +133,7 @@ describe('the command line', () => {
       'network/interfaces/macs/0e:49:61:0f:c3:11/subnetid':
         'did you mean network/interfaces/macs/0e:49:61:0f:c3:11/subnet-id?',
       zone: 'did you mean placement/availability-zone or placement/availability-zone-id?',
-      ipv4: 'did you mean ipv6, local-ipv4 or public-ipv4?',
+      ipv4: 'did you mean local-ipv4, public-ipv4 or ipv6?',
       'nothing-like-any-other': 'imds categories shows what can be read',
     })) {
       it(`answers ${path}, which is misspelt, with 5 and ${JSON.stringify(hint)}`, async () => {
