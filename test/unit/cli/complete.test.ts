@@ -11,7 +11,7 @@ const commandNames = program.commands.map((command) => command.name());
 const scenarios = ['rebalance', 'spot-interruption'];
 
 const candidatesFor = (...words: readonly string[]): string[] =>
-  complete(program, words, scenarios).candidates.map(({ word }) => word);
+  complete(program, words, scenarios).candidates.map((candidate) => candidate.replace(/\t.*/, ''));
 const alsoFor = (...words: readonly string[]): string => complete(program, words, scenarios).also;
 
 const placement = [
@@ -92,7 +92,7 @@ describe('the completion of a command line', () => {
 
   it('offers all commands, each with what it does', () => {
     assert.deepEqual(candidatesFor(''), [...commandNames, 'help']);
-    for (const { text } of complete(program, ['']).candidates) assert.match(text ?? '', /\w+ \w+/);
+    for (const candidate of complete(program, ['']).candidates) assert.match(candidate, /^[\w-]+\t\w+.* \w+/);
   });
 
   for (const name of commandNames)
