@@ -1,5 +1,4 @@
 import type { SeenEvent, SeenRequest } from '../emulator/index.js';
-import type { Output } from './io.js';
 import { jsonLine, oneLine, type Paint, printable } from './output.js';
 
 type Reason = NonNullable<SeenRequest['reason']>;
@@ -29,7 +28,7 @@ const reasons: Readonly<Record<Exclude<Reason, `fault: ${string}`>, string>> = {
  *
  * @param columns of a terminal, where a last line that is written anew each time keeps count
  */
-export function requestLog(output: Output['write'], paint: Paint, columns?: () => number | undefined) {
+export function requestLog(output: (text: string) => Promise<void>, paint: Paint, columns?: () => number | undefined) {
   const count = { v1: 0, v2: 0, refused: 0 };
   const total = (): string => `IMDSv2 ${count.v2}, IMDSv1 ${count.v1}, refused or unanswered ${count.refused}`;
   // The emulator goes on when nobody reads its log.
@@ -40,19 +39,16 @@ export function requestLog(output: Output['write'], paint: Paint, columns?: () =
   };
   return {
     request({ at, method, path, version, status, reason, error }: SeenRequest) {
-      const isServed = status !== 'unanswered' && (status < 400 || reason === 'not there');
       // Bytes that are not a request have no version.
       const isRequest = method !== '';
+      const isServed = status !== 'unanswered' && (status < 400 || reason === 'not there');
       if (isRequest) count[`v${version}`] += 1;
       if (!isServed) count.refused += 1;
-      const why =
-        error === undefined ? reason && (reasons[reason as keyof typeof reasons] ?? reason) : `failed: ${error}`;
+      const by = !isRequest ? '--' : version === 1 ? paint.bold('v1') : 'v2';
       const asked = printable(`${method.padEnd(4)} ${status === 'unanswered' ? ' - ' : status}  ${path}`);
-      const note = why === undefined ? '' : `  ${oneLine(why)}`;
-      line(
-        `${clock(at)}  ${!isRequest ? '--' : version === 1 ? paint.bold('v1') : 'v2'}  ${asked}` +
-          (why === undefined || reason === 'not there' ? note : paint.red(note)),
-      );
+      const why = error === undefined ? (reasons[reason as keyof typeof reasons] ?? reason) : `failed: ${error}`;
+      const note = why ? `  ${oneLine(why)}` : '';
+      line(`${clock(at)}  ${by}  ${asked}${note && reason !== 'not there' ? paint.red(note) : note}`);
     },
     event({ at, event, detail }: SeenEvent) {
       line(paint.cyan(printable(`${clock(at)}  ${event}: ${detail}`)));
@@ -67,15 +63,10 @@ export function requestLog(output: Output['write'], paint: Paint, columns?: () =
 export function jsonLog(write: (line: string) => void): ReturnType<typeof requestLog> {
   const put =
     (type: string) =>
-    ({ at, error, ...rest }: SeenRequest | SeenEvent): void =>
-      write(
-        jsonLine({
-          type,
-          time: new Date(at).toISOString(),
-          ...rest,
-          ...(error !== undefined && { error: `${error}` }),
-        }),
-      );
+    ({ at, error, ...rest }: SeenRequest | SeenEvent): void => {
+      const time = new Date(at).toISOString();
+      write(jsonLine({ type, time, ...rest, error: error === undefined ? undefined : String(error) }));
+    };
   return { request: put('request'), event: put('event'), end() {} };
 }
 

@@ -2,7 +2,7 @@ import type { Emulator, EmulatorOptions, InstanceOptions } from '../../emulator/
 import { type Context, command, type Given } from '../command.js';
 import { codeOf, exitCodes, Failure, failWith, misuse } from '../exit-codes.js';
 import { controlAt, instanceOf, instanceOptions, panelOption } from '../instance-options.js';
-import { type Output, onSignals } from '../io.js';
+import { type Io, type Output, onSignals } from '../io.js';
 import { table } from '../layout.js';
 import { type Reader, refuse, someText, wholeNumber } from '../options.js';
 import { jsonLine, jsonText, say } from '../output.js';
@@ -84,63 +84,57 @@ export const emulate = command({
 /** Runs until it is told to stop, or nobody reads its log any more. */
 async function serve(
   { port = usualPort, control, ...others }: EmulatorOptions,
-  { json, panel, certificateOut }: Given<typeof options>,
+  given: Given<typeof options>,
   { io, paintStderr }: Context,
 ): Promise<number> {
-  const begun = deferred<void>();
-  const end = deferred<number>();
+  let fail = (_error: unknown): void => {};
+  let stopListening = (): void => {};
+  const ended = new Promise<number>((resolve, reject) => {
+    fail = reject;
+    // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
+    stopListening = onSignals(io, ['SIGINT', 'SIGTERM'], (name) =>
+      resolve(name === 'SIGINT' ? exitCodes.interrupted : exitCodes.done),
+    );
+  });
   // Events that are due at once are logged after the emulator's address.
-  const later =
-    ({ write }: Output): Output['write'] =>
-    (data) =>
-      begun.promise.then(() => write(data));
+  const later = (output: Output) => (text: string) => announced.then(() => output.write(text));
   const isLive = io.stderr.isTTY && io.env['TERM'] !== 'dumb';
-  const log = json
-    ? jsonLog((line) => void later(io.stdout)(line).catch(end.reject))
+  const log = given.json
+    ? jsonLog((line) => void later(io.stdout)(line).catch(fail))
     : requestLog(later(io.stderr), paintStderr, isLive ? () => io.stderr.columns : undefined);
   const beside = { port: port === 0 || port === 65535 ? 0 : port + 1 };
-  const emulator = await start({
+  const starting = start({
     ...others,
     port,
     control: control === true ? beside : control,
     onRequest: log.request,
     onEvent: log.event,
   });
-  // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
-  const stopListening = onSignals(io, ['SIGINT', 'SIGTERM'], (name) =>
-    end.resolve(name === 'SIGINT' ? exitCodes.interrupted : exitCodes.done),
-  );
+  const announced = starting.then((emulator) => announce(emulator, given, io));
   try {
-    await writeCertificate(emulator, certificateOut);
-    const { url, urls, controlUrl, env } = emulator;
-    if (json) {
-      await io.stdout.write(jsonLine({ type: 'started', url, urls, controlUrl, env, options: emulator.options }));
-    } else {
-      const names = ['AWS_EC2_METADATA_SERVICE_ENDPOINT', ...(controlUrl ? ['IMDS_EMULATOR_CONTROL_URL'] : [])];
-      await io.stdout.write(names.map((name) => `export ${name}=${env[name]}\n`).join(''));
-      const above = controlUrl ? 'the lines above point AWS tools and its control' : 'the line above points AWS tools';
-      say(io, `the emulator is running; ${above} to it, Ctrl-C ends it`);
-      if (urls.length > 1) say(io, `it answers at ${urls.slice(1).join(', ')}, too`);
-    }
-    if (panel) showPanel(controlUrl ?? '', io);
-    begun.resolve();
-    return await end.promise;
+    await announced;
+    return await ended;
   } finally {
     stopListening();
-    await emulator.close();
+    await (await starting).close();
     log.end();
   }
 }
 
-function deferred<T>() {
-  let resolve: (value: T) => void = () => {};
-  let reject: (reason: unknown) => void = () => {};
-  const promise = new Promise<T>((...settle) => {
-    [resolve, reject] = settle;
-  });
-  // It may be rejected before anybody waits for it.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
+/** Says where the emulator is. */
+async function announce(emulator: Emulator, { json, panel, certificateOut }: Given<typeof options>, io: Io) {
+  await writeCertificate(emulator, certificateOut);
+  const { url, urls, controlUrl, env } = emulator;
+  if (json) {
+    await io.stdout.write(jsonLine({ type: 'started', url, urls, controlUrl, env, options: emulator.options }));
+  } else {
+    const names = ['AWS_EC2_METADATA_SERVICE_ENDPOINT', ...(controlUrl ? ['IMDS_EMULATOR_CONTROL_URL'] : [])];
+    await io.stdout.write(names.map((name) => `export ${name}=${env[name]}\n`).join(''));
+    const above = controlUrl ? 'the lines above point AWS tools and its control' : 'the line above points AWS tools';
+    say(io, `the emulator is running; ${above} to it, Ctrl-C ends it`);
+    if (urls.length > 1) say(io, `it answers at ${urls.slice(1).join(', ')}, too`);
+  }
+  if (panel) showPanel(controlUrl ?? '', io);
 }
 
 async function listScenarios({ io, paint }: Context, json: true | undefined): Promise<number> {
