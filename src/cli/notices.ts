@@ -37,8 +37,7 @@ function words(notice: Notice): string {
       return expiration === undefined ? `none of the role ${role}: ${code}` : `of the role ${role} until ${expiration}`;
     }
     case 'tags':
-      if (isGone) return 'none any more';
-      return notice.previous ? changes(notice.previous.tags, notice.tags) : pairs(notice.tags);
+      return isGone ? 'none any more' : changes(notice.previous?.tags ?? {}, notice.tags);
     case 'addresses': {
       const { mac, previous } = notice;
       if (isGone) return `${mac} is no longer attached`;
@@ -58,18 +57,11 @@ function maintenance({ event }: NoticeOf<'maintenance'>): string {
 
 type Tags = Readonly<Record<string, string>>;
 
-const pairs = (tags: Tags): string =>
-  Object.entries(tags)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(', ');
-
 /** The tags that are new or have another value, and those that are no more. */
 function changes(before: Tags, now: Tags): string {
-  const isNew = ([key, value]: readonly [string, string]): boolean => before[key] !== value;
+  const set = Object.entries(now).filter(([key, value]) => before[key] !== value);
   const gone = Object.keys(before).filter((key) => !Object.hasOwn(now, key));
-  return [pairs(Object.fromEntries(Object.entries(now).filter(isNew))), ...gone.map((key) => `no ${key}`)]
-    .filter((text) => text !== '')
-    .join(', ');
+  return [...set.map((tag) => tag.join('=')), ...gone.map((key) => `no ${key}`)].join(', ');
 }
 
 type Addresses = Omit<NonNullable<NoticeOf<'addresses'>['previous']>, 'mac'>;

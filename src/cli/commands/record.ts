@@ -1,7 +1,8 @@
+import { access, constants, lstat, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Omission, Recording } from '../../record/record.js';
 import { command } from '../command.js';
 import { codeOf, exitCodeOf, exitCodes, failWith, misuse } from '../exit-codes.js';
-import type { Output } from '../io.js';
 import { jsonText, printable } from '../output.js';
 
 const usualFile = 'imds-recording.json';
@@ -26,9 +27,12 @@ export const record = command({
     const file = stdout ? undefined : out;
     if (file !== undefined) await checkPlace(file, force);
     const { record } = await import('../../record/record.js');
-    const progress = progressOn(io.stderr);
-    const recording = await record(connect(), { keep, signal, onValue: progress.show }).finally(progress.end);
-
+    // Over the last line of a terminal; elsewhere nobody looks.
+    const show = async (progress: string): Promise<void> => {
+      if (io.stderr.isTTY) await io.stderr.write(`\r\x1b[K${progress}`).catch(() => {});
+    };
+    const onValue = (count: number): void => void show(`values read: ${count}`);
+    const recording = await record(connect(), { keep, signal, onValue }).finally(() => show(''));
     const text = jsonText(recording.scenario);
     if (file === undefined) await io.stdout.write(text);
     else await writeWhole(file, text, force, signal);
@@ -44,27 +48,8 @@ function exitCodeAfter({ failures: [first] }: Recording): number {
   return first.error.code === 'ERR_IMDS_PATH' ? exitCodes.unusable : exitCodeOf[first.error.code];
 }
 
-/** Counts the values at a terminal. */
-function progressOn({ isTTY, write }: Output) {
-  const startOfLine = '\r\x1b[K';
-  let shown = Promise.resolve();
-  const put = (text: string): void => {
-    // Where nobody looks, there is nothing to show.
-    if (isTTY) shown = shown.then(() => write(text)).catch(() => {});
-  };
-  return {
-    show: (count: number): void => put(`${startOfLine}values read: ${count}`),
-    async end(): Promise<void> {
-      put(startOfLine);
-      await shown;
-    },
-  };
-}
-
 /** Makes sure, before anything is asked for, that the file can be written. */
 async function checkPlace(file: string, force = false): Promise<void> {
-  const { access, constants, lstat } = await import('node:fs/promises');
-  const { dirname } = await import('node:path');
   const found = await lstat(file).catch((error: unknown) => {
     return codeOf(error) === 'ENOENT' ? undefined : unwritable(file)(error);
   });
@@ -76,7 +61,6 @@ async function checkPlace(file: string, force = false): Promise<void> {
 
 /** Writes a file as a whole or not at all. Nobody but its owner can read it. */
 async function writeWhole(file: string, text: string, force: boolean | undefined, signal: AbortSignal) {
-  const { rename, rm, writeFile } = await import('node:fs/promises');
   const unfinished = `${file}.${crypto.randomUUID()}`;
   try {
     await writeFile(unfinished, text, { mode: 0o600, flag: 'wx', signal });
