@@ -44,10 +44,8 @@ function report() {
   const diagnosis = diagnosisOf(judgement);
   const needed = diagnosis.hopLimit;
   if (needed === undefined) throw new Error('the doctor knows no limit');
-  const printed = drawing(diagnosis, {
-    io: { stdout: { isTTY: false, columns: 80, write: async () => {} }, env: { LANG: 'C.UTF-8' } },
-    paint: { bold: String, red: String, cyan: String },
-  });
+  const io = { stdout: { isTTY: false, columns: 80, write: async () => {} }, env: { LANG: 'C.UTF-8' } };
+  const printed = drawing(diagnosis, io, { bold: String, red: String, cyan: String });
   const [way = '', pointer = ''] = printed.trimStart().split('\n');
   const places = way.trim().split(/ ──(?:╳──)? /);
   const brokenAfter = way.split(' ──╳── ')[0]?.split(' ── ').length;

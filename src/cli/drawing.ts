@@ -7,13 +7,6 @@ import { type Paint, printable } from './output.js';
 type Fix = Diagnosis['fix'][number];
 type Finding = Diagnosis['findings'][number];
 
-interface Canvas {
-  readonly io: Pick<Io, 'stdout' | 'env'>;
-  readonly paint: Paint;
-  /** Shows all findings and remedies in full, however many lines they take. */
-  readonly verbose?: boolean | undefined;
-}
-
 const { done, unreachable, refused, timeout, hopLimit, unusable } = exitCodes;
 
 /** For each verdict the exit code, and the caption for the place where the way breaks. */
@@ -37,8 +30,11 @@ export const verdicts: Readonly<Record<Diagnosis['verdict'], readonly [exitCode:
 // Of a terminal's usual 24 lines the last one is the prompt's.
 const screenLines = 23;
 
-/** A diagnosis for people: the way, the verdict, what helps, what was found. It fits on a screen, unless all is wanted. */
-export function drawing(diagnosis: Diagnosis, { io, paint, verbose }: Canvas): string {
+/**
+ * A diagnosis for people: the way, the verdict, what helps, what was found. It fits on a screen, unless `verbose` asks for
+ * all findings and remedies in full.
+ */
+export function drawing(diagnosis: Diagnosis, io: Pick<Io, 'stdout' | 'env'>, paint: Paint, verbose = false): string {
   const columns = Math.max(40, widthOf(io.stdout, 80));
   const { verdict, summary, findings, fix } = diagnosis;
   const title = verdict === 'healthy' ? paint.bold(verdict) : paint.bold(paint.red(verdict));

@@ -43,10 +43,10 @@ export function controlAt(text: string, flag: string): ControlOptions {
 /** A ready scenario by its name, or one that is read. */
 async function scenarioOf(name: string, io: Io): Promise<Scenario> {
   const { parseScenario, scenarios } = await import('../emulator/index.js');
-  const ready: Readonly<Record<string, Scenario>> = scenarios;
-  const found = Object.hasOwn(ready, name) ? ready[name] : undefined;
-  if (found !== undefined) return found;
-  const text = await read(name, io, Object.keys(ready));
+  const ready = new Map<string, Scenario>(Object.entries(scenarios));
+  const found = ready.get(name);
+  if (found) return found;
+  const text = await read(name, io, [...ready.keys()]);
   try {
     return parseScenario(text);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help } from 'commander';
 import { version } from '../version.js';
 import { type AddCommand, addOptions, type Run, withExamples } from './command.js';
 import { exitCodeMeanings } from './exit-codes.js';
@@ -24,6 +24,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   record: async () => (await import('./commands/record.js')).record,
   completion: async () => (await import('./commands/completion.js')).completion,
 };
+
+const about = 'The metadata of the EC2 instance that this runs on, read through IMDSv2.';
 
 const environment = {
   AWS_EC2_METADATA_SERVICE_ENDPOINT: 'as --endpoint',
@@ -64,13 +66,13 @@ export async function createProgram(run: Run, { write, columns, paint }: HelpOut
       showGlobalOptions: true,
       styleTitle: paint.bold,
       styleCommandDescription: (text) => text.replace(/^Examples:$/m, paint.bold),
-      subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
+      subcommandTerm: (command) => new Help().subcommandTerm(command).replace(' [options]', ''),
       optionDescription: (option) => option.description,
       argumentDescription: (argument) => argument.description,
     })
     .usage('[options] <command>')
     .description(
-      withExamples('The metadata of the EC2 instance that this runs on, read through IMDSv2.', {
+      withExamples(about, {
         'imds get placement/region': 'one value',
         'imds list -r': 'all that there is, secrets left out',
       }),
@@ -91,15 +93,9 @@ export function overview(program: Command, { bold }: Paint): string {
   const commands = help
     .visibleCommands(program)
     .map((each) => [help.subcommandTerm(each), help.subcommandDescription(each)]);
-  const about = 'The metadata of the EC2 instance that this runs on, read through IMDSv2.';
   return `${about}\n\n${bold('Commands:')}\n${glossary(Object.fromEntries(commands)).join('\n')}\n
 imds --help has options and exit codes; imds <command> --help has examples.\n`;
 }
-
-const argumentTerm = (argument: Command['registeredArguments'][number]): string => {
-  const name = argument.name() + (argument.variadic ? '...' : '');
-  return argument.required ? `<${name}>` : `[${name}]`;
-};
 
 const appendix = ({ bold }: Paint): string =>
   [bold('Exit codes:'), ...glossary(exitCodeMeanings), '', bold('Environment:'), ...glossary(environment)].join('\n');

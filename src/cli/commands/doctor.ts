@@ -29,8 +29,8 @@ export const doctor = command({
     if (files[0] !== undefined) throw misuse(`${files[0]} needs --summarize, which reads reports from files`);
     const { io, paint, signal, connect } = context;
     const diagnosis = await connect().diagnose({ v1Probe, signal, announce: (message) => say(io, message) });
-    const { verbose } = context.globals;
-    await io.stdout.write(json ? jsonText(diagnosis) : withFlags(drawing(diagnosis, { io, paint, verbose })));
+    const text = json ? jsonText(diagnosis) : withFlags(drawing(diagnosis, io, paint, context.globals.verbose));
+    await io.stdout.write(text);
     return verdicts[diagnosis.verdict][0];
   },
 });

@@ -52,7 +52,8 @@ export const lab = command({
     const emulator = await instanceOf({ ...given, httpPutResponseHopLimit }, io);
     const { runLab, LabError } = await import('../../lab/index.js');
     const { requestLog } = await import('../request-log.js');
-    const env = environment(io.env);
+    // Without what would lead the command away from the addresses of IMDS.
+    const env = { ...io.env, AWS_EC2_METADATA_SERVICE_ENDPOINT: undefined, AWS_EC2_METADATA_DISABLED: undefined };
     await checkProgram(words, env);
     const log = globals.verbose ? requestLog((data) => io.stderr.write(data), paintStderr) : undefined;
     try {
@@ -82,12 +83,6 @@ export const lab = command({
     }
   },
 });
-
-/** The environment of the command, without what would lead it away from the addresses of IMDS. */
-function environment(env: LabOptions['env']): LabOptions['env'] {
-  const { AWS_EC2_METADATA_SERVICE_ENDPOINT: _endpoint, AWS_EC2_METADATA_DISABLED: _disabled, ...rest } = env;
-  return rest;
-}
 
 /** Looks for the program beforehand: in the lab its absence would be told by the tool that enters the place. */
 async function checkProgram([name]: readonly string[], env: LabOptions['env']): Promise<void> {

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { constants } from 'node:os';
 import { defaultNoticeKinds, type ImdsEvents, type Notice, type NoticeKind, noticeKinds } from '../../index.js';
 import { type Context, command, type Given } from '../command.js';
 import { exitCodes, Failure } from '../exit-codes.js';
@@ -69,7 +70,7 @@ async function handle(
   io.stdout.write(line).catch(() => {});
   try {
     const { code, stoppedBy } = await running;
-    if (stoppedBy !== undefined) return stoppedBy === 'SIGTERM' ? exitCodes.done : 128 + (await numberOf(stoppedBy));
+    if (stoppedBy !== undefined) return stoppedBy === 'SIGTERM' ? exitCodes.done : 128 + constants.signals[stoppedBy];
     if (code !== 0) say(io, `the command for ${notice.kind} exited with code ${code}`);
     return once ? code : undefined;
   } catch (error) {
@@ -80,8 +81,6 @@ async function handle(
     return undefined;
   }
 }
-
-const numberOf = async (signal: NodeJS.Signals): Promise<number> => (await import('node:os')).constants.signals[signal];
 
 /** Says once that the service does not answer, and when it does again. */
 function troubleReporter(io: Io): (message: unknown) => void {

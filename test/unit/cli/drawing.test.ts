@@ -53,11 +53,8 @@ function drawn(verdict: Verdict, container: ContainerKind, given: Given, verbose
     otherCredentials: 'a role for the service account (IRSA)',
     ...more,
   };
-  return drawing(diagnosisOf(found), {
-    io: { stdout: { isTTY: false, columns: 80, write: async () => {} }, env: { LANG: 'C.UTF-8' } },
-    paint: { bold: String, red: String, cyan: String },
-    verbose,
-  });
+  const io = { stdout: { isTTY: false, columns: 80, write: async () => {} }, env: { LANG: 'C.UTF-8' } };
+  return drawing(diagnosisOf(found), io, { bold: String, red: String, cyan: String }, verbose);
 }
 
 describe('the report of the doctor at a terminal of 80 columns and 24 lines', () => {
