@@ -1,41 +1,6 @@
 import type { ContainerKind } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
-import type { Facts, Judged, Result } from './facts.js';
-
-function settings({ settings }: Facts): Judged<'settings'> {
-  if (settings.disabledBy)
-    return ['fail', `${settings.disabledBy} is true; the AWS SDKs do not ask IMDS either`, 'disabled'];
-  const origins: Readonly<Record<string, string | undefined>> = settings.origins;
-  const given = Object.entries(settings)
-    .filter(([name]) => (origins[name] ?? 'default') !== 'default' && name !== 'v1ForbiddenBy')
-    .map(([name, value]) => `${name} ${value} (${origins[name]})`);
-  // An option that forbids version 1 is among them.
-  if (origins['v1ForbiddenBy'] !== origins['allowV1']) given.push(`no IMDSv1 (${settings.v1ForbiddenBy})`);
-  return ['ok', given.length === 0 ? `all by default: ${settings.endpoint}` : given.join(', '), 'usable'];
-}
-
-function configFile({ settings: { leftOut } }: Facts): Result | undefined {
-  return leftOut && ['warn', `${leftOut.file} cannot be read (${leftOut.why}), so nothing in it counts`];
-}
-
-/** `imds` never uses a proxy; other tools send metadata requests to one unless told not to. */
-function proxy({ env, settings: { endpoint } }: Facts): Result {
-  const proxies = ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'].filter((name) => env[name]);
-  const exempt = `${env['NO_PROXY'] ?? ''},${env['no_proxy'] ?? ''}`.split(/[\s,]+/).filter(Boolean);
-  const host = hostOf(endpoint);
-  if (proxies.length === 0) return ['ok', 'none in the environment'];
-  const set = `${proxies.join(', ')} set`;
-  if (socketOf(endpoint)) return ['ok', `${set}, which a Unix socket does not heed`];
-  if (exempt.includes('*') || exempt.includes(host)) return ['ok', `${set}, NO_PROXY exempts ${host}`];
-  return ['warn', `${set} and NO_PROXY lacks ${host}: not used by imds, but other tools may send it there`];
-}
-
-function machine({ platform: { onEc2, isElsewhere, isEnclave, why, instanceId }, family }: Facts): Judged<'machine'> {
-  const words = `${onEc2 ? 'EC2' : 'not known as EC2'}: ${why}${instanceId ? ` (${instanceId})` : ''}`;
-  if (isEnclave) return [onEc2 ? 'ok' : 'skip', words, 'enclave'];
-  if (onEc2) return ['ok', words, 'ec2'];
-  return isElsewhere ? [family ? 'warn' : 'skip', words, 'elsewhere'] : ['skip', words, 'unknown'];
-}
+import type { Checks, Facts } from './facts.js';
 
 /** For each kind of container its name, and that of the router between it and the instance. */
 export const containers: Readonly<Record<ContainerKind, readonly [name: string, router: string]>> = {
@@ -48,17 +13,6 @@ export const containers: Readonly<Record<ContainerKind, readonly [name: string, 
   container: ['a container', 'container bridge'],
 };
 
-function container({ platform }: Facts): Result {
-  const { container, node, managedBy, hasHostNetwork, isEnclave } = platform;
-  const words = [
-    containers[container][0] + (node ? ` on the node ${node}` : ''),
-    ...(container === 'none' ? [] : [hasHostNetwork ? 'on the network of its host' : 'with a network of its own']),
-    ...(managedBy ? [`managed by ${managedBy}, as it seems`] : []),
-    ...(isEnclave ? ['in a Nitro Enclave'] : []),
-  ];
-  return [container === 'fargate' || isEnclave ? 'warn' : 'ok', words.join(', ')];
-}
-
 /** The source of credentials that needs no IMDS, such as `EKS Pod Identity`. */
 export function otherCredentials(env: Facts['env']): string | undefined {
   const uri = env['AWS_CONTAINER_CREDENTIALS_FULL_URI'];
@@ -70,28 +24,65 @@ export function otherCredentials(env: Facts['env']): string | undefined {
   return undefined;
 }
 
-function credentials({ env }: Facts): Result {
-  const source = otherCredentials(env);
-  if (source) return ['ok', `the environment offers ${source}: SDKs need no IMDS for them`];
-  return ['ok', 'none in the environment, so SDKs turn to IMDS'];
-}
-
-function route({ answers, family }: Facts): Result | undefined {
-  if (!answers?.routes) return undefined;
-  const words = answers.routes.map(({ address, from, device, code }) =>
-    from ? `${address} from ${from}${device ? ` (${device})` : ''}` : `${address} no route (${code})`,
-  );
-  const isThere = answers.routes.some((route) => route.family === family && route.from);
-  return [isThere ? 'ok' : 'fail', words.join('; ')];
-}
-
 /** The checks that need no request, in the order of the report. */
-export const environmentChecks: Readonly<Record<string, (facts: Facts) => Result | undefined>> = {
-  settings,
-  'config-file': configFile,
-  proxy,
-  machine,
-  container,
-  credentials,
-  route,
+export const environmentChecks: Checks<[Facts]> = {
+  settings({ settings }) {
+    if (settings.disabledBy)
+      return ['fail', `${settings.disabledBy} is true; the AWS SDKs do not ask IMDS either`, 'disabled'];
+    const origins: Readonly<Record<string, string | undefined>> = settings.origins;
+    const given = Object.entries(settings)
+      .filter(([name]) => (origins[name] ?? 'default') !== 'default' && name !== 'v1ForbiddenBy')
+      .map(([name, value]) => `${name} ${value} (${origins[name]})`);
+    // An option that forbids version 1 is among them.
+    if (origins['v1ForbiddenBy'] !== origins['allowV1']) given.push(`no IMDSv1 (${settings.v1ForbiddenBy})`);
+    return ['ok', given.length === 0 ? `all by default: ${settings.endpoint}` : given.join(', '), 'usable'];
+  },
+
+  'config-file': ({ settings: { leftOut } }) =>
+    leftOut && ['warn', `${leftOut.file} cannot be read (${leftOut.why}), so nothing in it counts`],
+
+  /** `imds` never uses a proxy; other tools send metadata requests to one unless told not to. */
+  proxy({ env, settings: { endpoint } }) {
+    const proxies = ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'].filter((name) => env[name]);
+    const exempt = `${env['NO_PROXY'] ?? ''},${env['no_proxy'] ?? ''}`.split(/[\s,]+/).filter(Boolean);
+    const host = hostOf(endpoint);
+    if (proxies.length === 0) return ['ok', 'none in the environment'];
+    const set = `${proxies.join(', ')} set`;
+    if (socketOf(endpoint)) return ['ok', `${set}, which a Unix socket does not heed`];
+    if (exempt.includes('*') || exempt.includes(host)) return ['ok', `${set}, NO_PROXY exempts ${host}`];
+    return ['warn', `${set} and NO_PROXY lacks ${host}: not used by imds, but other tools may send it there`];
+  },
+
+  machine({ platform: { onEc2, isElsewhere, isEnclave, why, instanceId }, family }) {
+    const words = `${onEc2 ? 'EC2' : 'not known as EC2'}: ${why}${instanceId ? ` (${instanceId})` : ''}`;
+    if (isEnclave) return [onEc2 ? 'ok' : 'skip', words, 'enclave'];
+    if (onEc2) return ['ok', words, 'ec2'];
+    return isElsewhere ? [family ? 'warn' : 'skip', words, 'elsewhere'] : ['skip', words, 'unknown'];
+  },
+
+  container({ platform }) {
+    const { container, node, managedBy, hasHostNetwork, isEnclave } = platform;
+    const words = [
+      containers[container][0] + (node ? ` on the node ${node}` : ''),
+      ...(container === 'none' ? [] : [hasHostNetwork ? 'on the network of its host' : 'with a network of its own']),
+      ...(managedBy ? [`managed by ${managedBy}, as it seems`] : []),
+      ...(isEnclave ? ['in a Nitro Enclave'] : []),
+    ];
+    return [container === 'fargate' || isEnclave ? 'warn' : 'ok', words.join(', ')];
+  },
+
+  credentials({ env }) {
+    const source = otherCredentials(env);
+    if (source) return ['ok', `the environment offers ${source}: SDKs need no IMDS for them`];
+    return ['ok', 'none in the environment, so SDKs turn to IMDS'];
+  },
+
+  route({ answers, family }) {
+    if (!answers?.routes) return undefined;
+    const words = answers.routes.map(({ address, from, device, code }) =>
+      from ? `${address} from ${from}${device ? ` (${device})` : ''}` : `${address} no route (${code})`,
+    );
+    const isThere = answers.routes.some((route) => route.family === family && route.from);
+    return [isThere ? 'ok' : 'fail', words.join('; ')];
+  },
 };

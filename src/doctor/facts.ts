@@ -14,14 +14,14 @@ export interface Facts {
   readonly answers: Answers | undefined;
 }
 
-export type Result = readonly [status: Finding['status'], detail: string, outcome?: string];
+type Result<Outcome extends readonly [string?]> =
+  | readonly [status: Finding['status'], detail: string, ...outcome: Outcome]
+  | undefined;
 
-/** The result of a check that bears on the verdict. */
-export type Judged<Check extends keyof Outcomes> = readonly [
-  status: Finding['status'],
-  detail: string,
-  outcome: NonNullable<Outcomes[Check]>,
-];
+/** Checks by name, in the order of the report. Those that bear on the verdict are called as in {@link Outcomes}. */
+export type Checks<Given extends readonly unknown[]> = {
+  readonly [Check in keyof Outcomes]?: (...given: Given) => Result<[NonNullable<Outcomes[Check]>]>;
+} & { readonly [name: string]: (...given: Given) => Result<[string?]> };
 
 /** The result of a named check. */
 export interface Finding {

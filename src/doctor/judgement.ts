@@ -1,5 +1,5 @@
 import { environmentChecks, otherCredentials } from './environment.js';
-import type { Facts, Result } from './facts.js';
+import type { Facts } from './facts.js';
 import { serviceChecks } from './service.js';
 import { type Outcomes, verdictOf } from './verdict.js';
 
@@ -8,7 +8,7 @@ export type Judgement = ReturnType<typeof judge>;
 
 export function judge(facts: Facts) {
   const { settings, env, platform, family, answers } = facts;
-  const results: readonly (readonly [id: string, Result | undefined])[] = [
+  const results = [
     ...Object.entries(environmentChecks).map(([id, check]) => [id, check(facts)] as const),
     ...(answers ? Object.entries(serviceChecks).map(([id, check]) => [id, check(answers, facts)] as const) : []),
   ];
