@@ -97,8 +97,8 @@ type Values = {
     ? Readonly<Record<string, readonly string[]>>
     : NonNullable<Awaited<ReturnType<Nic[Name]>>>;
 };
-/** Reads a category with the options of this call. */
-type Read = <T>(accessor: (options: CallOptions) => Promise<T>) => Promise<T>;
+/** Gives the options of the next read, with what is left of the call's time. */
+type Options = () => CallOptions;
 
 /** An interface as read, before it is compared with the others. */
 interface Snapshot {
@@ -123,26 +123,21 @@ export class NetworkInterfaces {
     this.#now = now;
   }
 
-  /**
-   * Reads only what the service lists, one interface after another. Leaves out an interface that is detached meanwhile.
-   *
-   * @param rest gives the options of the next read, with what is left of the call's time
-   */
-  async read(rest: () => CallOptions): Promise<readonly NetworkInterface[]> {
+  /** Reads only what the service lists, one interface after another. Leaves out one that is detached meanwhile. */
+  async read(options: Options): Promise<readonly NetworkInterface[]> {
     const { macs } = this.#reader.network.interfaces;
-    const cached: Read = (accessor) => accessor(rest());
-    const fresh: Read = (accessor) => accessor({ ...rest(), fresh: true });
-    const list = async (read: Read) => (await read(macs)).map((name) => name.replace(/\/$/, ''));
+    const fresh: Options = () => ({ ...options(), fresh: true });
+    const list = async (how: CallOptions) => (await macs(how)).map((name) => name.replace(/\/$/, ''));
 
-    const [primary, attached] = await Promise.all([cached(this.#reader.mac), list(cached)]);
+    const [primary, attached] = await Promise.all([this.#reader.mac(options()), list(options())]);
     const snapshots = new Map<string, Snapshot>();
-    for (const mac of attached) snapshots.set(mac, await snapshot(macs.mac(mac), cached));
+    for (const mac of attached) snapshots.set(mac, await snapshot(macs.mac(mac), options));
     const found = this.#sorted(snapshots, primary);
     const again = found.filter(({ isSettling }) => isSettling);
     if (again.length === 0) return found;
 
     // It may be gone, about to be known, or known since it was cached, so read it once more.
-    const stillAttached = await list(fresh);
+    const stillAttached = await list(fresh());
     for (const mac of attached) if (!stillAttached.includes(mac)) snapshots.delete(mac);
     for (const { mac } of again) if (snapshots.has(mac)) snapshots.set(mac, await snapshot(macs.mac(mac), fresh));
     return this.#sorted(snapshots, primary);
@@ -176,15 +171,19 @@ export class NetworkInterfaces {
 }
 
 /** Reads what the service lists of one interface. */
-async function snapshot(nic: Nic, read: Read): Promise<Snapshot> {
+async function snapshot(nic: Nic, options: Options): Promise<Snapshot> {
   let isComplete = true;
-  const readListed = async <T>(accessor: (options: CallOptions) => Promise<T>, mayBeEmpty = false) => {
-    const value = await read(accessor).catch(undefinedIfMissing);
+  const readListed = async <T>(reading: Promise<T>, mayBeEmpty = false): Promise<T | undefined> => {
+    const value = await reading.catch((error: unknown) => {
+      // A 404, or an empty answer where a value was promised: both happen before a value is there.
+      if (isNotFound(error) || isEmptyAnswer(error)) return undefined;
+      throw error;
+    });
     isComplete &&= value !== undefined || mayBeEmpty;
     return value;
   };
   const { category: directory, mac, profile, ...accessors } = nic;
-  const listed = new Set(await readListed(nic));
+  const listed = new Set(await readListed(nic(options())));
   const properties = await readAll(Object.keys(accessors) as (keyof typeof accessors)[], async (name) => {
     const { category }: Accessor<unknown> = nic[name];
     if (!listed.has(category.path.slice(directory.path.length))) {
@@ -192,9 +191,9 @@ async function snapshot(nic: Nic, read: Read): Promise<Snapshot> {
       return undefined;
     }
     // Empty in a VPC that gives no DNS names.
-    if (name !== 'ipv4Associations') return await readListed<unknown>(nic[name], name === 'publicHostname');
-    const addresses = await readListed(nic.ipv4Associations);
-    return addresses && readAll(addresses, (ip) => readListed((options) => nic.ipv4Associations.publicIp(ip, options)));
+    if (name !== 'ipv4Associations') return await readListed<unknown>(nic[name](options()), name === 'publicHostname');
+    const addresses = await readListed(nic.ipv4Associations(options()));
+    return addresses && readAll(addresses, (ip) => readListed(nic.ipv4Associations.publicIp(ip, options())));
   });
   // Each value has the type of its accessor.
   return { properties: properties as Values, isComplete };
@@ -207,12 +206,6 @@ async function readAll<Name extends string, T>(
 ): Promise<Readonly<Record<string, T>>> {
   const pairs = await Promise.all(names.map(async (name): Promise<[Name, T | undefined]> => [name, await read(name)]));
   return Object.freeze(Object.fromEntries(pairs.filter((pair): pair is [Name, T] => pair[1] !== undefined)));
-}
-
-/** A 404, or an empty answer where a value was promised: both happen before a value is there. */
-function undefinedIfMissing(error: unknown): undefined {
-  if (isNotFound(error) || isEmptyAnswer(error)) return undefined;
-  throw error;
 }
 
 function byPlace(a: NetworkInterface, b: NetworkInterface): number {
