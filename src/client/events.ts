@@ -1,4 +1,4 @@
-import { type Channel, channel } from 'node:diagnostics_channel';
+import { channel, hasSubscribers } from 'node:diagnostics_channel';
 import type { ImdsErrorCode } from '../errors.js';
 import type { LeftOut } from './config-file.js';
 
@@ -72,22 +72,17 @@ export interface ImdsEvents {
 type Kind = keyof ImdsEvents;
 type Level = keyof Logger;
 
-const kindOf = (name: Kind, level: Level): { readonly level: Level; readonly channel: Channel } => ({
-  level,
-  channel: channel(`imds:${name}`),
-});
-
-/** Each kind's channel, and the level of its log lines unless the event says otherwise. */
-const kinds = {
-  request: kindOf('request', 'debug'),
-  token: kindOf('token', 'debug'),
-  cache: kindOf('cache', 'debug'),
-  fallback: kindOf('fallback', 'warn'),
-  retry: kindOf('retry', 'info'),
-  settings: kindOf('settings', 'warn'),
-  credentials: kindOf('credentials', 'debug'),
-  watch: kindOf('watch', 'warn'),
-} satisfies Record<Kind, unknown>;
+/** The level of each kind's log lines unless the event says otherwise. */
+const levels: Readonly<Record<Kind, Level>> = {
+  request: 'debug',
+  token: 'debug',
+  cache: 'debug',
+  fallback: 'warn',
+  retry: 'info',
+  settings: 'warn',
+  credentials: 'debug',
+  watch: 'warn',
+};
 
 /** Publishes events to `node:diagnostics_channel` and to the client's logger. Costs nothing while neither listens. */
 export class Events {
@@ -99,12 +94,13 @@ export class Events {
 
   /** True when somebody would receive an event of this kind. */
   wanted(kind: Kind): boolean {
-    return this.#logger !== undefined || kinds[kind].channel.hasSubscribers;
+    return this.#logger !== undefined || hasSubscribers(`imds:${kind}`);
   }
 
-  publish<K extends Kind>(kind: K, event: ImdsEvents[K], level: Level = kinds[kind].level): void {
-    const { channel } = kinds[kind];
-    if (channel.hasSubscribers) channel.publish(event);
+  publish<K extends Kind>(kind: K, event: ImdsEvents[K], level: Level = levels[kind]): void {
+    const name = `imds:${kind}`;
+    // A channel is not made for nobody: eight take a process as long as a small file.
+    if (hasSubscribers(name)) channel(name).publish(event);
     // A logger that throws, now or later, must not fail a read, a watch or the process.
     try {
       const logged: unknown = this.#logger?.[level]?.(`imds ${kind}`, event);
