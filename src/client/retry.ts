@@ -36,8 +36,8 @@ export interface RetryOptions extends Pick<Settings, 'maxAttempts' | 'retryDelay
   readonly deadline: number;
   readonly clock: WaitingClock;
   readonly events: Events;
-  /** Ends the pauses between attempts. */
-  readonly signal?: AbortSignal | undefined;
+  /** The signal that ends the pauses between attempts. */
+  readonly closing?: (() => AbortSignal) | undefined;
   /** True for failures after which the service is asked again for `waitMs`. */
   readonly isNotReady?: (error: unknown) => boolean;
 }
@@ -63,12 +63,12 @@ let pRetry: typeof import('p-retry').default | undefined;
  * Nearly all first attempts succeed, and do without p-retry. See "Retry behavior" in the AWS SDKs and Tools Reference Guide.
  */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { path, deadline, clock, events, signal } = options;
-  signal?.throwIfAborted();
+  const { path, deadline, clock, events, closing } = options;
   const pauseAfter = pauses(options);
   const isOver = (): boolean => deadline - clock.running() <= 1;
   /** Pauses before another attempt, if there may be one. */
   const goesOn = async (error: unknown, attempts: number): Promise<boolean> => {
+    const signal = closing?.();
     const pauseMs = final.has(Object(error)) || signal?.aborted ? undefined : pauseAfter(error);
     if (pauseMs === undefined || isOver()) return false;
     events.publish('retry', { path, attempt: attempts, error: isImdsError(error) ? error.code : undefined });
@@ -79,9 +79,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
   };
   let failure: unknown;
   try {
-    const value = await attempt();
-    signal?.throwIfAborted();
-    return value;
+    return await attempt();
   } catch (error) {
     if (!(await goesOn(error, 1))) throw error;
     failure = error;
@@ -98,7 +96,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     }
   };
   return await pRetry(next, {
-    signal,
+    signal: closing?.(),
     // How many there may be, and the pauses between them, depends on the failures.
     retries: Number.POSITIVE_INFINITY,
     minTimeout: 0,

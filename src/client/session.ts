@@ -20,7 +20,9 @@ const rethrow = (error: unknown): never => {
 export class Session {
   readonly #context: Context;
   readonly #tokens: Tokens;
-  readonly #closing = new AbortController();
+  // Made for the first pause: to make one takes a process half a millisecond, and most never pause.
+  #closing: AbortController | undefined;
+  #closedBy: ImdsError | undefined;
   readonly #onRefusal: () => void;
 
   /**
@@ -29,9 +31,7 @@ export class Session {
    */
   constructor(context: SessionContext, onRefusal: () => void) {
     const limit = limitOf(simultaneousRequests, context.settings.requestTimeoutMs, context.clock);
-    const { signal } = this.#closing;
-    setMaxListeners(0, signal);
-    this.#context = { ...context, limit, signal };
+    this.#context = { ...context, limit, closing: () => this.#signal() };
     this.#tokens = new Tokens(this.#context);
     this.#onRefusal = onRefusal;
   }
@@ -60,7 +60,18 @@ export class Session {
   /** Forgets the token, and ends the pauses before further attempts. */
   close(reason: ImdsError): void {
     this.#tokens.drop();
-    this.#closing.abort(reason);
+    this.#closedBy = reason;
+    this.#closing?.abort(reason);
+  }
+
+  /** Aborts when the session closes. */
+  #signal(): AbortSignal {
+    if (!this.#closing) {
+      this.#closing = new AbortController();
+      setMaxListeners(0, this.#closing.signal);
+      if (this.#closedBy) this.#closing.abort(this.#closedBy);
+    }
+    return this.#closing.signal;
   }
 
   async #attempt(path: string, call: Call): Promise<Response> {

@@ -35,8 +35,8 @@ export interface SessionContext {
 /** What requests are made with. */
 export interface Context extends SessionContext {
   readonly limit: Limit;
-  /** Ends the pauses between attempts. */
-  readonly signal: AbortSignal;
+  /** The signal that ends the pauses between attempts. */
+  readonly closing: () => AbortSignal;
 }
 
 // After a failed early renewal, the next is tried this much later.

@@ -63,14 +63,17 @@ export class Transport {
     const start = now();
     const publish = (outcome: { statusCode?: number; error?: ImdsError['code'] }): void =>
       this.#events.publish('request', { method, path, version, durationMs: now() - start, ...outcome });
+    let response: Response;
     try {
-      const response = await this.#send(request);
-      publish({ statusCode: response.statusCode });
-      return response;
+      response = await this.#send(request);
     } catch (error) {
       publish(isImdsError(error) ? { error: error.code } : {});
       throw error;
     }
+    publish({ statusCode: response.statusCode });
+    // By whoever was told of the reply.
+    if (this.#closedBy) throw this.#closedBy;
+    return response;
   }
 
   /** Ends the requests under way with an error. Later ones fail with the same. */

@@ -245,7 +245,7 @@ describe('the session, in any order of events', () => {
     const attempt = async () => {
       for (const failure of failures.splice(0)) throw failure;
     };
-    await retry(attempt, { ...limits, events: new Events(undefined), path: '/', clock, signal });
+    await retry(attempt, { ...limits, events: new Events(undefined), path: '/', clock, closing: () => signal });
   });
 
   it('never sends a token past its end or after its refusal, nor two token requests at a time, nor lets a call hang', async () => {

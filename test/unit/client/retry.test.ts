@@ -77,7 +77,7 @@ describe('retry()', () => {
       path: '/latest/x',
       deadline: systemClock.running() + 5000,
       clock: systemClock,
-      signal: new AbortController().signal,
+      closing: () => new AbortController().signal,
       ...change,
     });
     return { result, state };
@@ -166,7 +166,14 @@ describe('retry()', () => {
     const settings = { maxAttempts: 3, retryDelayMs: 10, waitMs: 0 };
     const { signal } = new AbortController();
     const clock = clockWith(() => time);
-    const attempts = { ...settings, events: new Events(undefined), path: '/x', deadline: 100, clock, signal };
+    const attempts = {
+      ...settings,
+      events: new Events(undefined),
+      path: '/x',
+      deadline: 100,
+      clock,
+      closing: () => signal,
+    };
     await assert.rejects(retry(attempt, attempts), { statusCode: 503 });
     const waits = delays.mock.callCount();
     delays.mock.restore();
@@ -196,9 +203,14 @@ describe('retry()', () => {
       const { signal } = new AbortController();
       const events = new Events(undefined);
       const clock = clockWith(() => time);
-      return await retry(attempt, { ...settings, events, path: '/x', deadline: 100, clock, signal }).catch(
-        (error: unknown) => error,
-      );
+      return await retry(attempt, {
+        ...settings,
+        events,
+        path: '/x',
+        deadline: 100,
+        clock,
+        closing: () => signal,
+      }).catch((error: unknown) => error);
     }
 
     for (const [what, cutShort] of [
@@ -226,7 +238,7 @@ describe('retry()', () => {
   it('ends a delay with the reason of its signal', async () => {
     const controller = new AbortController();
     const settings = { maxAttempts: 3, retryDelayMs: 2000 };
-    const { result, state } = series([status(503)], { ...settings, signal: controller.signal });
+    const { result, state } = series([status(503)], { ...settings, closing: () => controller.signal });
     const reason = new Error('closed');
     setTimeout(() => controller.abort(reason), 5);
     const elapsedMs = stopwatch();
