@@ -8,13 +8,14 @@ export interface Delivery {
   readonly answer: Answer | undefined;
   /** Bytes in the place of the answer, in latin1. */
   readonly garbage?: string;
-  /** Real time before the first byte. */
-  readonly delayMs: number;
-  /** Real time before each byte of the body; 0 sends all at once. */
-  readonly byteIntervalMs: number;
-  /** How much of it is sent: `half` is the headers and half of the body. */
-  readonly part: 'all' | 'half' | 'none';
-  readonly ending: 'close' | 'reset';
+  /** Real time before the first byte. Default 0. */
+  readonly delayMs?: number;
+  /** Real time before each byte of the body. Default: all is sent at once. */
+  readonly byteIntervalMs?: number;
+  /** How much of it is sent: `half` is the headers and half of the body. Default: all. */
+  readonly part?: 'half' | 'none';
+  /** True if the connection ends by a reset. */
+  readonly isReset?: true;
 }
 
 /** Time for a caller to read what was sent before a reset in the middle. */
@@ -22,17 +23,12 @@ const readingMs = 20;
 /** Node's timers take no longer time, some 24 days. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** The answer as the service meant it. */
-export function intact(answer: Answer | undefined): Delivery {
-  return { answer, delayMs: 0, byteIntervalMs: 0, part: 'all', ending: 'close' };
-}
-
 /**
  * Writes an answer to the socket, whole or as a fault left it. The bytes are written as they stand: `ServerResponse`
  * would choose the status line and add headers. A caller that reads nothing for `timeoutMs` is cut off.
  */
 export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: number): Promise<void> {
-  const { answer, garbage, delayMs, byteIntervalMs, part, ending } = delivery;
+  const { answer, garbage, delayMs = 0, byteIntervalMs = 0, part, isReset = false } = delivery;
   if (answer === undefined || !socket.writable) return;
   if (delayMs > 0 && !(await elapse(socket, delayMs))) return;
   if (part !== 'none') {
@@ -46,7 +42,7 @@ export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: num
       socket.write(sent.charAt(at), 'latin1');
     }
   }
-  if (ending === 'close') {
+  if (!isReset) {
     socket.end(() => socket.destroy());
     if (socket.writableLength > 0) socket.setTimeout(timeoutMs, () => socket.destroy());
     return;

@@ -178,7 +178,7 @@ export class Emulator {
     const { hosts, port, control } = this.#engine.start;
     this.#engine.settle();
     const handler: Handler = {
-      handle: (request, rejection) => handle(this.#engine, request, rejection),
+      handle: (request) => handle(this.#engine, request),
       servesIpv6: () => this.#engine.state.options.httpProtocolIpv6 === 'enabled',
     };
     for (const host of hosts) this.#servers.push(await Server.listen(host, port, handler));

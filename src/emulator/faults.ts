@@ -61,7 +61,12 @@ const scope = {
 } satisfies { [Name in keyof FaultScope]-?: unknown };
 
 /** The delivery of a request; `random` is from 0 to 1, for what the fault leaves to chance. */
-type Situation = Delivery & { readonly answer: Answer; readonly now: Date; readonly random: number };
+type Situation = Delivery & {
+  readonly answer: Answer;
+  readonly delayMs: number;
+  readonly now: Date;
+  readonly random: number;
+};
 
 /**
  * A kind of fault. `rank` orders the effects, so that none undoes another, whichever was added first: 0 before the
@@ -109,7 +114,7 @@ const effects = {
   /** The connection is reset before the answer, or after half of its body. Default `start`. */
   reset: effect(5, { at: optional(oneOf('start', 'middle')) }, ({ at }) => ({
     part: at === 'middle' ? 'half' : 'none',
-    ending: 'reset',
+    isReset: true,
   })),
   /** Another status, without what was asked for. */
   status: effect(1, { status: statuses }, ({ status }, { now }) => ({ answer: failure(now, status) })),
@@ -224,5 +229,5 @@ export interface Match {
 export function apply(delivery: Delivery, { fault, random }: Match, now: Date): Delivery {
   const { answer } = delivery;
   if (answer === undefined) return delivery;
-  return { ...delivery, ...effectOf(fault).apply({ ...fault }, { ...delivery, answer, now, random }) };
+  return { ...delivery, ...effectOf(fault).apply({ ...fault }, { delayMs: 0, ...delivery, answer, now, random }) };
 }

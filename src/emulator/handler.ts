@@ -1,52 +1,48 @@
 import { isIP } from 'node:net';
 import { asXen, empty, page, withBody } from './answers.js';
-import { type Delivery, intact } from './delivery.js';
+import type { Delivery } from './delivery.js';
 import type { Engine } from './engine.js';
 import { apply, type Match } from './faults.js';
-import type { SeenRequest } from './journal.js';
 import { type Decision, decide, type Request, versionOf } from './service.js';
 import type { State } from './state.js';
 import { withoutTokens } from './tokens.js';
 
-/** An answer on its way, and what the journal says of it. */
-interface Outcome extends Pick<SeenRequest, 'reason' | 'faults' | 'hopLimit' | 'error'> {
-  readonly delivery: Delivery;
-}
-
-/** Answers a request, by `rejection` if it is no HTTP or too large, and notes it. */
-export function handle(engine: Engine, request: Request, rejection?: 400 | 413 | 431): Delivery {
+/** Answers a request, and notes it: the service decides, then faults apply. */
+export function handle(engine: Engine, request: Request): Delivery {
   engine.settleDue();
+  const { state } = engine;
+  const { caller, method, target } = request;
   const at = engine.clock.now();
-  const { delivery, ...outcome } = outcomeOf(engine, request, new Date(at), rejection);
+  const now = new Date(at);
+  const version = versionOf(request);
+  const refusal = refuse(engine, request, now);
+  const matches = refusal ? [] : state.faults.match(method, target, at, version);
+  const { answer: decided, ...decision } = refusal ?? attempt(request, state, now, matches);
+  const delivery = matches.reduce<Delivery>((faulty, match) => apply(faulty, match, now), { answer: decided });
   const { answer, garbage, part } = delivery;
   const status = answer === undefined || garbage !== undefined || part === 'none' ? 'unanswered' : answer.status;
-  const { caller, method, target } = request;
-  engine.note({ at, caller, method, path: withoutTokens(target), version: versionOf(request), status, ...outcome });
-  return finish(delivery, request, engine.state);
+  const last = matches.at(-1);
+  const isAsDecided = answer === decided && part === undefined;
+  const struck = last && {
+    reason: (isAsDecided && decision.reason) || (`fault: ${last.fault.kind}` as const),
+    faults: matches.map(({ fault }) => fault),
+  };
+  engine.note({ at, caller, method, path: withoutTokens(target), version, status, ...decision, ...struck });
+  return finish(delivery, request, state);
 }
 
-/** The service decides, then faults apply. */
-function outcomeOf({ start, state }: Engine, request: Request, now: Date, rejection?: 400 | 413 | 431): Outcome {
+/** Refuses what the service does not see, and no fault applies to. */
+function refuse({ start, state }: Engine, request: Request, now: Date): Decision | undefined {
   const absence = state.absence(now.getTime());
   // It arrived just before the socket was closed.
-  if (absence !== undefined) return { delivery: intact(undefined), reason: absence };
+  if (absence !== undefined) return { answer: undefined, reason: absence };
+  const { rejection, httpVersion, headers } = request;
   if (rejection !== undefined)
-    return { delivery: intact(page(now, rejection)), reason: rejection === 400 ? 'not HTTP' : 'too large' };
-  const { host } = request.headers;
+    return { answer: page(now, rejection), reason: rejection === 400 ? 'not HTTP' : 'too large' };
   // RFC 9112, section 3.2
-  if (host === undefined && request.httpVersion !== '1.0')
-    return { delivery: intact(page(now, 400)), reason: 'no Host' };
-  const why = foreignHost(host, [...start.hosts, ...start.allowedHosts]);
-  if (why !== undefined) return { delivery: intact(withBody(empty(now, 403), `${why}\n`)), reason: 'foreign Host' };
-
-  const matches = state.faults.match(request.method, request.target, now.getTime(), versionOf(request));
-  const { answer, ...decision } = attempt(request, state, now, matches);
-  const delivery = matches.reduce((faulty, match) => apply(faulty, match, now), intact(answer));
-  const last = matches.at(-1);
-  if (last === undefined) return { delivery, ...decision };
-  const isAsDecided = delivery.answer === answer && delivery.part === 'all';
-  const reason = (isAsDecided && decision.reason) || (`fault: ${last.fault.kind}` as const);
-  return { delivery, ...decision, reason, faults: matches.map(({ fault }) => fault) };
+  if (headers.host === undefined && httpVersion !== '1.0') return { answer: page(now, 400), reason: 'no Host' };
+  const why = foreignHost(headers.host, [...start.hosts, ...start.allowedHosts]);
+  return why === undefined ? undefined : { answer: withBody(empty(now, 403), `${why}\n`), reason: 'foreign Host' };
 }
 
 function attempt(request: Request, state: State, now: Date, matches: readonly Match[]): Decision {

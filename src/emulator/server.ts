@@ -7,8 +7,8 @@ import type { Request } from './service.js';
 
 /** Decides what is answered. */
 export interface Handler {
-  /** Answers a request that has arrived with its body, if any, or, by `rejection`, what is no HTTP or too large. */
-  readonly handle: (request: Request, rejection?: 400 | 413 | 431) => Delivery;
+  /** Answers a request that has arrived with its body, if any. */
+  readonly handle: (request: Request) => Delivery;
   readonly servesIpv6: () => boolean;
 }
 
@@ -71,7 +71,7 @@ export class Server {
       if (!(socket instanceof Socket) || !error.code?.startsWith('HPE_')) socket.destroy();
       else {
         const rejection = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-        this.#answer(socket, { ...unread, caller: ownForm(socket.remoteAddress) }, rejection);
+        this.#answer(socket, { ...unread, caller: ownForm(socket.remoteAddress), rejection });
       }
     });
   }
@@ -140,16 +140,16 @@ export class Server {
     let size = 0;
     message.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > bodyLimit) this.#answer(socket, request, 413);
+      if (size > bodyLimit) this.#answer(socket, { ...request, rejection: 413 });
     });
     message.on('end', () => this.#answer(socket, request));
   }
 
   /** Answers one request of each connection; whatever follows is ignored. */
-  #answer(socket: Socket, request: Request, rejection?: 400 | 413 | 431): void {
+  #answer(socket: Socket, request: Request): void {
     if (!socket.writable || !this.#arriving.delete(socket)) return;
     admit(this.#asked, socket);
-    void deliver(socket, this.#handler.handle(request, rejection), this.#timeoutMs);
+    void deliver(socket, this.#handler.handle(request), this.#timeoutMs);
   }
 }
 

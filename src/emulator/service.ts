@@ -16,6 +16,8 @@ export interface Request {
   /** The caller's address. */
   readonly caller: string;
   readonly headers: IncomingHttpHeaders;
+  /** The status by which it is answered if it is no HTTP or too large. */
+  readonly rejection?: 400 | 413 | 431;
 }
 
 const tokenHeader = 'x-aws-ec2-metadata-token';

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { it } from 'mocha';
-import { intact } from '../../../src/emulator/delivery.js';
 import type { EmulatorOptions, Fault } from '../../../src/emulator/index.js';
 import { Server } from '../../../src/emulator/server.js';
 import { createEmulator, describeBothWays } from './both-ways.js';
@@ -534,7 +533,7 @@ describeBothWays('emulator on the wire', () => {
 
   it('closes a connection whose caller stops reading', async () => {
     const body = Buffer.alloc(32 * 1024 * 1024);
-    const delivery = intact({ status: 200, headers: [['Content-Length', String(body.length)]], body });
+    const delivery = { answer: { status: 200, headers: [['Content-Length', String(body.length)] as const], body } };
     const handler = { handle: () => delivery, servesIpv6: () => true };
     const server = await Server.listen('127.0.0.1', 0, handler, 100);
     const socket = await connect(server.url);
