@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { algorithm, commonName, integer, objectId, octetString, open, sequence, set, tlv, utcTime } from './der.js';
 import { base64Lines, document, type Field, filler, instant } from './documents.js';
 import { account } from './roles.js';
-import { type Hash, rsaWith, type Signer } from './signing.js';
-import type { Content, MetadataTree, Tree } from './tree.js';
+import { rsaWith, type Signer } from './signing.js';
+import type { MetadataTree, Tree } from './tree.js';
 
 const directory = 'dynamic/instance-identity';
 export const documentPath = `${directory}/document`;
@@ -38,52 +38,53 @@ function identityOf(tree: MetadataTree, launched: Date, now: Date): Readonly<Rec
 }
 
 const hashIds = { sha1: '2b0e03021a', sha256: '608648016503040201' } as const;
+
 /** The messages, with algorithm and length of the signature that AWS makes of each. */
 const messages = {
   dsa2048: { hash: 'sha256', id: '608648016503040302', length: 70 },
   pkcs7: { hash: 'sha1', id: '2a8648ce380403', length: 46 },
   rsa2048: { hash: 'sha256', id: rsaWith.sha256, length: 256 },
 } as const;
+type Message = (typeof messages)[keyof typeof messages];
 
 /**
  * Signatures of the identity document that is in `tree` whenever one is read. Without a signer they have the right form, but
  * no key has made them; with one, its RSA key makes them all.
  */
 export function identitySignatures(tree: MetadataTree, signer?: Signer): Tree {
-  const dated = (signature: (document: Content, changed: Date) => Buffer) => (now: Date) => {
+  const dated = (signature: (document: Buffer, changed: Date) => Buffer) => (now: Date) => {
     const { content, lastModified } = tree.read(documentPath.split('/'), now) ?? { content: '', lastModified: now };
-    return { content: base64Lines(signature(content, lastModified)), lastModified };
+    return { content: base64Lines(signature(Buffer.from(content), lastModified)), lastModified };
   };
-  const each = Object.entries(messages).map(([name, { hash, id, length }]) => {
-    const seal: Seal = (covered) =>
-      signer
-        ? [signer.identifier, algorithm(rsaWith[hash]), signer.sign(hash, covered)]
-        : [nobody, sequence(objectId(id)), filler(length)];
-    return [name, dated((document, changed) => signedData(Buffer.from(document), changed, hash, seal))] as const;
-  });
-  const detached = dated((document) => signer?.sign('sha256', Buffer.from(document)) ?? filler(128));
-  return { [`/latest/${directory}`]: { ...Object.fromEntries(each), signature: detached } };
+  const all = Object.entries(messages).map(([name, message]) => [
+    name,
+    dated((document, changed) => signedData(document, changed, message, signer)),
+  ]);
+  const detached = dated((document) => signer?.sign('sha256', document) ?? filler(128));
+  return { [`/latest/${directory}`]: { ...Object.fromEntries(all), signature: detached } };
 }
 
 const version = integer(1);
 const nobody = sequence(commonName('imds emulator'), version);
 
-/** Issuer and serial number of the signer's certificate, the algorithm, and the signature of what is covered. */
-type Seal = (covered: Buffer) => readonly [signer: Buffer, algorithm: Buffer, signature: Buffer];
-
 /** The instance identity document in a PKCS #7 message (RFC 5652, section 5; BER with indefinite lengths, X.690). */
-function signedData(content: Buffer, signed: Date, hash: Hash, seal: Seal): Buffer {
+function signedData(content: Buffer, signed: Date, { hash, id, length }: Message, signer?: Signer): Buffer {
   const data = objectId('2a864886f70d010701');
   const digestAlgorithm = algorithm(hashIds[hash]);
-  const attribute = (id: string, value: Buffer) => sequence(objectId(id), set(value));
+  const attribute = (type: string, value: Buffer) => sequence(objectId(type), set(value));
   const attributes = [
     attribute('2a864886f70d010903', data),
     attribute('2a864886f70d010905', utcTime(signed)),
     attribute('2a864886f70d010904', octetString(createHash(hash).update(content).digest())),
   ];
-  const [signer, signatureAlgorithm, signature] = seal(set(...attributes));
-  const covered = tlv(0xa0, ...attributes);
-  const signerInfo = sequence(version, signer, digestAlgorithm, covered, signatureAlgorithm, octetString(signature));
+  const signerInfo = sequence(
+    version,
+    signer?.identifier ?? nobody,
+    digestAlgorithm,
+    tlv(0xa0, ...attributes),
+    signer ? algorithm(rsaWith[hash]) : sequence(objectId(id)),
+    octetString(signer?.sign(hash, set(...attributes)) ?? filler(length)),
+  );
   const encapsulated = open(0x30, data, open(0xa0, open(0x24, octetString(content))));
   const message = open(0x30, version, set(digestAlgorithm), encapsulated, set(signerInfo));
   return open(0x30, objectId('2a864886f70d010702'), open(0xa0, message));
