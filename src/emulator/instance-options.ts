@@ -6,10 +6,11 @@ import {
   type Fields,
   fields,
   isObject,
+  member,
   type Optional,
   oneOf,
   optional,
-  tableOf,
+  shape,
   wholeNumber,
 } from './shape.js';
 
@@ -74,17 +75,26 @@ export const defaultOptions: InstanceOptions = Object.freeze({
 });
 
 const routers = wholeNumber(0, 64);
-const hopsByCaller = tableOf(
-  routers,
-  "a caller's address or *",
-  /^(?:\*|[\d.]+|[\da-f:.]+(?:%\w+)?)$/,
-  (name) => name === '*' || isCaller(name),
+const callers = "a caller's address or *";
+const callerPattern = /^(?:\*|[\d.]+|[\da-f:.]+(?:%\w+)?)$/;
+const hopsByCaller = shape<HopsByCaller>(
+  `an object, by ${callers}, of ${routers.accepted} each`,
+  { type: 'object', propertyNames: { pattern: callerPattern.source }, additionalProperties: routers.schema },
+  (value, path) => {
+    if (!isObject(value)) return false;
+    for (const [name, hops] of Object.entries(value)) {
+      if (!isCaller(name)) throw refused(`the key in ${path}`, callers, name);
+      routers.check(hops, member(path, name));
+    }
+    return true;
+  },
 );
 
-/** True for an address in the form in which callers are known: `::1`, never `0::1`. */
+/** True for `*`, and for an address in the form in which callers are known: `::1`, never `0::1`. */
 function isCaller(name: string): boolean {
   const [address = ''] = name.split('%');
-  return isIP(name) === 4 || (isIP(name) === 6 && new URL(`http://[${address}]`).hostname === `[${address}]`);
+  const isIPv6 = () => isIP(name) === 6 && new URL(`http://[${address}]`).hostname === `[${address}]`;
+  return callerPattern.test(name) && (name === '*' || isIP(name) === 4 || isIPv6());
 }
 
 export const instanceFields = {

@@ -46,7 +46,7 @@ export interface SeenRequest {
 
 const size = 10_000;
 
-const noneYet = { total: 0, v1: 0, v2: 0, token: 0, other: 0, refused: 0, unanswered: 0 };
+export const noneYet = { total: 0, v1: 0, v2: 0, token: 0, other: 0, refused: 0, unanswered: 0 };
 
 /** By what it was asked: without a token, with one, for one, or in no HTTP. */
 export function kindOf({ method, version, hopLimit }: Omit<SeenRequest, 'number'>): 'v1' | 'v2' | 'token' | 'other' {

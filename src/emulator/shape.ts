@@ -84,24 +84,6 @@ export function list<T>(item: Shape<T>, most = Number.POSITIVE_INFINITY): Shape<
   });
 }
 
-/** An object of such values by names; `names` says in words which there are, the pattern as far as JSON Schema can. */
-export function tableOf<T>(
-  item: Shape<T>,
-  names: string,
-  pattern: RegExp,
-  isName: (name: string) => boolean,
-): Shape<{ readonly [name: string]: T }> {
-  const schema = { type: 'object', propertyNames: { pattern: pattern.source }, additionalProperties: item.schema };
-  return shape(`an object, by ${names}, of ${item.accepted} each`, schema, (value, path) => {
-    if (!isObject(value)) return false;
-    for (const [name, one] of Object.entries(value)) {
-      if (!pattern.test(name) || !isName(name)) throw refused(`the key in ${path}`, names, name);
-      item.check(one, member(path, name));
-    }
-    return true;
-  });
-}
-
 /** What fits the one shape, or is an object that fits the other. */
 export function either<One, Other>(one: Shape<One>, other: Shape<Other>): Shape<One | Other> {
   return {

@@ -2,6 +2,7 @@ import { type Duration, duration, longestSpan } from '../clock.js';
 import { eventShape, type TimelineEvent } from '../events.js';
 import { faultShape } from '../faults.js';
 import { instanceFields } from '../instance-options.js';
+import { noneYet } from '../journal.js';
 import { speed } from '../options.js';
 import { type Scenario, scenarioShape, triggerName } from '../scenario.js';
 import {
@@ -61,15 +62,7 @@ const request = record('request', {
   hopLimit: optional(fields({ had: count, needed: count })),
   error: optional(text()),
 });
-const counts = fields({
-  total: count,
-  v1: count,
-  v2: count,
-  token: count,
-  other: count,
-  refused: count,
-  unanswered: count,
-});
+const counts = fields(Object.fromEntries(Object.keys(noneYet).map((name) => [name, count])));
 const network = made<object>({
   type: 'object',
   properties: { kind: { enum: ['pretended', 'lab'] }, place: { type: 'string' }, hops: { type: 'integer' } },
