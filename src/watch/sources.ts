@@ -23,7 +23,7 @@ interface Source<Facts> {
   /** Milliseconds between two polls. */
   readonly intervalMs: number;
   /** Asks the service for all subjects. */
-  readonly read: (reader: NoticeReader, options: CallOptions) => Promise<readonly Subject<Facts>[]>;
+  readonly read: (reader: NoticeReader, options: CallOptions) => AsyncIterable<Subject<Facts>>;
 }
 
 const second = 1000;
@@ -35,82 +35,77 @@ const second = 1000;
 export const sources: { readonly [Kind in NoticeKind]: Source<NoticeFacts[Kind]> } = {
   'spot-interruption': {
     intervalMs: 5 * second,
-    read: async ({ spot }, options) =>
-      one(await readable(spot.instanceAction(options)), ({ action, time }) => ({
-        facts: defined({ action, deadline: time }),
-      })),
+    async *read({ spot }, options) {
+      const found = await readable(spot.instanceAction(options));
+      if (found) yield { facts: defined({ action: found.action, deadline: found.time }) };
+    },
   },
   rebalance: {
     intervalMs: 5 * second,
-    read: async ({ events }, options) =>
-      one(await readable(events.recommendations.rebalance(options)), ({ noticeTime }) => ({
-        facts: defined({ noticeTime }),
-      })),
+    async *read({ events }, options) {
+      const found = await readable(events.recommendations.rebalance(options));
+      if (found) yield { facts: defined({ noticeTime: found.noticeTime }) };
+    },
   },
   maintenance: {
     intervalMs: 60 * second,
-    read: async ({ events }, options) =>
-      ((await ifPresent(events.maintenance.scheduled(options))) ?? []).map((scheduled) => {
+    async *read({ events }, options) {
+      for (const scheduled of (await ifPresent(events.maintenance.scheduled(options))) ?? []) {
         const event = documented(scheduled);
-        return { facts: { event }, key: event.EventId ?? JSON.stringify(event) };
-      }),
+        yield { facts: { event }, key: event.EventId ?? JSON.stringify(event) };
+      }
+    },
   },
   'target-lifecycle-state': {
     intervalMs: 10 * second,
-    read: async ({ autoscaling }, options) =>
-      one(await autoscaling.targetLifecycleState(options), (state) => ({
-        facts: { state },
-        isSteady: state === 'InService',
-      })),
+    async *read({ autoscaling }, options) {
+      const state = await autoscaling.targetLifecycleState(options);
+      if (state !== undefined) yield { facts: { state }, isSteady: state === 'InService' };
+    },
   },
   credentials: {
     intervalMs: 60 * second,
-    async read({ iam }, options) {
+    async *read({ iam }, options) {
       const [role] = (await iam.securityCredentials(options)) ?? [];
       const document = role === undefined ? undefined : await iam.securityCredentials.role(role, options);
-      if (role === undefined || document === undefined) return [];
+      if (role === undefined || document === undefined) return;
       const { Code, AccessKeyId } = document;
       const facts =
         AccessKeyId === undefined
           ? { role, code: Code ?? 'Failed' }
           : { role, code: Code ?? 'Success', expiration: document.Expiration };
-      return [{ facts, compared: [facts, AccessKeyId] }];
+      yield { facts, compared: [facts, AccessKeyId] };
     },
   },
   tags: {
     intervalMs: 60 * second,
-    read: async ({ tags }, options) =>
-      one(await tags(options), (tags) => ({ facts: { tags }, compared: Object.entries(tags).sort() })),
+    async *read({ tags: read }, options) {
+      const tags = await read(options);
+      if (tags) yield { facts: { tags }, compared: Object.entries(tags).sort() };
+    },
   },
   addresses: {
     intervalMs: 30 * second,
-    async read({ network }, options) {
+    async *read({ network }, options) {
       const { macs } = network.interfaces;
-      const found: Subject<Addresses>[] = [];
       // One interface after the other, so that a poll that fails asks no more.
       for (const name of (await ifPresent(macs(options))) ?? []) {
         const facts = await readAddresses(macs, name.replace(/\/$/, ''), options);
-        if (facts) found.push({ facts, key: facts.mac, compared: unordered(facts) });
+        if (facts) yield { facts, key: facts.mac, compared: unordered(facts) };
       }
-      return found;
     },
   },
 };
 
 /** Asks the service for a kind; gives what there is, by keys that tell several subjects apart. */
 export async function poll(kind: NoticeKind, reader: NoticeReader, options: CallOptions, wallClock: () => number) {
-  const subjects: readonly Subject<object>[] = await sources[kind].read(reader, options);
-  const seenAt = wallClock();
-  const items = subjects.map(({ facts, key = '', compared = facts, isSteady = false }): [string, Item] => [
-    key,
-    { facts: deepFreeze(facts), identity: JSON.stringify(compared), isSteady, seenAt },
-  ]);
+  const subjects: AsyncIterable<Subject<object>> = sources[kind].read(reader, options);
+  const items: [string, Item][] = [];
+  for await (const { facts, key = '', compared = facts, isSteady = false } of subjects)
+    items.push([key, { facts: deepFreeze(facts), identity: JSON.stringify(compared), isSteady, seenAt: wallClock() }]);
   // The order of a list has no meaning, so it must not decide which of two with one key counts.
   return new Map(items.sort(([, a], [, b]) => (a.identity < b.identity ? -1 : 1)));
 }
-
-const one = <T, Facts>(value: T | undefined, subject: (value: T) => Subject<Facts>): readonly Subject<Facts>[] =>
-  value === undefined ? [] : [subject(value)];
 
 /** A document whose fields are all optional; one that cannot be read at all has none, but is there. */
 const readable = <T extends object>(read: Promise<T | undefined>): Promise<Partial<T> | undefined> =>
