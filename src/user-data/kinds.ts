@@ -96,7 +96,7 @@ export function piecesOf(content: Buffer, contentType = 'text/plain'): readonly 
   if (!isVague) return [{ kind: 'unknown', content }];
 
   const scripts = windowsScripts(text, content);
-  return scripts.length > 0 ? scripts : [{ kind: kindOfWhole(text, content), content }];
+  return scripts.length > 0 ? scripts : [{ kind: kindOfDocument(text, content), content }];
 }
 
 /** True for what is of some kind, or an archive. */
@@ -134,13 +134,10 @@ function windowsScripts(text: string, content: Buffer): Piece[] {
   return scripts;
 }
 
-function kindOfWhole(text: string, content: Buffer): UserDataKind {
-  // An archive spoilt by a blank or a byte order mark before it is none of these, whatever is in it.
-  return isMime(content.subarray(text.search(/[!-~]|$/))) ? 'unknown' : kindOfDocument(text);
-}
-
 /** YAML, TOML or JSON; comments may come before the first key. */
-function kindOfDocument(text: string): UserDataKind {
+function kindOfDocument(text: string, content: Buffer): UserDataKind {
+  // An archive spoilt by a blank or a byte order mark before it is none of these, whatever is in it.
+  if (isMime(content.subarray(text.search(/[!-~]|$/)))) return 'unknown';
   if (/^apiVersion:[ \t]*["']?node\.eks\.aws\//m.test(text)) return 'eks-node-config';
   const beginning = text.slice(0, 4096);
   const isTasks = /^(?:\s|#.*\n|---)*version:[ \t]*["']?1\./.test(beginning) && /^tasks:/m.test(text);

@@ -31,13 +31,13 @@ export const undecodable = (message: string, cause?: unknown): ImdsDecodeError =
 
 export const tooManyParts = (): ImdsDecodeError => undecodable(`The user data has more than ${maxParts} parts`);
 
-/** RFC 5322, section 2.2: a name of visible characters, and a colon. */
-const isHeader = (line: string): boolean => /^[!-9;-~]+:/.test(line);
+/** Header fields, each with the lines that continue it (RFC 5322, section 2.2). */
+const fieldsPattern = /^(?:[!-9;-~]+:[^\r\n]*(?:\r\n?|\n|$)(?:[ \t][^\r\n]*(?:\r\n?|\n|$))*)*/;
 
 /** Like cloud-init: a MIME archive begins with a header, and `mime-version:` stands near the beginning. */
 export function isMime(content: Buffer): boolean {
   const beginning = content.toString('latin1', 0, 4096);
-  return isHeader(beginning) && /mime-version:/i.test(beginning);
+  return /^[!-9;-~]+:/.test(beginning) && /mime-version:/i.test(beginning);
 }
 
 /**
@@ -93,17 +93,12 @@ const delimiterOf = (boundary: string): RegExp =>
 
 /** Finds the end of a header, and the beginning of the body below it. */
 function headAt(text: string, at: number, end: number) {
-  const nextLine = /([^\r\n]*)(?:\r\n|[\r\n]|$)/y;
-  nextLine.lastIndex = at;
-  while (nextLine.lastIndex < end) {
-    const headEnd = nextLine.lastIndex;
-    const line = nextLine.exec(text)?.[1] ?? '';
-    if (line === '') return { headEnd, bodyAt: nextLine.lastIndex, lacksEmptyLine: false };
-    const isFolded = headEnd > at && /^[ \t]/.test(line);
-    if (!isFolded && !isHeader(line)) return { headEnd, bodyAt: headEnd, lacksEmptyLine: true };
-    if (nextLine.lastIndex - at > maxHeaderBytes) throw undecodable('The user data is MIME, but cannot be read');
-  }
-  return { headEnd: end, bodyAt: end, lacksEmptyLine: false };
+  const beginning = text.slice(at, Math.min(end, at + maxHeaderBytes + 2));
+  const { length } = fieldsPattern.exec(beginning)?.[0] ?? '';
+  if (length > maxHeaderBytes) throw undecodable('The user data is MIME, but cannot be read');
+  const { length: emptyLine } = /^(?:\r\n?|\n)?/.exec(beginning.slice(length))?.[0] ?? '';
+  const headEnd = at + length;
+  return { headEnd, bodyAt: headEnd + emptyLine, lacksEmptyLine: emptyLine === 0 && headEnd < end };
 }
 
 /** Loads what reads the header of a part. */

@@ -444,6 +444,13 @@ describe('decodeUserData()', () => {
       assert.equal((await decode(`${head}--B\n${inner}`)).isCut, true);
     });
 
+    it('takes the boundary that an archive within shares for that of the outer one, as cloud-init does', async () => {
+      const inner = `Content-Type: multipart/mixed; boundary="B"\n\n`;
+      const userData = await decode(`${head}--B\n${inner}--B\n${leaf('text/cloud-config', 'x: y')}\n--B--\nthe end\n`);
+      assert.deepEqual(textsOf(userData), [['cloud-config', 'x: y']]);
+      assert.equal(userData.isCut, false);
+    });
+
     it('is recognised by mime-version within 4096 bytes, in any case', async () => {
       const rest = 'Content-Type: text/cloud-config\n\nx: y';
       const isMime = async (text: string) => (await decode(text)).isMime;
