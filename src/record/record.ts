@@ -34,20 +34,20 @@ export async function record(reader: WalkReader, options: RecordOptions = {}) {
   // Of packets to link-local addresses 1024 a second are let through, and a request with its connection takes some ten.
   const { keep = false, requestsPerSecond = 50 } = options;
   const items = await walk(reader, roots, { ...options, requestsPerSecond, unknown: keep, recording: true });
-  const readings = items.flatMap(({ body, ...place }) => (body ? [{ ...place, body }] : []));
-  const redact = redactor(readings, keep);
+  const redact = redactor(items, keep);
   const values: (readonly [names: readonly string[], value: RecordedValue])[] = [];
   const failures: (Omission & { readonly error: ImdsError })[] = [];
   const leftOut: Omission[] = [];
-  for (const { path: given, names, body, omitted, error } of items) {
-    const path = (keep ? shortPath : withPlaceholders)(given);
-    const shown = body && redact({ path: given, names, body });
+  for (const item of items) {
+    const { body, omitted, error } = item;
+    const path = (keep ? shortPath : withPlaceholders)(item.path);
+    const shown = body && redact(item, body);
     const why = omitted ?? shown?.leftOut;
     if (shown?.content !== undefined) values.push([shown.names, shown.content]);
     if (why !== undefined) leftOut.push({ path, why });
     if (error) failures.push({ path, why: reasonOf(error), error });
   }
-  const isXen = readings.some(({ path, body }) => path === '/latest/meta-data/system' && body.toString() === 'xen');
+  const isXen = items.some(({ path, body }) => path === '/latest/meta-data/system' && body?.toString() === 'xen');
   return {
     scenario: {
       $schema: './node_modules/imds/dist/emulator/scenario.schema.json',

@@ -3,15 +3,10 @@ import { isIPv4 } from 'node:net';
 import { categoryOf } from '../metadata/lookup.js';
 import { documents, failure, fakes, ruleOf } from './rules.js';
 import { StandIns } from './stand-ins.js';
-import { notKnown, type Place, secretWords } from './walk.js';
+import { type Item, notKnown, secretWords } from './walk.js';
 
 /** A value as scenarios have it: text, bytes, or fake credentials that are renewed for ever. */
 export type RecordedValue = string | { readonly $base64: string } | { readonly $credentials: Record<string, never> };
-
-/** A value as it was read. */
-export interface Reading extends Place {
-  readonly body: Buffer;
-}
 
 // Access key IDs of AWS, and how user data begins.
 const secretMarks = new RegExp(`${secretWords}|\\b(?:AKIA|ASIA)[A-Z0-9]{12}|^\\s*(?:#!|#cloud-|MIME-Version:)`, 'i');
@@ -22,9 +17,9 @@ const secretMarks = new RegExp(`${secretWords}|\\b(?:AKIA|ASIA)[A-Z0-9]{12}|^\\s
  *
  * @param keep replace secrets alone
  */
-export function redactor(readings: readonly Reading[], keep: boolean) {
-  const standIns = new StandIns(readings.flatMap(networksIn));
-  return ({ path, names: given, body }: Reading) => {
+export function redactor(items: readonly Item[], keep: boolean) {
+  const standIns = new StandIns(items.flatMap(networksIn));
+  return ({ path, names: given }: Item, body: Buffer) => {
     const { template = '', kind, secret } = categoryOf(path) ?? {};
     const placeholders = template.split('/');
     const names = keep ? given : given.map((name, depth) => segment(name, placeholders[depth], standIns));
@@ -41,12 +36,9 @@ export function redactor(readings: readonly Reading[], keep: boolean) {
 }
 
 /** The IPv4 networks of the VPC, which tell which addresses are private. */
-function networksIn({ path, body }: Reading): readonly string[] {
-  if (!/-ipv4-cidr-blocks?$/.test(path)) return [];
-  return body
-    .toString()
-    .split(/\s+/)
-    .filter((network) => isIPv4(network.split('/')[0] ?? '') && /\/(1[6-9]|2\d|3[0-2])$/.test(network));
+function networksIn({ path, body = Buffer.alloc(0) }: Item): readonly string[] {
+  const networks = /-ipv4-cidr-blocks?$/.test(path) ? body.toString().split(/\s+/) : [];
+  return networks.filter((network) => isIPv4(network.split('/')[0] ?? '') && /\/(1[6-9]|2\d|3[0-2])$/.test(network));
 }
 
 /** One name on the way to a value. */
