@@ -112,8 +112,8 @@ async function serve(
   });
   const announced = starting.then((emulator) => announce(emulator, given, io));
   try {
-    await announced;
-    return await ended;
+    const [code] = await Promise.all([ended, announced]);
+    return code;
   } finally {
     stopListening();
     await (await starting).close();

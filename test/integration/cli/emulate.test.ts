@@ -353,6 +353,14 @@ describe('imds emulate', () => {
       await fetch(`${url}/latest/`);
       assert.deepEqual(await left, [0, null]);
     });
+
+    it('not even where it is, if nobody reads', async () => {
+      const write = () => Promise.reject(Object.assign(new Error('write'), { code: 'EPIPE' }));
+      const stdin = JSON.stringify({ timeline: [{ at: '0s', event: 'rebalance' }] });
+      const terminal = new Terminal({ stdin, stdout: { isTTY: false, columns: undefined, write } });
+      const { code, stderr } = await terminal.run('emulate', '--port', '0', '--json', '--scenario', '-');
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    });
   });
 
   describe('--scenario', () => {
