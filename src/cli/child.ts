@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import os from 'node:os';
 import { codeOf, Failure } from './exit-codes.js';
@@ -24,27 +25,25 @@ export async function runProgram(
   io: Io,
   input?: string,
 ): Promise<{ readonly code: number; readonly stoppedBy: NodeJS.Signals | undefined }> {
-  const child = started(program, args, { ...io.env, ...env }, input !== undefined);
+  const isGroup = input !== undefined;
+  const child = started(program, args, { ...io.env, ...env }, isGroup);
   let stoppedBy: NodeJS.Signals | undefined;
   const stopListening = onSignals(io, [...sentByTerminals, 'SIGTERM'], (name) => {
     stoppedBy ??= name;
-    if (input !== undefined) signalGroup(child, name, io);
+    if (isGroup) signalGroup(child, name, io);
     else if (!io.stdinIsTTY || !sentByTerminals.includes(name)) child.kill(name);
   });
+  // A program that does not read its input has closed it before all was written.
+  child.stdin?.on('error', () => {}).end(input);
+  const closed = once(child, 'close').catch(() => {});
   try {
-    const code = await new Promise<number>((resolve, reject) => {
-      const end = (code: number | null, signal: NodeJS.Signals | null): void =>
-        resolve(code ?? 128 + (signal ? os.constants.signals[signal] : 0));
-      child.once('error', (cause) => reject(notStarted(program, cause)));
-      // A signal may end a shell before the program that it waited for. What it leaves behind by itself is not waited for.
-      child.once('exit', (code, signal) => {
-        if (stoppedBy === undefined || input === undefined) end(code, signal);
-      });
-      child.once('close', end);
-      // A program that does not read its input has closed it before all was written.
-      child.stdin?.on('error', () => {}).end(input);
-    });
-    return { code, stoppedBy };
+    await once(child, 'exit');
+    // A signal may end a shell before the program that it waited for. What it leaves behind by itself is not waited for.
+    if (isGroup && stoppedBy) await closed;
+    const { exitCode, signalCode } = child;
+    return { code: exitCode ?? 128 + (signalCode ? os.constants.signals[signalCode] : 0), stoppedBy };
+  } catch (cause) {
+    throw notStarted(program, cause);
   } finally {
     stopListening();
     for (const stream of child.stdio) stream?.destroy();
