@@ -116,8 +116,14 @@ const connectionHints: Readonly<Record<string, string>> = {
   EPERM: `${ruleHint} a firewall, or a policy for the process.`,
 };
 
+/** A system's error, by code and message alone: one of got holds its options, and so the token; one of the parser, what came. */
+const systemError = (code: string, message: string): Error =>
+  Object.assign(new Error(message), { name: 'SystemError', code });
+
+const timeUp = (): Error => systemError('ETIMEDOUT', 'the time was up');
+
 /** No connection was made. @param why a code such as `ECONNREFUSED`, or words */
-export function unreachable(target: string, why: string, cause: Error): ImdsUnreachableError {
+function unreachable(target: string, why: string, cause: Error): ImdsUnreachableError {
   const isWellKnown = /http:\/\/(169\.254\.169\.254|\[fd00:ec2::254\])\//.test(target);
   const hint = isWellKnown
     ? 'Is this an EC2 instance? If so, look at the route to this address, at firewall rules, and for IPv6 at ' +
@@ -126,10 +132,14 @@ export function unreachable(target: string, why: string, cause: Error): ImdsUnre
   return new ImdsUnreachableError(`${target} could not be sent: ${why}`, { cause, hint: connectionHints[why] ?? hint });
 }
 
+/** No connection was made in time. */
+export const notConnected = (target: string, timeoutMs: number): ImdsUnreachableError =>
+  unreachable(target, `no connection within ${Math.round(timeoutMs)} ms`, timeUp());
+
 /** The reply did not come in time, or not all of it. */
-export function timedOut(target: string, timeoutMs: number, phase: 'response' | 'body', cause: Error) {
-  const what = phase === 'body' ? 'answered in full' : 'answered';
-  return new ImdsTimeoutError(`${target} was not ${what} within ${Math.round(timeoutMs)} ms`, { phase, cause });
+export function timedOut(target: string, timeoutMs: number, phase: 'response' | 'body'): ImdsTimeoutError {
+  const message = `${target} was not answered${phase === 'body' ? ' in full' : ''} within ${Math.round(timeoutMs)} ms`;
+  return new ImdsTimeoutError(message, { phase, cause: timeUp() });
 }
 
 const brokenReplies = {
@@ -138,15 +148,29 @@ const brokenReplies = {
   'not-http': 'was not answered in HTTP',
 };
 
-/** The connection was made, and then broke, or brought something else than HTTP. */
-export const broken = (
+/**
+ * No connection was made, or it broke, or brought something else than HTTP.
+ *
+ * @param error of the HTTP library
+ * @param reply as far as it came
+ */
+export function requestFailed(
+  { code, message, cause }: { readonly code: string; readonly message: string; readonly cause?: unknown },
   target: string,
-  fault: keyof typeof brokenReplies,
-  { code, ...reply }: { readonly code: string; readonly statusCode: number | undefined; readonly cause: Error },
-): ImdsResponseError => {
+  isConnected: boolean,
+  reply: { readonly statusCode?: number | undefined } | undefined,
+): ImdsError {
+  const isError = typeof cause === 'object' && cause !== null && 'message' in cause;
+  const beneath = systemError(code, isError ? String(cause.message) : message);
+  if (!isConnected) return unreachable(target, code, beneath);
+  const isOfParser = code.startsWith('HPE_');
+  // The parser's word for a connection that ended within a chunk.
+  const isCut = reply && (code === 'HPE_INVALID_EOF_STATE' || !isOfParser);
+  const fault = isCut ? 'cut' : isOfParser ? 'not-http' : 'reset';
   const hint = fault === 'not-http' ? foreignHint : undefined;
-  return new ImdsResponseError(`${target} ${brokenReplies[fault]} (${code})`, { ...reply, fault, hint });
-};
+  const parts = { fault, statusCode: reply?.statusCode, cause: beneath, hint } as const;
+  return new ImdsResponseError(`${target} ${brokenReplies[fault]} (${code})`, parts);
+}
 
 /** The reply was larger than anything that IMDS serves. */
 export const tooLarge = (target: string, largest: number): ImdsResponseError =>

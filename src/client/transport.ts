@@ -5,7 +5,7 @@ import { type ImdsError, isImdsError } from '../errors.js';
 import { version } from '../version.js';
 import type { WaitingClock } from './clock.js';
 import type { Events } from './events.js';
-import { broken, statusError, timedOut, tooLarge, unreachable } from './failures.js';
+import { notConnected, requestFailed, statusError, timedOut, tooLarge } from './failures.js';
 import type { Settings } from './settings.js';
 
 /** One request. */
@@ -107,10 +107,8 @@ export class Transport {
         stream.destroy();
       };
       const timeUp = (): void => {
-        const cause = systemError('ETIMEDOUT', 'the time was up');
-        const waited = `no connection within ${Math.round(connectTimeoutMs)} ms`;
-        if (!socket) fail(unreachable(target, waited, cause));
-        else fail(timedOut(target, timeoutMs, socket.bytesRead ? 'body' : 'response', cause));
+        if (!socket) fail(notConnected(target, connectTimeoutMs));
+        else fail(timedOut(target, timeoutMs, socket.bytesRead ? 'body' : 'response'));
       };
       const start = running();
       let cancel = setDeadline(timeUp, start + connectTimeoutMs);
@@ -132,7 +130,7 @@ export class Transport {
         if (size > largestBody) fail(tooLarge(target, largestBody));
         else chunks.push(chunk);
       });
-      stream.once('error', (error: RequestError) => fail(failureOf(error, target, socket !== undefined, response)));
+      stream.once('error', (error: RequestError) => fail(requestFailed(error, target, socket !== undefined, response)));
       stream.once('end', () => {
         end();
         if (response) resolve(responseOf(response, chunks));
@@ -196,21 +194,3 @@ function optionsFor(endpoint: string, headers: Request['headers']) {
     headers: { 'user-agent': `imds/${version}`, ...headers },
   } satisfies OptionsInit;
 }
-
-/** The error to show for one of got, whose options hold the token. */
-function failureOf(error: RequestError, target: string, isConnected: boolean, response?: IncomingMessage): ImdsError {
-  const { code } = error;
-  // The system's part alone: a parse error, for one, carries the bytes received.
-  const { cause = error } = error;
-  const isError = typeof cause === 'object' && cause !== null && 'message' in cause;
-  const beneath = systemError(code, isError ? String(cause.message) : error.message);
-  if (!isConnected) return unreachable(target, code, beneath);
-  const isOfParser = code.startsWith('HPE_');
-  // The parser's word for a connection that ended within a chunk.
-  const isCut = response && (code === 'HPE_INVALID_EOF_STATE' || !isOfParser);
-  const fault = isCut ? 'cut' : isOfParser ? 'not-http' : 'reset';
-  return broken(target, fault, { code, statusCode: response?.statusCode, cause: beneath });
-}
-
-const systemError = (code: string, message: string): Error =>
-  Object.assign(new Error(message), { name: 'SystemError', code });
