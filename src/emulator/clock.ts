@@ -10,6 +10,8 @@ export type Duration = number | `${'' | '+'}${number}${'ms' | 's' | 'm' | 'h' | 
 export const longestSpan = 1e13;
 /** The clock stops at the year 9000, so that announced times, too, have a year of four digits. */
 export const latestTime = Date.UTC(9000, 0);
+/** Node's timers take no longer time, some 24 days. */
+export const longestTimerMs = 2 ** 31 - 1;
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 // As many digits as the longest span has in that unit.

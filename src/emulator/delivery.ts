@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { type Answer, headOf } from './answers.js';
+import { longestTimerMs } from './clock.js';
 
 /** An answer on its way. */
 export interface Delivery {
@@ -20,8 +21,6 @@ export interface Delivery {
 
 /** Time for a caller to read what was sent before a reset in the middle. */
 const readingMs = 20;
-/** Node's timers take no longer time, some 24 days. */
-const longestTimerMs = 2 ** 31 - 1;
 
 /**
  * Writes an answer to the socket, whole or as a fault left it. The bytes are written as they stand: `ServerResponse`

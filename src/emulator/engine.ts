@@ -1,4 +1,4 @@
-import { Clock, isSpan, latestTime, longestSpan } from './clock.js';
+import { Clock, isSpan, latestTime, longestSpan, longestTimerMs } from './clock.js';
 import type { SeenEvent } from './events.js';
 import type { InstanceOptions } from './instance-options.js';
 import { Journal, type SeenRequest } from './journal.js';
@@ -8,9 +8,8 @@ import { startTree } from './scenario.js';
 import { State } from './state.js';
 import { Timeline } from './timeline.js';
 
-/** Limits of the timer: not to spin while a clock stands still, and what Node takes. */
+/** The timer does not spin while a clock stands still. */
 const shortestWaitMs = 10;
-const longestWaitMs = 2 ** 31 - 1;
 
 /** Is told of what happens. An error it throws is uncaught, once the work under way is done. */
 export interface Observer {
@@ -112,7 +111,7 @@ export class Engine {
       });
     }
     this.#next = Math.min(this.timeline.next, this.state.faults.nextChange(now));
-    const waitMs = Math.min(Math.max(this.clock.until(this.#next), shortestWaitMs), longestWaitMs);
+    const waitMs = Math.min(Math.max(this.clock.until(this.#next), shortestWaitMs), longestTimerMs);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.settle(), waitMs);
     // A socket that listens keeps the process alive; while none does, the timer must.

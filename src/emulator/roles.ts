@@ -1,9 +1,9 @@
 import { type Duration, later, milliseconds } from './clock.js';
 import { document, instant } from './documents.js';
-import type { MetadataTree, Tree, Value } from './tree.js';
+import type { DatedContent, MetadataTree, Tree, Value } from './tree.js';
 
 export const account = '123456789012';
-export const usualLifetime = '6h';
+const usualLifetime = '6h';
 
 export interface CredentialsTerms {
   /** How long each set is valid; if less than ten minutes, the next one comes at half time. Default `6h`. */
@@ -24,7 +24,7 @@ export function renewed(
   launched: Date,
   lifetime: Duration = usualLifetime,
   serial = 0,
-): Value {
+): (now: Date) => DatedContent {
   const lifetimeMs = milliseconds(lifetime);
   // Shorter-lived ones are renewed at half time.
   const spacing = Math.max(lifetimeMs - 300_000, lifetimeMs / 2, 1);
@@ -37,7 +37,7 @@ export function renewed(
 }
 
 /** The terms of the values that are credentials of a role. */
-const renewals = new WeakMap<object, CredentialsTerms>();
+const renewals = new WeakMap<object, CredentialsTerms & { readonly lifetime: Duration }>();
 
 /** The directory `iam/` while a role is attached, whose credentials are renewed from `at` on. */
 export function attachedRole(role: string, profile: string, terms: CredentialsTerms, at: Date, serial = 0): Tree {
@@ -75,13 +75,12 @@ export function credentialsFrom(terms: CredentialsTerms, at: Date, serial = 0): 
   const { lifetime = usualLifetime, accountId } = terms;
   const owner = accountId === undefined ? {} : { AccountId: accountId };
   const value = renewed((period) => ({ ...roleCredentials(period), ...owner }), at, lifetime, serial);
-  if (typeof value === 'function') renewals.set(value, { lifetime, accountId });
+  renewals.set(value, { lifetime, accountId });
   return value;
 }
 
 /** The terms of a role's credentials in a tree; undefined for any other value. */
-export const termsOf = (value: Value): CredentialsTerms | undefined =>
-  typeof value === 'function' ? renewals.get(value) : undefined;
+export const termsOf = (value: Value) => (typeof value === 'function' ? renewals.get(value) : undefined);
 
 /** Replaces the document of each role's credentials; false if there is no role. */
 export function eachRole(tree: MetadataTree, at: Date, document: (role: string) => Value): boolean {

@@ -44,9 +44,8 @@ export class Timeline {
   add(step: TimelineStep, at: number): void {
     if (this.pending.length >= mostPending)
       throw new EmulatorOptionError(`${mostPending} events are to come, which is the most`);
-    const pending = this.#numbered(step, at);
-    this.#insert(pending, (other) => other.at <= at);
-    if (step.part === 'end') this.#callOff(step, pending);
+    if (step.part === 'end') this.#callOffEnd(step);
+    this.#insert(step, at, (other) => other.at <= at);
   }
 
   /** Adds the events that wait for a trigger of this name. */
@@ -66,7 +65,7 @@ export class Timeline {
     const pending = this.pending.find((one) => one.id === id);
     if (pending === undefined) return false;
     this.remove(id);
-    this.#insert({ ...pending, at }, (other) => other.at <= at);
+    this.#insert(pending.step, at, (other) => other.at <= at, id);
     return true;
   }
 
@@ -96,33 +95,25 @@ export class Timeline {
       if (step.part === 'end') return { detail: end?.(step, this.#state, date) ?? '' };
       const outcome = run(step, this.#state, date);
       const [detail, endsIn] = typeof outcome === 'string' ? [outcome] : outcome;
-      const pending = endsIn === undefined ? undefined : this.#numbered({ ...step, part: 'end' }, at + endsIn);
+      this.#callOffEnd(step);
       // Before events of the same time, which begin only then.
-      if (pending) this.#insert(pending, (other) => other.at < pending.at);
-      this.#callOff(step, pending);
+      if (endsIn !== undefined) this.#insert({ ...step, part: 'end' }, at + endsIn, (other) => other.at < at + endsIn);
       return { detail };
     } catch (error) {
       return { detail: `${step.event} failed: ${error instanceof Error ? error.message : error}`, error };
     }
   }
 
-  /** Calls off the end that was to come of an earlier event about the same, if it is not `current`. */
-  #callOff(event: TimelineEvent, current: Pending | undefined): void {
+  /** Calls off the end that was to come of an earlier event about the same. */
+  #callOffEnd(event: TimelineEvent): void {
     const about = aboutOf(event);
-    if (about === undefined) return;
-    const stale = this.pending.findLast(
-      (one) => one !== current && one.step.part === 'end' && aboutOf(one.step) === about,
-    );
-    if (stale) this.remove(stale.id);
+    const stale = this.pending.findLast(({ step }) => step.part === 'end' && aboutOf(step) === about);
+    if (stale && about !== undefined) this.remove(stale.id);
   }
 
-  #numbered(step: TimelineStep, at: number): Pending {
-    this.lastId += 1;
-    return { id: this.lastId, at, step };
-  }
-
-  #insert(due: Pending, isBefore: (other: Pending) => boolean): void {
-    this.pending = this.pending.toSpliced(this.pending.findLastIndex(isBefore) + 1, 0, due);
+  #insert(step: TimelineStep, at: number, isBefore: (other: Pending) => boolean, id = this.lastId + 1): void {
+    this.lastId = Math.max(this.lastId, id);
+    this.pending = this.pending.toSpliced(this.pending.findLastIndex(isBefore) + 1, 0, { id, at, step });
   }
 }
 

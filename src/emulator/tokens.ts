@@ -3,11 +3,9 @@ import { pathOf } from './path.js';
 
 // 40 bytes: a mark, the end of life, the promised end, a random part, a seal over those four. The seal proves a token, so
 // none is stored and any number can be alive.
-const MARK = Buffer.from([0x01, 0x00, 0x04, 0x00]); // tokens begin with AQAEA
-const PROMISED = MARK.length + 6;
-const RANDOM = PROMISED + 6;
-const SEAL = RANDOM + 8;
-const LENGTH = SEAL + 16;
+const mark = Buffer.from([0x01, 0x00, 0x04, 0x00]); // tokens begin with AQAEA
+const sealedLength = mark.length + 6 + 6 + 8;
+const sealLength = 16;
 /** Characters of a token without the two of padding. */
 const tokenLength = 54;
 
@@ -28,21 +26,20 @@ export class SessionTokens {
   }
 
   issue({ end, promisedEnd }: TokenLife): string {
-    const bytes = Buffer.alloc(LENGTH);
-    MARK.copy(bytes);
-    bytes.writeUIntBE(Math.trunc(end), MARK.length, 6);
-    bytes.writeUIntBE(Math.trunc(promisedEnd), PROMISED, 6);
-    randomBytes(SEAL - RANDOM).copy(bytes, RANDOM);
-    this.#seal(bytes).copy(bytes, SEAL);
-    return encode(bytes);
+    const ends = Buffer.alloc(12);
+    ends.writeUIntBE(Math.trunc(end), 0, 6);
+    ends.writeUIntBE(Math.trunc(promisedEnd), 6, 6);
+    const sealed = Buffer.concat([mark, ends, randomBytes(8)]);
+    return encode(Buffer.concat([sealed, this.#sealOf(sealed)]));
   }
 
   /** The token's life, or `undefined` if it was not issued here or has been voided. */
   lifeOf(token: string): TokenLife | undefined {
     const bytes = Buffer.from(token, 'base64url');
-    if (bytes.length !== LENGTH || encode(bytes) !== token) return undefined;
-    if (!timingSafeEqual(bytes.subarray(SEAL), this.#seal(bytes))) return undefined;
-    return { end: bytes.readUIntBE(MARK.length, 6), promisedEnd: bytes.readUIntBE(PROMISED, 6) };
+    if (bytes.length !== sealedLength + sealLength || encode(bytes) !== token) return undefined;
+    const sealed = bytes.subarray(0, sealedLength);
+    if (!timingSafeEqual(bytes.subarray(sealedLength), this.#sealOf(sealed))) return undefined;
+    return { end: sealed.readUIntBE(mark.length, 6), promisedEnd: sealed.readUIntBE(mark.length + 6, 6) };
   }
 
   /** Ends the life of every token issued so far. */
@@ -50,9 +47,8 @@ export class SessionTokens {
     this.#key = randomBytes(32);
   }
 
-  #seal(bytes: Buffer): Buffer {
-    const digest = createHmac('sha256', this.#key).update(bytes.subarray(0, SEAL)).digest();
-    return digest.subarray(0, LENGTH - SEAL);
+  #sealOf(sealed: Buffer): Buffer {
+    return createHmac('sha256', this.#key).update(sealed).digest().subarray(0, sealLength);
   }
 }
 

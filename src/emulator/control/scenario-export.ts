@@ -5,7 +5,7 @@ import type { Placed } from '../fault-list.js';
 import type { Fault } from '../faults.js';
 import { defaultOptions } from '../instance-options.js';
 import { shortPath } from '../path.js';
-import { termsOf, usualLifetime } from '../roles.js';
+import { termsOf } from '../roles.js';
 import type { Scenario } from '../scenario.js';
 import { contentOf, type Directory, type Leaf, type MetadataTree } from '../tree.js';
 import type { JsonNode, JsonTree } from '../values.js';
@@ -95,7 +95,7 @@ function* changes(
 /** `undefined` if a function of the user's that computes it fails. */
 function exported(leaf: Leaf, path: string, now: Date): JsonNode | undefined {
   const terms = termsOf(leaf.value);
-  if (terms) return { $credentials: { ...terms, lifetime: span(milliseconds(terms.lifetime ?? usualLifetime)) } };
+  if (terms) return { $credentials: { ...terms, lifetime: span(milliseconds(terms.lifetime)) } };
   try {
     const safe = exportable(nodeOf(contentOf(leaf, path, now).content), path);
     return typeof safe === 'string' && path.startsWith('meta-data/') ? withTimes(safe, now) : safe;
