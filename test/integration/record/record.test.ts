@@ -134,7 +134,7 @@ describe('a recording of an instance', () => {
 
   it('has the rest when the service refuses to give something', async () => {
     await using emulator = await createEmulator({ now, scenario: 'everything' });
-    emulator.set('placement/region', () => {
+    emulator.set('services/domain', () => {
       throw new Error('out of order');
     });
     const client = new Imds({ endpoint: emulator.url, maxAttempts: 1 });
@@ -142,7 +142,7 @@ describe('a recording of an instance', () => {
     const { failures, values } = await record(client, { requestsPerSecond });
     assert.deepEqual(
       failures.map(({ path, why }) => ({ path, why })),
-      [{ path: 'placement/region', why: 'answered 500' }],
+      [{ path: 'services/domain', why: 'answered 500' }],
     );
     assert.ok(values > 90, `${values} values`);
   });
