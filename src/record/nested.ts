@@ -1,18 +1,15 @@
-/** Values and directories by name. */
-export interface Tree<T> {
-  readonly [name: string]: T | Tree<T>;
-}
+/** A value, and the names that lead to it. */
+export type Named = readonly [names: readonly string[], value: unknown];
 
 /** Values as objects in objects. Where a value and a directory have the same name, there is only the directory. */
-export function nested<T>(values: readonly (readonly [names: readonly string[], value: T])[]): Tree<T> {
-  const below = new Map<string, [readonly string[], T][]>();
+export function nested(values: readonly Named[]): Readonly<Record<string, unknown>> {
+  const below = new Map<string, Named[]>();
   for (const [[first, ...rest], value] of values)
     if (first !== undefined) below.set(first, [...(below.get(first) ?? []), [rest, value]]);
   return Object.fromEntries(
     [...below].map(([name, inner]) => {
       const deeper = inner.filter(([rest]) => rest.length > 0);
-      const [own] = inner;
-      return [name, deeper.length === 0 && own ? own[1] : nested(deeper)];
+      return [name, deeper.length > 0 ? nested(deeper) : inner[0]?.[1]];
     }),
   );
 }

@@ -1,7 +1,7 @@
 import type { ImdsError, ImdsErrorCode } from '../errors.js';
 import { categoryOf } from '../metadata/lookup.js';
-import { nested } from './nested.js';
-import { type RecordedValue, redactor } from './redact.js';
+import { type Named, nested } from './nested.js';
+import { redactor } from './redact.js';
 import { isKnown, type WalkOptions, type WalkReader, walk } from './walk.js';
 
 export interface RecordOptions extends Omit<WalkOptions, 'unknown' | 'recording'> {
@@ -35,7 +35,7 @@ export async function record(reader: WalkReader, options: RecordOptions = {}) {
   const { keep = false, requestsPerSecond = 50 } = options;
   const items = await walk(reader, roots, { ...options, requestsPerSecond, unknown: keep, recording: true });
   const redact = redactor(items, keep);
-  const values: (readonly [names: readonly string[], value: RecordedValue])[] = [];
+  const values: Named[] = [];
   const failures: (Omission & { readonly error: ImdsError })[] = [];
   const leftOut: Omission[] = [];
   for (const item of items) {

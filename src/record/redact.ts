@@ -5,9 +5,6 @@ import { documents, failure, fakes, ruleOf } from './rules.js';
 import { StandIns } from './stand-ins.js';
 import { type Item, notKnown, secretWords } from './walk.js';
 
-/** A value as scenarios have it: text, bytes, or fake credentials that are renewed for ever. */
-export type RecordedValue = string | { readonly $base64: string } | { readonly $credentials: Record<string, never> };
-
 // Access key IDs of AWS, and how user data begins.
 const secretMarks = new RegExp(`${secretWords}|\\b(?:AKIA|ASIA)[A-Z0-9]{12}|^\\s*(?:#!|#cloud-|MIME-Version:)`, 'i');
 
@@ -65,7 +62,7 @@ function knownOf(text: string, template: string, kind: string, standIns: StandIn
 const print = (document: unknown): string => JSON.stringify(document, undefined, 2);
 
 /** Of credentials their state alone: that there are none, and by which code of AWS, or others in their place. */
-function credentials(text: string, standIns: StandIns): RecordedValue {
+function credentials(text: string, standIns: StandIns): string | object {
   const found: Readonly<Record<string, unknown>> = { ...parsed(text) };
   const isWhole = ['AccessKeyId', 'SecretAccessKey', 'Token'].every((name) => found[name]);
   const isFailure = typeof found['Code'] === 'string' && found['Code'] !== 'Success' && !isWhole;

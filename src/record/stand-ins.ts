@@ -72,8 +72,6 @@ const forms = new RegExp(
 export class StandIns {
   readonly #groups = new Map<string, Map<string, number>>();
   readonly #names = new Map<string, string>();
-  /** The bit that was seen first after each beginning of an address. */
-  readonly #firstBits = new Map<string, string>();
   readonly #isPrivate: (address: string) => boolean;
 
   /** @param networks of the VPC, whose addresses are private whatever they look like */
@@ -167,10 +165,10 @@ export class StandIns {
     const number = this.#number(start, all.slice(0, shortest)) % 2 ** numberWidth;
     const hidden = Array.from(all.slice(shortest, length), (bit, index) => {
       const before = all.slice(0, shortest + index);
-      if (!this.#firstBits.has(before)) this.#firstBits.set(before, bit);
       // The first address of all ends in 10, so that most do not look like that of a network.
-      const shown = '1010'[before.length - all.length + 4] ?? '0';
-      return this.#firstBits.get(before) === bit ? shown : shown === '0' ? '1' : '0';
+      const first = [1, 0, 1, 0][before.length - all.length + 4] ?? 0;
+      // The bit that is seen first after the same beginning is number 0.
+      return first ^ this.#number(before, bit);
     });
     return addressOf((start + bits(number, numberWidth) + hidden.join('')).padEnd(all.length, '0'));
   }
