@@ -2,6 +2,7 @@ import { emptyAnswer, type ImdsError, ImdsPathError } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
 import type { Category } from '../metadata/category.js';
 import { isEmpty, lines, textOrEmpty, utf8 } from '../metadata/decode.js';
+import { longestLifeMs, rotationMs } from '../metadata/documents.js';
 import { categoryOf, isDirectory } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 import { Cache, type Keep } from './cache.js';
@@ -25,11 +26,6 @@ type AnyCategory = Category<unknown> | undefined;
 
 /** Finds the category of a path when it is needed: for bytes that are not kept it is not, nor is the table loaded. */
 type FindCategory = () => AnyCategory;
-
-// New credentials appear at least five minutes before the old ones end ("IAM roles for Amazon EC2", EC2 User Guide).
-const rotationMs = 5 * 60_000;
-// AWS STS gives a role at most twelve hours.
-const longestLifeMs = 24 * 60 * 60_000;
 
 /** Reads values: those at hand from the cache, those under way together with whoever asked first, others by the session. */
 export class Reader {

@@ -7,9 +7,9 @@ import { checkCallOptions, type Settings } from '../client/settings.js';
 import { type Call, SingleFlight } from '../client/single-flight.js';
 import { ImdsCredentialsError, type ImdsError, isImdsError } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
-import type { RoleCredentials } from '../metadata/documents.js';
+import { type RoleCredentials, rotationMs } from '../metadata/documents.js';
 import { Role } from './role.js';
-import { refreshDelayMs, rotationMs, waitBelowMs } from './schedule.js';
+import { refreshDelayMs, waitBelowMs } from './schedule.js';
 
 /**
  * Temporary credentials of the instance's IAM role, in the form that AWS's SDK for JavaScript takes. Each caller gets its own

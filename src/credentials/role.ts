@@ -3,7 +3,7 @@ import type { Reader } from '../client/reader.js';
 import type { Call } from '../client/single-flight.js';
 import { ImdsCredentialsError, ImdsDecodeError, isNotFound } from '../errors.js';
 import { json } from '../metadata/decode.js';
-import { iamInfo, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
+import { iamInfo, longestLifeMs, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
 import { steadyClock } from './schedule.js';
 
 /** A text of the service, and its clock beside this machine's. */
@@ -22,8 +22,6 @@ interface Served {
 const rolesPath = 'iam/security-credentials/';
 // More than a request takes, and less than matters to credentials.
 const sameTimeMs = 60_000;
-// AWS STS gives a role at most twelve hours.
-const longestLifeMs = 24 * 60 * 60_000;
 
 /** The instance's role: finds its credentials, or the reason why there are none. */
 export class Role {

@@ -1,10 +1,6 @@
 import type { Clock } from '../client/clock.js';
+import { rotationMs } from '../metadata/documents.js';
 
-/**
- * New credentials appear at least this long before the old ones end ("IAM roles for Amazon EC2", EC2 User Guide). Clients
- * of AWS's SDK for JavaScript call their provider again this long before the `expiration` they got.
- */
-export const rotationMs = 5 * 60_000;
 /** With less left than this, callers wait for newer credentials. */
 export const waitBelowMs = 60_000;
 // Each process refreshes at a random moment of this span; otherwise all on a host would ask at once.

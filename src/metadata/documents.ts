@@ -125,6 +125,14 @@ export const iamInfo = object<IamInfo>(
   all(text, 'LastUpdated', 'InstanceProfileArn', 'InstanceProfileId', 'Message'),
 );
 
+/**
+ * New credentials appear at least this long before the old ones end ("IAM roles for Amazon EC2", EC2 User Guide). Clients
+ * of AWS's SDK for JavaScript call their provider again this long before the `expiration` they got.
+ */
+export const rotationMs = 5 * 60_000;
+/** No credentials live longer: AWS STS gives a role at most twelve hours. */
+export const longestLifeMs = 24 * 60 * 60_000;
+
 /** Temporary credentials of a role. */
 export interface RoleCredentials {
   readonly AccessKeyId: string;
