@@ -66,13 +66,8 @@ function changes(before: Tags, now: Tags): string {
 
 type Addresses = Omit<NonNullable<NoticeOf<'addresses'>['previous']>, 'mac'>;
 
-const all = ({ localIpv4s, publicIpv4s, ipv6s, ipv4Prefix, ipv6Prefix }: Addresses): readonly string[] => [
-  ...localIpv4s,
-  ...publicIpv4s,
-  ...ipv6s,
-  ...ipv4Prefix,
-  ...ipv6Prefix,
-];
+const all = ({ localIpv4s, publicIpv4s, ipv6s, ipv4Prefix, ipv6Prefix }: Addresses): readonly string[] =>
+  [localIpv4s, publicIpv4s, ipv6s, ipv4Prefix, ipv6Prefix].flat();
 
 const without = (these: readonly string[], those: readonly string[], sign: string): readonly string[] =>
   these.filter((each) => !those.includes(each)).map((each) => sign + each);

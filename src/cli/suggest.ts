@@ -23,12 +23,9 @@ function likeliest(guesses: readonly { readonly candidate: string; readonly cost
 /** A template, and what it costs to turn what was asked into it. */
 function guess(asked: readonly string[], template: string) {
   const expected = segmentsOf(template);
-  const [leaf = '', name = ''] = [asked.at(-1), expected.at(-1)];
   // Another place is a likelier mistake than a wrong letter; of places alike, one near the top.
-  const elsewhere = {
-    candidate: template,
-    cost: isOpen(name) ? Infinity : 0.5 + expected.length / 100 + cost(leaf, name),
-  };
+  const place = 0.5 + expected.length / 100;
+  const elsewhere = { candidate: template, cost: place + cost(asked.at(-1) ?? '', expected.at(-1) ?? '') };
   if (asked.length !== expected.length) return elsewhere;
   const filled = expected.map((segment, index) => (fits(asked[index], segment) ? asked[index] : segment)).join('/');
   const here = { candidate: template.endsWith('/') ? `${filled}/` : filled, cost: cost(asked.join('/'), filled) };
@@ -44,11 +41,9 @@ const isBeginning = (given: string, word: string): boolean =>
 
 const segmentsOf = (path: string): string[] => path.replace(/\/$/, '').split('/');
 
-const isOpen = (segment: string): boolean => segment.includes('{');
-
 /** True when this may stand for the placeholder of a segment such as `ebs{n}`. */
 const fits = (text = '', segment: string): boolean =>
-  isOpen(segment) && text.startsWith(segment.slice(0, segment.indexOf('{')));
+  segment.includes('{') && text.startsWith(segment.slice(0, segment.indexOf('{')));
 
 /** What it costs to turn what was given into a name: the wrong letters, up to a third of them, or less. */
 function cost(given: string, name: string): number {
