@@ -1,4 +1,4 @@
-import type { Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { rows } from '../metadata/lookup.js';
 import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
@@ -35,23 +35,22 @@ export function complete(program: Command, words: readonly string[], scenarios: 
 
   const dashes = before.indexOf('--');
   if (dashes >= 0) return offer([], dashes === before.length - 1 ? 'commands' : 'files');
-  const takesValue = (word = '', options = program.options) =>
-    options.find(({ required, long, short }) => required && (word === long || word === short));
-  const argumentsIn = (options?: readonly Option[]): readonly string[] =>
-    before.filter((word, at) => !word.startsWith('-') && !takesValue(before[at - 1], options));
-  const command = program.commands.find((each) => each.name() === argumentsIn()[0]);
+  const commandOf = (word?: string) => program.commands.find((each) => each.name() === word);
+  const command = commandOf(before.find(commandOf));
   const options = [...(command?.options ?? []), ...program.options];
-  const [name, ...given] = argumentsIn(options);
+  const takesValue = (word = '') =>
+    options.find(({ required, long, short }) => required && (word === long || word === short));
+  const [name, ...given] = before.filter((word, at) => !word.startsWith('-') && !takesValue(before[at - 1]));
 
   const values = (kind = '', choices?: readonly string[]): Completion =>
     choices ? offer(choices) : offer(wordsOf(kind, current, scenarios), shellsOwn[kind]);
-  const option = takesValue(before.at(-1), options);
+  const option = takesValue(before.at(-1));
   if (option) return values(/<(.+)>/.exec(option.flags)?.[1], option.argChoices);
   if (inWord) return offer([]);
   if (current.startsWith('-')) return offer(flagsOf(program, command));
   const verbs = program.commands.map((each) => `${each.name()}\t${each.summary()}`);
   if (name === undefined) return offer([...verbs, 'help\tprint help, also for a command']);
-  if (name === 'help' && given.length === 0) return offer(verbs);
+  if (name === 'help') return offer(given.length === 0 ? verbs : []);
   const all = command?.registeredArguments ?? [];
   const argument = all[given.length] ?? all.find(({ variadic }) => variadic);
   return values(argument?.name(), argument?.argChoices);
