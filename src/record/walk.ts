@@ -22,14 +22,14 @@ export interface WalkOptions {
 export const notKnown = 'not known to this version';
 
 /** Why something is not read. */
-export type Omitted =
+type Omitted =
   | 'credentials'
   | 'user data'
   | 'keys that are good for a minute'
   | typeof notKnown
   | `${typeof notKnown}, and named like a secret`;
 
-export interface Place {
+interface Place {
   /** Absolute. */
   readonly path: string;
   /** The names in the listings that lead here, below the version. */
