@@ -15,8 +15,13 @@ export function identityTree(tree: MetadataTree, launched: Date): Tree {
 
 function identityOf(tree: MetadataTree, launched: Date, now: Date): Readonly<Record<string, Field>> {
   const value = (path: string): string | null => {
-    const found = tree.read(['meta-data', ...path.split('/')], now);
-    return found?.kind === 'value' ? Buffer.from(found.content).toString() : null;
+    try {
+      const found = tree.read(['meta-data', ...path.split('/')], now);
+      return found?.kind === 'value' ? Buffer.from(found.content).toString() : null;
+    } catch {
+      // A function of the user's computes it; whoever reads that value gets the error.
+      return null;
+    }
   };
   return {
     accountId: account,

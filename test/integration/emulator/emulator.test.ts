@@ -169,6 +169,8 @@ describeBothWays('emulator', () => {
       assert.deepEqual([region, imageId, privateIp, accountId], ['eu-west-1', 'ami-1', null, '123456789012']);
       emulator.set('ami-id', 'ami-2');
       assert.equal(JSON.parse(String(await read(emulator, path))).imageId, 'ami-2');
+      emulator.set('ami-id', () => assert.fail('one that cannot be computed'));
+      assert.equal(JSON.parse(String(await read(emulator, path))).imageId, null);
       await using other = await createEmulator({ tree: { ...tree, 'dynamic/instance-identity': null, [path]: '{}' } });
       assert.equal(await read(other, path), '{}');
       assert.equal(await read(other, '/latest/dynamic/instance-identity/'), 'document');
