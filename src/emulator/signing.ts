@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { algorithm, commonName, integer, sequence, tlv, utcTime } from './der.js';
 import { base64Lines } from './documents.js';
 
-export type Hash = 'sha1' | 'sha256';
+type Hash = 'sha1' | 'sha256';
 
 /** A key that signs identity documents. */
 export interface Signer {
