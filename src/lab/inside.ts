@@ -181,11 +181,12 @@ const callersStderr = 4;
 
 async function runCommand({ place, command: words, greeting, nsenter, dropCapabilities, env }: Plan): Promise<number> {
   if (greeting.length > 0) writeSync(callersStderr, greeting.map((line) => `${line}\n`).join(''));
+  // Said first, so that nobody who has heard of the command can be faster with a signal for it.
+  void report({ started: true });
   command = spawn(nsenter, [`--net=${folder}/${place}`, '--', ...dropCapabilities, ...words], {
     stdio: [0, 1, callersStderr],
     env,
   });
-  void report({ started: true });
   const [code, signal] = await once(command, 'exit');
   return code ?? 128 + constants.signals[signal as NodeJS.Signals];
 }

@@ -122,12 +122,14 @@ function outcome(
   let result: number | LabError | undefined;
   let internet: ChildProcess | undefined;
   const send = (order: Order): void => void child.send(order, () => {});
-  const stopListening = onSignals(forwarded, (name) => {
+  const pass = (name: NodeJS.Signals): void => {
     if (!isStarted) {
       result = 128 + constants.signals[name];
       child.kill('SIGKILL');
     } else if (!isAtTerminal || !sentByTerminals.includes(name)) send({ signal: name });
-  });
+  };
+  // That the command has started may have been said, and not yet been read.
+  const stopListening = onSignals(forwarded, (name) => void setImmediate(pass, name));
   const hear = (report: Report): void => {
     if ('request' in report) onRequest?.(report.request);
     else if ('event' in report) onEvent?.(report.event);
