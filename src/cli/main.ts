@@ -26,7 +26,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     if (run.isOver) return exitCodes.interrupted;
     // The reader of a pipe has left, as `head` does once it has its lines.
     if (codeOf(error) === 'EPIPE') return exitCodes.done;
-    const { exitCode, message, hint } = await reportOf(error, run.program, args);
+    const { exitCode, message, hint } = reportOf(error, run.program, args);
     const { bold, red } = run.paintStderr;
     const lines = [`${bold(red('imds:'))} ${oneLine(message)}\n`, hint ? `${bold('hint:')} ${oneLine(hint)}\n` : ''];
     // Where nobody reads that either, the exit code has to do.
