@@ -155,9 +155,9 @@ const gzipType = /^application\/(?:gzip|x-gzip|x-gunzip|x-compress)/;
 function unpacker() {
   let left = maxBytes;
   return async (packed: Buffer, subject: string): Promise<Buffer> => {
-    const { gunzipSync } = await import('node:zlib');
+    const [{ gunzip }, { promisify }] = await Promise.all([import('node:zlib'), import('node:util')]);
     try {
-      const unpacked = gunzipSync(packed, { maxOutputLength: left });
+      const unpacked = await promisify(gunzip)(packed, { maxOutputLength: left });
       left -= unpacked.length;
       return unpacked;
     } catch (error) {
