@@ -41,7 +41,8 @@ const lastSendMs = Math.max(...sendAtMs);
 // The first answer comes within this time, or a beacon is silent; the others before the longest time.
 const silenceMs = 500;
 const longestMs = 800;
-const sliceMs = 10;
+// As long as timers of Windows take; those of sendAtMs are some of them.
+const sliceMs = 15;
 
 /**
  * Measures how far away IMDS is: a datagram sent with TTL n arrives if fewer than n routers stand in between, so the
@@ -61,10 +62,11 @@ export async function measureDistance(among: readonly Beacon[], signal?: AbortSi
 
 /** Asks a beacon with all TTLs at once, and gives the smallest that is answered. */
 async function smallestAnswered({ speaks, address, port }: Beacon, signal?: AbortSignal): Promise<number | undefined> {
-  const { before, randomBytes: size, after, repeatedAt } = questions[speaks];
+  const { before, randomBytes: size, after, repeatedAt, isReply } = questions[speaks];
   const stamp = randomBytes(size);
   const question = Buffer.from([...before, ...stamp, ...after]);
-  const isAnswer = (answer: Buffer): boolean => answer.subarray(repeatedAt, repeatedAt + size).equals(stamp);
+  const isAnswer = (datagram: Buffer): boolean =>
+    datagram.subarray(repeatedAt, repeatedAt + size).equals(stamp) && isReply(datagram);
   const open = new Map<number, Socket>();
   const close = (ttl: number): void => {
     open.get(ttl)?.close();
@@ -80,31 +82,35 @@ async function smallestAnswered({ speaks, address, port }: Beacon, signal?: Abor
     smallest = ttl;
     for (const other of open.keys()) if (other >= ttl) close(other);
   };
-  for (const ttl of ttls) {
-    const socket = await connectedSocket(address, port).catch(() => undefined);
-    if (!socket) break;
-    open.set(ttl, socket);
-    // On an IPv6 socket this is the hop limit.
-    socket.setTTL(ttl);
-    socket.on('error', () => close(ttl));
-    socket.on('message', (answer) => isAnswer(answer) && heard(ttl));
+  try {
+    for (const ttl of ttls) {
+      const socket = await connectedSocket(address, port, ttl);
+      open.set(ttl, socket);
+      socket.on('error', () => close(ttl));
+      socket.on('message', (answer) => isAnswer(answer) && heard(ttl));
+    }
+    // Each slice lets the sockets speak. A time in which this process did not get to run counts as one, so that what was
+    // answered meanwhile is read before anything is given up.
+    for (; open.size > 0 && ranMs < endMs && !signal?.aborted; ranMs += sliceMs) {
+      if (sendAtMs.includes(ranMs)) for (const socket of open.values()) socket.send(question, () => {});
+      await delay(sliceMs);
+    }
+  } catch {
+    // Not possible here, or not permitted: then the distance is not known.
+  } finally {
+    for (const ttl of open.keys()) close(ttl);
   }
-  // Each slice lets the sockets speak. A time in which this process did not get to run counts as one, so that what was
-  // answered meanwhile is read before anything is given up.
-  for (; open.size > 0 && ranMs < endMs && !signal?.aborted; ranMs += sliceMs) {
-    if (sendAtMs.includes(ranMs)) for (const socket of open.values()) socket.send(question, () => {});
-    await delay(sliceMs);
-  }
-  for (const ttl of open.keys()) close(ttl);
   return smallest;
 }
 
 /** A socket for datagrams to one address, and from it alone. Connecting it sends nothing. */
-export async function connectedSocket(address: string, port: number): Promise<Socket> {
+export async function connectedSocket(address: string, port: number, ttl?: number): Promise<Socket> {
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   try {
     socket.connect(port, address);
     await once(socket, 'connect');
+    // On an IPv6 socket this is the hop limit.
+    if (ttl !== undefined) socket.setTTL(ttl);
     return socket;
   } catch (error) {
     socket.close();
@@ -112,10 +118,22 @@ export async function connectedSocket(address: string, port: number): Promise<So
   }
 }
 
-/** By protocol, a question with random bytes inside, and where an answer repeats those. */
+/** By protocol, a question with random bytes inside, where an answer repeats those, and what else tells it from an echo. */
 const questions = {
   // A client's request, version 4, mode 3; its transmit timestamp may be random (RFC 5905, section 7.3).
-  NTP: { before: [0b00_100_011, ...new Array(39).fill(0)], randomBytes: 8, after: [], repeatedAt: 24 },
+  NTP: {
+    before: [0b00_100_011, ...new Array(39).fill(0)],
+    randomBytes: 8,
+    after: [],
+    repeatedAt: 24,
+    isReply: () => true,
+  },
   // For the name servers of the root: every resolver knows them, and they tell nothing about who asks (RFC 1035, 4.1).
-  DNS: { before: [], randomBytes: 2, after: [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1], repeatedAt: 0 },
+  DNS: {
+    before: [],
+    randomBytes: 2,
+    after: [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1],
+    repeatedAt: 0,
+    isReply: (datagram: Buffer) => ((datagram[2] ?? 0) & 0x80) !== 0,
+  },
 };

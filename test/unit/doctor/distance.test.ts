@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { mock } from 'node:test';
 import { afterEach, describe, it } from 'mocha';
 import { type Beacon, measureDistance } from '../../../src/doctor/distance.js';
 import { stopwatch } from '../../support/stopwatch.js';
@@ -86,6 +87,27 @@ describe('the distance', () => {
     const elapsedMs = stopwatch();
     assert.equal(await measureDistance([time, dns]), undefined);
     assert.ok(elapsedMs() < 2000);
+  });
+
+  for (const method of ['setTTL', 'send'] as const)
+    it(`is unknown where the system refuses ${method}, and leaves no socket open`, async () => {
+      const near = await beacon('NTP', ({ datagram }) => ntpAnswer(datagram));
+      const before = process.getActiveResourcesInfo().length;
+      const refused = mock.method(Socket.prototype, method, () => {
+        throw Object.assign(new Error('not permitted'), { code: 'EPERM' });
+      });
+      try {
+        assert.equal(await measureDistance([near]), undefined);
+      } finally {
+        refused.mock.restore();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(process.getActiveResourcesInfo().length, before);
+    });
+
+  it('takes no notice of a question that comes back unchanged', async () => {
+    for (const speaks of ['NTP', 'DNS'] as const)
+      assert.equal(await measureDistance([await beacon(speaks, ({ datagram }) => datagram)]), undefined);
   });
 
   it('is unknown when nothing is there to ask', async () => assert.equal(await measureDistance([]), undefined));
