@@ -188,6 +188,8 @@ async function ask(
   try {
     const outcome = await Promise.any(sendAtMs.map(attempt)).catch(mostTelling);
     signal?.throwIfAborted();
+    // Nothing was sent: got cannot be loaded, for one.
+    if (outcome instanceof Error && !isImdsError(outcome)) throw outcome;
     return { ...contentOf(outcome), tookMs: performance.now() - start, attempts };
   } finally {
     signal?.removeEventListener('abort', end);
@@ -220,8 +222,12 @@ async function route(family: EndpointMode) {
   const address = wellKnown[family];
   try {
     const socket = await connectedSocket(address, 80);
-    const from = socket.address().address;
-    socket.close();
+    let from: string;
+    try {
+      from = socket.address().address;
+    } finally {
+      socket.close();
+    }
     const devices = Object.entries(look(networkInterfaces, {}));
     return { family, address, from, device: devices.find(([, all]) => all?.some((one) => one.address === from))?.[0] };
   } catch (error) {

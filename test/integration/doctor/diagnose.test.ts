@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import { afterEach, beforeEach, describe, it } from 'mocha';
+import { Transport } from '../../../src/client/transport.js';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
 import { DocExamples } from '../../support/doc-examples.js';
@@ -43,6 +45,18 @@ describe('diagnosis and platform of a client', () => {
       const { verdict, fix } = await imds.diagnose();
       assert.equal(verdict, 'endpoint-disabled');
       assert.match(fix[0]?.command ?? '', /--http-endpoint enabled$/);
+    });
+
+    it('rejects with what keeps it from asking, when that is no answer of a service', async () => {
+      const damaged = new Error('a damaged installation');
+      const load = mock.method(Transport.prototype, 'load', async () => {
+        throw damaged;
+      });
+      try {
+        await assert.rejects(imds.diagnose(), damaged);
+      } finally {
+        load.mock.restore();
+      }
     });
 
     it('ends when told to', async () => {
