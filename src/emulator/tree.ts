@@ -52,7 +52,7 @@ export class MetadataTree {
     const names = this.#names(segmentsOf(path));
     // Made apart, so that one that cannot be leaves this tree as it is.
     const fresh: Directory = new Map();
-    for (const [segments, content] of leavesOf(names, value)) put(fresh, segments, leafOf(content, now));
+    for (const [segments, content] of leavesOf(names, value)) put(fresh, this.#names(segments), leafOf(content, now));
     put(this.#root, names, lookUp(fresh, names));
     this.#note(names, now);
   }

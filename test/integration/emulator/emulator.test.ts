@@ -278,6 +278,9 @@ describeBothWays('emulator', () => {
       assert.equal(await read(emulator, 'public-keys/2/'), 404);
       assert.equal(emulator.remove('public-keys/0'), true);
       assert.equal(await read(emulator, 'public-keys/'), '1=a,b=c');
+      emulator.set('public-keys', { 1: { 'openssh-key': 'third\n' } });
+      assert.equal(await read(emulator, 'public-keys/'), '1=a,b=c');
+      assert.equal(await read(emulator, 'public-keys/1/openssh-key'), 'third\n');
     });
 
     it('computes values when they are read', async () => {
