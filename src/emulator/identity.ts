@@ -3,27 +3,31 @@ import { algorithm, commonName, integer, objectId, octetString, open, sequence, 
 import { base64Lines, document, type Field, filler, instant } from './documents.js';
 import { account } from './roles.js';
 import { rsaWith, type Signer } from './signing.js';
-import type { MetadataTree, Tree } from './tree.js';
+import type { DatedContent, MetadataTree, Tree } from './tree.js';
 
 const directory = 'dynamic/instance-identity';
 export const documentPath = `${directory}/document`;
 
 /** The identity document of the instance that `tree` shows whenever it is read, and its signatures. */
 export function identityTree(tree: MetadataTree, launched: Date): Tree {
-  return { [documentPath]: (now) => document(identityOf(tree, launched, now)), ...identitySignatures(tree) };
+  return { [documentPath]: (now) => identityOf(tree, launched, now), ...identitySignatures(tree) };
 }
 
-function identityOf(tree: MetadataTree, launched: Date, now: Date): Readonly<Record<string, Field>> {
+/** As new as the newest of its values. */
+function identityOf(tree: MetadataTree, launched: Date, now: Date): DatedContent {
+  let lastModified = launched;
   const value = (path: string): string | null => {
     try {
       const found = tree.read(['meta-data', ...path.split('/')], now);
-      return found?.kind === 'value' ? Buffer.from(found.content).toString() : null;
+      if (found?.kind !== 'value') return null;
+      if (found.lastModified > lastModified) lastModified = found.lastModified;
+      return Buffer.from(found.content).toString();
     } catch {
       // A function of the user's computes it; whoever reads that value gets the error.
       return null;
     }
   };
-  return {
+  const fields: Readonly<Record<string, Field>> = {
     accountId: account,
     architecture: 'x86_64',
     availabilityZone: value('placement/availability-zone'),
@@ -40,6 +44,7 @@ function identityOf(tree: MetadataTree, launched: Date, now: Date): Readonly<Rec
     region: value('placement/region'),
     version: '2017-09-30',
   };
+  return { content: document(fields), lastModified };
 }
 
 const hashIds = { sha1: '2b0e03021a', sha256: '608648016503040201' } as const;

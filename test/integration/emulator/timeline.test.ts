@@ -391,6 +391,8 @@ describeBothWays('emulator timeline', () => {
     await lab.emulator.advance(30 * second);
     const text = String(await read(lab.emulator, path));
     assert.deepEqual(JSON.parse(text), { ...before, imageId: 'ami-0fedcba0987654321' });
+    for (const signed of [path, '/latest/dynamic/instance-identity/pkcs7'])
+      assert.equal(header(await ask(lab.emulator, 'GET', signed), 'Last-Modified'), 'Mon, 23 Nov 2026 09:00:30 GMT');
     const message = Buffer.from(
       String(await read(lab.emulator, '/latest/dynamic/instance-identity/rsa2048')),
       'base64',
