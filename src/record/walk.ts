@@ -103,11 +103,13 @@ export async function walk(
     const unread = items.filter(({ body, omitted, error }) => !body && !omitted && !error);
     if (unread.length === 0) return items;
     const found = new Map<Item, readonly Item[]>();
-    while (unread.length > 0) {
-      signal?.throwIfAborted();
-      const places = unread.splice(0, parallelReads);
-      await Promise.all(places.map(async (place) => found.set(place, await read(place))));
-    }
+    const readOn = async (): Promise<void> => {
+      for (let place = unread.shift(); place; place = unread.shift()) {
+        signal?.throwIfAborted();
+        found.set(place, await read(place));
+      }
+    };
+    await Promise.all(Array.from({ length: parallelReads }, readOn)).finally(() => unread.splice(0));
     items = items.flatMap((item) => found.get(item) ?? [item]);
   }
 }
