@@ -59,7 +59,7 @@ export class Session {
 
   /** Forgets the token, and ends the pauses before further attempts. */
   close(reason: ImdsError): void {
-    this.#tokens.drop();
+    this.#tokens.close(reason);
     this.#closedBy = reason;
     this.#closing?.abort(reason);
   }

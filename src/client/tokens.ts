@@ -52,6 +52,7 @@ export class Tokens {
   readonly #requests: SingleFlight<Token>;
   #token: Token | undefined;
   #renewNotBefore = 0;
+  #closedBy: ImdsError | undefined;
   #lostReply: { readonly error: ImdsError; readonly until: number } | undefined;
   /** When version 2 is tried again; undefined while it is in use. */
   #probeV2At: number | undefined;
@@ -94,8 +95,14 @@ export class Tokens {
     }
   }
 
+  /** Forgets the token; one that comes later is not kept, and who waits for it gets this error. */
+  close(reason: ImdsError): void {
+    this.#closedBy = reason;
+    this.#token = undefined;
+  }
+
   /** Stops using a token. */
-  drop(token: Token | undefined = this.#token): void {
+  drop(token: Token): void {
     if (token === this.#token) this.#token = undefined;
   }
 
@@ -123,6 +130,7 @@ export class Tokens {
       const { clock, events } = this.#context;
       try {
         const token = await retry(() => this.#put(deadline), { ...options, deadline });
+        if (this.#closedBy) throw this.#closedBy;
         if (this.#probeV2At !== undefined) events.publish('fallback', { to: 2 });
         this.#probeV2At = undefined;
         this.#token = token;

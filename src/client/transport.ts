@@ -71,7 +71,7 @@ export class Transport {
       throw error;
     }
     publish({ statusCode: response.statusCode });
-    // By whoever was told of the reply.
+    // A subscriber to that event may have closed the client.
     if (this.#closedBy) throw this.#closedBy;
     return response;
   }

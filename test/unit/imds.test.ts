@@ -753,6 +753,18 @@ describe('the client', () => {
       }
       await assert.rejects(imds.instanceId(), { code: 'ERR_IMDS_CLOSED' });
     });
+
+    it('by a subscriber while a token arrives, gives it to nobody', async () => {
+      const imds = client();
+      const close = (): void => imds.close();
+      subscribe('imds:token', close);
+      try {
+        await assert.rejects(imds.token(), { code: 'ERR_IMDS_CLOSED' });
+      } finally {
+        unsubscribe('imds:token', close);
+      }
+      await assert.rejects(imds.token(), { code: 'ERR_IMDS_CLOSED' });
+    });
   });
 
   describe('tells the region', () => {
