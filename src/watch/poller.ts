@@ -54,6 +54,7 @@ export class Poller implements Publisher {
   readonly #feeds = new Map<NoticeKind, Feed>();
   readonly #subscriptions = new Set<Subscription>();
   #timer: Timer | undefined;
+  #closedBy: { readonly error: unknown } | undefined;
 
   constructor(reader: NoticeReader, report: Report, clock: Clock) {
     this.#reader = reader;
@@ -72,12 +73,21 @@ export class Poller implements Publisher {
     return new Subscription(options, this) as NoticeIterator as NoticeIterator<NoticeOf<Kind>>;
   }
 
-  /** Ends all iterations with an error. */
+  /** Ends all iterations with an error, also those that have yet to begin. */
   close(error: unknown): void {
-    for (const subscription of this.#subscriptions) subscription.end({ error });
+    this.#closedBy = { error };
+    this.#endAll(this.#closedBy);
+  }
+
+  #endAll(how: { readonly error: unknown }): void {
+    for (const subscription of this.#subscriptions) subscription.end(how);
   }
 
   subscribe(subscription: Subscription): void {
+    if (this.#closedBy) {
+      subscription.end(this.#closedBy);
+      return;
+    }
     this.#subscriptions.add(subscription);
     for (const kind of subscription.kinds) {
       const feed = this.#feeds.get(kind);
@@ -133,7 +143,7 @@ export class Poller implements Publisher {
       this.#succeeded(feed, update(feed.current, found));
     } catch (error) {
       if (ending.signal.aborted) return;
-      if (isHopeless(error)) this.close(error);
+      if (isHopeless(error)) this.#endAll({ error });
       else this.#failed(feed, error, spread);
     } finally {
       this.#schedule();

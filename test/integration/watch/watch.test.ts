@@ -570,6 +570,15 @@ describe('imds.watch', () => {
     await assert.rejects(s.imds.watch().next(), { code: 'ERR_IMDS_CLOSED' });
   });
 
+  it('ends with ERR_IMDS_CLOSED at once when it is iterated after the client was closed', async () => {
+    await using s = await stand();
+    const notices = s.imds.watch({ persistent: false });
+    s.imds.close();
+    // Without a poll, whose timer would not keep the process alive.
+    await assert.rejects(notices.next(), { code: 'ERR_IMDS_CLOSED' });
+    assert.equal(s.emulator.requests.length, 0);
+  });
+
   it('ends with ERR_IMDS_DISABLED when nothing may be asked', async () => {
     process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
     try {
