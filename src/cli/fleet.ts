@@ -23,8 +23,8 @@ export class Fleet {
   /** Reports that were cut or garbled. */
   damaged = 0;
   readonly #groups = new Map<string, Group>();
-  /** The reports of this file whose end has not come yet, by the prefix of their lines without its time. */
-  readonly #open = new Map<string, { text: string; depth: number }>();
+  /** The reports of this file that are being read, by the prefix of their lines without its time. */
+  readonly #readings = new Map<string, { readonly lines: string[]; depth: number }>();
 
   /** @param source the name of the file, for reports that tell no other */
   add(line: string, source: string): void {
@@ -37,24 +37,28 @@ export class Fleet {
       this.#take(text, prefix, source);
       return;
     }
-    if (text.startsWith('"verdict":')) {
-      // Every report begins with its verdict, so one that is open was cut.
-      this.damaged += Number(this.#open.has(prefix));
-      this.#open.set(prefix, { text: '{', depth: 1 });
+    let reading = this.#readings.get(prefix);
+    // Every report begins with its verdict, so the one before was cut.
+    if (text.startsWith('"verdict":') && reading && reading.lines.length > 1) {
+      this.damaged += Number(reading.lines.length > 2);
+      reading = { lines: ['{'], depth: 1 };
     }
-    const report = this.#open.get(prefix);
-    if (!report) return;
-    report.text += text;
-    report.depth += Number(/[{[]$/.test(text)) - Number(/^[}\]]/.test(text));
-    if (report.depth > 0) return;
-    this.#take(report.text, prefix, source);
-    this.#open.delete(prefix);
+    if (!reading && text !== '{') return;
+    reading ??= { lines: [], depth: 0 };
+    this.#readings.set(prefix, reading);
+    reading.lines.push(text);
+    if (text[0] === '}' || text[0] === ']') reading.depth -= 1;
+    if (text.endsWith('{') || text.endsWith('[')) reading.depth += 1;
+    if (reading.depth > 0) return;
+    this.#take(reading.lines.join('\n'), prefix, source);
+    this.#readings.delete(prefix);
   }
 
   /** Ends a file, and counts what it left unfinished. */
   end(): void {
-    this.damaged += this.#open.size;
-    this.#open.clear();
+    for (const { lines } of this.#readings.values())
+      this.damaged += Number(lines[1]?.startsWith('"verdict":') ?? false);
+    this.#readings.clear();
   }
 
   #take(text: string, prefix: string, source: string): void {
@@ -80,8 +84,8 @@ export class Fleet {
 
   /** The highest that a report stands for. */
   get exitCode(): number {
-    const [worst] = this.groups;
-    return worst ? verdicts[worst.verdict][0] : exitCodes.unusable;
+    const codes = this.groups.map(({ verdict }) => verdicts[verdict][0]);
+    return codes.length > 0 ? Math.max(...codes) : exitCodes.unusable;
   }
 
   table(paint: Paint, columns: number): string {
@@ -113,15 +117,15 @@ export class Fleet {
 
 type Report = Pick<Diagnosis, 'verdict'> & Partial<Pick<Diagnosis, 'hopLimit' | 'summary' | 'fix'>>;
 
-/** A report, if the text of an object is one. What else it holds is only printed, or looked for an instance ID. */
+/** A report, if the text is one. */
 function reportIn(text: string): Report | undefined {
   try {
-    const report: Report = JSON.parse(text);
-    const isReport =
-      Object.hasOwn(verdicts, String(report.verdict)) &&
-      Number.isSafeInteger(report.hopLimit ?? 1) &&
-      Array.isArray(report.fix ?? []);
-    return isReport ? report : undefined;
+    const value: unknown = JSON.parse(text);
+    const isReport = typeof value === 'object' && value !== null && 'verdict' in value;
+    if (!isReport || !Object.hasOwn(verdicts, String(value.verdict))) return undefined;
+    // What else it holds is only printed, or looked for an instance ID.
+    const report = value as Report;
+    return Number.isSafeInteger(report.hopLimit ?? 1) && Array.isArray(report.fix ?? []) ? report : undefined;
   } catch {
     return undefined;
   }

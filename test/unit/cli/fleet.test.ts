@@ -58,6 +58,11 @@ describe('many reports of the doctor', () => {
       assert.deepEqual([damaged, exitCode], [0, 7]);
     });
 
+  it('are not cut without a word where another program has sorted their keys', () => {
+    const sorted = Object.fromEntries(Object.entries(report('hop-limit', 2)).sort());
+    assert.equal(fleetOf(pretty(sorted)).damaged, 1);
+  });
+
   it('are told apart when their lines come interleaved', () => {
     const [a, b] = [prefixed(pod('a'), report('healthy', 1)), prefixed(pod('b'), report('hop-limit', 2))];
     const { groups } = fleetOf(a.flatMap((line, index) => [line, b[index] ?? '']));
