@@ -95,7 +95,8 @@ const delimiterOf = (boundary: string): RegExp =>
 function headAt(text: string, at: number, end: number) {
   const beginning = text.slice(at, Math.min(end, at + maxHeaderBytes + 2));
   const { length } = fieldsPattern.exec(beginning)?.[0] ?? '';
-  if (length > maxHeaderBytes) throw undecodable('The user data is MIME, but cannot be read');
+  const isCutShort = beginning.length > maxHeaderBytes && !/[\r\n]/.test(beginning.slice(length));
+  if (length > maxHeaderBytes || isCutShort) throw undecodable('The user data is MIME, but cannot be read');
   const { length: emptyLine } = /^(?:\r\n?|\n)?/.exec(beginning.slice(length))?.[0] ?? '';
   const headEnd = at + length;
   return { headEnd, bodyAt: headEnd + emptyLine, lacksEmptyLine: emptyLine === 0 && headEnd < end };

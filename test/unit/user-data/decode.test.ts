@@ -508,6 +508,14 @@ describe('decodeUserData()', () => {
       ['an archive without parts', archive(), /^The user data is MIME, but has no parts$/],
       ['an archive without a boundary', `${version}Content-Type: multipart/mixed\n\n--B\n`, /but has no parts$/],
       ['an archive cut before its first part', head.slice(0, -1), /but has no parts$/],
+      ...[65_516, 65_533, 65_536].map(
+        (length) =>
+          [
+            `a header of more than 64 KiB, cut within a name after ${length} bytes`,
+            `${`${version}X: `.padEnd(length - 1, 'x')}\nSubject-of-a-long-name-that-goes-on-and-on: 1\n\nbody`,
+            /^The user data is MIME, but cannot be read$/,
+          ] as const,
+      ),
       ['a header without end', `${version}X: ${'x'.repeat(70_000)}`, /^The user data is MIME, but cannot be read$/],
     ] as const)
       it(title, async () => {
