@@ -25,7 +25,12 @@ function guess(asked: readonly string[], template: string) {
   const expected = segmentsOf(template);
   // Another place is a likelier mistake than a wrong letter; of places alike, one near the top.
   const place = 0.5 + expected.length / 100;
-  const elsewhere = { candidate: template, cost: place + cost(asked.at(-1) ?? '', expected.at(-1) ?? '') };
+  const name = expected.at(-1) ?? '';
+  // A placeholder is no name, and no command can be run with one.
+  const elsewhere = {
+    candidate: template,
+    cost: name.includes('{') ? Infinity : place + cost(asked.at(-1) ?? '', name),
+  };
   if (asked.length !== expected.length) return elsewhere;
   const filled = expected.map((segment, index) => (fits(asked[index], segment) ? asked[index] : segment)).join('/');
   const here = { candidate: template.endsWith('/') ? `${filled}/` : filled, cost: cost(asked.join('/'), filled) };

@@ -134,6 +134,8 @@ describe('the command line', () => {
         'did you mean network/interfaces/macs/0e:49:61:0f:c3:11/subnet-id?',
       zone: 'did you mean placement/availability-zone or placement/availability-zone-id?',
       ipv4: 'did you mean local-ipv4, public-ipv4 or ipv6?',
+      'public-ip': 'did you mean public-ipv4 or network/interfaces/macs/{mac}/public-ipv4s?',
+      'tag-key': 'imds categories shows what can be read',
       'nothing-like-any-other': 'imds categories shows what can be read',
     })) {
       it(`answers ${path}, which is misspelt, with 5 and ${JSON.stringify(hint)}`, async () => {
