@@ -61,10 +61,10 @@ const files = {
   // What `import 'imds'` loads. `require('imds')` leaves the second until one of them is asked for, or something fails.
   index: /^(index|imds)\./,
   common: /^(errors|watch\/notices|user-data\/agents)\./,
-  // The first call loads `client` and `wire`, what fails `failures`.
+  // `new Imds()` loads `client` and `metadata`, the first request `wire`, what fails `failures`.
   platform: /^platform\./,
   failures: /^client\/failures\./,
-  // What a path alone needs: `imds get` loads neither the table nor, as no accessor does, what reads JSON documents.
+  // What a path alone needs: `imds get` loads no table, and nothing but JSON documents loads their shapes.
   client: /^(client\/(?!composed)|metadata\/path\.|version\.)/,
   metadata: /^metadata\/(?!documents|instant)/,
   documents: /^metadata\//,
