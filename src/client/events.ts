@@ -1,4 +1,4 @@
-import { channel, hasSubscribers } from 'node:diagnostics_channel';
+import { type Channel, channel } from 'node:diagnostics_channel';
 import type { ImdsErrorCode } from '../errors.js';
 import type { LeftOut } from './config-file.js';
 
@@ -84,6 +84,11 @@ const levels: Readonly<Record<Kind, Level>> = {
   watch: 'warn',
 };
 
+const channels: Partial<Record<Kind, Channel>> = {};
+
+/** The channel of a kind, made when it is first asked for: all eight take a process as long as a small file. */
+const channelOf = (kind: Kind): Channel => (channels[kind] ??= channel(`imds:${kind}`));
+
 /** Publishes events to `node:diagnostics_channel` and to the client's logger. Costs nothing while neither listens. */
 export class Events {
   readonly #logger: Logger | undefined;
@@ -94,13 +99,12 @@ export class Events {
 
   /** True when somebody would receive an event of this kind. */
   wanted(kind: Kind): boolean {
-    return this.#logger !== undefined || hasSubscribers(`imds:${kind}`);
+    return this.#logger !== undefined || channelOf(kind).hasSubscribers;
   }
 
   publish<K extends Kind>(kind: K, event: ImdsEvents[K], level: Level = levels[kind]): void {
-    const name = `imds:${kind}`;
-    // A channel is not made for nobody: eight take a process as long as a small file.
-    if (hasSubscribers(name)) channel(name).publish(event);
+    const channel = channelOf(kind);
+    if (channel.hasSubscribers) channel.publish(event);
     // A logger that throws, now or later, must not fail a read, a watch or the process.
     try {
       const logged: unknown = this.#logger?.[level]?.(`imds ${kind}`, event);
