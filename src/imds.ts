@@ -169,7 +169,8 @@ export class Imds extends Accessors {
    *   aborts, and `ERR_IMDS_DISABLED` or `ERR_IMDS_CLOSED` when no poll can succeed.
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options?: WatchOptions<Kind>): NoticeIterator<NoticeOf<Kind>> {
-    this.#watch ??= new Poller(this, this.#report, this.#client.clock);
+    const { clock, closing } = this.#client;
+    this.#watch ??= new Poller(this, this.#report, clock, closing);
     return this.#watch.watch(options);
   }
 
@@ -184,7 +185,7 @@ export class Imds extends Accessors {
    * @throws ImdsSettingsError when an option cannot be used, and `ERR_IMDS_CLOSED` when the client was closed.
    */
   onInterruption(handler: InterruptionHandler, options: InterruptionOptions = {}): InterruptionHook {
-    if (this.#reader.closedBy) throw this.#reader.closedBy;
+    this.#client.closing.throwIfClosed();
     return onInterruption(this, handler, options, this.#report);
   }
 
@@ -219,9 +220,7 @@ export class Imds extends Accessors {
 
   /** Ends all requests and forgets everything; later calls fail with `ERR_IMDS_CLOSED`. No process needs it to end. */
   close(): void {
-    const reason = this.#reader.close();
-    this.#credentials?.close(reason);
-    this.#watch?.close(reason);
+    this.#client.closing.close();
   }
 
   #source(): CredentialsSource {

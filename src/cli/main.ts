@@ -44,7 +44,7 @@ class Run implements Context {
   program: Command | undefined;
   isOver = false;
   readonly #args: readonly string[];
-  #clients: { close(): unknown }[] = [];
+  #clients: { close(): void }[] = [];
   #controller: AbortController | undefined;
 
   constructor(args: readonly string[], io: Io) {
@@ -116,8 +116,8 @@ class Run implements Context {
       await printValues(this, paths);
     } else {
       // One value needs neither the accessors of a client nor the table: loading them takes as long as a request.
-      const { reader } = clientOf({ ...options, cache: false });
-      this.#clients.push(reader);
+      const { reader, closing } = clientOf({ ...options, cache: false });
+      this.#clients.push(closing);
       await writeServed(this.io.stdout, await reader.bytes(paths[0], {}));
     }
     // There is nothing to end, and closing a client takes a millisecond.

@@ -1,15 +1,12 @@
-import { clockWith, systemClock, type WaitingClock } from './clock.js';
+import { clockWith, systemClock } from './clock.js';
+import { Closing } from './closing.js';
 import { Events } from './events.js';
 import type { ImdsOptions } from './options.js';
-import { Reader } from './reader.js';
-import { resolveSettings, type Settings } from './settings.js';
+import { Reader, type Shared } from './reader.js';
+import { resolveSettings } from './settings.js';
 
 /** The parts of a client that all its subjects share. */
-export interface Client {
-  /** The settings; the first call reads the shared config file. @throws ImdsSettingsError when it holds something unusable */
-  readonly settings: () => Settings;
-  readonly events: Events;
-  readonly clock: WaitingClock;
+export interface Client extends Shared {
   readonly reader: Reader;
 }
 
@@ -20,5 +17,6 @@ export function clientOf(options: ImdsOptions): Client {
   );
   const events = new Events(options.logger);
   const clock = options.now ? clockWith(options.now) : systemClock;
-  return { settings, events, clock, reader: new Reader(settings, cache, events, clock) };
+  const shared = { settings, events, clock, closing: new Closing() };
+  return { ...shared, reader: new Reader(shared, cache) };
 }

@@ -1,4 +1,4 @@
-import { emptyAnswer, type ImdsError, ImdsPathError } from '../errors.js';
+import { emptyAnswer, ImdsPathError } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
 import type { Category } from '../metadata/category.js';
 import { isEmpty, lines, textOrEmpty, utf8 } from '../metadata/decode.js';
@@ -7,8 +7,9 @@ import { categoryOf, isDirectory } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 import { Cache, type Keep } from './cache.js';
 import type { WaitingClock } from './clock.js';
+import type { Closing } from './closing.js';
 import type { Events } from './events.js';
-import { closed, disabled, notFound } from './failures.js';
+import { disabled, notFound } from './failures.js';
 import { Session } from './session.js';
 import { type CacheSettings, checkCallOptions, type Settings } from './settings.js';
 import { type Call, type Flight, SingleFlight } from './single-flight.js';
@@ -27,11 +28,18 @@ type AnyCategory = Category<unknown> | undefined;
 /** Finds the category of a path when it is needed: for bytes that are not kept it is not, nor is the table loaded. */
 type FindCategory = () => AnyCategory;
 
+/** What a reader shares with the other parts of its client. */
+export interface Shared {
+  /** The settings; the first call reads the shared config file. @throws ImdsSettingsError when it holds something unusable */
+  readonly settings: () => Settings;
+  readonly events: Events;
+  readonly clock: WaitingClock;
+  readonly closing: Closing;
+}
+
 /** Reads values: those at hand from the cache, those under way together with whoever asked first, others by the session. */
 export class Reader {
-  readonly #settings: () => Settings;
-  readonly #events: Events;
-  readonly #clock: WaitingClock;
+  readonly #shared: Shared;
   readonly #cache: Cache<Entry> | undefined;
   readonly #liveMaxAgeMs: number;
   readonly #reads: SingleFlight<Entry>;
@@ -39,16 +47,13 @@ export class Reader {
   #loading: Promise<void> | undefined;
   /** When got and the other packages were there; the time of a call starts no earlier. */
   #loadedAt: number | undefined;
-  /** The error of every call since {@link close}. */
-  closedBy: ImdsError | undefined;
 
-  constructor(settings: () => Settings, cache: CacheSettings | undefined, events: Events, clock: WaitingClock) {
-    this.#settings = settings;
-    this.#events = events;
-    this.#clock = clock;
-    this.#cache = cache && new Cache(cache.maxEntries, clock);
+  constructor(shared: Shared, cache: CacheSettings | undefined) {
+    this.#shared = shared;
+    this.#cache = cache && new Cache(cache.maxEntries, shared.clock);
     this.#liveMaxAgeMs = cache?.liveMaxAgeMs ?? 0;
-    this.#reads = new SingleFlight(clock);
+    this.#reads = new SingleFlight(shared.clock);
+    shared.closing.onEnd(() => this.#cache?.clear());
   }
 
   /** Reads a category. A value at hand costs no more than a resolved promise. */
@@ -56,7 +61,8 @@ export class Reader {
     const kept = options === undefined ? this.#cache?.get(category.path) : undefined;
     if (kept === undefined)
       return this.#entry(category.path, () => category, options ?? {}).then((entry) => valueIn(entry, category));
-    if (this.#events.wanted('cache')) this.#events.publish('cache', { action: 'hit', path: category.path });
+    if (this.#shared.events.wanted('cache'))
+      this.#shared.events.publish('cache', { action: 'hit', path: category.path });
     return valueIn(kept, category);
   }
 
@@ -103,7 +109,7 @@ export class Reader {
   /** Options for each of several reads that together have the time of one call, which starts now. */
   sharing(options: CallOptions = {}): () => CallOptions {
     checkCallOptions(options);
-    const { running } = this.#clock;
+    const { running } = this.#shared.clock;
     const start = running();
     return () => {
       const { deadlineMs = this.#connect().settings.deadlineMs } = options;
@@ -115,15 +121,6 @@ export class Reader {
   /** The endpoint, once something was asked of it. */
   get endpoint(): string | undefined {
     return this.#connection?.settings.endpoint;
-  }
-
-  /** Ends the reads under way with an error, forgets everything, and fails later calls with the same, which it gives. */
-  close(): ImdsError {
-    this.closedBy ??= closed();
-    this.#connection?.transport.close(this.closedBy);
-    this.#connection?.session.close(this.closedBy);
-    this.#cache?.clear();
-    return this.closedBy;
   }
 
   /** The bytes at a path where there must be some. */
@@ -140,7 +137,7 @@ export class Reader {
     const call = await this.#call(options);
     this.#connection?.session.checkPath(path);
     const kept = options.fresh ? undefined : this.#cache?.get(path);
-    this.#events.publish('cache', { action: kept ? 'hit' : 'miss', path });
+    this.#shared.events.publish('cache', { action: kept ? 'hit' : 'miss', path });
     return kept ?? (await this.#reads.run(path, call, (flight) => this.#fetch(path, category, call, flight)));
   }
 
@@ -158,7 +155,7 @@ export class Reader {
 
   /** When a reply was sent, in milliseconds since 1970, by the service's clock if it says so. */
   #servedAt(response: Response): number {
-    return Date.parse(response.header('date') ?? '') || this.#clock.wallClock();
+    return Date.parse(response.header('date') ?? '') || this.#shared.clock.wallClock();
   }
 
   /** How long an entry may be reused, by how its category can change. Decodes it, as what cannot be decoded is not kept. */
@@ -183,18 +180,18 @@ export class Reader {
     }
     // A wrong `Date` must not keep credentials for years.
     const isLikely = expiresAt - servedAt <= longestLifeMs;
-    const validMs = expiresAt - (isLikely ? servedAt : Math.max(servedAt, this.#clock.wallClock()));
+    const validMs = expiresAt - (isLikely ? servedAt : Math.max(servedAt, this.#shared.clock.wallClock()));
     return { ...live, forMs: Math.max(validMs - rotationMs, Math.min(validMs, live.forMs)) };
   }
 
   /** Checks the options of a call and loads what it needs. Then its time starts. */
   async #call(options: CallOptions): Promise<Call> {
-    if (this.closedBy) throw this.closedBy;
+    this.#shared.closing.throwIfClosed();
     checkCallOptions(options);
     const { deadlineMs, signal, fresh } = options;
     signal?.throwIfAborted();
     const { settings, transport } = this.#connect();
-    const { running } = this.#clock;
+    const { running } = this.#shared.clock;
     this.#loading ??= transport.load().then(() => {
       this.#loadedAt = running();
     });
@@ -203,12 +200,12 @@ export class Reader {
   }
 
   #connect() {
-    if (this.closedBy) throw this.closedBy;
+    this.#shared.closing.throwIfClosed();
     if (this.#connection) return this.#connection;
-    const settings = this.#settings();
+    const settings = this.#shared.settings();
     if (settings.disabledBy) throw disabled(settings.disabledBy);
-    const context = { settings, events: this.#events, clock: this.#clock };
-    const transport = new Transport(settings, context.events, context.clock);
+    const context = { ...this.#shared, settings };
+    const transport = new Transport(context);
     const session = new Session({ ...context, transport }, () => {
       this.#cache?.startEpoch();
       context.events.publish('cache', { action: 'forget', path: '*' });

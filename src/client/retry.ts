@@ -1,5 +1,6 @@
 import { ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
 import type { WaitingClock } from './clock.js';
+import type { Closing } from './closing.js';
 import type { Events } from './events.js';
 import { isTokenRefusal } from './failures.js';
 import type { Settings } from './settings.js';
@@ -36,8 +37,8 @@ export interface RetryOptions extends Pick<Settings, 'maxAttempts' | 'retryDelay
   readonly deadline: number;
   readonly clock: WaitingClock;
   readonly events: Events;
-  /** The signal that ends the pauses between attempts. */
-  readonly closing?: (() => AbortSignal) | undefined;
+  /** Ends the pauses between attempts. */
+  readonly closing?: Pick<Closing, 'signal'> | undefined;
   /** True for failures after which the service is asked again for `waitMs`. */
   readonly isNotReady?: (error: unknown) => boolean;
 }
@@ -68,7 +69,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
   const isOver = (): boolean => deadline - clock.running() <= 1;
   /** Pauses before another attempt, if there may be one. */
   const goesOn = async (error: unknown, attempts: number): Promise<boolean> => {
-    const signal = closing?.();
+    const signal = closing?.signal;
     const pauseMs = final.has(Object(error)) || signal?.aborted ? undefined : pauseAfter(error);
     if (pauseMs === undefined || isOver()) return false;
     events.publish('retry', { path, attempt: attempts, error: isImdsError(error) ? error.code : undefined });
@@ -96,7 +97,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     }
   };
   return await pRetry(next, {
-    signal: closing?.(),
+    signal: closing?.signal,
     // How many there may be, and the pauses between them, depends on the failures.
     retries: Number.POSITIVE_INFINITY,
     minTimeout: 0,

@@ -1,5 +1,3 @@
-import { setMaxListeners } from 'node:events';
-import type { ImdsError } from '../errors.js';
 import { echoed, pathWithToken, refusedAgain, statusError } from './failures.js';
 import { limitOf } from './limit.js';
 import { abortRetry, retry } from './retry.js';
@@ -20,9 +18,6 @@ const rethrow = (error: unknown): never => {
 export class Session {
   readonly #context: Context;
   readonly #tokens: Tokens;
-  // Made for the first pause: to make one takes a process half a millisecond, and most never pause.
-  #closing: AbortController | undefined;
-  #closedBy: ImdsError | undefined;
   readonly #onRefusal: () => void;
 
   /**
@@ -31,7 +26,7 @@ export class Session {
    */
   constructor(context: SessionContext, onRefusal: () => void) {
     const limit = limitOf(simultaneousRequests, context.settings.requestTimeoutMs, context.clock);
-    this.#context = { ...context, limit, closing: () => this.#signal() };
+    this.#context = { ...context, limit };
     this.#tokens = new Tokens(this.#context);
     this.#onRefusal = onRefusal;
   }
@@ -55,23 +50,6 @@ export class Session {
   checkPath(path: string): void {
     const { newest } = this.#tokens;
     if (newest !== undefined && holds(path, newest)) throw pathWithToken();
-  }
-
-  /** Forgets the token, and ends the pauses before further attempts. */
-  close(reason: ImdsError): void {
-    this.#tokens.close(reason);
-    this.#closedBy = reason;
-    this.#closing?.abort(reason);
-  }
-
-  /** Aborts when the session closes. */
-  #signal(): AbortSignal {
-    if (!this.#closing) {
-      this.#closing = new AbortController();
-      setMaxListeners(0, this.#closing.signal);
-      if (this.#closedBy) this.#closing.abort(this.#closedBy);
-    }
-    return this.#closing.signal;
   }
 
   async #attempt(path: string, call: Call): Promise<Response> {

@@ -1,13 +1,11 @@
 import { type ImdsError, ImdsHopLimitError, ImdsTimeoutError, ImdsTokenError, isImdsError } from '../errors.js';
-import type { WaitingClock } from './clock.js';
-import type { Events } from './events.js';
 import { noToken, tokenTimeout, tokenTooLate } from './failures.js';
 import type { Limit } from './limit.js';
 import { retry } from './retry.js';
 import type { Settings } from './settings.js';
 import { type Call, SingleFlight } from './single-flight.js';
 import { type Lifetime, lifetimeOf, tokenHeader, tokenOf, tokenPath, ttlHeader } from './token.js';
-import type { Request, Transport } from './transport.js';
+import type { Request, Transport, TransportContext } from './transport.js';
 
 /** A session token in use. */
 export interface Token {
@@ -25,18 +23,14 @@ const version1 = Object.freeze({ token: undefined, headers: Object.freeze({}) })
 export type Authorization = Token | typeof version1;
 
 /** What a session needs of its client. */
-export interface SessionContext {
+export interface SessionContext extends TransportContext {
   readonly settings: Settings;
-  readonly events: Events;
-  readonly clock: WaitingClock;
   readonly transport: Pick<Transport, 'request'>;
 }
 
 /** What requests are made with. */
 export interface Context extends SessionContext {
   readonly limit: Limit;
-  /** The signal that ends the pauses between attempts. */
-  readonly closing: () => AbortSignal;
 }
 
 // After a failed early renewal, the next is tried this much later.
@@ -52,7 +46,6 @@ export class Tokens {
   readonly #requests: SingleFlight<Token>;
   #token: Token | undefined;
   #renewNotBefore = 0;
-  #closedBy: ImdsError | undefined;
   #lostReply: { readonly error: ImdsError; readonly until: number } | undefined;
   /** When version 2 is tried again; undefined while it is in use. */
   #probeV2At: number | undefined;
@@ -61,6 +54,9 @@ export class Tokens {
 
   constructor(context: Context) {
     this.#context = context;
+    context.closing.onEnd(() => {
+      this.#token = undefined;
+    });
     // A caller with little time must not make a slow reply look like a lost one, for others too.
     this.#requests = new SingleFlight(context.clock, context.settings.requestTimeoutMs);
   }
@@ -95,12 +91,6 @@ export class Tokens {
     }
   }
 
-  /** Forgets the token; one that comes later is not kept, and who waits for it gets this error. */
-  close(reason: ImdsError): void {
-    this.#closedBy = reason;
-    this.#token = undefined;
-  }
-
   /** Stops using a token. */
   drop(token: Token): void {
     if (token === this.#token) this.#token = undefined;
@@ -130,7 +120,7 @@ export class Tokens {
       const { clock, events } = this.#context;
       try {
         const token = await retry(() => this.#put(deadline), { ...options, deadline });
-        if (this.#closedBy) throw this.#closedBy;
+        this.#context.closing.throwIfClosed();
         if (this.#probeV2At !== undefined) events.publish('fallback', { to: 2 });
         this.#probeV2At = undefined;
         this.#token = token;

@@ -4,6 +4,7 @@ import type { Got, Request as GotRequest, OptionsInit, RequestError } from 'got'
 import { type ImdsError, isImdsError } from '../errors.js';
 import { version } from '../version.js';
 import type { WaitingClock } from './clock.js';
+import type { Closing } from './closing.js';
 import type { Events } from './events.js';
 import { notConnected, requestFailed, statusError, timedOut, tooLarge } from './failures.js';
 import type { Settings } from './settings.js';
@@ -28,25 +29,26 @@ export interface Response {
   readonly body: Buffer;
 }
 
+/** What a transport needs of its client. */
+export interface TransportContext {
+  readonly settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
+  readonly events: Events;
+  readonly clock: WaitingClock;
+  readonly closing: Closing;
+}
+
 // User data, the largest thing IMDS serves, is 16 KB; whatever sends more than this is not IMDS.
 const largestBody = 1024 * 1024;
 
 /** Speaks HTTP to one endpoint: no proxy, no redirect, no retry, no token. The first request loads got. */
 export class Transport {
-  readonly #settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
-  readonly #events: Events;
-  readonly #clock: WaitingClock;
+  readonly #context: TransportContext;
   #got: Got | undefined;
   /** By the headers of reads: an instance of got that needs the URL alone, as got is slow to merge options. */
   readonly #readers = new WeakMap<Request['headers'], Got>();
-  /** Ends the requests under way, each with an error. */
-  readonly #ends = new Set<(reason: ImdsError) => void>();
-  #closedBy: ImdsError | undefined;
 
-  constructor(settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>, events: Events, clock: WaitingClock) {
-    this.#settings = settings;
-    this.#events = events;
-    this.#clock = clock;
+  constructor(context: TransportContext) {
+    this.#context = context;
   }
 
   /** Loads what requests are made with. The first request waits for it, if nobody did before. */
@@ -59,10 +61,11 @@ export class Transport {
   async request(request: Request): Promise<Response> {
     if (!this.#got) await this.load();
     const { method, path, version } = request;
-    const { now } = this.#clock;
+    const { events, closing, clock } = this.#context;
+    const { now } = clock;
     const start = now();
     const publish = (outcome: { statusCode?: number; error?: ImdsError['code'] }): void =>
-      this.#events.publish('request', { method, path, version, durationMs: now() - start, ...outcome });
+      events.publish('request', { method, path, version, durationMs: now() - start, ...outcome });
     let response: Response;
     try {
       response = await this.#send(request);
@@ -72,22 +75,17 @@ export class Transport {
     }
     publish({ statusCode: response.statusCode });
     // A subscriber to that event may have closed the client.
-    if (this.#closedBy) throw this.#closedBy;
+    closing.throwIfClosed();
     return response;
   }
 
-  /** Ends the requests under way with an error. Later ones fail with the same. */
-  close(reason: ImdsError): void {
-    this.#closedBy = reason;
-    for (const end of this.#ends) end(reason);
-  }
-
   #send(request: Request): Promise<Response> {
-    if (this.#closedBy) return Promise.reject(this.#closedBy);
-    const { setDeadline, running } = this.#clock;
+    const { settings, clock, closing } = this.#context;
+    if (closing.reason) return Promise.reject(closing.reason);
+    const { setDeadline, running } = clock;
     const { timeoutMs } = request;
-    const connectTimeoutMs = Math.min(this.#settings.connectTimeoutMs, timeoutMs);
-    const target = `${request.method} ${this.#settings.endpoint}${request.path}`;
+    const connectTimeoutMs = Math.min(settings.connectTimeoutMs, timeoutMs);
+    const target = `${request.method} ${settings.endpoint}${request.path}`;
     const stream = this.#open(request);
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
@@ -96,7 +94,7 @@ export class Transport {
       let response: IncomingMessage | undefined;
 
       const end = (): void => {
-        this.#ends.delete(fail);
+        forget();
         cancel();
       };
       const fail = (error: ImdsError): void => {
@@ -112,7 +110,7 @@ export class Transport {
       };
       const start = running();
       let cancel = setDeadline(timeUp, start + connectTimeoutMs);
-      this.#ends.add(fail);
+      const forget = closing.onEnd(fail);
 
       const connected = (by: Socket): void => {
         socket = by;
@@ -141,7 +139,7 @@ export class Transport {
   #open({ method, path, headers }: Request) {
     const got = this.#got;
     if (!got) throw new TypeError('got is not loaded');
-    const { endpoint } = this.#settings;
+    const { endpoint } = this.#context.settings;
     const url = originOf(endpoint) + path;
     // Ended, or got would wait for a body to be written.
     if (method === 'PUT') return got.stream(url, { ...optionsFor(endpoint, headers), method }).end();

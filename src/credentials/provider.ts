@@ -1,11 +1,10 @@
 import { trueOrFalse } from '../client/check.js';
-import type { WaitingClock } from '../client/clock.js';
-import type { Events, ImdsEvents } from '../client/events.js';
-import type { Reader } from '../client/reader.js';
+import type { ImdsEvents } from '../client/events.js';
+import type { Reader, Shared } from '../client/reader.js';
 import { retry } from '../client/retry.js';
 import { checkCallOptions, type Settings } from '../client/settings.js';
 import { type Call, SingleFlight } from '../client/single-flight.js';
-import { ImdsCredentialsError, type ImdsError, isImdsError } from '../errors.js';
+import { ImdsCredentialsError, isImdsError } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
 import { type RoleCredentials, rotationMs } from '../metadata/documents.js';
 import { Role } from './role.js';
@@ -47,13 +46,11 @@ export interface CredentialsOptions extends CallOptions, CredentialProviderOptio
 export type ImdsCredentialProvider = (options?: { readonly forceRefresh?: boolean }) => Promise<ImdsCredentials>;
 
 /** What credentials need of a client. */
-export interface CredentialsClient {
+export interface CredentialsClient extends Omit<Shared, 'settings'> {
   readonly ask: Reader['ask'];
   /** The account of the instance. Concurrent calls share a request. */
   readonly accountId: (options: CallOptions) => Promise<string>;
   readonly settings: () => Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability' | 'waitMs'>;
-  readonly events: Events;
-  readonly clock: WaitingClock;
 }
 
 /** The current credentials. Times are milliseconds since 1970, on the service's clock. */
@@ -76,12 +73,14 @@ export class CredentialsSource {
   readonly #refreshes: SingleFlight<Held>;
   #held: Held | undefined;
   #accountId: string | undefined;
-  #closedBy: ImdsError | undefined;
 
   constructor(client: CredentialsClient) {
     this.#client = client;
     this.#role = new Role(client.ask, client.clock);
     this.#refreshes = new SingleFlight(client.clock);
+    client.closing.onEnd(() => {
+      this.#held = undefined;
+    });
   }
 
   /** Returns the current credentials, or waits for new ones when less than a minute is left. */
@@ -101,16 +100,10 @@ export class CredentialsSource {
     };
   }
 
-  /** Forgets the credentials; later calls fail with this error. */
-  close(reason: ImdsError): void {
-    this.#closedBy = reason;
-    this.#held = undefined;
-  }
-
   async #get(options: CredentialsOptions) {
     checkCallOptions(options, { accountId: trueOrFalse });
     options.signal?.throwIfAborted();
-    if (this.#closedBy) throw this.#closedBy;
+    this.#client.closing.throwIfClosed();
     const { settings, clock } = this.#client;
     const { deadlineMs = settings().deadlineMs, signal, fresh = false, accountId: wantsAccount } = options;
     const call = { deadline: clock.running() + deadlineMs, signal };

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../client/clock.js';
+import { Closing } from '../client/closing.js';
 import type { Events } from '../client/events.js';
 import type { EndpointMode } from '../client/options.js';
 import type { Settings } from '../client/settings.js';
@@ -155,7 +156,7 @@ function documentIn({ status, response }: Reply): RoleCredentialsDocument | unde
 
 /** Sends a request, and again while nothing comes back; the earlier ones go on. */
 async function ask(
-  { settings, events }: Input,
+  { events }: Input,
   endpoint: string,
   path: string,
   headers: Readonly<Record<string, string>>,
@@ -163,7 +164,9 @@ async function ask(
   signal: AbortSignal | undefined,
 ) {
   signal?.throwIfAborted();
-  const transport = new Transport({ ...settings, endpoint, connectTimeoutMs: timeoutMs }, events, systemClock);
+  const closing = new Closing();
+  const context = { events, clock: systemClock, closing };
+  const transport = new Transport({ ...context, settings: { endpoint, connectTimeoutMs: timeoutMs } });
   const method = path === tokenPath ? 'PUT' : 'GET';
   const version = Object.keys(headers).length === 0 ? 1 : 2;
   const start = performance.now();
@@ -182,7 +185,7 @@ async function ask(
   };
   const end = (): void => {
     over.abort();
-    transport.close(new ImdsError('ERR_IMDS_CLOSED', 'the diagnosis is over'));
+    closing.close(new ImdsError('ERR_IMDS_CLOSED', 'the diagnosis is over'));
   };
   signal?.addEventListener('abort', end, { once: true });
   try {

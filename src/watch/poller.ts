@@ -1,5 +1,6 @@
 import { abortSignal, type Check, checkOptions, oneOf, refuse, trueOrFalse } from '../client/check.js';
 import type { Clock, Timer } from '../client/clock.js';
+import { Closing } from '../client/closing.js';
 import type { ImdsEvents, Logger } from '../client/events.js';
 import { isImdsError } from '../errors.js';
 import { type Snapshot, update } from './changes.js';
@@ -51,15 +52,18 @@ export class Poller implements Publisher {
   readonly clock: Clock;
   readonly #reader: NoticeReader;
   readonly #report: Report;
+  readonly #closing: Closing;
   readonly #feeds = new Map<NoticeKind, Feed>();
   readonly #subscriptions = new Set<Subscription>();
   #timer: Timer | undefined;
-  #closedBy: { readonly error: unknown } | undefined;
 
-  constructor(reader: NoticeReader, report: Report, clock: Clock) {
+  /** @param closing ends all iterations with its error, also those that have yet to begin */
+  constructor(reader: NoticeReader, report: Report, clock: Clock, closing = new Closing()) {
     this.#reader = reader;
     this.#report = report;
     this.clock = clock;
+    this.#closing = closing;
+    closing.onEnd((error) => this.#endAll({ error }));
   }
 
   /**
@@ -73,19 +77,13 @@ export class Poller implements Publisher {
     return new Subscription(options, this) as NoticeIterator as NoticeIterator<NoticeOf<Kind>>;
   }
 
-  /** Ends all iterations with an error, also those that have yet to begin. */
-  close(error: unknown): void {
-    this.#closedBy = { error };
-    this.#endAll(this.#closedBy);
-  }
-
   #endAll(how: { readonly error: unknown }): void {
     for (const subscription of this.#subscriptions) subscription.end(how);
   }
 
   subscribe(subscription: Subscription): void {
-    if (this.#closedBy) {
-      subscription.end(this.#closedBy);
+    if (this.#closing.reason) {
+      subscription.end({ error: this.#closing.reason });
       return;
     }
     this.#subscriptions.add(subscription);

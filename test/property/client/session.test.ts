@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { clockWith } from '../../../src/client/clock.js';
+import { Closing } from '../../../src/client/closing.js';
 import { Events } from '../../../src/client/events.js';
 import { retry } from '../../../src/client/retry.js';
 import { Session } from '../../../src/client/session.js';
@@ -190,7 +191,7 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
   });
   const clock = clockWith(() => service.time);
   const session = new Session(
-    { transport: service, settings: settings(), events: new Events(undefined), clock },
+    { transport: service, settings: settings(), events: new Events(undefined), clock, closing: new Closing() },
     () => {},
   );
   const endings: Ending[] = [];
@@ -245,7 +246,7 @@ describe('the session, in any order of events', () => {
     const attempt = async () => {
       for (const failure of failures.splice(0)) throw failure;
     };
-    await retry(attempt, { ...limits, events: new Events(undefined), path: '/', clock, closing: () => signal });
+    await retry(attempt, { ...limits, events: new Events(undefined), path: '/', clock, closing: { signal } });
   });
 
   it('never sends a token past its end or after its refusal, nor two token requests at a time, nor lets a call hang', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Clock } from '../../../src/client/clock.js';
+import { Closing } from '../../../src/client/closing.js';
 import { Events } from '../../../src/client/events.js';
 import { CredentialsSource } from '../../../src/credentials/provider.js';
 import { ImdsResponseError, ImdsTimeoutError } from '../../../src/errors.js';
@@ -112,6 +113,7 @@ async function play({ rotations, outages, latencies, visits, chances, clock }: S
   const elapsed = () => timeline.now - launch;
   const isAfter = () => elapsed() >= clock.afterMs;
   const source = new CredentialsSource({
+    closing: new Closing(),
     ask: (_path, { deadlineMs: limitMs = deadlineMs }) =>
       new Promise((resolve, reject) => {
         const { silent } = outage() ?? {};

@@ -4,6 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { systemClock } from '../../../src/client/clock.js';
+import { Closing } from '../../../src/client/closing.js';
 import { Events } from '../../../src/client/events.js';
 import { resolveSettings } from '../../../src/client/settings.js';
 import { Transport } from '../../../src/client/transport.js';
@@ -122,7 +123,8 @@ describe('the path rule, whatever it is given', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const { settings } = resolveSettings({ endpoint: `http://127.0.0.1:${port}` });
-    const transport = new Transport(settings(), new Events(undefined), systemClock);
+    const context = { events: new Events(undefined), clock: systemClock, closing: new Closing() };
+    const transport = new Transport({ ...context, settings: settings() });
     try {
       await fc.assert(
         fc.asyncProperty(acceptedPath, async (path) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { Closing } from '../../../src/client/closing.js';
 import { ImdsResponseError, ImdsTimeoutError } from '../../../src/errors.js';
 import type { MaintenanceEvent } from '../../../src/metadata/documents.js';
 import type { NoticeOf } from '../../../src/watch/notices.js';
@@ -88,7 +89,8 @@ describe('a watch', () => {
       fc.asyncProperty(steps, async (story) => {
         const service = new Service();
         const time = new VirtualTime();
-        const poller = new Poller(service.reader, () => {}, time.clock);
+        const closing = new Closing();
+        const poller = new Poller(service.reader, () => {}, time.clock, closing);
         const fast = [collect(poller.watch({ kinds }))];
         const slow = poller.watch({ kinds });
         const waiting: Promise<IteratorResult<Delivered, undefined>>[] = [];
@@ -127,7 +129,7 @@ describe('a watch', () => {
           for (const notice of notices) belief.hear(notice);
           assert.deepEqual([...belief.facts].sort(), [...truth].sort());
         }
-        poller.close(new Error('over'));
+        closing.close();
         assert.deepEqual(time.timers, { all: 0, ref: 0 });
       }),
       { numRuns: 200 },
@@ -144,7 +146,8 @@ describe('a watch', () => {
           const service = new Service();
           const time = new VirtualTime();
           const random = () => chance.next().value;
-          const poller = new Poller(service.reader, () => {}, { ...time.clock, random });
+          const closing = new Closing();
+          const poller = new Poller(service.reader, () => {}, { ...time.clock, random }, closing);
           for (const pause of pauses) {
             collect(poller.watch({ kinds: ['target-lifecycle-state'] }));
             await time.pass(pause);
@@ -153,7 +156,7 @@ describe('a watch', () => {
           // Every 10 seconds, a tenth earlier at the most, and once at the start.
           assert.ok(service.reads <= 1 + passed / 9000, `${service.reads} in ${passed} ms`);
           assert.ok(service.reads >= Math.floor(passed / 11_000), `${service.reads} in ${passed} ms`);
-          poller.close(new Error('over'));
+          closing.close();
         },
       ),
       { numRuns: 100 },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mock } from 'node:test';
 import { clockWith, systemClock, type WaitingClock } from '../../../src/client/clock.js';
+import { Closing } from '../../../src/client/closing.js';
 import { Events } from '../../../src/client/events.js';
 import { refusedAgain } from '../../../src/client/failures.js';
 import { abortRetry, isRetryable, type RetryOptions, retry } from '../../../src/client/retry.js';
@@ -77,7 +78,7 @@ describe('retry()', () => {
       path: '/latest/x',
       deadline: systemClock.running() + 5000,
       clock: systemClock,
-      closing: () => new AbortController().signal,
+      closing: new Closing(),
       ...change,
     });
     return { result, state };
@@ -172,7 +173,7 @@ describe('retry()', () => {
       path: '/x',
       deadline: 100,
       clock,
-      closing: () => signal,
+      closing: { signal },
     };
     await assert.rejects(retry(attempt, attempts), { statusCode: 503 });
     const waits = delays.mock.callCount();
@@ -209,7 +210,7 @@ describe('retry()', () => {
         path: '/x',
         deadline: 100,
         clock,
-        closing: () => signal,
+        closing: { signal },
       }).catch((error: unknown) => error);
     }
 
@@ -238,7 +239,7 @@ describe('retry()', () => {
   it('ends a delay with the reason of its signal', async () => {
     const controller = new AbortController();
     const settings = { maxAttempts: 3, retryDelayMs: 2000 };
-    const { result, state } = series([status(503)], { ...settings, closing: () => controller.signal });
+    const { result, state } = series([status(503)], { ...settings, closing: controller });
     const reason = new Error('closed');
     setTimeout(() => controller.abort(reason), 5);
     const elapsedMs = stopwatch();

@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { clockWith } from '../../../src/client/clock.js';
+import { Closing } from '../../../src/client/closing.js';
 import { Events } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { Session } from '../../../src/client/session.js';
@@ -82,11 +83,11 @@ describe('Session', () => {
     refused = 0;
   });
 
-  function start(options: ImdsOptions = {}): Session {
+  function start(options: ImdsOptions = {}, closing = new Closing()): Session {
     const { settings } = resolveSettings({ endpoint: 'http://127.0.0.1:1338', retryDelayMs: 0, ...options });
     const events = new Events(options.logger);
     const clock = clockWith(() => service.time);
-    return new Session({ transport: service, settings: settings(), events, clock }, () => {
+    return new Session({ transport: service, settings: settings(), events, clock, closing }, () => {
       refused += 1;
     });
   }
@@ -926,10 +927,10 @@ describe('Session', () => {
   it('ends at once, with the reason, the delay before a further attempt when it is closed', async () => {
     const closed = new ImdsResponseError('closed', { fault: 'reset' });
     service.get = () => status(503);
-    const session = start({ retryDelayMs: 3000 });
-    const reading = read(session);
+    const closing = new Closing();
+    const reading = read(start({ retryDelayMs: 3000 }, closing));
     await settled();
-    session.close(closed);
+    closing.close(closed);
     assert.equal(await failureOf(reading), closed);
     assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1']);
   });

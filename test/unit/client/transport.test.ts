@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import nock from 'nock';
 import { systemClock } from '../../../src/client/clock.js';
+import { Closing } from '../../../src/client/closing.js';
 import { Events, type ImdsEvents } from '../../../src/client/events.js';
 import { resolveSettings } from '../../../src/client/settings.js';
 import { type Request, Transport } from '../../../src/client/transport.js';
@@ -26,8 +27,10 @@ const put: Request = {
   timeoutMs: 1000,
 };
 
-const transportTo = (url = endpoint): Transport =>
-  new Transport(resolveSettings({ endpoint: url }).settings(), new Events(undefined), systemClock);
+function transportTo(url = endpoint, closing = new Closing()): Transport {
+  const { settings } = resolveSettings({ endpoint: url });
+  return new Transport({ settings: settings(), events: new Events(undefined), clock: systemClock, closing });
+}
 
 describe('Transport', () => {
   it('gives the answer with its status, headers by their lower-case names, and bytes', async () => {
@@ -114,19 +117,21 @@ describe('Transport', () => {
             return [200, 'late'];
           });
       });
-      const transport = transportTo();
+      const closing = new Closing();
+      const transport = transportTo(endpoint, closing);
       const request = transport.request(get);
       await asked;
-      transport.close(closed);
+      closing.close(closed);
       await assert.rejects(request, (error) => error === closed);
       await assert.rejects(transport.request(get), (error) => error === closed);
       answer();
     });
 
     it('before its first request was sent sends none', async () => {
-      const transport = transportTo();
+      const closing = new Closing();
+      const transport = transportTo(endpoint, closing);
       const request = transport.request(get);
-      transport.close(closed);
+      closing.close(closed);
       await assert.rejects(request, (error) => error === closed);
     });
   });
@@ -168,8 +173,9 @@ describe('Transport', () => {
     it('what became of it when it was not answered', async () => {
       const closed = new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
       const events = await published(async () => {
-        const transport = transportTo();
-        transport.close(closed);
+        const closing = new Closing();
+        const transport = transportTo(endpoint, closing);
+        closing.close(closed);
         await transport.request(get);
       });
       assert.deepEqual(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { systemClock } from '../../../src/client/clock.js';
+import { Closing } from '../../../src/client/closing.js';
 import { Events, type ImdsEvents } from '../../../src/client/events.js';
 import { type CredentialsClient, CredentialsSource, type ImdsCredentials } from '../../../src/credentials/provider.js';
 import {
@@ -57,6 +58,7 @@ class World {
   readonly asked: string[] = [];
   readonly logged: { readonly level: string; readonly event: ImdsEvents['credentials'] }[] = [];
   readonly source: CredentialsSource;
+  readonly closing = new Closing();
 
   constructor(settings: Partial<CredentialsSettings> = {}) {
     const log = (level: string) => (_: string, fields?: object) =>
@@ -77,6 +79,7 @@ class World {
         ...{ roleName: undefined, staticStability: true, deadlineMs: this.deadlineMs, waitMs: 0 },
         ...settings,
       }),
+      closing: this.closing,
       events: new Events({ debug: log('debug'), warn: log('warn') }),
       clock: {
         now: () => this.time - launch - this.asleep,
@@ -883,7 +886,7 @@ describe('CredentialsSource', () => {
       world.at(end - 5 * minute);
       await world.key();
       const closed = new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
-      world.source.close(closed);
+      world.closing.close(closed);
       late.resolve(document('ASIA2', end + hour));
       await settle();
       await assert.rejects(world.key(), closed);
