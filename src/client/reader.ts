@@ -148,6 +148,7 @@ export class Reader {
     // An older read than another that was begun meanwhile is not kept.
     if (this.#cache && isLatest()) {
       await this.#cache.open();
+      this.#shared.closing.throwIfClosed();
       this.#cache.set(path, entry, this.#ageOf(entry, category(), this.#servedAt(response)), epoch);
     }
     return entry;

@@ -177,6 +177,7 @@ export class CredentialsSource {
   }
 
   #hold(document: RoleCredentials, time: () => number, isNew: boolean): Held {
+    this.#client.closing.throwIfClosed();
     const endsAt = endOf(document);
     const refreshAt = time() + refreshDelayMs(endsAt - time(), isNew, this.#client.clock.random());
     this.#held = { document, time, endsAt, refreshAt };

@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events';
 import { inspect } from 'node:util';
 import nock from 'nock';
 import type { ImdsOptions } from '../../src/client/options.js';
-import { type ImdsErrorCode, ImdsNotFoundError, isImdsError } from '../../src/errors.js';
+import { codeOf, type ImdsErrorCode, ImdsNotFoundError, isImdsError } from '../../src/errors.js';
 import { Imds } from '../../src/imds.js';
 import type { CallOptions } from '../../src/metadata/accessor.js';
 
@@ -739,31 +739,40 @@ describe('the client', () => {
       await assert.rejects(kept.instanceId(), { code: 'ERR_IMDS_CLOSED' });
     });
 
-    it('by a subscriber while a value arrives, keeps none', async () => {
-      service.values = { '/latest/meta-data/instance-id': 'i-1' };
-      const imds = client();
-      const close = (event: unknown): void => {
-        if (inspect(event).includes('instance-id')) imds.close();
-      };
-      subscribe('imds:request', close);
-      try {
-        await assert.rejects(imds.instanceId(), { code: 'ERR_IMDS_CLOSED' });
-      } finally {
-        unsubscribe('imds:request', close);
-      }
-      await assert.rejects(imds.instanceId(), { code: 'ERR_IMDS_CLOSED' });
-    });
+    for (const [what, event, read] of [
+      ['a value', 'request', (imds: Imds) => imds.instanceId()],
+      ['a token', 'token', (imds: Imds) => imds.token()],
+    ] as const)
+      it(`by a subscriber while ${what} arrives, gives it to nobody and keeps none`, async () => {
+        service.values = { '/latest/meta-data/instance-id': 'i-1' };
+        const imds = client();
+        const close = (message: unknown): void => {
+          if (!inspect(message).includes('PUT')) imds.close();
+        };
+        subscribe(`imds:${event}`, close);
+        try {
+          await assert.rejects(read(imds), { code: 'ERR_IMDS_CLOSED' });
+        } finally {
+          unsubscribe(`imds:${event}`, close);
+        }
+        await assert.rejects(read(imds), { code: 'ERR_IMDS_CLOSED' });
+      });
 
-    it('by a subscriber while a token arrives, gives it to nobody', async () => {
-      const imds = client();
-      const close = (): void => imds.close();
-      subscribe('imds:token', close);
-      try {
-        await assert.rejects(imds.token(), { code: 'ERR_IMDS_CLOSED' });
-      } finally {
-        unsubscribe('imds:token', close);
+    it('at any moment after a value has come keeps none', async () => {
+      service.values = { '/latest/meta-data/instance-id': 'i-1' };
+      for (let moments = 0; moments < 60; moments += 1) {
+        const imds = client();
+        await imds.token();
+        const close = async (): Promise<void> => {
+          for (let moment = 0; moment < moments; moment += 1) await undefined;
+          imds.close();
+        };
+        subscribe('imds:request', close);
+        const reading = imds.instanceId().catch((error: unknown) => assert.equal(codeOf(error), 'ERR_IMDS_CLOSED'));
+        await reading.finally(() => unsubscribe('imds:request', close));
+        imds.close();
+        await assert.rejects(imds.instanceId(), { code: 'ERR_IMDS_CLOSED' });
       }
-      await assert.rejects(imds.token(), { code: 'ERR_IMDS_CLOSED' });
     });
   });
 

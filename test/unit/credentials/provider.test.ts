@@ -887,8 +887,10 @@ describe('CredentialsSource', () => {
       await world.key();
       const closed = new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
       world.closing.close(closed);
+      const said = world.logged.length;
       late.resolve(document('ASIA2', end + hour));
       await settle();
+      assert.equal(world.logged.length, said, 'none is in use any more');
       await assert.rejects(world.key(), closed);
       await assert.rejects(world.source.provider()(), closed);
     });
