@@ -49,7 +49,6 @@ const Accessors = class {} as new () => Categories;
  */
 export class Imds extends Accessors {
   readonly #client: Client;
-  readonly #reader: Reader;
   // Made when they are first used, as most programs need none of them.
   #credentials: CredentialsSource | undefined;
   #network: NetworkInterfaces | undefined;
@@ -63,7 +62,6 @@ export class Imds extends Accessors {
     super();
     this.#client = clientOf(options);
     const { reader } = this.#client;
-    this.#reader = reader;
     bindOnDemand(this, table, (category, options) => {
       if (category === table.tags.category) return tags(this.tags, reader.sharing(options));
       if (category === table.userData.category) return this.#userData(options);
@@ -88,12 +86,12 @@ export class Imds extends Accessors {
    *   ImdsDecodeError when the value is not UTF-8 text, and every error of a failed request (docs/errors.md).
    */
   async get(path: string, options: CallOptions = {}): Promise<string> {
-    return await this.#reader.text(path, options);
+    return await this.#client.reader.text(path, options);
   }
 
   /** Reads any path as bytes, exactly as served, for each caller anew; see {@link get} for paths and errors. */
   async getBuffer(path: string, options: CallOptions = {}): Promise<Buffer> {
-    return await this.#reader.bytes(path, options);
+    return await this.#client.reader.bytes(path, options);
   }
 
   /**
@@ -103,7 +101,7 @@ export class Imds extends Accessors {
    * @throws ImdsPathError for the path of a value, and as {@link get}
    */
   async list(path = 'meta-data/', options: CallOptions = {}): Promise<readonly string[]> {
-    return await this.#reader.list(path, options);
+    return await this.#client.reader.list(path, options);
   }
 
   /**
@@ -111,7 +109,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async region(options?: CallOptions): Promise<string> {
-    return await region(this, this.#reader.sharing(options));
+    return await region(this, this.#client.reader.sharing(options));
   }
 
   /**
@@ -119,7 +117,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async accountId(options?: CallOptions): Promise<string> {
-    return await accountId(this, this.#reader.sharing(options));
+    return await accountId(this, this.#client.reader.sharing(options));
   }
 
   /**
@@ -147,7 +145,7 @@ export class Imds extends Accessors {
    */
   async networkInterfaces(options?: CallOptions): Promise<readonly NetworkInterface[]> {
     this.#network ??= new NetworkInterfaces(this, this.#client.clock.now);
-    return await this.#network.read(this.#reader.sharing(options));
+    return await this.#network.read(this.#client.reader.sharing(options));
   }
 
   /**
@@ -215,7 +213,7 @@ export class Imds extends Accessors {
    * @throws every error of a failed token request (docs/errors.md).
    */
   async token(options: CallOptions = {}): Promise<string> {
-    return await this.#reader.token(options);
+    return await this.#client.reader.token(options);
   }
 
   /** Ends all requests and forgets everything; later calls fail with `ERR_IMDS_CLOSED`. No process needs it to end. */
@@ -224,7 +222,7 @@ export class Imds extends Accessors {
   }
 
   #source(): CredentialsSource {
-    const ask: Reader['ask'] = (path, options) => this.#reader.ask(path, options);
+    const ask: Reader['ask'] = (path, options) => this.#client.reader.ask(path, options);
     const accountId = (options: CallOptions) => this.accountId(options);
     this.#credentials ??= new CredentialsSource({ ask, accountId, ...this.#client });
     return this.#credentials;
@@ -233,7 +231,7 @@ export class Imds extends Accessors {
   readonly #report: Report = (event, level) => this.#client.events.publish('watch', event, level);
 
   async #userData(options: CallOptions | undefined): Promise<UserData | undefined> {
-    const raw = await this.#reader.read(table.userData.category as Category<Uint8Array | undefined>, options);
+    const raw = await this.#client.reader.read(table.userData.category as Category<Uint8Array | undefined>, options);
     // Bytes can be written to, so each caller gets a copy.
     return raw && (await decodeUserData(Buffer.from(raw)));
   }
@@ -245,7 +243,7 @@ export class Imds extends Accessors {
 
   /** Shown by `console.log`: the endpoint, and nothing that was read. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    const { endpoint } = this.#reader;
+    const { endpoint } = this.#client.reader;
     return endpoint === undefined ? 'Imds {}' : `Imds { endpoint: '${endpoint}' }`;
   }
 }

@@ -1,6 +1,6 @@
 import { abortSignal, type Check, checkOptions, oneOf, refuse, trueOrFalse } from '../client/check.js';
 import type { Clock, Timer } from '../client/clock.js';
-import { Closing } from '../client/closing.js';
+import type { Closing } from '../client/closing.js';
 import type { ImdsEvents, Logger } from '../client/events.js';
 import { isImdsError } from '../errors.js';
 import { type Snapshot, update } from './changes.js';
@@ -58,7 +58,7 @@ export class Poller implements Publisher {
   #timer: Timer | undefined;
 
   /** @param closing ends all iterations with its error, also those that have yet to begin */
-  constructor(reader: NoticeReader, report: Report, clock: Clock, closing = new Closing()) {
+  constructor(reader: NoticeReader, report: Report, clock: Clock, closing: Closing) {
     this.#reader = reader;
     this.#report = report;
     this.clock = clock;

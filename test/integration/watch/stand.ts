@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { Clock, Timer } from '../../../src/client/clock.js';
+import { Closing } from '../../../src/client/closing.js';
 import type { ImdsEvents } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
@@ -165,7 +166,7 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
   const imds = new Imds({ endpoint: service.url, maxAttempts: 1, now, ...patience, ...clientOptions });
   const events: ImdsEvents['watch'][] = [];
   const reader: NoticeReader = traffic.through(imds);
-  const poller = new Poller(reader, (event) => events.push(event), time.clock);
+  const poller = new Poller(reader, (event) => events.push(event), time.clock, new Closing());
   return {
     emulator,
     imds,

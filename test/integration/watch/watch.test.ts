@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, it } from 'mocha';
 import type { Clock } from '../../../src/client/clock.js';
+import { Closing } from '../../../src/client/closing.js';
 import { Events } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { type Emulator, type SeenRequest, scenarios } from '../../../src/emulator/index.js';
@@ -600,7 +601,7 @@ describe('imds.watch', () => {
         return Reflect.get(target, name);
       },
     });
-    const poller = new Poller(broken, (event) => s.events.push(event), s.time.clock);
+    const poller = new Poller(broken, (event) => s.events.push(event), s.time.clock, new Closing());
     const { notices, outcome } = collect(poller.watch({ kinds: ['spot-interruption', 'rebalance'] }));
     await s.time.pass(0);
     for (const { action, error, thrown } of s.events) {
@@ -617,7 +618,12 @@ describe('imds.watch', () => {
       throw new Error('disk full');
     };
     const events = new Events({ debug: fail, info: fail, warn: fail, error: fail });
-    const poller = new Poller(s.reader, (event, level) => events.publish('watch', event, level), s.time.clock);
+    const poller = new Poller(
+      s.reader,
+      (event, level) => events.publish('watch', event, level),
+      s.time.clock,
+      new Closing(),
+    );
     const { notices } = collect(poller.watch({ kinds: ['spot-interruption'] }));
     s.setMood('busy');
     await s.time.pass(20_000);
@@ -638,7 +644,7 @@ describe('imds.watch', () => {
     const reader = new Proxy(s.reader, {
       get: (target, name) => (name === 'autoscaling' ? well : Reflect.get(target, name)),
     });
-    const poller = new Poller(reader, (event) => s.events.push(event), earliest);
+    const poller = new Poller(reader, (event) => s.events.push(event), earliest, new Closing());
     // A kind that has not failed, and falls due 750 ms before one that has.
     collect(poller.watch({ kinds: ['target-lifecycle-state'] }));
     await s.time.pass(4500);
@@ -698,7 +704,7 @@ describe('imds.watch', () => {
       get: (target, name) => (name === 'tags' ? () => never : Reflect.get(target, name)),
     });
     const { notices } = collect(
-      new Poller(reader, () => {}, s.time.clock).watch({ kinds: ['tags', 'spot-interruption'] }),
+      new Poller(reader, () => {}, s.time.clock, new Closing()).watch({ kinds: ['tags', 'spot-interruption'] }),
     );
     await s.time.pass(0);
     cases[0]?.announce(s.emulator);
@@ -716,7 +722,7 @@ describe('imds.watch', () => {
     ] as const) {
       await using s = await stand();
       const clock: Clock = { ...s.time.clock, random: () => random };
-      const notices = new Poller(s.reader, () => {}, clock).watch({ kinds: ['spot-interruption'] });
+      const notices = new Poller(s.reader, () => {}, clock, new Closing()).watch({ kinds: ['spot-interruption'] });
       collect(notices);
       await s.time.pass(0);
       assert.deepEqual(await s.asked(() => s.time.pass(nextMs - 10)), []);
