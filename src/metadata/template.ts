@@ -42,8 +42,10 @@ const patterns = new Map<string, RegExp>();
 
 /** Matches the paths of a template, which has no final slash. */
 export function patternOf(template: string): RegExp {
+  const known = patterns.get(template);
+  if (known) return known;
   const source = template.replace(placeholders, (_, placeholder: string) => ruleOf(placeholder).source);
-  const pattern = patterns.get(template) ?? new RegExp(`^/latest/${source}$`);
+  const pattern = new RegExp(`^/latest/${source}$`);
   patterns.set(template, pattern);
   return pattern;
 }
