@@ -45,9 +45,7 @@ function capture(): readonly Position[] {
       return [isOfApplication(file) ? original(file, line, column) : { file, line }];
     });
   } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-    // biome-ignore lint/style/noNonNullAssertion: it is undefined where a program sets none, which Node's type leaves out
-    Error.prepareStackTrace = prepareStackTrace!;
+    Object.assign(Error, { stackTraceLimit, prepareStackTrace });
   }
 }
 
