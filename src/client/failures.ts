@@ -25,7 +25,7 @@ const foreignHint = 'Something other than IMDS answers at this address. Check th
 const foreign = (message: string, fault: ResponseFault, statusCode?: number): ImdsResponseError =>
   new ImdsResponseError(message, { fault, statusCode, hint: foreignHint });
 
-/** The error of a status that a read or a token request cannot use: any but 200, 401 and 404 of a read. */
+/** The error of a status with which neither a token request nor a read can go on. A read can with 200, 401 and 404. */
 export function statusError(statusCode: number, target: string, note = ''): ImdsError {
   const message = `${target} was answered ${statusCode}`;
   if (statusCode === 403)

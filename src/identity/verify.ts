@@ -27,13 +27,13 @@ export interface IdentityProof {
 
 /** Requirements on the document, and the trusted keys. An option that is present must have a usable value. */
 export interface VerifyIdentityOptions {
-  /** Required region, such as `us-east-1`. Default: any whose key is known. */
+  /** Required region, such as `us-east-1`. Default: every region whose key is known. */
   readonly region?: string;
-  /** Required account, such as `123456789012`. Default: any. */
+  /** Required account, such as `123456789012`. Default: not checked. */
   readonly accountId?: string;
-  /** Required instance, such as `i-1234567890abcdef0`. Default: any. */
+  /** Required instance, such as `i-1234567890abcdef0`. Default: not checked. */
   readonly instanceId?: string;
-  /** Most milliseconds since its `pendingTime`, when the instance was launched or started. Default: any number. */
+  /** Most milliseconds since its `pendingTime`, when the instance was launched or started. Default: not checked. */
   readonly maxAgeMs?: number;
   /** Trusted for their kind and region instead of AWS's built-in key. Several for one region are all trusted. */
   readonly certificates?: readonly IdentityCertificate[];
