@@ -1,10 +1,15 @@
-import { ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError, isImdsError } from '../errors.js';
+import {
+  ImdsCredentialsError,
+  ImdsResponseError,
+  ImdsTimeoutError,
+  ImdsUnreachableError,
+  isImdsError,
+} from '../errors.js';
 import type { WaitingClock } from './clock.js';
 import type { Closing } from './closing.js';
 import type { Events } from './events.js';
 import { isTokenRefusal } from './failures.js';
 import type { Settings } from './settings.js';
-import { offAbort, onAbort } from './single-flight.js';
 
 /**
  * True when another attempt may succeed where this one failed.
@@ -27,7 +32,10 @@ export function isRetryable(error: unknown): boolean {
 }
 
 /** True for the failures of a service that is not ready yet, as while an instance boots. */
-const isNotReady = (error: unknown): boolean => error instanceof ImdsUnreachableError || isTokenRefusal(error);
+const isNotReady = (error: unknown): boolean =>
+  error instanceof ImdsUnreachableError ||
+  isTokenRefusal(error) ||
+  (error instanceof ImdsCredentialsError && error.reason === 'no-role');
 
 /** What bounds the attempts. */
 export interface RetryOptions extends Pick<Settings, 'maxAttempts' | 'retryDelayMs' | 'waitMs'> {
@@ -38,9 +46,7 @@ export interface RetryOptions extends Pick<Settings, 'maxAttempts' | 'retryDelay
   readonly clock: WaitingClock;
   readonly events: Events;
   /** Ends the pauses between attempts. */
-  readonly closing?: Pick<Closing, 'signal'> | undefined;
-  /** True for failures after which the service is asked again for `waitMs`. */
-  readonly isNotReady?: (error: unknown) => boolean;
+  readonly closing: Closing;
 }
 
 // Tokens are refused for seconds rather than moments.
@@ -67,53 +73,48 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
   const { path, deadline, clock, events, closing } = options;
   const pauseAfter = pauses(options);
   const isOver = (): boolean => deadline - clock.running() <= 1;
-  /** Pauses before another attempt, if there may be one. */
-  const goesOn = async (error: unknown, attempts: number): Promise<boolean> => {
-    const signal = closing?.signal;
-    const pauseMs = final.has(Object(error)) || signal?.aborted ? undefined : pauseAfter(error);
-    if (pauseMs === undefined || isOver()) return false;
-    events.publish('retry', { path, attempt: attempts, error: isImdsError(error) ? error.code : undefined });
-    const leftMs = deadline - clock.running();
-    if (pauseMs > 0) await pause(clock, Math.min(pauseMs, leftMs), signal);
-    // Asked of the length, as a timer may come a little early.
-    return pauseMs < leftMs || signal?.aborted === true;
-  };
+  let attempts = 0;
   let failure: unknown;
-  try {
-    return await attempt();
-  } catch (error) {
-    if (!(await goesOn(error, 1))) throw error;
-    failure = error;
-  }
-  pRetry ??= (await import('p-retry')).default;
-  const next = async (): Promise<T> => {
-    if (isOver()) throw failure;
+  const make = async (): Promise<T> => {
+    if (attempts > 0 && isOver()) throw failure;
+    attempts += 1;
     try {
       return await attempt();
     } catch (error) {
       // An attempt that the deadline cut short tells less than the failure before it.
-      if (!isOver() || !ranOutOfTime(error)) failure = error;
+      if (attempts === 1 || !isOver() || !ranOutOfTime(error)) failure = error;
       throw failure;
     }
   };
-  return await pRetry(next, {
-    signal: closing?.signal,
-    // How many there may be, and the pauses between them, depends on the failures.
-    retries: Number.POSITIVE_INFINITY,
-    minTimeout: 0,
-    shouldConsumeRetry: () => true,
-    shouldRetry: async ({ error, attemptNumber }) => await goesOn(error, attemptNumber + 1),
-  });
+  /** Pauses before another attempt, if there may be one. */
+  const goesOn = async (): Promise<boolean> => {
+    const pauseMs = final.has(Object(failure)) || closing.reason ? undefined : pauseAfter(failure);
+    if (pauseMs === undefined || isOver()) return false;
+    events.publish('retry', { path, attempt: attempts, error: isImdsError(failure) ? failure.code : undefined });
+    const leftMs = deadline - clock.running();
+    if (pauseMs > 0) await pause(clock, Math.min(pauseMs, leftMs), closing);
+    closing.throwIfClosed();
+    // Asked of the length, as a timer may come a little early.
+    return pauseMs < leftMs;
+  };
+  try {
+    return await make();
+  } catch {
+    if (!(await goesOn())) throw failure;
+  }
+  pRetry ??= (await import('p-retry')).default;
+  // How many attempts there may be, and the pauses between them, depends on the failures.
+  return await pRetry(make, { retries: Number.POSITIVE_INFINITY, minTimeout: 0, shouldRetry: goesOn });
 }
 
 /** Gives the milliseconds to pause after each failure, undefined after the last attempt. */
-function pauses({ maxAttempts, retryDelayMs, waitMs, clock, isNotReady: waitsFor = isNotReady }: RetryOptions) {
+function pauses({ maxAttempts, retryDelayMs, waitMs, clock }: RetryOptions) {
   const waitUntil = clock.running() + waitMs;
   let waits = 0;
   let failures = 0;
   return (error: unknown): number | undefined => {
     const leftMs = waitUntil - clock.running();
-    if (leftMs > 0 && waitsFor(error)) {
+    if (leftMs > 0 && isNotReady(error)) {
       waits += 1;
       return Math.min(shortestWaitMs * 2 ** (waits - 1), longestWaitMs, leftMs);
     }
@@ -127,13 +128,13 @@ function pauses({ maxAttempts, retryDelayMs, waitMs, clock, isNotReady: waitsFor
 const ranOutOfTime = (error: unknown): boolean =>
   error instanceof ImdsTimeoutError || error instanceof ImdsUnreachableError;
 
-const pause = (clock: WaitingClock, ms: number, signal: AbortSignal | undefined): Promise<void> =>
+const pause = (clock: WaitingClock, ms: number, closing: Closing): Promise<void> =>
   new Promise((resolve) => {
     const end = (): void => {
       timer.cancel();
-      if (signal) offAbort(signal, end);
+      forget();
       resolve();
     };
     const timer = clock.setTimer(end, ms);
-    if (signal) onAbort(signal, end);
+    const forget = closing.onEnd(end);
   });

@@ -68,13 +68,14 @@ export class SingleFlight<T> {
   #begin(key: string, callDeadline: number, begin: (flight: Flight) => Promise<T>): Known<T> {
     const deadline = Math.max(callDeadline, this.#clock.running() + this.#leastMs);
     const isLatest = (): boolean => this.#flights.get(key) === flight;
-    const promise = this.#bounded(key, begin({ deadline, isLatest }), deadline + graceMs, undefined, () => {
-      if (isLatest()) this.#flights.delete(key);
-    });
-    // Nobody may wait for it any more when it fails.
-    promise.catch(() => {});
+    const promise = this.#bounded(key, begin({ deadline, isLatest }), deadline + graceMs);
     const flight: Known<T> = { promise, deadline, isLatest, isNew: true };
     this.#flights.set(key, flight);
+    const end = (): void => {
+      if (isLatest()) this.#flights.delete(key);
+    };
+    // Nobody may wait for it any more when it fails.
+    promise.then(end, end);
     Promise.resolve().then(() => {
       flight.isNew = false;
     });
@@ -82,20 +83,18 @@ export class SingleFlight<T> {
   }
 
   /** Settles as the work does, unless the deadline or the signal comes first. */
-  #bounded(key: string, work: Promise<T>, deadline?: number, signal?: AbortSignal, onEnd?: () => void): Promise<T> {
+  #bounded(key: string, work: Promise<T>, deadline?: number, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         cancel?.();
-        if (signal) offAbort(signal, abort);
-        onEnd?.();
+        forget?.();
       };
       const fail = (error: unknown): void => {
         end();
         reject(error);
       };
-      const abort = (): void => fail(signal?.reason);
       const cancel = deadline === undefined ? undefined : this.#clock.setDeadline(() => fail(outOfTime(key)), deadline);
-      if (signal) onAbort(signal, abort);
+      const forget = signal && onAbort(signal, () => fail(signal.reason));
       work.then((value) => {
         end();
         resolve(value);
@@ -114,15 +113,12 @@ class Waiting extends Set<() => void> {
 
 const waiting = new WeakMap<AbortSignal, Waiting>();
 
-/** Calls `act` when the signal aborts. */
-export function onAbort(signal: AbortSignal, act: () => void): void {
+/** Calls `act` when the signal aborts; gives its undoing. */
+export function onAbort(signal: AbortSignal, act: () => void): () => void {
   const acts = waiting.get(signal) ?? new Waiting();
   if (acts.size === 0) signal.addEventListener('abort', acts);
   waiting.set(signal, acts.add(act));
-}
-
-/** Undoes {@link onAbort}. */
-export function offAbort(signal: AbortSignal, act: () => void): void {
-  const acts = waiting.get(signal);
-  if (acts?.delete(act) && acts.size === 0) signal.removeEventListener('abort', acts);
+  return () => {
+    if (acts.delete(act) && acts.size === 0) signal.removeEventListener('abort', acts);
+  };
 }

@@ -155,7 +155,7 @@ export class CredentialsSource {
   }
 
   async #load(deadline: number, fresh: boolean) {
-    const { settings, events, clock } = this.#client;
+    const { settings, events, clock, closing } = this.#client;
     const { roleName, staticStability, waitMs } = settings();
     const answer = await retry(() => this.#role.credentials(roleName, { deadline, fresh }), {
       path: 'iam/security-credentials/',
@@ -163,10 +163,10 @@ export class CredentialsSource {
       maxAttempts: 1,
       retryDelayMs: 0,
       waitMs,
-      isNotReady: (error) => error instanceof ImdsCredentialsError && error.reason === 'no-role',
       deadline,
       clock,
       events,
+      closing,
     });
     if (endOf(answer.document) <= answer.serviceTime() && !staticStability)
       throw new ImdsCredentialsError(`the credentials of the role ended at ${answer.document.Expiration}`, {

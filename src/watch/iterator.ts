@@ -1,5 +1,5 @@
 import type { Clock } from '../client/clock.js';
-import { offAbort, onAbort } from '../client/single-flight.js';
+import { onAbort } from '../client/single-flight.js';
 import { nextNotice, type Snapshot, type Topic } from './changes.js';
 import { defaultNoticeKinds, type Notice, type NoticeKind, noticeKinds } from './notices.js';
 
@@ -43,6 +43,7 @@ export class Subscription implements NoticeIterator {
   readonly #topics = new Map<NoticeKind, Topic>();
   readonly #notices = this.#generate();
   #wake = (): void => {};
+  #forget = (): void => {};
   #end: { readonly error?: unknown } | undefined;
 
   constructor(options: WatchOptions, publisher: Publisher) {
@@ -93,8 +94,7 @@ export class Subscription implements NoticeIterator {
   end(how: { readonly error?: unknown } = {}): void {
     if (this.#end) return;
     this.#end = how;
-    const { signal } = this.options;
-    if (signal) offAbort(signal, this.#abort);
+    this.#forget();
     this.#publisher.unsubscribe(this);
     this.#wake();
   }
@@ -103,7 +103,7 @@ export class Subscription implements NoticeIterator {
     const { signal } = this.options;
     if (signal?.aborted) this.#abort();
     else {
-      if (signal) onAbort(signal, this.#abort);
+      if (signal) this.#forget = onAbort(signal, this.#abort);
       this.#publisher.subscribe(this);
     }
     while (!this.#end) {

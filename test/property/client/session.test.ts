@@ -239,14 +239,13 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
 describe('the session, in any order of events', () => {
   // p-retry is loaded by the first retry there is, which takes time that the model knows nothing of.
   before(async () => {
-    const { signal } = new AbortController();
     const clock = clockWith(() => 0);
     const limits = { maxAttempts: 2, retryDelayMs: 0, waitMs: 0, deadline: 10 };
     const failures = [new ImdsResponseError('answered 503', { fault: 'status', statusCode: 503 })];
     const attempt = async () => {
       for (const failure of failures.splice(0)) throw failure;
     };
-    await retry(attempt, { ...limits, events: new Events(undefined), path: '/', clock, closing: { signal } });
+    await retry(attempt, { ...limits, events: new Events(undefined), path: '/', clock, closing: new Closing() });
   });
 
   it('never sends a token past its end or after its refusal, nor two token requests at a time, nor lets a call hang', async () => {

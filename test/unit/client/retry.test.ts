@@ -165,7 +165,6 @@ describe('retry()', () => {
       throw status(503);
     };
     const settings = { maxAttempts: 3, retryDelayMs: 10, waitMs: 0 };
-    const { signal } = new AbortController();
     const clock = clockWith(() => time);
     const attempts = {
       ...settings,
@@ -173,7 +172,7 @@ describe('retry()', () => {
       path: '/x',
       deadline: 100,
       clock,
-      closing: { signal },
+      closing: new Closing(),
     };
     await assert.rejects(retry(attempt, attempts), { statusCode: 503 });
     const waits = delays.mock.callCount();
@@ -201,7 +200,6 @@ describe('retry()', () => {
         throw failures.shift();
       };
       const settings = { maxAttempts: 3, retryDelayMs: 0, waitMs: 0 };
-      const { signal } = new AbortController();
       const events = new Events(undefined);
       const clock = clockWith(() => time);
       return await retry(attempt, {
@@ -210,7 +208,7 @@ describe('retry()', () => {
         path: '/x',
         deadline: 100,
         clock,
-        closing: { signal },
+        closing: new Closing(),
       }).catch((error: unknown) => error);
     }
 
@@ -236,14 +234,13 @@ describe('retry()', () => {
     await assert.rejects(result, (error) => error === failure);
   });
 
-  it('ends a delay with the reason of its signal', async () => {
-    const controller = new AbortController();
+  it('ends a delay when the client is closed, with the error of that', async () => {
+    const closing = new Closing();
     const settings = { maxAttempts: 3, retryDelayMs: 2000 };
-    const { result, state } = series([status(503)], { ...settings, closing: controller });
-    const reason = new Error('closed');
-    setTimeout(() => controller.abort(reason), 5);
+    const { result, state } = series([status(503)], { ...settings, closing });
+    setTimeout(() => closing.close(), 5);
     const elapsedMs = stopwatch();
-    await assert.rejects(result, (error) => error === reason);
+    await assert.rejects(result, (error) => error === closing.reason);
     assert.ok(elapsedMs() < 1000);
     assert.equal(state.made, 1);
   });
