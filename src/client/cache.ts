@@ -1,9 +1,9 @@
 import type { LRUCache } from 'lru-cache';
 import type { Clock } from './clock.js';
 
-// Beside the number of entries, what they hold together is bounded too: a value can be as large as 1 MiB.
+// Bounds the total size as well as the number of entries: a value can be as large as 1 MiB.
 const mostBytes = 16 * 1024 * 1024;
-// So much is kept without lru-cache, which most short-lived processes then never load.
+// Up to this much is kept without lru-cache, so that most short-lived processes never load it.
 const few = { entries: 100, bytes: 1024 * 1024 };
 
 /** How long an entry may be reused. */
@@ -20,14 +20,14 @@ interface Kept<E> {
   readonly survivesStop: boolean;
 }
 
-/** Values by path, each with a maximum age, the least recently used going first. */
+/** Values by path, each with a maximum age. Evicts the least recently used. */
 export class Cache<E extends { readonly body: Uint8Array | undefined }> {
   readonly #maxEntries: number;
   readonly #clock: Clock;
   #kept: Map<string, Kept<E>> | LRUCache<string, Kept<E>> = new Map();
-  /** All that were ever set. */
+  /** Total size of all bodies ever set. */
   #bytes = 0;
-  /** Counts the stops and starts of the instance that were noticed. Values of an earlier epoch may no longer be true. */
+  /** Number of stops and starts of the instance noticed so far. Values from an earlier epoch may be outdated. */
   epoch = 0;
 
   constructor(maxEntries: number, clock: Clock) {
@@ -35,7 +35,7 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
     this.#clock = clock;
   }
 
-  /** Loads lru-cache, which bounds what is kept, once there are a few entries. */
+  /** Switches to lru-cache, which bounds what is kept, once there are more than a few entries. */
   async open(): Promise<void> {
     const isSmall = this.#kept.size < few.entries && this.#bytes < few.bytes && few.entries < this.#maxEntries;
     if (isSmall || !(this.#kept instanceof Map)) return;
@@ -58,7 +58,7 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
     return undefined;
   }
 
-  /** Keeps an entry that was asked for in `epoch`, or forgets the path if it is not to be kept. */
+  /** Keeps an entry that was requested in `epoch`, or drops the path if it must not be kept. */
   set(path: string, entry: E, { forMs, survivesStop }: Keep, epoch: number): void {
     this.#bytes += entry.body?.length ?? 0;
     if (forMs > 0 && (epoch === this.epoch || survivesStop))

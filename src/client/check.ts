@@ -2,18 +2,18 @@ import { ImdsSettingsError } from '../errors.js';
 import { longestTimerMs } from './clock.js';
 
 /**
- * Accepts a value, perhaps in another form, or throws {@link ImdsSettingsError}.
+ * Returns a value if it is acceptable, perhaps converted, or throws {@link ImdsSettingsError}.
  *
- * @param name what the value was given as, such as `option deadlineMs`
+ * @param name where the value came from, such as `option deadlineMs`
  */
 export type Check<T> = (value: unknown, name: string) => T;
 
-/** Throws the error of a value that cannot be used. */
+/** Throws the error for an unusable value. */
 export function refuse(name: string, value: unknown, expected: string): never {
   throw new ImdsSettingsError(`${name} is ${quoted(value)}: expected ${expected}`);
 }
 
-/** A wrong value as a message may show it: an object could hold a secret, so only its type is named. */
+/** Formats a wrong value for a message. An object could hold a secret, so only its type is shown. */
 export function quoted(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   const isPlain = value === null || !['object', 'function', 'symbol'].includes(typeof value);
@@ -23,7 +23,7 @@ export function quoted(value: unknown): string {
 /** `a, b or c`. */
 export const oneOf = (words: readonly string[]): string => words.join(', ').replace(/, (?=[^,]*$)/, ' or ');
 
-/** Accepts a value that passes a test, which only values of the type do. */
+/** Accepts values that pass a test, which only values of the type must pass. */
 export const checked =
   <T>(test: (value: unknown) => boolean, expected: string): Check<T> =>
   (value, name) =>
@@ -47,7 +47,7 @@ export const nonEmptyText = checked<string>((value) => typeof value === 'string'
 
 export const abortSignal = checked<AbortSignal>((value) => value instanceof AbortSignal, 'an AbortSignal');
 
-/** Text that holds a number, as one; anything else as it is. */
+/** Converts numeric text to a number; returns anything else unchanged. */
 export const numberOf = (value: unknown): unknown =>
   typeof value === 'string' && /^\s*\d*\.?\d+\s*$/.test(value) ? Number(value) : value;
 
@@ -57,7 +57,7 @@ export const seconds: Check<number> = (value, name) => {
   return isBetween(ms, Number.MIN_VALUE, longestTimerMs) ? ms : refuse(name, value, 'a number of seconds above 0');
 };
 
-/** Accepts one of a few words, in any case, and gives what it stands for. */
+/** Accepts one of a few words, in any case, and returns its meaning. */
 export const wordFor =
   <T>(meanings: Readonly<Record<string, T>>): Check<T> =>
   (value, name) => {
@@ -88,11 +88,10 @@ export const endpointUrl: Check<string> = (value, name) => {
 };
 
 /**
- * Checks an object of options: it has no unknown name, and each value passes the check of its name. Options that are
- * `undefined` count as not given.
+ * Checks an options object: refuses unknown names and checks each value. `undefined` counts as not given.
  *
- * @param prefix what messages say before the name of one, such as `call option `
- * @returns the values as their checks gave them
+ * @param prefix text before an option's name in messages, such as `call option `
+ * @returns the values as returned by their checks
  */
 export function checkOptions(
   options: unknown,

@@ -5,12 +5,12 @@ import type { ImdsOptions } from './options.js';
 import { Reader, type Shared } from './reader.js';
 import { resolveSettings } from './settings.js';
 
-/** The parts of a client that all its subjects share. */
+/** The parts of a client that all its features share. */
 export interface Client extends Shared {
   readonly reader: Reader;
 }
 
-/** Makes no request, and reads no file. @throws ImdsSettingsError when an option or an environment variable cannot be used */
+/** Sends no request and reads no file. @throws ImdsSettingsError for an unusable option or environment variable */
 export function clientOf(options: ImdsOptions): Client {
   const { settings, cache } = resolveSettings(options, (leftOut) =>
     events.publish('settings', { action: 'left-out', ...leftOut }),

@@ -1,40 +1,40 @@
-/** A timer that can be cancelled. `unref` lets the process end while it waits. */
+/** A timer that can be cancelled. `unref` lets the process exit while it waits. */
 export interface Timer {
   unref(): void;
   cancel(): void;
 }
 
-/** Time and chance, passed down from the client to whoever waits or measures, so that a test can move the time. */
+/** Time and randomness, passed down from the client so that tests can control both. */
 export interface Clock {
   /** Monotonic milliseconds, for ages and lifetimes. */
   readonly now: () => number;
-  /** Milliseconds since 1970 by this machine. */
+  /** Milliseconds since the epoch, by this machine's clock. */
   readonly wallClock: () => number;
   /** From 0 up to, but not including, 1. */
   readonly random: () => number;
-  /** Calls `act` once, after so many milliseconds. */
+  /** Calls `act` once, after `ms` milliseconds. */
   readonly setTimer: (act: () => void, ms: number) => Timer;
 }
 
-/** A clock for those who wait for the service. */
+/** A clock for waiting on the service. */
 export interface WaitingClock extends Clock {
   /**
-   * Monotonic milliseconds without those in which this process did not get to run, as its event loop was blocked, the
-   * machine busy or the process stopped. Deadlines are counted on it, and only while there is one are they left out.
+   * Monotonic milliseconds, except those in which this process could not run: its event loop was blocked, the machine
+   * busy or the process stopped. Deadlines use it, and only while one is pending are they left out.
    */
   readonly running: () => number;
-  /** Calls `act` once {@link running} has reached `at` and sockets have handed over what came before; gives its undoing. */
+  /** Calls `act` once {@link running} is at `at` and sockets delivered what came before. Returns a cancel function. */
   readonly setDeadline: (act: () => void, at: number) => () => void;
 }
 
-/** The longest that `setTimeout` waits, some 24.8 days: it fires anything longer at once. */
+/** The longest delay of `setTimeout`, about 24.8 days: anything longer fires at once. */
 export const longestTimerMs = 2 ** 31 - 1;
 
-// A process that runs comes by this often. Of a longer absence only twice as much is counted.
+// A running process ticks this often. A longer gap counts as at most two ticks.
 const tickMs = 25;
 const mostCountedMs = 2 * tickMs;
 
-/** As `performance.now()`, the first use of which takes a process a millisecond. */
+/** Like `performance.now()`, whose first use costs a process a millisecond. */
 function monotonic(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1000 + nanoseconds / 1e6;
@@ -80,7 +80,7 @@ function setDeadline(act: () => void, at: number): () => void {
   const wait = (): void => {
     const leftMs = at - running();
     if (leftMs > 0) timeout = setTimeout(wait, Math.min(Math.ceil(leftMs), longestTimerMs));
-    // Node runs an immediate after it has asked the sockets. They hand over a reply first, and its end the second time.
+    // Node polls the sockets before it runs an immediate. The first poll delivers a reply, the second its end.
     else
       immediate = setImmediate(() => {
         immediate = setImmediate(pass);
@@ -93,7 +93,7 @@ function setDeadline(act: () => void, at: number): () => void {
 function setTimer(act: () => void, ms: number): Timer {
   let isRef = true;
   let timeout: NodeJS.Timeout;
-  // A longer wait is made of several timers.
+  // Splits a longer wait into several timers.
   const wait = (leftMs: number): void => {
     const restMs = leftMs - longestTimerMs;
     timeout = setTimeout(() => (restMs > 0 ? wait(restMs) : act()), Math.min(leftMs, longestTimerMs));
@@ -119,7 +119,7 @@ export const systemClock: WaitingClock = {
   setTimer,
 };
 
-/** The clock of this process with another monotonic time, deadlines included. */
+/** The clock of this process with another source of monotonic time, deadlines included. */
 export const clockWith = (now: () => number): WaitingClock => ({
   ...systemClock,
   now,

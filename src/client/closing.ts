@@ -1,17 +1,17 @@
 import type { ImdsError } from '../errors.js';
 import { closed } from './failures.js';
 
-/** The end of a client, from which all its parts know of it. */
+/** Tells all parts of a client that it was closed. */
 export class Closing {
   readonly #ends = new Set<(reason: ImdsError) => void>();
-  /** The error of all that is asked for since. */
+  /** The error of every call after that. */
   reason: ImdsError | undefined;
 
   throwIfClosed(): void {
     if (this.reason) throw this.reason;
   }
 
-  /** Calls `end` when the client is closed; gives its undoing. */
+  /** Calls `end` when the client is closed. Returns a function that removes it. */
   onEnd(end: (reason: ImdsError) => void): () => void {
     this.#ends.add(end);
     return () => void this.#ends.delete(end);

@@ -3,19 +3,19 @@ import { codeOf, ImdsSettingsError } from '../errors.js';
 type Environment = Readonly<Record<string, string | undefined>>;
 type Keys = ReadonlyMap<string, string>;
 
-/** A shared config file that is not used, and why not: a code of the system, such as `EACCES`, or words. */
+/** A shared config file that is ignored, and the reason: a system code such as `EACCES`, or words. */
 export interface LeftOut {
   readonly file: string;
   readonly why: string;
 }
 
 /**
- * The keys of one profile of AWS's shared config file. A missing file has none; neither has one that cannot be read, unless
- * somebody named it or the profile.
+ * The keys of one profile of AWS's shared config file; none if the file is missing, or if it is unreadable and neither
+ * it nor the profile was named.
  *
- * @param env names the file by `AWS_CONFIG_FILE`; default `~/.aws/config`
+ * @param env may name the file in `AWS_CONFIG_FILE`; default `~/.aws/config`
  * @param source the setting that names the profile, or `default`
- * @throws ImdsSettingsError when a file that was named cannot be read, or lacks the profile of `option profile`
+ * @throws ImdsSettingsError when a named file is unreadable, or lacks the profile named by `option profile`
  */
 export function readProfile(
   env: Environment,
@@ -50,15 +50,15 @@ export function readProfile(
 const homeOf = (env: Environment): string =>
   env['HOME'] || env['USERPROFILE'] || process.getBuiltinModule('node:os').homedir();
 
-/** The text of a file, none when it is missing, undefined when it holds something else. Throws as the system does. */
+/** The text of a file: empty when it is missing, undefined when it is not text. Throws system errors. */
 function textOf(file: string): string | undefined {
-  // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
+  // An import of node:fs would load all of Node's streams, even in programs that never get here.
   const { readFileSync, statSync } = process.getBuiltinModule('node:fs');
   try {
     const stat = statSync(file, { throwIfNoEntry: false });
     // Such as /dev/null.
     if (!stat || stat.isCharacterDevice()) return '';
-    // A read of a FIFO would wait until somebody writes to it.
+    // Reading a FIFO would block until somebody writes to it.
     if (stat.isFIFO() || stat.isSocket()) return undefined;
     const bytes = readFileSync(file);
     return bytes.includes(0) ? undefined : bytes.toString();
@@ -69,16 +69,16 @@ function textOf(file: string): string | undefined {
 }
 
 /**
- * The keys of a profile as AWS's SDK for JavaScript reads them; undefined when it is not there. A comment starts with `#` or
- * `;` at the start of a line or after a blank. Indented lines after a key without value are nested, and not the profile's.
- * Sections of one name are one, and of equal keys the last counts; but `[profile default]` wins over `[default]`.
+ * The keys of a profile as the AWS SDK for JavaScript reads them; undefined without such a profile. `#` and `;` begin a
+ * comment at the start of a line or after whitespace. Indented lines after a key without a value are nested, not the
+ * profile's keys. Sections of one name are merged, the last of equal keys wins; `[profile default]` beats `[default]`.
  */
 function profileIn(text: string, profile: string): Keys | undefined {
   const sections = new Map<string, Map<string, string>>();
   let section = '';
   let parent = '';
   for (const line of text.split(/\r?\n/)) {
-    // A byte order mark before the first line is a blank to trim().
+    // trim() also removes a byte order mark from the first line.
     const [code = ''] = line.split(/(?:^|\s)[;#]/, 1).map((part) => part.trim());
     if (code.startsWith('[')) {
       const [, title = ''] = /^\[(.*)\]/.exec(code) ?? [];

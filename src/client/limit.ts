@@ -1,10 +1,10 @@
 import type { WaitingClock } from './clock.js';
 import { outOfTime } from './failures.js';
 
-/** Makes a request when its turn comes, which is told how many milliseconds it may take. */
+/** Runs a request when its turn comes, and passes it the milliseconds it may take. */
 export type Limit = <T>(path: string, deadline: number, request: (timeoutMs: number) => Promise<T>) => Promise<T>;
 
-/** Lets so many requests be made at a time, in the order in which they come. @param mostMs the most that each may take */
+/** Runs at most `most` requests at a time, in order of arrival. @param mostMs the most time each may take */
 export function limitOf(most: number, mostMs: number, clock: WaitingClock): Limit {
   const waiting: (() => void)[] = [];
   let free = most;

@@ -15,29 +15,29 @@ import { type CacheSettings, checkCallOptions, type Settings } from './settings.
 import { type Call, type Flight, SingleFlight } from './single-flight.js';
 import { type Response, Transport } from './transport.js';
 
-/** What a path held when it was read. */
+/** The content of a path. */
 interface Entry {
   /** The bytes served; undefined after a 404. */
   readonly body: Buffer | undefined;
-  /** The value of the path's category, once it was decoded. A promise, so that a kept value is given at once. */
+  /** The value of the path's category, once decoded. Kept as a promise, so that a cache hit need not make one. */
   value?: Promise<unknown>;
 }
 
 type AnyCategory = Category<unknown> | undefined;
 
-/** Finds the category of a path when it is needed: for bytes that are not kept it is not, nor is the table loaded. */
+/** Finds the category of a path on demand: bytes that are not kept need neither it nor the table. */
 type FindCategory = () => AnyCategory;
 
-/** What a reader shares with the other parts of its client. */
+/** The parts of a client that its reader shares with others. */
 export interface Shared {
-  /** The settings; the first call reads the shared config file. @throws ImdsSettingsError when it holds something unusable */
+  /** The settings; the first call reads the shared config file. @throws ImdsSettingsError for an unusable value */
   readonly settings: () => Settings;
   readonly events: Events;
   readonly clock: WaitingClock;
   readonly closing: Closing;
 }
 
-/** Reads values: those at hand from the cache, those under way together with whoever asked first, others by the session. */
+/** Reads values: from the cache, by joining a read under way, or through the session. */
 export class Reader {
   readonly #shared: Shared;
   readonly #cache: Cache<Entry> | undefined;
@@ -45,7 +45,7 @@ export class Reader {
   readonly #reads: SingleFlight<Entry>;
   #connection: { readonly settings: Settings; readonly transport: Transport; readonly session: Session } | undefined;
   #loading: Promise<void> | undefined;
-  /** When got and the other packages were there; the time of a call starts no earlier. */
+  /** When got was loaded; a call's time starts no earlier. */
   #loadedAt: number | undefined;
 
   constructor(shared: Shared, cache: CacheSettings | undefined) {
@@ -56,7 +56,7 @@ export class Reader {
     shared.closing.onEnd(() => this.#cache?.clear());
   }
 
-  /** Reads a category. A value at hand costs no more than a resolved promise. */
+  /** Reads a category. A cached value costs no more than a resolved promise. */
   read<T>(category: Category<T>, options?: CallOptions): Promise<T> {
     const kept = options === undefined ? this.#cache?.get(category.path) : undefined;
     if (kept === undefined)
@@ -66,12 +66,12 @@ export class Reader {
     return valueIn(kept, category);
   }
 
-  /** Reads any path as text, a single value without its final newline. */
+  /** Reads any path as text, a single value without its trailing newline. */
   async text(path: string, options: CallOptions): Promise<string> {
     const absolute = absolutePath(path);
     const category = categoryOf(absolute);
     const body = await this.#present(absolute, () => category, options);
-    // Proxies add a newline to values. User data, documents and listings are given as served.
+    // Proxies add a newline to values. User data, documents and listings are returned as served.
     const isSingle = category ? category.kind === 'scalar' : /^\/[^/]+\/meta-data\/.*[^/]$/.test(absolute);
     return isSingle ? textOrEmpty(body, absolute) : utf8(body, absolute);
   }
@@ -92,7 +92,7 @@ export class Reader {
     return isEmpty(body) ? Object.freeze([]) : lines(body, absolute);
   }
 
-  /** Asks the service for the text at a path, past the cache, and says when it was served. */
+  /** Requests the text at a path, bypassing the cache, and says when it was served. */
   async ask(path: string, options: CallOptions): Promise<{ text: string; servedAt: number }> {
     const absolute = absolutePath(path);
     const call = await this.#call(options);
@@ -106,7 +106,7 @@ export class Reader {
     return await this.#connect().session.token(call);
   }
 
-  /** Options for each of several reads that together have the time of one call, which starts now. */
+  /** Options for several reads that share the time of one call, which starts now. */
   sharing(options: CallOptions = {}): () => CallOptions {
     checkCallOptions(options);
     const { running } = this.#shared.clock;
@@ -118,21 +118,21 @@ export class Reader {
     };
   }
 
-  /** The endpoint, once something was asked of it. */
+  /** The endpoint, once a read was made. */
   get endpoint(): string | undefined {
     return this.#connection?.settings.endpoint;
   }
 
-  /** The bytes at a path where there must be some. */
+  /** The bytes at a path, which must exist. */
   async #present(path: string, category: FindCategory, options: CallOptions): Promise<Buffer> {
     const { body } = await this.#entry(path, category, options);
     if (body === undefined) throw notFound(path, category());
-    // Where a value is promised, nothing means an interceptor, or a value that has not arrived yet.
+    // For a mandatory value, an empty body means an interceptor, or that the value is not there yet.
     if (body.length === 0 && category()?.optional === false) throw emptyAnswer('a value', path);
     return body;
   }
 
-  /** What a path holds: from the cache, from a read under way, or from the service. */
+  /** The content of a path: from the cache, from a read under way, or from the service. */
   async #entry(path: string, category: FindCategory, options: CallOptions): Promise<Entry> {
     const call = await this.#call(options);
     this.#connection?.session.checkPath(path);
@@ -145,7 +145,7 @@ export class Reader {
     const epoch = this.#cache?.epoch ?? 0;
     const response = await this.#connect().session.read(path, { deadline, fresh });
     const entry: Entry = { body: response.statusCode === 404 ? undefined : response.body };
-    // An older read than another that was begun meanwhile is not kept.
+    // Kept only if no newer read of the path was begun meanwhile.
     if (this.#cache && isLatest()) {
       await this.#cache.open();
       this.#shared.closing.throwIfClosed();
@@ -154,18 +154,18 @@ export class Reader {
     return entry;
   }
 
-  /** When a reply was sent, in milliseconds since 1970, by the service's clock if it says so. */
+  /** When a reply was sent, in milliseconds since the epoch, by the service's clock if the reply has a date. */
   #servedAt(response: Response): number {
     return Date.parse(response.header('date') ?? '') || this.#shared.clock.wallClock();
   }
 
-  /** How long an entry may be reused, by how its category can change. Decodes it, as what cannot be decoded is not kept. */
+  /** Decides how long an entry is kept, by how its category can change. Decodes it: malformed values are not kept. */
   #ageOf(entry: Entry, category: AnyCategory, servedAt: number): Keep {
     const { body } = entry;
     const live = { forMs: this.#liveMaxAgeMs, survivesStop: false };
     const never = { forMs: 0, survivesStop: false };
     if (!category) return body ? live : never;
-    // Where a category is optional, nothing is an answer too, though only for the moment.
+    // For an optional category, an empty reply is an answer, too, but only for a moment.
     if (!body || body.length === 0) return category.optional ? live : never;
     let value: unknown;
     try {
@@ -216,7 +216,7 @@ export class Reader {
   }
 }
 
-/** The value of an entry, decoded once and given to all who ask. A path has one category, so it is a value of it. */
+/** The value of an entry, decoded once for all callers. A path has one category, so the value is of its type. */
 function valueIn<T>(entry: Entry, category: Category<T>): Promise<T> {
   const { body, value } = entry;
   if (value) return value as Promise<T>;

@@ -19,9 +19,9 @@ import type { Settings } from './settings.js';
  * | 429, 5xx (throttled or busy) | yes |
  * | connection reset, body cut off | yes |
  * | connected, but no answer in time | yes |
- * | 401 with a fresh token too, as on the first boot | yes, after a longer pause |
- * | 400, 401, 403, 404, 405, redirects, oversized bodies, no HTTP | no |
- * | refused, no route, no connection in time | only for `waitMs`: off EC2, callers would wait for it |
+ * | 401 even with a fresh token, as on first boot | yes, after a longer pause |
+ * | 400, 401, 403, 404, 405, redirects, oversized bodies, not HTTP | no |
+ * | refused, no route, no connection in time | only for `waitMs`: off EC2, callers would wait in vain |
  */
 export function isRetryable(error: unknown): boolean {
   if (isTokenRefusal(error)) return true;
@@ -31,33 +31,33 @@ export function isRetryable(error: unknown): boolean {
   return error.fault === 'reset' || error.fault === 'cut';
 }
 
-/** True for the failures of a service that is not ready yet, as while an instance boots. */
+/** True for the failures of a service that is not ready yet, as during boot. */
 const isNotReady = (error: unknown): boolean =>
   error instanceof ImdsUnreachableError ||
   isTokenRefusal(error) ||
   (error instanceof ImdsCredentialsError && error.reason === 'no-role');
 
-/** What bounds the attempts. */
+/** Limits on the attempts. */
 export interface RetryOptions extends Pick<Settings, 'maxAttempts' | 'retryDelayMs' | 'waitMs'> {
-  /** What is asked for, for the event. */
+  /** The path, for the event. */
   readonly path: string;
-  /** When the time for all attempts is over, on the clock's `running`. */
+  /** End of the time for all attempts, on the clock's `running`. */
   readonly deadline: number;
   readonly clock: WaitingClock;
   readonly events: Events;
-  /** Ends the pauses between attempts. */
+  /** Cuts short the pauses between attempts. */
   readonly closing: Closing;
 }
 
-// Tokens are refused for seconds rather than moments.
+// Token refusals last for seconds rather than moments.
 const refusalFactor = 5;
 const shortestWaitMs = 250;
 const longestWaitMs = 2000;
 
-/** Failures that no attempt may follow. */
+/** Failures that must not be retried. */
 const final = new WeakSet<object>();
 
-/** Marks a failure inside an attempt that must not be followed by another attempt, and gives it back. */
+/** Marks a failure that must not be retried, and returns it. */
 export function abortRetry(error: unknown): unknown {
   if (typeof error === 'object' && error !== null) final.add(error);
   return error;
@@ -66,8 +66,8 @@ export function abortRetry(error: unknown): unknown {
 let pRetry: typeof import('p-retry').default | undefined;
 
 /**
- * Makes an attempt, and further ones after retryable failures, with doubled and jittered pauses, all before the deadline.
- * Nearly all first attempts succeed, and do without p-retry. See "Retry behavior" in the AWS SDKs and Tools Reference Guide.
+ * Makes an attempt, and retries with exponential backoff and jitter until the deadline. p-retry is not needed for the
+ * first attempt, and most succeed at once. See "Retry behavior" in the AWS SDKs and Tools Reference Guide.
  */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { path, deadline, clock, events, closing } = options;
@@ -81,7 +81,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     try {
       return await attempt();
     } catch (error) {
-      // An attempt that the deadline cut short tells less than the failure before it.
+      // An attempt cut short by the deadline says less than the failure before it.
       if (attempts === 1 || !isOver() || !ranOutOfTime(error)) failure = error;
       throw failure;
     }
@@ -94,7 +94,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     const leftMs = deadline - clock.running();
     if (pauseMs > 0) await pause(clock, Math.min(pauseMs, leftMs), closing);
     closing.throwIfClosed();
-    // Asked of the length, as a timer may come a little early.
+    // Compares durations, as a timer may fire a little early.
     return pauseMs < leftMs;
   };
   try {
@@ -103,11 +103,11 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     if (!(await goesOn())) throw failure;
   }
   pRetry ??= (await import('p-retry')).default;
-  // How many attempts there may be, and the pauses between them, depends on the failures.
+  // The failures decide how many attempts there are, and the pauses between them.
   return await pRetry(make, { retries: Number.POSITIVE_INFINITY, minTimeout: 0, shouldRetry: goesOn });
 }
 
-/** Gives the milliseconds to pause after each failure, undefined after the last attempt. */
+/** Returns the milliseconds to pause after each failure, undefined after the last attempt. */
 function pauses({ maxAttempts, retryDelayMs, waitMs, clock }: RetryOptions) {
   const waitUntil = clock.running() + waitMs;
   let waits = 0;

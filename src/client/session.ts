@@ -6,7 +6,7 @@ import { holds, lifetimeOf, shorterOf, ttlOf } from './token.js';
 import { type Authorization, type Context, type SessionContext, Tokens } from './tokens.js';
 import { originOf, type Response } from './transport.js';
 
-// IMDS throttles simultaneous connections; AWS does not publish from how many on.
+// IMDS throttles simultaneous connections; AWS does not publish the limit.
 const simultaneousRequests = 8;
 
 /** Token failures were retried already; don't retry them again per read. */
@@ -14,15 +14,15 @@ const rethrow = (error: unknown): never => {
   throw abortRetry(error);
 };
 
-/** Reads with a session token, which a 401 replaces. Falls back to version 1 where that is allowed. */
+/** Reads with a session token, and replaces it after a 401. Falls back to version 1 where that is allowed. */
 export class Session {
   readonly #context: Context;
   readonly #tokens: Tokens;
   readonly #onRefusal: () => void;
 
   /**
-   * @param onRefusal called when the service no longer knows the token. The instance may then have been stopped and
-   *   started since: it was hibernated, or started from an image that holds this process.
+   * @param onRefusal called when the service no longer accepts the token. The instance may have been stopped and
+   *   started since: it was hibernated, or launched from an image that contains this process.
    */
   constructor(context: SessionContext, onRefusal: () => void) {
     const limit = limitOf(simultaneousRequests, context.settings.requestTimeoutMs, context.clock);
@@ -31,7 +31,7 @@ export class Session {
     this.#onRefusal = onRefusal;
   }
 
-  /** Reads a path and gives the reply: status 200, or 404. @throws an {@link ImdsError} for any other outcome */
+  /** Reads a path and returns the reply: status 200 or 404. @throws an {@link ImdsError} for any other outcome */
   read(path: string, call: Call): Promise<Response> {
     return retry(() => this.#attempt(path, call), {
       ...this.#context.settings,
@@ -46,7 +46,7 @@ export class Session {
     return (await this.#tokens.usable(call)).token;
   }
 
-  /** Refuses a path that holds the token, which would then be in events, errors and other logs. @throws ImdsPathError */
+  /** Refuses a path that contains the token, to keep it out of events, errors and logs. @throws ImdsPathError */
   checkPath(path: string): void {
     const { newest } = this.#tokens;
     if (newest !== undefined && holds(path, newest)) throw pathWithToken();
@@ -68,7 +68,7 @@ export class Session {
     throw refusedAgain(target);
   }
 
-  /** IMDS on Xen redirects a directory to itself with a final slash. */
+  /** IMDS on Xen redirects a directory to itself with a trailing slash. */
   #isDirectory(path: string, response: Response): boolean {
     const url = originOf(this.#context.settings.endpoint) + path;
     const location = response.header('location') ?? '';
@@ -77,7 +77,7 @@ export class Session {
     );
   }
 
-  /** Sends a read when its turn comes, and says what it was sent with. */
+  /** Sends a read when its turn comes, and also returns the authorization it was sent with. */
   async #get(path: string, call: Call): Promise<readonly [Response, Authorization]> {
     for (;;) {
       const authorization = await this.#tokens.authorization(call).catch(rethrow);
@@ -88,7 +88,7 @@ export class Session {
     }
   }
 
-  /** Gives nothing when the token has ended while the read waited for its turn. */
+  /** Returns undefined if the token expired while the read waited for its turn. */
   async #send(path: string, authorization: Authorization, timeoutMs: number): Promise<Response | undefined> {
     const { clock, transport, settings } = this.#context;
     const sentAt = clock.now();
@@ -99,7 +99,7 @@ export class Session {
     const response = await transport.request({ method: 'GET', path, headers, version, timeoutMs });
     if (token === undefined) return response;
     if (holds(response.body.toString('latin1'), token)) throw echoed(`GET ${settings.endpoint}${path}`);
-    // Replies say how long the token still lives. Counted from when the request left, that is never too late.
+    // Replies state the token's remaining TTL. Counted from when the request left, it never overstates it.
     const seconds = ttlOf(response);
     if (seconds !== undefined) authorization.lifetime = shorterOf(authorization.lifetime, lifetimeOf(sentAt, seconds));
     return response;

@@ -18,7 +18,7 @@ import { longestTimerMs } from './clock.js';
 import { type LeftOut, readProfile } from './config-file.js';
 import type { CacheOptions, ImdsOptions } from './options.js';
 
-/** How much is kept; see {@link CacheOptions}. */
+/** The limits of the cache; see {@link CacheOptions}. */
 export type CacheSettings = { readonly [Name in keyof CacheOptions]-?: number };
 
 const ipv4 = 'http://169.254.169.254';
@@ -28,7 +28,7 @@ const defaultAttempts = 3;
 const defaultCache: CacheSettings = { maxEntries: 1000, liveMaxAgeMs: 1000 };
 
 const attempts = wholeNumber(1, 100, 'attempts');
-// SDKs disagree on what other texts mean.
+// The AWS SDKs disagree on other texts.
 const trueOrFalseText = wordFor({ true: true, false: false });
 
 const cacheChecks = { maxEntries: wholeNumber(1, 1_000_000, 'entries'), liveMaxAgeMs: milliseconds(0) };
@@ -39,16 +39,16 @@ const cache: Check<CacheSettings | undefined> = (value, name) => {
   return { ...defaultCache, ...checkOptions(value, `${name}.`, cacheChecks) };
 };
 
-/** All there is to say of one setting. */
+/** Everything there is to know about one setting. */
 interface Row<T> {
   readonly fallback: T;
-  /** Checks the value of the option. A row without it is no option. */
+  /** Checks the value of the option. A row without it is not an option. */
   readonly check?: Check<T>;
-  /** Its key in a profile of the shared config file. In capitals, behind `AWS_`, it is also the name of a variable. */
+  /** Its key in a profile of the shared config file. `AWS_` and the key in upper case are also its variable. */
   readonly key?: string;
-  /** The name of a variable alone. */
+  /** Its environment variable, where it has no key. */
   readonly variable?: string;
-  /** Reads the text of the variable or key. Default: the check of the option. */
+  /** Parses the text of the variable or key. Default: the check of the option. */
   readonly parse?: Check<T>;
 }
 
@@ -96,7 +96,7 @@ export interface Settings
   readonly v1ForbiddenBy: string | undefined;
   /** The source of each value, in words such as `AWS_EC2_METADATA_DISABLED` or `default`. */
   readonly origins: Readonly<Record<Name | 'v1ForbiddenBy', string>>;
-  /** The shared config file, when it cannot be read and nobody named it. */
+  /** The shared config file, when it is unreadable and was not named. */
   readonly leftOut: LeftOut | undefined;
 }
 
@@ -106,10 +106,10 @@ interface Found {
   readonly origin: string;
 }
 
-/** Options, environment or config file: gives the value of a setting, if it has one. */
+/** Options, environment or config file: returns the value of a setting, if it has one. */
 type Source = (name: Name) => Found | undefined;
 
-/** The value of the strongest source that has one for any of these names, else the default of the first. */
+/** The value from the first source that has one for any of these names, else the default of the first name. */
 function find(sources: readonly Source[], name: Name, ...others: readonly Name[]): Found {
   for (const source of sources)
     for (const wanted of [name, ...others]) {
@@ -125,10 +125,10 @@ function parsed({ check, parse = check }: Row<unknown>, text: string | undefined
 }
 
 /**
- * Checks options and environment at once and resolves the settings on demand: the first call of `settings` reads the shared
- * config file, and only for what neither an option nor the environment decides.
+ * Checks options and environment at once, and resolves the settings on demand: the first call of `settings` reads the
+ * shared config file, unless options and environment decide everything.
  *
- * @param tell is called when the config file is left out
+ * @param tell is called when the config file is ignored
  * @throws ImdsSettingsError naming the option, variable or key and what would be accepted
  */
 export function resolveSettings(
@@ -170,7 +170,7 @@ export function resolveSettings(
 }
 
 function settle(sources: readonly Source[]): Omit<Settings, 'leftOut'> {
-  // One source may set both endpoint and mode: the endpoint then wins, as in the AWS SDKs. Else the stronger source wins.
+  // If one source sets both endpoint and mode, the endpoint wins, as in the AWS SDKs. Else the stronger source wins.
   const address = find(sources, 'endpoint', 'endpointMode');
   const found = rows.map(([name]) => [name, name.startsWith('endpoint') ? address : find(sources, name)] as const);
   const origins = Object.fromEntries(found.map(([name, { origin }]) => [name, origin])) as Record<Name, string>;
@@ -178,7 +178,7 @@ function settle(sources: readonly Source[]): Omit<Settings, 'leftOut'> {
   const all = Object.fromEntries(found.map(([name, { value }]) => [name, value])) as Values;
   const { endpointMode, v1Disabled, disabled, cache, logger, now, ...values } = all;
   const { requestTimeoutMs, maxAttempts, deadlineMs, waitMs } = values;
-  // A default deadline must not cut short the attempts and the wait that were asked for.
+  // A default deadline must not cut short the configured attempts and wait.
   const growth = Math.max(1, requestTimeoutMs / defaultTimeoutMs) * Math.max(1, maxAttempts / defaultAttempts);
   const refusal = `option allowV1 is false${origins.allowV1 === 'default' ? ', its default' : ''}`;
   return {
@@ -201,12 +201,12 @@ const reader: ProxyHandler<Record<string, string | undefined>> = {
   },
 };
 
-/** The variables of the environment. One that may not be read, as in Deno, counts as unset. */
+/** The environment variables. One that may not be read, as in Deno, counts as unset. */
 export const environment = (): Readonly<Record<string, string | undefined>> => new Proxy({}, reader);
 
 const callChecks = { signal: abortSignal, fresh: trueOrFalse, deadlineMs: milliseconds(1) };
 
-/** Checks the options of a single call, which may have more than all calls have. @throws ImdsSettingsError */
+/** Checks the options of a single call; `more` has checks for its additional ones. @throws ImdsSettingsError */
 export function checkCallOptions(options: object, more: Readonly<Record<string, Check<unknown>>> = {}): void {
   checkOptions(options, 'call option ', { ...callChecks, ...more });
 }

@@ -1,19 +1,19 @@
 import type { WaitingClock } from './clock.js';
 import { outOfTime } from './failures.js';
 
-/** One caller: until when it waits, what may end its wait earlier, and whether work that was begun before will do. */
+/** One caller: its deadline, its abort signal, and whether it accepts work that began before. */
 export interface Call {
   /** On the clock's {@link WaitingClock.running}. */
   readonly deadline: number;
   readonly signal?: AbortSignal | undefined;
-  /** True if only work that begins now or later will do. */
+  /** True to accept only work that begins now or later. */
   readonly fresh?: boolean | undefined;
 }
 
 /** Work under way. */
 export interface Flight {
   readonly deadline: number;
-  /** True until other work was begun under the key. */
+  /** True until newer work begins under the same key. */
   readonly isLatest: () => boolean;
 }
 
@@ -25,24 +25,24 @@ interface Known<T> extends Flight {
 
 // With less time left than this, a request is not worth making.
 const worthwhileMs = 50;
-// What the work itself has to say of a deadline tells more than that it was reached.
+// The work's own error at a deadline says more than `outOfTime`, so it gets this much longer.
 const graceMs = 20;
 
-/** Work that is done once per key for all who ask meanwhile. Each caller keeps its own deadline and its own signal. */
+/** Does work once per key for all concurrent callers. Each caller keeps its own deadline and signal. */
 export class SingleFlight<T> {
   readonly #clock: WaitingClock;
   readonly #leastMs: number;
   readonly #flights = new Map<string, Known<T>>();
 
-  /** @param leastMs the time that work gets even when the caller who begins it has less. */
+  /** @param leastMs the time that work gets even if the caller who begins it has less. */
   constructor(clock: WaitingClock, leastMs = 0) {
     this.#clock = clock;
     this.#leastMs = leastMs;
   }
 
   /**
-   * Joins the work under `key`, or begins it. The deadline of the caller who begins is that of the work; a caller who
-   * joined and has more time begins it again when that passes.
+   * Joins the work under `key`, or begins it. The work has the deadline of the caller who began it; a caller who joined
+   * and has more time begins it again after that.
    *
    * @throws the signal's reason, {@link ImdsTimeoutError}, or what the work throws
    */
@@ -74,7 +74,7 @@ export class SingleFlight<T> {
     const end = (): void => {
       if (isLatest()) this.#flights.delete(key);
     };
-    // Nobody may wait for it any more when it fails.
+    // When it fails, nobody may be waiting any more.
     promise.then(end, end);
     Promise.resolve().then(() => {
       flight.isNew = false;
@@ -103,7 +103,7 @@ export class SingleFlight<T> {
   }
 }
 
-/** All that wait for one signal, as its one listener: Node warns of more than ten, and is slow to add thousands. */
+/** Everything that waits for one signal, as its one listener: Node warns above ten, and is slow to add thousands. */
 class Waiting extends Set<() => void> {
   handleEvent(): void {
     // A copy, as each may remove itself and others.

@@ -8,43 +8,43 @@ export const tokenHeader = 'x-aws-ec2-metadata-token';
 export const ttlHeader = 'x-aws-ec2-metadata-token-ttl-seconds';
 
 const longestTtlSeconds = 21600;
-// A token without a lifetime is used this long. AWS's SDKs use it once.
+// A token without a TTL is used for this long. The AWS SDKs use it once.
 const assumedTtlSeconds = 10;
-// A token is left unused for its last second, so that it does not lapse on the way to the service.
+// A token is not used in its last second, so that it does not expire on the way to the service.
 const marginMs = 1000;
-// As in AWS's SDK for Rust. Short-lived tokens are renewed in their last fifth instead.
+// As in the AWS SDK for Rust. Short-lived tokens are renewed in their last fifth instead.
 const renewEarlyMs = 120_000;
 
-/** When a token must no longer be sent, and from when a new one is fetched while reads still use it. */
+/** When a token must no longer be sent, and from when on it is renewed while reads still use it. */
 export interface Lifetime {
   readonly endsAt: number;
   readonly renewAt: number;
 }
 
-/** A session token as it came. */
+/** A session token as received. */
 export interface Granted {
   readonly token: string;
   readonly ttlSeconds: number;
-  /** False when the reply did not say how long it lives. */
+  /** False when the reply did not state it. */
   readonly hasTtl: boolean;
 }
 
 /**
  * The token in the reply to a token request; undefined when the reply is something else, such as an error page. IMDS
- * answers 200 and says how long the token lives. Some of what imitates it says neither.
+ * returns 200 and the TTL. Some imitations return neither.
  */
 export function tokenOf(response: Response): Granted | undefined {
   if (response.statusCode !== 200 && response.statusCode !== 201) return undefined;
   const token = response.body.toString('latin1').trim();
   const ttlSeconds = ttlOf(response);
   if (ttlSeconds === 0) return undefined;
-  // Tokens are opaque, but have to fit into a header. Without a lifetime it may be the start of a page.
+  // Tokens are opaque, but must fit into a header. Without a TTL, the body may be the start of a page.
   const pattern = ttlSeconds === undefined ? /^[\w+/=.:~-]{1,4096}$/ : /^[\x21-\x7e]{1,4096}$/;
   if (!pattern.test(token)) return undefined;
   return { token, ttlSeconds: ttlSeconds ?? assumedTtlSeconds, hasTtl: ttlSeconds !== undefined };
 }
 
-/** Seconds that the service says the token still lives, 0 at its end; undefined when it does not say. */
+/** The token's remaining TTL in seconds, as stated by the service, 0 when expired; undefined if not stated. */
 export function ttlOf(response: Response): number | undefined {
   const text = response.header(ttlHeader);
   return text !== undefined && /^\d{1,9}(\.\d*)?$/.test(text)
@@ -52,7 +52,7 @@ export function ttlOf(response: Response): number | undefined {
     : undefined;
 }
 
-/** @param sentAt when the request left, on the client's clock: earlier than the service began to count */
+/** @param sentAt when the request left, on the client's clock: before the service began to count */
 export function lifetimeOf(sentAt: number, ttlSeconds: number): Lifetime {
   const lifeMs = ttlSeconds * 1000;
   const endsAt = sentAt + lifeMs - Math.min(marginMs, lifeMs / 10);
@@ -65,6 +65,6 @@ export const shorterOf = (a: Lifetime, b: Lifetime): Lifetime => ({
   renewAt: Math.min(a.renewAt, b.renewAt),
 });
 
-/** True when a text holds a token. A short one, as mocks give, has to be a line of it or a segment. */
+/** True when a text contains a token. A short one, as mocks issue, must be a whole line or path segment. */
 export const holds = (text: string, token: string): boolean =>
   token.length < 16 ? text.split(/[\n/]/).includes(token) : text.includes(token);

@@ -10,7 +10,7 @@ import type { Request, Transport, TransportContext } from './transport.js';
 /** A session token in use. */
 export interface Token {
   readonly token: string;
-  /** What a read with it sends. One object, as the transport prepares reads by it. */
+  /** Headers of a read with it. Always the same object, as the transport prepares reads by it. */
   readonly headers: Request['headers'];
   lifetime: Lifetime;
   /** True once a read with it got a 401. */
@@ -19,28 +19,28 @@ export interface Token {
 
 const version1 = Object.freeze({ token: undefined, headers: Object.freeze({}) });
 
-/** What a read is made with: a session token or, while version 1 is in use, nothing. */
+/** The session token of a read or, while version 1 is in use, nothing. */
 export type Authorization = Token | typeof version1;
 
-/** What a session needs of its client. */
+/** The parts of its client that a session needs. */
 export interface SessionContext extends TransportContext {
   readonly settings: Settings;
   readonly transport: Pick<Transport, 'request'>;
 }
 
-/** What requests are made with. */
+/** Those, and the limit on simultaneous requests. */
 export interface Context extends SessionContext {
   readonly limit: Limit;
 }
 
-// After a failed early renewal, the next is tried this much later.
+// A failed early renewal is repeated this much later.
 const renewAgainMs = 10_000;
-// A lost token reply costs seconds to notice. Calls within this time of it fail at once.
+// A lost token reply takes seconds to detect. Calls within this time of it fail at once.
 const lostReplyMs = 5000;
 // While version 1 is in use, version 2 is tried again this often.
 const probeV2Ms = 60_000;
 
-/** The session token: fetched on first need, one request for it at a time, renewed early, never used after its end. */
+/** The session token: fetched on first use, one request for it at a time, renewed early, never used once expired. */
 export class Tokens {
   readonly #context: Context;
   readonly #requests: SingleFlight<Token>;
@@ -57,11 +57,11 @@ export class Tokens {
     context.closing.onEnd(() => {
       this.#token = undefined;
     });
-    // A caller with little time must not make a slow reply look like a lost one, for others too.
+    // A caller with little time must not make a slow reply look lost, not least to others.
     this.#requests = new SingleFlight(context.clock, context.settings.requestTimeoutMs);
   }
 
-  /** The token at hand, or a new one. */
+  /** The current token, or a new one. */
   async usable(call: Call): Promise<Token> {
     const current = this.#current();
     if (current) return current;
@@ -70,7 +70,7 @@ export class Tokens {
     return await this.#request({ deadline: call.deadline, signal: call.signal });
   }
 
-  /** A usable token, or where it is allowed and version 2 does not work, version 1. Waits only when there is no token. */
+  /** A usable token, or version 1, if that is allowed and version 2 does not work. Waits only if there is no token. */
   async authorization(call: Call): Promise<Authorization> {
     const { settings, events, clock } = this.#context;
     const now = clock.now();
@@ -96,7 +96,7 @@ export class Tokens {
     if (token === this.#token) this.#token = undefined;
   }
 
-  /** The token at hand, if it lives. In its last minutes, asks for the next one behind the reads. */
+  /** The current token, if it has not expired. In its last minutes, requests the next one in the background. */
   #current(): Token | undefined {
     const token = this.#token;
     const now = this.#context.clock.now();
@@ -108,7 +108,7 @@ export class Tokens {
     return token;
   }
 
-  /** Requests a token while reads go on. A failure is published; who needs the token then meets the next one. */
+  /** Requests a token in the background. A failure is only published: a caller who needs the token gets its own. */
   #requestBehind(maxAttempts?: number): void {
     const { clock, settings } = this.#context;
     this.#request({ deadline: clock.running() + settings.deadlineMs }, maxAttempts).catch(() => {});
@@ -136,7 +136,7 @@ export class Tokens {
     });
   }
 
-  /** Sends a token request when its turn comes, and takes the token from the reply, if it still lives. */
+  /** Sends a token request when its turn comes, and returns the token, unless it has already expired. */
   #put(deadline: number): Promise<Token> {
     const { settings, clock, events, transport, limit } = this.#context;
     const { endpoint, tokenTtlSeconds, requestTimeoutMs, v1ForbiddenBy } = settings;
@@ -147,7 +147,7 @@ export class Tokens {
       const request = { method: 'PUT', path: tokenPath, headers, version: 2, timeoutMs } as const;
       const response = await transport.request(request).catch((error: unknown) => {
         if (!(error instanceof ImdsTimeoutError)) throw error;
-        // Lost, if nothing came in nearly all the time of one attempt. A reply after less may still be on its way.
+        // Lost, if nothing came in nearly the full time of an attempt. Before that, a reply may still be on its way.
         throw tokenTimeout(error, error.phase === 'response' && timeoutMs > 0.9 * requestTimeoutMs, note);
       });
       const target = `PUT ${endpoint}${tokenPath}`;

@@ -15,7 +15,7 @@ export interface Request {
   /** Absolute path such as `/latest/meta-data/instance-id`. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** IMDS version spoken, for the event. */
+  /** IMDS version used, for the event. */
   readonly version: 1 | 2;
   /** Milliseconds it may take, from its start to the last byte. */
   readonly timeoutMs: number;
@@ -29,7 +29,7 @@ export interface Response {
   readonly body: Buffer;
 }
 
-/** What a transport needs of its client. */
+/** The parts of its client that a transport needs. */
 export interface TransportContext {
   readonly settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
   readonly events: Events;
@@ -37,27 +37,27 @@ export interface TransportContext {
   readonly closing: Closing;
 }
 
-// User data, the largest thing IMDS serves, is 16 KB; whatever sends more than this is not IMDS.
+// User data, the largest thing IMDS serves, is at most 16 KB; anything larger than this is not from IMDS.
 const largestBody = 1024 * 1024;
 
 /** Speaks HTTP to one endpoint: no proxy, no redirect, no retry, no token. The first request loads got. */
 export class Transport {
   readonly #context: TransportContext;
   #got: Got | undefined;
-  /** By the headers of reads: an instance of got that needs the URL alone, as got is slow to merge options. */
+  /** Instances of got that need only a URL, by the headers of reads: got is slow to merge options. */
   readonly #readers = new WeakMap<Request['headers'], Got>();
 
   constructor(context: TransportContext) {
     this.#context = context;
   }
 
-  /** Loads what requests are made with. The first request waits for it, if nobody did before. */
+  /** Loads got. The first request waits for that, if it did not happen before. */
   async load(): Promise<void> {
     const { default: got } = await import('got');
     this.#got = got;
   }
 
-  /** Sends one request and gives the reply. @throws ImdsUnreachableError, ImdsTimeoutError, ImdsResponseError */
+  /** Sends one request and returns the reply. @throws ImdsUnreachableError, ImdsTimeoutError, ImdsResponseError */
   async request(request: Request): Promise<Response> {
     if (!this.#got) await this.load();
     const { method, path, version } = request;
@@ -100,7 +100,7 @@ export class Transport {
       const fail = (error: ImdsError): void => {
         end();
         reject(error);
-        // Nobody waits for the stream's own end, but an error without a listener would end the process.
+        // Nobody waits for the stream to end, but an error without a listener would crash the process.
         stream.on('error', () => {});
         stream.destroy();
       };
@@ -149,7 +149,7 @@ export class Transport {
   }
 }
 
-/** What the URLs of an endpoint begin with. Through a Unix socket a request needs a host as well. */
+/** The start of an endpoint's URLs. Requests through a Unix socket need a host as well. */
 export const originOf = (endpoint: string): string => (endpoint.startsWith('unix:') ? 'http://localhost' : endpoint);
 
 function onConnection(
@@ -159,7 +159,7 @@ function onConnection(
 ): void {
   stream.once('request', (sent: ClientRequest) => {
     sent.once('socket', (socket: Socket) => socket.once('connect', () => connected(socket)));
-    // After a 101 the connection is its user's, and neither answers nor times out any more.
+    // After a 101 the socket is handed over, and the request neither ends nor times out.
     sent.once('upgrade', ({ statusCode = 101 }: IncomingMessage, socket: Socket) => {
       socket.destroy();
       upgraded(statusCode);
@@ -181,8 +181,8 @@ function optionsFor(endpoint: string, headers: Request['headers']) {
       ? net.connect(endpoint.slice('unix:'.length))
       : net.connect(Number(port), host ?? undefined);
   return {
-    // Of got's thirty options for node:http most are for TLS and undefined, and node:http copies all of them again and
-    // again. IMDS closes each connection, so there is nothing for an agent to keep; and through the global one,
+    // Most of got's thirty options for node:http are for TLS and undefined, and node:http copies them all repeatedly.
+    // IMDS closes each connection, so an agent has nothing to keep alive; and through the global one,
     // NODE_USE_ENV_PROXY=1 would send every read, token included, to HTTP_PROXY.
     request: (url, { method, headers }, answered) => http.request(url, { method, headers, createConnection }, answered),
     retry: { limit: 0 },
