@@ -14,12 +14,12 @@ export interface PublicKey {
   readonly name: string;
 }
 
-/** True for a body without content: no byte, or line breaks alone. */
+/** True for a body without content: no bytes, or only line breaks. */
 export const isEmpty = (body: Buffer): boolean => body.every((byte) => byte === 0x0a || byte === 0x0d);
 
-// More than a hundred interfaces, or fifty tags, have names. Thousands would hold up the event loop of whoever reads each.
+// Well above a hundred interfaces or fifty tags. Thousands would block the event loop of a caller who reads each.
 const mostEntries = 1024;
-// A hundred maintenance events take some 30 KB, every other document two at most.
+// A hundred maintenance events take about 30 KB, any other document at most 2 KB.
 const longestDocument = 64 * 1024;
 
 const unusable = (path: string, expected: string, got = 'something else'): ImdsDecodeError =>
@@ -31,7 +31,7 @@ export const utf8: Decoder<string> = (body, path) => {
   return body.toString('utf8');
 };
 
-/** UTF-8 text without its final newline; may be empty. The service ends no value but an SSH key with one; proxies and mocks do. */
+/** UTF-8 text without its trailing newline; may be empty. IMDS adds one only to SSH keys, proxies and mocks to any. */
 export const textOrEmpty: Decoder<string> = (body, path) => {
   const content = utf8(body, path);
   if (!content.endsWith('\n')) return content;
@@ -43,10 +43,10 @@ function filled(body: Buffer, path: string, expected: string): string {
   return textOrEmpty(body, path);
 }
 
-/** UTF-8 text without its final newline; never empty. */
+/** UTF-8 text without its trailing newline; never empty. */
 export const text: Decoder<string> = (body, path) => filled(body, path, 'a text');
 
-/** A text that `parse` turns into a value, or into `undefined` when it is not what is expected. */
+/** A text that `parse` turns into a value, or into `undefined` if it is not as expected. */
 const parsed =
   <T>(expected: string, parse: (content: string) => T | undefined): Decoder<T> =>
   (body, path) => {
@@ -65,20 +65,20 @@ export const boolean = parsed('true or false', (word) =>
   word === 'true' || word === 'false' ? word === 'true' : undefined,
 );
 
-/** One entry a line, at least one; directories keep their final slash. Frozen. */
+/** One entry per line, at least one; directories keep their trailing slash. Frozen. */
 export const lines: Decoder<readonly string[]> = (body, path) => {
   const entries: string[] = [];
   for (const [line] of filled(body, path, 'one entry a line').matchAll(/[^\n]+/g)) {
     const entry = line.replace(/\r$/, '');
     if (entry === '') continue;
-    // No further: a body may have half a million.
+    // Stops here, as a body may have half a million.
     if (entries.length === mostEntries) throw unusable(path, `at most ${mostEntries} entries`, 'more');
     entries.push(entry);
   }
   return Object.freeze(entries);
 };
 
-/** The lines `0=my-public-key` of `public-keys/`; names may hold further equals signs. Frozen. */
+/** The lines `0=my-public-key` of `public-keys/`; names may contain further equals signs. Frozen. */
 export const publicKeys: Decoder<readonly PublicKey[]> = (body, path) =>
   Object.freeze(
     lines(body, path).map((line) => {
@@ -91,10 +91,10 @@ export const publicKeys: Decoder<readonly PublicKey[]> = (body, path) =>
 /** The bytes as served. */
 export const bytes: Decoder<Uint8Array> = (body) => body;
 
-/** An instant, or `undefined` for anything else: `spot/termination-time` sometimes holds other texts. */
+/** An instant, or `undefined` for anything else: `spot/termination-time` sometimes has other text. */
 export const instantIfAny: Decoder<string | undefined> = (body, path) => instantOf(textOrEmpty(body, path));
 
-/** A JSON document of the given shape, with AWS's own field names, unknown fields included. Frozen throughout. */
+/** A JSON document of the given shape, with AWS's own field names, unknown fields included. Deeply frozen. */
 export const json =
   <T>({ expected, read, lacks }: Shape<T>): Decoder<T> =>
   (body, path) => {
@@ -111,7 +111,7 @@ function parseJson(content: string): unknown {
   try {
     return JSON.parse(content);
   } catch {
-    // The engine's message quotes the text, which may hold credentials.
+    // The engine's message quotes the text, which may contain credentials.
     return undefined;
   }
 }

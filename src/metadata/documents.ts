@@ -1,11 +1,11 @@
 import { instantOf } from './instant.js';
 
-/** The form of a JSON document: how an error words it, and how it is read. */
+/** The form of a JSON document: its description in errors, and its parser. */
 export interface Shape<T> {
   readonly expected: string;
-  /** The document, or undefined when it is something else. */
+  /** The document, or undefined if the value is something else. */
   readonly read: (value: unknown) => T | undefined;
-  /** The fields for want of which it is something else. */
+  /** The required fields that a value lacks. */
   readonly lacks?: (value: unknown) => readonly string[];
 }
 
@@ -13,8 +13,8 @@ export interface Shape<T> {
 export type Word<Known extends string> = Known | (string & {});
 
 /**
- * Reads a field: the value to give, or undefined when it is not what it should be. A document needs its required fields; an
- * optional one that is something else, null for example, is left out; further fields are left alone.
+ * Reads a field: its value, or undefined if unusable. A document needs its required fields; an unusable optional one,
+ * such as null, is left out; unknown fields are kept.
  */
 type Field = (value: unknown) => unknown;
 type Required<T> = { [Name in keyof T]-?: object extends Pick<T, Name> ? never : Name }[keyof T] & string;
@@ -30,9 +30,9 @@ const texts: Field = (value) =>
 const textOrNull: Field = (value) => (value === null ? null : text(value));
 const textsOrNull: Field = (value) => (value === null ? null : texts(value));
 
-/** The same for several fields. */
+/** The same reader for several fields. */
 const all = <Name extends string>(field: Field, ...names: readonly Name[]): Readonly<Record<Name, Field>> =>
-  // The entries are the names given.
+  // Its keys are the given names.
   Object.fromEntries(names.map((name) => [name, field])) as Record<Name, Field>;
 
 function object<T>(
@@ -60,8 +60,8 @@ function object<T>(
 }
 
 /**
- * A scheduled maintenance event, its instants in ISO 8601. EC2 gives the first five fields of every event; one that is
- * missing or cannot be read is left out.
+ * A scheduled maintenance event, its times in ISO 8601. EC2 serves the first five fields of every event; one that is
+ * missing or unreadable is left out.
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_scheduled_events.html
  */
 export interface MaintenanceEvent {
@@ -74,9 +74,9 @@ export interface MaintenanceEvent {
   readonly Description?: string;
   /** Earliest start, such as `2019-01-21T09:00:43Z`. */
   readonly NotBefore?: string;
-  /** Latest end, when there is one. */
+  /** Latest end, if there is one. */
   readonly NotAfter?: string;
-  /** Deadline for moving the start, when it can be moved. */
+  /** Deadline for starting the event, if it can be rescheduled. */
   readonly NotBeforeDeadline?: string;
 }
 
@@ -91,16 +91,16 @@ export const maintenanceEvents: Shape<readonly MaintenanceEvent[]> = {
 
 /** A rebalance recommendation: this Spot Instance is at elevated risk of interruption. */
 export interface RebalanceRecommendation {
-  /** Instant of emission, such as `2020-11-05T08:22:00Z`; absent if it cannot be read. */
+  /** Time of emission, such as `2020-11-05T08:22:00Z`; absent if unreadable. */
   readonly noticeTime?: string;
 }
 
 export const rebalanceRecommendation = object<RebalanceRecommendation>({}, { noticeTime: instantOf });
 
-/** A Spot interruption notice. EC2 gives both fields; one that is missing or cannot be read is left out. */
+/** A Spot interruption notice. EC2 serves both fields; one that is missing or unreadable is left out. */
 export interface SpotInstanceAction {
   readonly action?: Word<'terminate' | 'stop' | 'hibernate'>;
-  /** About when, such as `2017-09-18T08:22:00Z`. */
+  /** Approximate time, such as `2017-09-18T08:22:00Z`. */
   readonly time?: string;
 }
 
@@ -116,7 +116,7 @@ export interface IamInfo {
   readonly InstanceProfileArn?: string;
   /** Such as `AIPA5BOGHHXZELSK34VU4`. */
   readonly InstanceProfileId?: string;
-  /** The problem; also present with `Success` when the profile holds no role. */
+  /** The problem; also present with `Success` when the profile has no role. */
   readonly Message?: string;
 }
 
@@ -126,11 +126,11 @@ export const iamInfo = object<IamInfo>(
 );
 
 /**
- * New credentials appear at least this long before the old ones end ("IAM roles for Amazon EC2", EC2 User Guide). Clients
- * of AWS's SDK for JavaScript call their provider again this long before the `expiration` they got.
+ * New credentials appear at least this long before the old ones expire ("IAM roles for Amazon EC2", EC2 User Guide).
+ * Clients of the AWS SDK for JavaScript call their provider again this long before the `expiration` they got.
  */
 export const rotationMs = 5 * 60_000;
-/** No credentials live longer: AWS STS gives a role at most twelve hours. */
+/** No credentials are valid for longer: AWS STS gives a role at most twelve hours. */
 export const longestLifeMs = 24 * 60 * 60_000;
 
 /** Temporary credentials of a role. */
@@ -138,11 +138,11 @@ export interface RoleCredentials {
   readonly AccessKeyId: string;
   readonly SecretAccessKey: string;
   readonly Token: string;
-  /** Instant of expiry, such as `2026-11-23T15:05:00Z`. */
+  /** Expiry, such as `2026-11-23T15:05:00Z`. */
   readonly Expiration: string;
   /** `Success` on EC2; compatible services may leave it out. */
   readonly Code?: Word<'Success'>;
-  /** Instant of issue. */
+  /** Time of issue. */
   readonly LastUpdated?: string;
   readonly Type?: Word<'AWS-HMAC'>;
   /** Only in documents of `security-credentials-extended`. */
@@ -166,7 +166,7 @@ const credentials = object<RoleCredentials>(
   all(filledText, 'Code', 'LastUpdated', 'Type', 'AccountId'),
 );
 
-/** Drops what there is of credentials: they are never given by half. */
+/** Drops incomplete credentials: they are never returned in part. */
 const credentialsFailure = object<RoleCredentialsFailure & Partial<RoleCredentials>>(
   {},
   {
@@ -175,7 +175,7 @@ const credentialsFailure = object<RoleCredentialsFailure & Partial<RoleCredentia
   },
 );
 
-/** Four fields make credentials, whatever the rest says, as for AWS's SDKs; else the service may say why there are none. */
+/** Four fields make credentials, whatever the rest says, as in the AWS SDKs. Else the service may say what is wrong. */
 export const roleCredentials: Shape<RoleCredentialsDocument> = {
   ...credentials,
   expected: `${credentials.expected}, or one with another Code than Success`,
@@ -254,7 +254,7 @@ export const instanceIdentityDocument = object<InstanceIdentityDocument>(
   },
 );
 
-/** One field of the identity document, which compatible services serve with little else in it. */
+/** One field of the identity document; compatible services serve it with few others. */
 export const identityField = (name: 'region' | 'accountId'): Shape<string> => ({
   expected: `a JSON object with ${name}`,
   read: (value) => text(anyObject(value)?.[name])?.trim() || undefined,

@@ -4,7 +4,7 @@ const iso = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|UTC|GMT|[+-]\d\d
 
 /**
  * An instant in UTC, such as `2017-09-18T08:22:00Z`, from any form that AWS or a compatible service writes: ISO 8601 with
- * an offset, without one (then it is UTC), or `21 Jan 2019 09:00:43 GMT`. Undefined when it is none, or not in the calendar.
+ * or without an offset (then in UTC), or `21 Jan 2019 09:00:43 GMT`. Undefined for anything else, such as 30 February.
  */
 export function instantOf(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;

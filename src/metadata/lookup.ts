@@ -43,7 +43,7 @@ export function categoryOf(path: string): Category<unknown> | undefined {
   return category && (category.path === path ? category : { ...category, path });
 }
 
-/** Finds a row by the names in the table, which are those of the path. To walk all rows takes a process milliseconds. */
+/** Finds a row by descending the table along the names of the path: walking all rows would take milliseconds. */
 function rowAt(latest: string): Category<unknown> | undefined {
   if (!latest.startsWith(prefix)) return undefined;
   const [root = '', ...segments] = latest.slice(prefix.length).split('/');
@@ -61,7 +61,7 @@ function rowAt(latest: string): Category<unknown> | undefined {
   return category && isOf(withoutSlash(category.template), latest) ? category : undefined;
 }
 
-/** True for a row with a parameter before which it has what the segment begins with: `ebs{n}` for `ebs1`. */
+/** True for a row with a parameter whose text before it starts the segment: `ebs{n}` for `ebs1`. */
 function mayTake({ example, category }: Node, segment: string): boolean {
   if (example === undefined || category === undefined) return false;
   const last = withoutSlash(category.template).replace(/^.*\//, '');
@@ -76,7 +76,7 @@ export function isDirectory(path: string): boolean {
   const category = categoryOf(path);
   if (category === undefined) return path.endsWith('/');
   if (category.kind !== 'list') return category.kind === 'directory';
-  // Some lists name what is below them, most are values of several lines.
+  // Some lists name the paths below them, most are values of several lines.
   const above = category.template;
   const isBelow = (template: string) => template !== above && template.startsWith(above);
   return above.endsWith('/') && rows().some(({ category: { template } }) => isBelow(template));

@@ -1,14 +1,14 @@
 import { ImdsPathError } from '../errors.js';
 
 /**
- * The path rule, the same everywhere: a leading `/` makes a path absolute; otherwise one that begins with `meta-data`,
- * `dynamic` or `user-data` is taken under `/latest/`, and anything else under `/latest/meta-data/`.
+ * The path rule, the same everywhere: a path with a leading `/` is absolute; one that begins with `meta-data`,
+ * `dynamic` or `user-data` is relative to `/latest/`, and any other to `/latest/meta-data/`.
  *
- * @throws {@link ImdsPathError} for a path that would not reach the service as it is given.
+ * @throws {@link ImdsPathError} for a path that would not reach the service unchanged.
  */
 export function absolutePath(path: string): string {
   const isText = typeof path === 'string';
-  // Each pattern takes time when it is first used, and nearly no path needs one.
+  // Patterns take time on first use, and hardly any path needs one.
   const isPlain = isText && /^\/?[\w:-]+(?:\/[\w:-]+)*\/?$/.test(path);
   const flaw = isText
     ? !isPlain && flaws.find(([pattern]) => pattern.test(path))?.[1]
@@ -22,7 +22,7 @@ export function absolutePath(path: string): string {
   return isRooted ? `/latest/${path}` : `/latest/meta-data/${path}`;
 }
 
-// Each is what a URL parser or a proxy would change on the way, or the service would read as another path.
+// Anything that a URL parser or a proxy would change, or that the service would read as another path.
 const flaws: readonly (readonly [pattern: RegExp, flaw: string])[] = [
   [/^[a-z][a-z0-9+.-]*:\/\//i, 'is a URL: expected a path alone'],
   [/^$/, 'is empty'],

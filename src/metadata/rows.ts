@@ -4,11 +4,11 @@ import { type Decoder, integer, isEmpty, json, lines, text } from './decode.js';
 import type { Shape } from './documents.js';
 import { fill, type Parameter } from './template.js';
 
-// What the table is made of. A row has the type of its accessor: in a mapped type, TypeScript 7 loses the doc comments.
+// The elements of the table. A row has the type of its accessor: in a mapped type, TypeScript 7 loses the doc comments.
 
 const rowOf = <T>(category: Category<unknown>): Accessor<T> => ({ category }) as Accessor<T>;
 
-/** Makes the rows below a directory such as `meta-data/`. A type given to a scalar names the words that AWS documents. */
+/** Makes the rows below a directory such as `meta-data/`. A scalar's type argument has the values AWS documents. */
 export function under(directory: string) {
   const row = <T>(kind: Kind, name: string, mutability: Mutability, decoder: Decoder<T>): Accessor<T> =>
     rowOf({
@@ -18,7 +18,7 @@ export function under(directory: string) {
       mutability,
       optional: false,
       secret: false,
-      // By `this`, so that a copy with another path names that one.
+      // Uses `this`, so that a copy with another path names that one.
       decode(body) {
         return decoder(body, this.path);
       },
@@ -34,11 +34,11 @@ export function under(directory: string) {
   };
 }
 
-/** The row with other fields. */
+/** A copy of the row with other fields. */
 const but = <T>(row: Accessor<unknown>, fields: Partial<Category<unknown>>): Accessor<T> =>
   rowOf({ ...row.category, ...fields });
 
-/** Holds credentials or user data. */
+/** Contains credentials or user data. */
 export const secret = <T>(row: Accessor<T>, fields: Partial<Category<T>> = {}): Accessor<T> =>
   but(row, { ...fields, secret: true });
 
@@ -46,7 +46,7 @@ export const secret = <T>(row: Accessor<T>, fields: Partial<Category<T>> = {}): 
 export const orPlaceholder = <T>(row: Accessor<T>, placeholder: T): Accessor<T> =>
   but(row, { isSettled: (value) => value !== placeholder });
 
-/** May be absent, and an empty body has a meaning of its own; but it may also come before the value does. */
+/** May be absent, and an empty body has a meaning, unless it is served before the value is there. */
 const orEmpty = <T>(row: Accessor<T>, empty: T): Accessor<T> =>
   but(orPlaceholder(row, empty), {
     optional: true,
@@ -64,10 +64,10 @@ export const optional = <T>(row: Accessor<T>): Accessor<T | undefined> =>
 /** May be absent, and an empty text means the same. */
 export const optionalOrEmpty = <T>(row: Accessor<T>): Accessor<T | undefined> => orEmpty<T | undefined>(row, undefined);
 
-/** A directory that the client reads with all that is below it, as one value. */
+/** A directory that the client reads as one value, with everything below it. */
 export const whole = <T>(directory: Accessor<unknown>): Accessor<T> => rowOf(directory.category);
 
-/** Makes rows when they are first looked at, and once: most processes read a value or two. */
+/** Makes rows on first use, and once: most processes read only a value or two. */
 function lazily<M extends object>(make: () => M): () => M {
   let made: M | undefined;
   return () => {
@@ -76,7 +76,7 @@ function lazily<M extends object>(make: () => M): () => M {
   };
 }
 
-/** A directory, and what lies below it. */
+/** A directory, and the rows below it. */
 export const group = <A extends object, M extends object>(directory: A, members: () => M) =>
   ({ ...directory, members: lazily(members) }) as unknown as A & M;
 
@@ -86,14 +86,14 @@ type Widened<P extends Parameter> = P extends string ? string : number;
 export const each = <P extends Parameter, T>(example: P, row: Accessor<T>) =>
   ({ ...row, example }) as unknown as ParameterAccessor<Widened<P>, T>;
 
-/** A directory whose path ends in a parameter such as `example`, and what lies below it. */
+/** A directory whose path ends in a parameter such as `example`, and the rows below it. */
 export const below = <P extends Parameter, A extends object, M extends object>(
   example: P,
   directory: A,
   members: () => M,
 ) => ({ ...group(directory, members), example }) as unknown as ParameterGroup<Widened<P>, A & M>;
 
-/** A part of the table as it is: a row, a directory, or either with a parameter. */
+/** An entry of the table: a row, a directory, or either with a parameter. */
 export interface Node {
   readonly category?: Category<unknown>;
   readonly example?: Parameter;
@@ -102,7 +102,7 @@ export interface Node {
 
 type Nodes = Readonly<Record<string, Node>>;
 
-/** The parts of a table, whose type is that of its accessors. */
+/** The entries of a table, which has the type of its accessors. */
 export const nodesOf = (table: object): Nodes => table as Nodes;
 
 /** The category with its placeholders filled in. */
@@ -122,13 +122,13 @@ function bind({ example, ...node }: Node, read: Read, values: readonly Parameter
   }
   const own = category && at();
   const accessor = own ? Object.assign((options?: CallOptions) => read(own, options), { category: own }) : {};
-  // Not assigned: the name of a function is read-only, and one directory has a member of that name.
+  // Defined, not assigned: a function's `name` is read-only, and one directory has a member of that name.
   for (const [name, member] of Object.entries(members?.() ?? {}))
     Object.defineProperty(accessor, name, { value: bind(member, read, values), enumerable: true, writable: true });
   return accessor;
 }
 
-/** Gives an object the accessors of the table, each made when it is first used. */
+/** Adds the accessors of the table to an object, each created on first use. */
 export function bindOnDemand(target: object, table: object, read: Read): void {
   const define = (name: string, how: PropertyDescriptor) =>
     Object.defineProperty(target, name, { ...how, enumerable: true, configurable: true });

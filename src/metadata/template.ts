@@ -14,7 +14,7 @@ const ruleOf = (placeholder: string) => (placeholder === 'n' ? number : segment)
 const placeholders = /\{([a-z-]+)\}/g;
 
 /**
- * The path of a template such as `meta-data/tags/instance/{tag-key}`, its placeholders replaced by these values in turn.
+ * The path of a template such as `meta-data/tags/instance/{tag-key}`, its placeholders replaced by the values in order.
  *
  * @throws {@link ImdsPathError} when a value is not one path segment of visible ASCII, or for `{n}` not a whole number.
  */
@@ -22,7 +22,7 @@ export function fill(template: string, values: readonly Parameter[]): string {
   const left: unknown[] = [...values];
   const filled = template.replace(placeholders, (_, placeholder: string) => {
     const value = left.shift();
-    // A listing ends its directories with a slash, so that one of its lines may be given as it is.
+    // Listings end directories with a slash; a line of one may be passed as it is.
     const given = typeof value === 'string' || typeof value === 'number' ? String(value).replace(/\/$/, '') : '';
     const { pattern, expected } = ruleOf(placeholder);
     if (!pattern.test(given))
@@ -32,7 +32,7 @@ export function fill(template: string, values: readonly Parameter[]): string {
   return `/latest/${filled}`;
 }
 
-/** A text is not shown: it may come from a reply, and hold a secret. */
+/** Text is not shown: it may come from a reply and contain a secret. */
 function instead(value: unknown): string {
   if (typeof value === 'string') return '';
   return typeof value === 'number' ? `, not ${value}` : `, not of type ${typeof value}`;
@@ -40,7 +40,7 @@ function instead(value: unknown): string {
 
 const patterns = new Map<string, RegExp>();
 
-/** Matches the paths of a template, which has no final slash. */
+/** Matches the paths of a template, which has no trailing slash. */
 export function patternOf(template: string): RegExp {
   const known = patterns.get(template);
   if (known) return known;
