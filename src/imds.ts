@@ -32,15 +32,15 @@ import { Poller, type Report } from './watch/poller.js';
 /** The accessors of all categories. */
 export type Categories = MetadataCategories<UserData>;
 
-/** Has the accessors as its own properties. A class cannot declare the members that a table has; a type can. */
+/** Typed as having the accessors: a class cannot declare the members of a table, but a type can. */
 const Accessors = class {} as new () => Categories;
 
 /**
- * The instance metadata of the EC2 instance this process runs on. Fetches and renews IMDSv2 session tokens by itself,
- * keeps values as long as they cannot change, and makes no request before the first value is asked for.
+ * Client for the metadata of the EC2 instance this process runs on. Fetches and renews IMDSv2 session tokens, caches
+ * values for as long as they cannot change, and sends nothing until the first read.
  *
- * Every instance metadata category is a typed accessor, named after its path: `imds.instanceId()`,
- * `imds.placement.availabilityZone()`. A category that may be absent gives `undefined` then.
+ * Every instance metadata category is a typed accessor named after its path: `imds.instanceId()`,
+ * `imds.placement.availabilityZone()`. A category that may be absent returns `undefined` then.
  * @example
  * import { Imds } from 'imds';
  * const imds = new Imds();
@@ -49,14 +49,14 @@ const Accessors = class {} as new () => Categories;
  */
 export class Imds extends Accessors {
   readonly #client: Client;
-  // Made when they are first used, as most programs need none of them.
+  // Created on first use: most programs need none of them.
   #credentials: CredentialsSource | undefined;
   #network: NetworkInterfaces | undefined;
   #watch: Poller | undefined;
 
   /**
-   * Makes no request and reads no file but its own code.
-   * @throws ImdsSettingsError when an option or an environment variable cannot be used, or an option is unknown.
+   * Sends no request and reads no file except its own code.
+   * @throws ImdsSettingsError for an unknown option, or an unusable option or environment variable.
    */
   constructor(options: ImdsOptions = {}) {
     super();
@@ -70,8 +70,8 @@ export class Imds extends Accessors {
   }
 
   /**
-   * The URL that is asked, such as `http://169.254.169.254`.
-   * @throws ImdsSettingsError when the shared config file, consulted now, holds something unusable.
+   * The URL that requests go to, such as `http://169.254.169.254`.
+   * @throws ImdsSettingsError when the shared config file, read now if it was not before, has an unusable value.
    */
   get endpoint(): string {
     return this.#client.settings().endpoint;
@@ -79,25 +79,25 @@ export class Imds extends Accessors {
 
   /**
    * Reads any path as text: `placement/region`, `dynamic/instance-identity/document`, `/latest/user-data`. A path
-   * without a leading slash is taken under `/latest/meta-data/`, unless it begins with `meta-data`, `dynamic` or
-   * `user-data`. A single value comes without a final newline.
+   * without a leading slash is relative to `/latest/meta-data/`, or to `/latest/` if it begins with `meta-data`,
+   * `dynamic` or `user-data`. A trailing newline is removed from a single value.
    * @returns the text, such as `us-east-1`.
-   * @throws ImdsNotFoundError when there is nothing at the path, ImdsPathError when it cannot be asked for,
-   *   ImdsDecodeError when the value is not UTF-8 text, and every error of a failed request (docs/errors.md).
+   * @throws ImdsNotFoundError when there is nothing at the path, ImdsPathError when it is not a valid path,
+   *   ImdsDecodeError when the value is not UTF-8 text, and any error of a failed request (docs/errors.md).
    */
   async get(path: string, options: CallOptions = {}): Promise<string> {
     return await this.#client.reader.text(path, options);
   }
 
-  /** Reads any path as bytes, exactly as served, for each caller anew; see {@link get} for paths and errors. */
+  /** Reads any path as bytes, exactly as served; each caller gets a copy. See {@link get} for paths and errors. */
   async getBuffer(path: string, options: CallOptions = {}): Promise<Buffer> {
     return await this.#client.reader.bytes(path, options);
   }
 
   /**
    * Lists a directory.
-   * @param path such as `network/interfaces/macs/`; default the top of the instance metadata.
-   * @returns its entries as served, those that are directories ending in `/`; `[]` when it is empty.
+   * @param path such as `network/interfaces/macs/`; default: the root of the instance metadata.
+   * @returns its entries as served, directories ending in `/`; `[]` when it is empty.
    * @throws ImdsPathError for the path of a value, and as {@link get}
    */
   async list(path = 'meta-data/', options: CallOptions = {}): Promise<readonly string[]> {
@@ -105,7 +105,7 @@ export class Imds extends Accessors {
   }
 
   /**
-   * The region, such as `us-east-1`: `placement/region`, or on builds that lack it the identity document's.
+   * The region, such as `us-east-1`: from `placement/region`, or where that is missing, from the identity document.
    * @throws as {@link get}
    */
   async region(options?: CallOptions): Promise<string> {
@@ -113,7 +113,7 @@ export class Imds extends Accessors {
   }
 
   /**
-   * The account of the instance, such as `123456789012`: of `identity-credentials/ec2/info`, or else the identity document.
+   * The account ID, such as `123456789012`: from `identity-credentials/ec2/info`, or else the identity document.
    * @throws as {@link get}
    */
   async accountId(options?: CallOptions): Promise<string> {
@@ -121,9 +121,9 @@ export class Imds extends Accessors {
   }
 
   /**
-   * Temporary credentials of the instance's IAM role, renewed early while the old ones are in use.
+   * Temporary credentials of the instance's IAM role, refreshed in the background before they expire.
    * @returns such as `{ accessKeyId: 'ASIA…', secretAccessKey: …, sessionToken: …, expiration: Date }`.
-   * @throws ImdsCredentialsError when no role is attached or EC2 got no credentials for it, and as {@link get}.
+   * @throws ImdsCredentialsError when no role is attached or EC2 could not get credentials for it, and as {@link get}.
    * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html
    */
   async credentials(options?: CredentialsOptions): Promise<ImdsCredentials> {
@@ -131,7 +131,7 @@ export class Imds extends Accessors {
   }
 
   /**
-   * A function that gives the role's credentials, for the option `credentials` of AWS's SDK for JavaScript.
+   * A provider of the role's credentials, for the `credentials` option of clients of the AWS SDK for JavaScript.
    * @example
    * new S3Client({ credentials: imds.credentialProvider() });
    */
@@ -140,7 +140,7 @@ export class Imds extends Accessors {
   }
 
   /**
-   * The network interfaces, primary first, then by card and device number; `isSettling` while one is not served in full yet.
+   * The network interfaces, primary first, then by card and device number; `isSettling` if not yet served in full.
    * @throws as {@link get}
    */
   async networkInterfaces(options?: CallOptions): Promise<readonly NetworkInterface[]> {
@@ -158,12 +158,12 @@ export class Imds extends Accessors {
   }
 
   /**
-   * Notices as they come: what is there at the start, then each change, once. However many iterations there are, the
-   * service is polled once, every 5 seconds for Spot, less often for the rest (docs/watching.md). A failed poll is
-   * published on `imds:watch` and logged, and the watch goes on.
+   * Notices as they appear: the current ones at the start, then each change once. All iterations share one poll, every
+   * 5 seconds for Spot and less often for the rest (docs/watching.md). A failed poll is published on `imds:watch` and
+   * logged; the watch goes on.
    * @example
    * for await (const notice of imds.watch({ kinds: ['spot-interruption'], signal })) await drain(notice.deadline);
-   * @throws ImdsSettingsError at once when an option cannot be used. The iteration throws an `AbortError` when the signal
+   * @throws ImdsSettingsError immediately for an unusable option. The iteration throws an `AbortError` when the signal
    *   aborts, and `ERR_IMDS_DISABLED` or `ERR_IMDS_CLOSED` when no poll can succeed.
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options?: WatchOptions<Kind>): NoticeIterator<NoticeOf<Kind>> {
@@ -173,14 +173,14 @@ export class Imds extends Accessors {
   }
 
   /**
-   * Calls a handler once for each interruption of this Spot Instance that is announced, also if it was announced before.
-   * The handler's signal aborts at the deadline: usually after two minutes, at once before a hibernation, never if the
-   * service gives no time that can be read. What it throws is published on `imds:watch` and logged. The hook does not keep
+   * Calls a handler once for each announced interruption of this Spot Instance, including one announced earlier. The
+   * handler's signal aborts at the deadline: usually after two minutes, immediately for a hibernation, never if the
+   * service gives no readable time. Errors it throws are published on `imds:watch` and logged. The hook does not keep
    * the process alive.
    * @example
    * using hook = imds.onInterruption(async (notice, { signal }) => { await queue.drain({ signal }); });
-   * @returns a function that removes the hook, also with `using`.
-   * @throws ImdsSettingsError when an option cannot be used, and `ERR_IMDS_CLOSED` when the client was closed.
+   * @returns a function that removes the hook; works with `using`.
+   * @throws ImdsSettingsError for an unusable option, and `ERR_IMDS_CLOSED` after the client was closed.
    */
   onInterruption(handler: InterruptionHandler, options: InterruptionOptions = {}): InterruptionHook {
     this.#client.closing.throwIfClosed();
@@ -188,9 +188,9 @@ export class Imds extends Accessors {
   }
 
   /**
-   * Checks that IMDSv2 works for this process, and if not, why not and what helps: the findings of `imds doctor`, as data.
-   * Takes well below a second where all is well, at most three. Holds no secret, and does not reject for what it finds.
-   * @throws ImdsSettingsError when the shared config file holds something unusable, and the signal's reason.
+   * Checks that IMDSv2 works for this process, and if not, finds the reason and the fix: `imds doctor`, as data. Takes
+   * well under a second if all is well, three at most. Contains no secret, and does not reject because of a finding.
+   * @throws ImdsSettingsError when the shared config file has an unusable value, and the signal's reason.
    */
   async diagnose(options?: DiagnoseOptions): Promise<Diagnosis> {
     const { diagnose } = await import('./doctor/diagnose.js');
@@ -198,7 +198,7 @@ export class Imds extends Accessors {
     return await diagnose({ settings: settings(), events, env: environment() }, options);
   }
 
-  /** Where this process runs, by firmware, kernel and container runtime: no request, about a millisecond, and only once. */
+  /** The platform this process runs on, from firmware, kernel and container runtime: no request, about 1 ms, cached. */
   platform(): Platform {
     return platformOnce(environment());
   }
@@ -209,14 +209,14 @@ export class Imds extends Accessors {
   }
 
   /**
-   * A session token for another program, to be sent as `X-aws-ec2-metadata-token`. Treat it as a password.
-   * @throws every error of a failed token request (docs/errors.md).
+   * A session token for another program to send as `X-aws-ec2-metadata-token`. Treat it like a password.
+   * @throws any error of a failed token request (docs/errors.md).
    */
   async token(options: CallOptions = {}): Promise<string> {
     return await this.#client.reader.token(options);
   }
 
-  /** Ends all requests and forgets everything; later calls fail with `ERR_IMDS_CLOSED`. No process needs it to end. */
+  /** Aborts all requests and clears the cache; later calls fail with `ERR_IMDS_CLOSED`. Optional before exit. */
   close(): void {
     this.#client.closing.close();
   }
@@ -232,7 +232,7 @@ export class Imds extends Accessors {
 
   async #userData(options: CallOptions | undefined): Promise<UserData | undefined> {
     const raw = await this.#client.reader.read(table.userData.category as Category<Uint8Array | undefined>, options);
-    // Bytes can be written to, so each caller gets a copy.
+    // Bytes are mutable, so each caller gets a copy.
     return raw && (await decodeUserData(Buffer.from(raw)));
   }
 

@@ -1,22 +1,22 @@
 /** `kubernetes` for a pod, `ecs` and `fargate` for a task, `container` for an unknown kind, `none` on the machine itself. */
 export type ContainerKind = 'none' | 'kubernetes' | 'ecs' | 'fargate' | 'docker' | 'podman' | 'container';
 
-/** Where this process runs, as far as can be known without a request. */
+/** Where this process runs, as far as it can be detected without a request. */
 export interface Platform {
   /** True on an EC2 instance. */
   readonly onEc2: boolean;
   /** The evidence in words, such as `board_asset_tag is an instance ID`. */
   readonly why: string;
-  /** True when the firmware names another maker, so this is not EC2; false when it says nothing. */
+  /** True when the firmware names another vendor, so this is not EC2; false when it names none. */
   readonly isElsewhere: boolean;
   /** The instance ID, where the firmware has it (Nitro). */
   readonly instanceId?: string;
   readonly container: ContainerKind;
-  /** The Kubernetes node, where the pod has its name in a variable such as `NODE_NAME` (downward API). */
+  /** The Kubernetes node, if the pod has its name in a variable such as `NODE_NAME` (downward API). */
   readonly node?: string;
-  /** The AWS service that manages this instance, if traces tell, and has its options changed by nobody else. */
+  /** The AWS service that manages this instance, if detected; only that service can change the instance's options. */
   readonly managedBy?: 'ECS Managed Instances' | 'EKS Auto Mode' | 'SageMaker HyperPod';
-  /** True when the process uses the machine's network: always outside a container, inside with host networking. */
+  /** True when the process uses the machine's network: always outside a container, inside one with host networking. */
   readonly hasHostNetwork: boolean;
   /** True inside a Nitro Enclave, which has no network. */
   readonly isEnclave: boolean;
@@ -24,7 +24,7 @@ export interface Platform {
 
 /** The sources of a {@link Platform}. */
 export interface Facts {
-  /** The text of a small file; undefined when it is missing or not readable. */
+  /** The text of a small file; undefined when it is missing or unreadable. */
   readonly read: (path: string) => string | undefined;
   readonly exists: (path: string) => boolean;
   /** Names of the network interfaces. */
@@ -32,7 +32,7 @@ export interface Facts {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** A look at this machine. Where it is not permitted, as with Node's `--permission` or in Deno, there is nothing to see. */
+/** Looks at this machine; returns `nothing` where that is not permitted, as with Node's `--permission` or in Deno. */
 export function look<T, U>(see: () => T, nothing: U): T | U {
   try {
     return see();
@@ -41,9 +41,9 @@ export function look<T, U>(see: () => T, nothing: U): T | U {
   }
 }
 
-/** The facts of this machine. */
+/** The facts about this machine. */
 const machineFacts = (env: Facts['env'] = {}): Facts => ({
-  // Imported, node:fs would load all of Node's streams with it, in programs that never come here.
+  // An import of node:fs would load all of Node's streams, even in programs that never get here.
   read: (path) => look(() => process.getBuiltinModule('node:fs').readFileSync(path, 'utf8').trim(), undefined),
   exists: (path) => look(() => process.getBuiltinModule('node:fs').existsSync(path), false),
   interfaces: () => look(() => Object.keys(process.getBuiltinModule('node:os').networkInterfaces()), []),
@@ -54,7 +54,7 @@ const dmi = '/sys/devices/virtual/dmi/id';
 const idOfInstance = /^i-[0-9a-f]{8,17}$/;
 
 /**
- * Finds out where this process runs by the traces of hypervisor, kernel and container runtime, in about a millisecond.
+ * Detects where this process runs from traces of hypervisor, kernel and container runtime, in about a millisecond.
  *
  * @param facts default: the files of this machine, without its environment
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
@@ -82,7 +82,7 @@ function machine({ read }: Facts): Pick<Platform, 'onEc2' | 'why' | 'isElsewhere
   const amazon = vendors.find(({ vendor }) => vendor === 'Amazon EC2');
   if (amazon) return ec2(`${amazon.name} is Amazon EC2`);
   if (read('/sys/hypervisor/uuid')?.startsWith('ec2')) return ec2('the hypervisor UUID begins with ec2');
-  // Xen instances show the maker `Xen`, as other clouds do, and may hide the UUID.
+  // Xen instances name the vendor `Xen`, as other clouds do, and may hide the UUID.
   const other = vendors.find(({ vendor }) => vendor && vendor !== 'Xen');
   if (other) return { onEc2: false, why: `${other.name} is ${other.vendor}`, isElsewhere: true };
   return { onEc2: false, why: 'neither firmware nor hypervisor says so', isElsewhere: false };
@@ -94,7 +94,7 @@ function containerKind({ read, exists, env }: Facts): ContainerKind {
   if (env['KUBERNETES_SERVICE_HOST'] || exists('/var/run/secrets/kubernetes.io')) return 'kubernetes';
   if (exists('/run/.containerenv')) return 'podman';
   if (exists('/.dockerenv')) return 'docker';
-  // With version 2 of control groups a container sees `0::/` alone; its mounts still name its runtime.
+  // Under cgroup v2 a container sees only `0::/`, but its mounts still name its runtime.
   const groups = read('/proc/self/cgroup') ?? '';
   const traces = `${groups}\n${read('/proc/self/mountinfo') ?? ''}`;
   if (/\/kubepods|\/kubelet\/pods\//.test(traces)) return 'kubernetes';
@@ -117,20 +117,20 @@ const nodeName = ({ env }: Facts): string | undefined => nodeVariables.map((name
 
 function manager({ exists, env }: Facts, node = ''): Platform['managedBy'] {
   if (/MANAGED_INSTANCES/.test(env['AWS_EXECUTION_ENV'] ?? '')) return 'ECS Managed Instances';
-  // The nodes of HyperPod have names of their own in EKS; its lifecycle scripts find the cluster by variable or file.
+  // HyperPod nodes have their own naming scheme in EKS; lifecycle scripts find the cluster by a variable or a file.
   const isHyperPod = node.startsWith('hyperpod-') || env['SAGEMAKER_RESOURCE_CONFIG_PATH'];
   if (isHyperPod || exists('/opt/ml/config/resource_config.json')) return 'SageMaker HyperPod';
-  // Other nodes are called by their private DNS name, unless they were set up otherwise.
+  // Other nodes are named by their private DNS name, unless configured otherwise.
   return idOfInstance.test(node) ? 'EKS Auto Mode' : undefined;
 }
 
-/** A container with a network of its own has virtual interfaces only; behind those of hardware is a device. */
+/** A container with its own network has only virtual interfaces; a hardware interface has a device. */
 const hasHardware = ({ read, interfaces }: Facts): boolean =>
   interfaces().some((name) => read(`/sys/class/net/${name}/device/uevent`) !== undefined);
 
 let known: Platform | undefined;
 
-/** As {@link platform}, once per process: it does not move. */
+/** {@link platform}, detected once per process: it cannot change. */
 export function platformOnce(env: Facts['env']): Platform {
   known ??= Object.freeze(platform(machineFacts(env)));
   return known;
