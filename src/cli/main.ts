@@ -102,10 +102,11 @@ class Run implements Context {
       return await writeCompletions(program, args.slice(1), io.stdout);
     }
     await program.parseAsync(args, { from: 'user' }).catch(async (error) => {
-      if (isMisuse(error)) await io.stderr.write(overviewFor(program, paintStderr));
+      const isMisuse = isUnaskedHelp(error, program);
+      if (isMisuse) await io.stderr.write(overviewFor(program, paintStderr));
       else if (help === '') throw error;
       else await io.stdout.write(help);
-      exitCode = isMisuse(error) ? exitCodes.usage : exitCodes.done;
+      exitCode = isMisuse ? exitCodes.usage : exitCodes.done;
     });
     return exitCode;
   }
@@ -126,9 +127,14 @@ class Run implements Context {
   }
 }
 
-/** True for help that nobody asked for: there is no command, or none of the name that help was asked on. */
-const isMisuse = (error: unknown): boolean =>
-  error instanceof CommanderError && error.code === 'commander.help' && error.exitCode !== exitCodes.done;
+/**
+ * True for help that nobody asked for: there is no command, or none of the name that help was asked on. The exit code of the
+ * error does not tell: commander takes that of the process, which is a failure until `main` is done.
+ */
+const isUnaskedHelp = (error: unknown, { args: [first, name], commands }: Command): boolean =>
+  error instanceof CommanderError &&
+  error.code === 'commander.help' &&
+  (first === undefined || (name !== undefined && !commands.some((command) => command.name() === name)));
 
 function overviewFor(program: Command, paint: Paint): string {
   const [help, name] = program.args;

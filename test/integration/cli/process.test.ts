@@ -87,6 +87,23 @@ describe('the built command', () => {
     });
   }
 
+  it('prints help to whoever asks for it by the command help', async () => {
+    for (const [args, same] of [
+      [['help'], ['--help']],
+      [
+        ['help', 'get'],
+        ['get', '--help'],
+      ],
+    ] as const) {
+      const [outcome, expected] = await Promise.all([outcomeOf(start(args)), outcomeOf(start(same))]);
+      assert.deepEqual(outcome, expected);
+      assert.equal(outcome.code, 0);
+    }
+    const { code, stderr } = await outcomeOf(start(['help', 'nope']));
+    assert.equal(code, 2);
+    assert.match(stderr, /unknown command 'nope'/);
+  });
+
   it('says its version', async () => {
     const { code, stdout } = await outcomeOf(start(['--version']));
     assert.deepEqual({ code, stdout: stdout.toString() }, { code: 0, stdout: '0.1.0\n' });
