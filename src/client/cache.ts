@@ -16,7 +16,10 @@ export interface Keep {
 
 interface Kept<E> {
   readonly entry: E;
+  /** On the monotonic clock, which stands still while the instance hibernates. */
   readonly until: number;
+  /** On the wall clock, which may be set back. */
+  readonly wallUntil: number;
   readonly survivesStop: boolean;
 }
 
@@ -53,7 +56,9 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
   get(path: string): E | undefined {
     const kept = this.#kept.get(path);
     if (kept === undefined) return undefined;
-    if (kept.until === Number.POSITIVE_INFINITY || this.#clock.now() < kept.until) return kept.entry;
+    const { now, wallClock } = this.#clock;
+    if (kept.until === Number.POSITIVE_INFINITY || (now() < kept.until && wallClock() < kept.wallUntil))
+      return kept.entry;
     this.#kept.delete(path);
     return undefined;
   }
@@ -61,8 +66,9 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
   /** Keeps an entry that was requested in `epoch`, or drops the path if it must not be kept. */
   set(path: string, entry: E, { forMs, survivesStop }: Keep, epoch: number): void {
     this.#bytes += entry.body?.length ?? 0;
+    const { now, wallClock } = this.#clock;
     if (forMs > 0 && (epoch === this.epoch || survivesStop))
-      this.#kept.set(path, { entry, until: this.#clock.now() + forMs, survivesStop });
+      this.#kept.set(path, { entry, until: now() + forMs, wallUntil: wallClock() + forMs, survivesStop });
     else this.#kept.delete(path);
   }
 

@@ -14,10 +14,12 @@ const not: Keep = { forMs: 0, survivesStop: false };
 
 describe('Cache', () => {
   let time: number;
+  let wallTime: number;
   let cache: Cache<Entry>;
   beforeEach(() => {
     time = 0;
-    cache = new Cache(10, { ...systemClock, now: () => time });
+    wallTime = 0;
+    cache = new Cache(10, { ...systemClock, now: () => time, wallClock: () => wallTime });
   });
 
   async function fill(count: number, value: Entry): Promise<void> {
@@ -52,9 +54,28 @@ describe('Cache', () => {
     assert.equal(cache.get('/a'), undefined, 'not even by a clock that runs backwards');
   });
 
+  it('gives no entry past its maximum age after a hibernation, in which the monotonic clock stood still', () => {
+    cache.set('/a', entry(), brief, cache.epoch);
+    wallTime = 999;
+    assert.ok(cache.get('/a'));
+    wallTime = 1000;
+    assert.equal(cache.get('/a'), undefined);
+  });
+
+  it('gives no entry past its maximum age because the wall clock was set back', () => {
+    wallTime = 5000;
+    cache.set('/a', entry(), brief, cache.epoch);
+    wallTime = 0;
+    time = 999;
+    assert.ok(cache.get('/a'));
+    time = 1000;
+    assert.equal(cache.get('/a'), undefined);
+  });
+
   it('gives an entry without a maximum age for ever', () => {
     cache.set('/a', entry(), forLife, cache.epoch);
     time = Number.MAX_SAFE_INTEGER;
+    wallTime = Number.MAX_SAFE_INTEGER;
     assert.ok(cache.get('/a'));
   });
 
