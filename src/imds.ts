@@ -63,7 +63,7 @@ export class Imds extends Accessors {
     this.#client = clientOf(options);
     const { reader } = this.#client;
     bindOnDemand(this, table, (category, options) => {
-      if (category === table.tags.category) return tags(this.tags, reader.sharing(options));
+      if (category === table.tags.category) return reader.sharing(options).then((rest) => tags(this.tags, rest));
       if (category === table.userData.category) return this.#userData(options);
       return reader.read(category, options);
     });
@@ -109,7 +109,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async region(options?: CallOptions): Promise<string> {
-    return await region(this, this.#client.reader.sharing(options));
+    return await region(this, await this.#client.reader.sharing(options));
   }
 
   /**
@@ -117,7 +117,7 @@ export class Imds extends Accessors {
    * @throws as {@link get}
    */
   async accountId(options?: CallOptions): Promise<string> {
-    return await accountId(this, this.#client.reader.sharing(options));
+    return await accountId(this, await this.#client.reader.sharing(options));
   }
 
   /**
@@ -145,7 +145,7 @@ export class Imds extends Accessors {
    */
   async networkInterfaces(options?: CallOptions): Promise<readonly NetworkInterface[]> {
     this.#network ??= new NetworkInterfaces(this, this.#client.clock.now);
-    return await this.#network.read(this.#client.reader.sharing(options));
+    return await this.#network.read(await this.#client.reader.sharing(options));
   }
 
   /**

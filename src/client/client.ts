@@ -2,8 +2,9 @@ import { clockWith, systemClock } from './clock.js';
 import { Closing } from './closing.js';
 import { Events } from './events.js';
 import type { ImdsOptions } from './options.js';
-import { Reader, type Shared } from './reader.js';
+import { Reader } from './reader.js';
 import { resolveSettings } from './settings.js';
+import type { Shared } from './transport.js';
 
 /** The parts of a client that all its features share. */
 export interface Client extends Shared {

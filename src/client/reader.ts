@@ -6,14 +6,11 @@ import { longestLifeMs, rotationMs } from '../metadata/documents.js';
 import { categoryOf, isDirectory } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 import { Cache, type Keep } from './cache.js';
-import type { WaitingClock } from './clock.js';
-import type { Closing } from './closing.js';
-import type { Events } from './events.js';
 import { disabled, notFound } from './failures.js';
 import { Session } from './session.js';
-import { type CacheSettings, checkCallOptions, type Settings } from './settings.js';
+import { type CacheSettings, checkCallOptions } from './settings.js';
 import { type Call, type Flight, SingleFlight } from './single-flight.js';
-import { type Response, Transport } from './transport.js';
+import { loadGot, type Response, type Shared, Transport } from './transport.js';
 
 /** The content of a path. */
 interface Entry {
@@ -28,25 +25,13 @@ type AnyCategory = Category<unknown> | undefined;
 /** Finds the category of a path on demand: bytes that are not kept need neither it nor the table. */
 type FindCategory = () => AnyCategory;
 
-/** The parts of a client that its reader shares with others. */
-export interface Shared {
-  /** The settings; the first call reads the shared config file. @throws ImdsSettingsError for an unusable value */
-  readonly settings: () => Settings;
-  readonly events: Events;
-  readonly clock: WaitingClock;
-  readonly closing: Closing;
-}
-
 /** Reads values: from the cache, by joining a read under way, or through the session. */
 export class Reader {
   readonly #shared: Shared;
   readonly #cache: Cache<Entry> | undefined;
   readonly #liveMaxAgeMs: number;
   readonly #reads: SingleFlight<Entry>;
-  #connection: { readonly settings: Settings; readonly transport: Transport; readonly session: Session } | undefined;
-  #loading: Promise<void> | undefined;
-  /** When got was loaded; a call's time starts no earlier. */
-  #loadedAt: number | undefined;
+  #session: Session | undefined;
 
   constructor(shared: Shared, cache: CacheSettings | undefined) {
     this.#shared = shared;
@@ -96,31 +81,25 @@ export class Reader {
   async ask(path: string, options: CallOptions): Promise<{ text: string; servedAt: number }> {
     const absolute = absolutePath(path);
     const call = await this.#call(options);
-    const response = await this.#connect().session.read(absolute, call);
+    const response = await this.#connect().read(absolute, call);
     if (response.statusCode === 404) throw notFound(absolute, categoryOf(absolute));
     return { text: utf8(response.body, absolute), servedAt: this.#servedAt(response) };
   }
 
   async token(options: CallOptions): Promise<string> {
     const call = await this.#call(options);
-    return await this.#connect().session.token(call);
+    return await this.#connect().token(call);
   }
 
   /** Options for several reads that share the time of one call, which starts now. */
-  sharing(options: CallOptions = {}): () => CallOptions {
-    checkCallOptions(options);
-    const { running } = this.#shared.clock;
-    const start = running();
-    return () => {
-      const { deadlineMs = this.#connect().settings.deadlineMs } = options;
-      const spentMs = running() - Math.max(start, this.#loadedAt ?? running());
-      return { ...options, deadlineMs: Math.max(1, deadlineMs - spentMs) };
-    };
+  async sharing(options: CallOptions = {}): Promise<() => CallOptions> {
+    const { deadline } = await this.#call(options);
+    return () => ({ ...options, deadlineMs: Math.max(1, deadline - this.#shared.clock.running()) });
   }
 
   /** The endpoint, once a read was made. */
   get endpoint(): string | undefined {
-    return this.#connection?.settings.endpoint;
+    return this.#session && this.#shared.settings().endpoint;
   }
 
   /** The bytes at a path, which must exist. */
@@ -135,7 +114,7 @@ export class Reader {
   /** The content of a path: from the cache, from a read under way, or from the service. */
   async #entry(path: string, category: FindCategory, options: CallOptions): Promise<Entry> {
     const call = await this.#call(options);
-    this.#connection?.session.checkPath(path);
+    this.#session?.checkPath(path);
     const kept = options.fresh ? undefined : this.#cache?.get(path);
     this.#shared.events.publish('cache', { action: kept ? 'hit' : 'miss', path });
     return kept ?? (await this.#reads.run(path, call, (flight) => this.#fetch(path, category, call, flight)));
@@ -143,7 +122,7 @@ export class Reader {
 
   async #fetch(path: string, category: FindCategory, { fresh }: Call, { deadline, isLatest }: Flight): Promise<Entry> {
     const epoch = this.#cache?.epoch ?? 0;
-    const response = await this.#connect().session.read(path, { deadline, fresh });
+    const response = await this.#connect().read(path, { deadline, fresh });
     const entry: Entry = { body: response.statusCode === 404 ? undefined : response.body };
     // Kept only if no newer read of the path was begun meanwhile.
     if (this.#cache && isLatest()) {
@@ -191,28 +170,23 @@ export class Reader {
     checkCallOptions(options);
     const { deadlineMs, signal, fresh } = options;
     signal?.throwIfAborted();
-    const { settings, transport } = this.#connect();
-    const { running } = this.#shared.clock;
-    this.#loading ??= transport.load().then(() => {
-      this.#loadedAt = running();
-    });
-    if (this.#loadedAt === undefined) await this.#loading;
-    return { deadline: running() + (deadlineMs ?? settings.deadlineMs), signal, fresh };
+    this.#connect();
+    await loadGot();
+    const { settings, clock } = this.#shared;
+    return { deadline: clock.running() + (deadlineMs ?? settings().deadlineMs), signal, fresh };
   }
 
-  #connect() {
-    this.#shared.closing.throwIfClosed();
-    if (this.#connection) return this.#connection;
-    const settings = this.#shared.settings();
-    if (settings.disabledBy) throw disabled(settings.disabledBy);
-    const context = { ...this.#shared, settings };
-    const transport = new Transport(context);
-    const session = new Session({ ...context, transport }, () => {
+  /** The session, made when it is first needed, as it needs the settings. */
+  #connect(): Session {
+    const { settings, events, closing } = this.#shared;
+    closing.throwIfClosed();
+    const { disabledBy } = settings();
+    if (disabledBy) throw disabled(disabledBy);
+    this.#session ??= new Session(this.#shared, new Transport(this.#shared), () => {
       this.#cache?.startEpoch();
-      context.events.publish('cache', { action: 'forget', path: '*' });
+      events.publish('cache', { action: 'forget', path: '*' });
     });
-    this.#connection = { settings, transport, session };
-    return this.#connection;
+    return this.#session;
   }
 }
 

@@ -3,8 +3,8 @@ import { limitOf } from './limit.js';
 import { abortRetry, retry } from './retry.js';
 import type { Call } from './single-flight.js';
 import { holds, lifetimeOf, shorterOf, ttlOf } from './token.js';
-import { type Authorization, type Context, type SessionContext, Tokens } from './tokens.js';
-import { originOf, type Response } from './transport.js';
+import { type Authorization, type Context, Tokens } from './tokens.js';
+import { originOf, type Response, type Shared } from './transport.js';
 
 // IMDS throttles simultaneous connections; AWS does not publish the limit.
 const simultaneousRequests = 8;
@@ -24,21 +24,17 @@ export class Session {
    * @param onRefusal called when the service no longer accepts the token. The instance may have been stopped and
    *   started since: it was hibernated, or launched from an image that contains this process.
    */
-  constructor(context: SessionContext, onRefusal: () => void) {
-    const limit = limitOf(simultaneousRequests, context.settings.requestTimeoutMs, context.clock);
-    this.#context = { ...context, limit };
+  constructor(shared: Shared, transport: Context['transport'], onRefusal: () => void) {
+    const limit = limitOf(simultaneousRequests, shared.settings().requestTimeoutMs, shared.clock);
+    this.#context = { ...shared, transport, limit };
     this.#tokens = new Tokens(this.#context);
     this.#onRefusal = onRefusal;
   }
 
   /** Reads a path and returns the reply: status 200 or 404. @throws an {@link ImdsError} for any other outcome */
   read(path: string, call: Call): Promise<Response> {
-    return retry(() => this.#attempt(path, call), {
-      ...this.#context.settings,
-      ...this.#context,
-      path,
-      deadline: call.deadline,
-    });
+    const { deadline } = call;
+    return retry(() => this.#attempt(path, call), { ...this.#context.settings(), ...this.#context, path, deadline });
   }
 
   /** A token for another program. Never falls back to version 1. */
@@ -62,7 +58,7 @@ export class Session {
     const { statusCode } = response;
     if (statusCode === 200 || statusCode === 404) return response;
     if (statusCode === 301 && this.#isDirectory(path, response)) return await this.#attempt(`${path}/`, call);
-    const target = `GET ${this.#context.settings.endpoint}${path}`;
+    const target = `GET ${this.#context.settings().endpoint}${path}`;
     if (statusCode !== 401) throw statusError(statusCode, target);
     this.#stopUsing(authorization);
     throw refusedAgain(target);
@@ -70,7 +66,7 @@ export class Session {
 
   /** IMDS on Xen redirects a directory to itself with a trailing slash. */
   #isDirectory(path: string, response: Response): boolean {
-    const url = originOf(this.#context.settings.endpoint) + path;
+    const url = originOf(this.#context.settings().endpoint) + path;
     const location = response.header('location') ?? '';
     return (
       !path.endsWith('/') && URL.canParse(location, url) && new URL(location, url).href === new URL(`${url}/`).href
@@ -98,7 +94,7 @@ export class Session {
     const version = token === undefined ? 1 : 2;
     const response = await transport.request({ method: 'GET', path, headers, version, timeoutMs });
     if (token === undefined) return response;
-    if (holds(response.body.toString('latin1'), token)) throw echoed(`GET ${settings.endpoint}${path}`);
+    if (holds(response.body.toString('latin1'), token)) throw echoed(`GET ${settings().endpoint}${path}`);
     // Replies state the token's remaining TTL. Counted from when the request left, it never overstates it.
     const seconds = ttlOf(response);
     if (seconds !== undefined) authorization.lifetime = shorterOf(authorization.lifetime, lifetimeOf(sentAt, seconds));

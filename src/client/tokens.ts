@@ -2,10 +2,9 @@ import { type ImdsError, ImdsHopLimitError, ImdsTimeoutError, ImdsTokenError, is
 import { noToken, tokenTimeout, tokenTooLate } from './failures.js';
 import type { Limit } from './limit.js';
 import { retry } from './retry.js';
-import type { Settings } from './settings.js';
 import { type Call, SingleFlight } from './single-flight.js';
 import { type Lifetime, lifetimeOf, tokenHeader, tokenOf, tokenPath, ttlHeader } from './token.js';
-import type { Request, Transport, TransportContext } from './transport.js';
+import type { Request, Shared, Transport } from './transport.js';
 
 /** A session token in use. */
 export interface Token {
@@ -22,14 +21,9 @@ const version1 = Object.freeze({ token: undefined, headers: Object.freeze({}) })
 /** The session token of a read or, while version 1 is in use, nothing. */
 export type Authorization = Token | typeof version1;
 
-/** The parts of its client that a session needs. */
-export interface SessionContext extends TransportContext {
-  readonly settings: Settings;
+/** The shared parts of a client, and the means of its session to send requests. */
+export interface Context extends Shared {
   readonly transport: Pick<Transport, 'request'>;
-}
-
-/** Those, and the limit on simultaneous requests. */
-export interface Context extends SessionContext {
   readonly limit: Limit;
 }
 
@@ -58,7 +52,7 @@ export class Tokens {
       this.#token = undefined;
     });
     // A caller with little time must not make a slow reply look lost, not least to others.
-    this.#requests = new SingleFlight(context.clock, context.settings.requestTimeoutMs);
+    this.#requests = new SingleFlight(context.clock, context.settings().requestTimeoutMs);
   }
 
   /** The current token, or a new one. */
@@ -84,7 +78,7 @@ export class Tokens {
     try {
       return await this.usable(call);
     } catch (error) {
-      if (!settings.allowV1 || !isImdsError(error) || !isCuredByV1(error)) throw error;
+      if (!settings().allowV1 || !isImdsError(error) || !isCuredByV1(error)) throw error;
       if (this.#probeV2At === undefined) events.publish('fallback', { to: 1, reason: error.code });
       this.#probeV2At ??= clock.now() + probeV2Ms;
       return version1;
@@ -111,11 +105,11 @@ export class Tokens {
   /** Requests a token in the background. A failure is only published: a caller who needs the token gets its own. */
   #requestBehind(maxAttempts?: number): void {
     const { clock, settings } = this.#context;
-    this.#request({ deadline: clock.running() + settings.deadlineMs }, maxAttempts).catch(() => {});
+    this.#request({ deadline: clock.running() + settings().deadlineMs }, maxAttempts).catch(() => {});
   }
 
-  #request(call: Call, maxAttempts = this.#context.settings.maxAttempts): Promise<Token> {
-    const options = { ...this.#context.settings, ...this.#context, path: tokenPath, maxAttempts };
+  #request(call: Call, maxAttempts = this.#context.settings().maxAttempts): Promise<Token> {
+    const options = { ...this.#context.settings(), ...this.#context, path: tokenPath, maxAttempts };
     return this.#requests.run(tokenPath, call, async ({ deadline }) => {
       const { clock, events } = this.#context;
       try {
@@ -139,7 +133,7 @@ export class Tokens {
   /** Sends a token request when its turn comes, and returns the token, unless it has already expired. */
   #put(deadline: number): Promise<Token> {
     const { settings, clock, events, transport, limit } = this.#context;
-    const { endpoint, tokenTtlSeconds, requestTimeoutMs, v1ForbiddenBy } = settings;
+    const { endpoint, tokenTtlSeconds, requestTimeoutMs, v1ForbiddenBy } = settings();
     const note = v1ForbiddenBy ? `IMDSv1 was not tried: ${v1ForbiddenBy}.` : '';
     return limit(tokenPath, deadline, async (timeoutMs) => {
       const sentAt = clock.now();

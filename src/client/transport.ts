@@ -29,46 +29,48 @@ export interface Response {
   readonly body: Buffer;
 }
 
-/** The parts of its client that a transport needs. */
-export interface TransportContext {
-  readonly settings: Pick<Settings, 'endpoint' | 'connectTimeoutMs'>;
+/** The parts that a whole client shares. */
+export interface Shared {
+  /** The settings; the first call reads the shared config file. @throws ImdsSettingsError for an unusable value */
+  readonly settings: () => Settings;
   readonly events: Events;
   readonly clock: WaitingClock;
   readonly closing: Closing;
 }
 
+let got: Got | undefined;
+
+/** Loads got. The first request waits for that, if it did not happen before. */
+export async function loadGot(): Promise<Got> {
+  got ??= (await import('got')).default;
+  return got;
+}
+
 // User data, the largest thing IMDS serves, is at most 16 KB; anything larger than this is not from IMDS.
 const largestBody = 1024 * 1024;
 
-/** Speaks HTTP to one endpoint: no proxy, no redirect, no retry, no token. The first request loads got. */
+/** Speaks HTTP to one endpoint: no proxy, no redirect, no retry, no token. */
 export class Transport {
-  readonly #context: TransportContext;
-  #got: Got | undefined;
+  readonly #shared: Shared;
   /** Instances of got that need only a URL, by the headers of reads: got is slow to merge options. */
   readonly #readers = new WeakMap<Request['headers'], Got>();
 
-  constructor(context: TransportContext) {
-    this.#context = context;
-  }
-
-  /** Loads got. The first request waits for that, if it did not happen before. */
-  async load(): Promise<void> {
-    const { default: got } = await import('got');
-    this.#got = got;
+  constructor(shared: Shared) {
+    this.#shared = shared;
   }
 
   /** Sends one request and returns the reply. @throws ImdsUnreachableError, ImdsTimeoutError, ImdsResponseError */
   async request(request: Request): Promise<Response> {
-    if (!this.#got) await this.load();
+    const got = await loadGot();
     const { method, path, version } = request;
-    const { events, closing, clock } = this.#context;
+    const { events, closing, clock } = this.#shared;
     const { now } = clock;
     const start = now();
     const publish = (outcome: { statusCode?: number; error?: ImdsError['code'] }): void =>
       events.publish('request', { method, path, version, durationMs: now() - start, ...outcome });
     let response: Response;
     try {
-      response = await this.#send(request);
+      response = await this.#send(got, request);
     } catch (error) {
       publish(isImdsError(error) ? { error: error.code } : {});
       throw error;
@@ -79,14 +81,15 @@ export class Transport {
     return response;
   }
 
-  #send(request: Request): Promise<Response> {
-    const { settings, clock, closing } = this.#context;
+  #send(got: Got, request: Request): Promise<Response> {
+    const { settings, clock, closing } = this.#shared;
     if (closing.reason) return Promise.reject(closing.reason);
     const { setDeadline, running } = clock;
     const { timeoutMs } = request;
-    const connectTimeoutMs = Math.min(settings.connectTimeoutMs, timeoutMs);
-    const target = `${request.method} ${settings.endpoint}${request.path}`;
-    const stream = this.#open(request);
+    const { endpoint, connectTimeoutMs: longestMs } = settings();
+    const connectTimeoutMs = Math.min(longestMs, timeoutMs);
+    const target = `${request.method} ${endpoint}${request.path}`;
+    const stream = this.#open(got, request);
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let size = 0;
@@ -136,10 +139,8 @@ export class Transport {
     });
   }
 
-  #open({ method, path, headers }: Request) {
-    const got = this.#got;
-    if (!got) throw new TypeError('got is not loaded');
-    const { endpoint } = this.#context.settings;
+  #open(got: Got, { method, path, headers }: Request) {
+    const { endpoint } = this.#shared.settings();
     const url = originOf(endpoint) + path;
     // Ended, or got would wait for a body to be written.
     if (method === 'PUT') return got.stream(url, { ...optionsFor(endpoint, headers), method }).end();

@@ -1,9 +1,10 @@
 import { trueOrFalse } from '../client/check.js';
 import type { ImdsEvents } from '../client/events.js';
-import type { Reader, Shared } from '../client/reader.js';
+import type { Reader } from '../client/reader.js';
 import { retry } from '../client/retry.js';
 import { checkCallOptions, type Settings } from '../client/settings.js';
 import { type Call, SingleFlight } from '../client/single-flight.js';
+import type { Shared } from '../client/transport.js';
 import { ImdsCredentialsError, isImdsError } from '../errors.js';
 import type { CallOptions } from '../metadata/accessor.js';
 import { type RoleCredentials, rotationMs } from '../metadata/documents.js';

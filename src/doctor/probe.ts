@@ -156,7 +156,7 @@ function documentIn({ status, response }: Reply): RoleCredentialsDocument | unde
 
 /** Sends a request, and again while nothing comes back; the earlier ones go on. */
 async function ask(
-  { events }: Input,
+  input: Input,
   endpoint: string,
   path: string,
   headers: Readonly<Record<string, string>>,
@@ -165,8 +165,8 @@ async function ask(
 ) {
   signal?.throwIfAborted();
   const closing = new Closing();
-  const context = { events, clock: systemClock, closing };
-  const transport = new Transport({ ...context, settings: { endpoint, connectTimeoutMs: timeoutMs } });
+  const settings = () => ({ ...input.settings, endpoint, connectTimeoutMs: timeoutMs });
+  const transport = new Transport({ settings, events: input.events, clock: systemClock, closing });
   const method = path === tokenPath ? 'PUT' : 'GET';
   const version = Object.keys(headers).length === 0 ? 1 : 2;
   const start = performance.now();

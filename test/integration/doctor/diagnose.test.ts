@@ -49,13 +49,13 @@ describe('diagnosis and platform of a client', () => {
 
     it('rejects with what keeps it from asking, when that is no answer of a service', async () => {
       const damaged = new Error('a damaged installation');
-      const load = mock.method(Transport.prototype, 'load', async () => {
+      const request = mock.method(Transport.prototype, 'request', async () => {
         throw damaged;
       });
       try {
         await assert.rejects(imds.diagnose(), damaged);
       } finally {
-        load.mock.restore();
+        request.mock.restore();
       }
     });
 

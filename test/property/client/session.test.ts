@@ -190,10 +190,8 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
     deadlineMs,
   });
   const clock = clockWith(() => service.time);
-  const session = new Session(
-    { transport: service, settings: settings(), events: new Events(undefined), clock, closing: new Closing() },
-    () => {},
-  );
+  const shared = { settings, events: new Events(undefined), clock, closing: new Closing() };
+  const session = new Session(shared, service, () => {});
   const endings: Ending[] = [];
   const begin = (call: Promise<unknown>): void => {
     const index = endings.push(undefined) - 1;

@@ -123,8 +123,8 @@ describe('the path rule, whatever it is given', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const { settings } = resolveSettings({ endpoint: `http://127.0.0.1:${port}` });
-    const context = { events: new Events(undefined), clock: systemClock, closing: new Closing() };
-    const transport = new Transport({ ...context, settings: settings() });
+    const events = new Events(undefined);
+    const transport = new Transport({ settings, events, clock: systemClock, closing: new Closing() });
     try {
       await fc.assert(
         fc.asyncProperty(acceptedPath, async (path) => {

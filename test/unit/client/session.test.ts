@@ -87,7 +87,7 @@ describe('Session', () => {
     const { settings } = resolveSettings({ endpoint: 'http://127.0.0.1:1338', retryDelayMs: 0, ...options });
     const events = new Events(options.logger);
     const clock = clockWith(() => service.time);
-    return new Session({ transport: service, settings: settings(), events, clock, closing }, () => {
+    return new Session({ settings, events, clock, closing }, service, () => {
       refused += 1;
     });
   }

@@ -29,7 +29,7 @@ const put: Request = {
 
 function transportTo(url = endpoint, closing = new Closing()): Transport {
   const { settings } = resolveSettings({ endpoint: url });
-  return new Transport({ settings: settings(), events: new Events(undefined), clock: systemClock, closing });
+  return new Transport({ settings, events: new Events(undefined), clock: systemClock, closing });
 }
 
 describe('Transport', () => {
