@@ -2,9 +2,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import { type Audit, Channels, on, wrap } from './audit.js';
-import { pathOf } from './head.js';
+import { parsedHead, pathOf } from './head.js';
 import { type Place, placeOf } from './stack.js';
-import { type Exchange, hashOf, type Sent } from './tally.js';
+import type { Exchange } from './tally.js';
 
 const created = 'http.client.request.created';
 
@@ -96,14 +96,10 @@ const portOf = (request: ClientRequest): unknown =>
 
 function begin(request: ClientRequest, entry: Pending, { tally }: Audit): void {
   if (!entry.isComplete || !entry.isConnected || entry.exchange) return;
-  const { method, path, host, socket } = request;
-  const token = request.getHeader('x-aws-ec2-metadata-token');
-  const sent: Sent = {
-    method,
-    path: pathOf(path),
-    token: token === undefined ? undefined : hashOf(String(token)),
-    isForwarded: request.hasHeader('x-forwarded-for'),
-  };
+  const { path, host, socket } = request;
+  // As it was sent: `getHeader` knows nothing of headers that were given as a list.
+  const sent = parsedHead(String(Reflect.get(request, '_header')));
+  if (!sent) return;
   entry.exchange = tally.begin(entry.place, sent);
   if (path.startsWith('http') || isElsewhere(socket, host)) entry.exchange.proxied();
 }

@@ -19,6 +19,8 @@ export type { Report as AuditReport } from './report.js';
 
 const folderVariable = 'IMDS_AUDIT_FOLDER';
 const flushMs = 200;
+/** Node's timers take no longer time, some 24 days: one that is longer would end at once. */
+const longestTimerMs = 2 ** 31 - 1;
 const { env } = process;
 const startedAt = performance.now();
 
@@ -117,10 +119,13 @@ function beforeEndBy(signal: NodeJS.Signals, end: () => void): void {
 }
 
 function repeat(ms: number, note: () => void): void {
-  wait(() => {
-    note();
-    repeat(ms, note);
-  }, ms).unref();
+  wait(
+    () => {
+      note();
+      repeat(ms, note);
+    },
+    Math.min(ms, longestTimerMs),
+  ).unref();
 }
 
 function print(report: Report): void {

@@ -27,7 +27,7 @@ const isOfApplication = (file: string): boolean => isApplication(file) && !start
 // Async frames count too, and packages nest deep.
 const mostFrames = 100;
 
-/** The places of the stack outside Node, from the innermost on, followed by those that await it. */
+/** The places of the stack outside Node, from the innermost on, followed by those that await it; none if `Error` is frozen. */
 function capture(): readonly Position[] {
   const { stackTraceLimit, prepareStackTrace } = Error;
   const holder: { stack?: unknown } = {};
@@ -44,8 +44,12 @@ function capture(): readonly Position[] {
       const [line, column] = [site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1];
       return [isOfApplication(file) ? original(file, line, column) : { file, line }];
     });
+  } catch {
+    return [];
   } finally {
-    Object.assign(Error, { stackTraceLimit, prepareStackTrace });
+    try {
+      Object.assign(Error, { stackTraceLimit, prepareStackTrace });
+    } catch {}
   }
 }
 

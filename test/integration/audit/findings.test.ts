@@ -63,6 +63,16 @@ const cases: Readonly<
     code: "await read('/latest/', { ...bear(await token()), 'X-Forwarded-For': '10.0.0.1' });",
     finds: ['forwarded-for'],
   },
+  'X-Forwarded-For, and no read without a token, in headers that are a list': {
+    code: `
+      const { get } = await import('node:http');
+      const { createConnection } = await import('node:net');
+      const { hostname, port } = new URL(url);
+      const headers = ['Host', 'instance-data', 'X-aws-ec2-metadata-token', await token(), 'X-Forwarded-For', '10.0.0.1'];
+      const options = { host: 'instance-data', path: '/latest/', headers, createConnection: () => createConnection(port, hostname) };
+      await new Promise((resolve) => get(options, (response) => response.resume().on('end', resolve)));`,
+    finds: ['forwarded-for'],
+  },
   'a proxy': {
     code: `
       const http = await import('node:http');

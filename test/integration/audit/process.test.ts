@@ -273,7 +273,14 @@ describe('imds/audit', () => {
       {},
       "import { rmSync } from 'node:fs'; rmSync(process.env.IMDS_AUDIT_FOLDER, { recursive: true });",
     ],
-    ['an Error that is frozen', {}, 'Object.freeze(Error);'],
+    ['an Error that is frozen', {}, 'Object.freeze(Error);', /1 caller uses IMDSv1/],
+    [
+      'a preparation of stacks that is fixed',
+      {},
+      "Object.defineProperty(Error, 'prepareStackTrace', { value: () => 'mine' });",
+      /1 caller uses IMDSv1/,
+    ],
+    ['more than 24 days between reports', { IMDS_AUDIT_EVERY: '2592000' }, '', /^imds audit: (?!.*imds audit:)/s],
     ['standard error that is closed', {}, "import { closeSync } from 'node:fs'; closeSync(2);"],
   ] as const) {
     it(`is nothing to the program with ${what}`, async () => {
