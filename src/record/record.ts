@@ -77,7 +77,7 @@ function withPlaceholders(path: string): string {
   const template = [path, path.replace(/[^/]+(?=\/?$)/, '_')].map((each) => categoryOf(each)?.template).find(Boolean);
   if (template !== undefined) return shortPath(`/latest/${template}`).replace(/\/$/, path.endsWith('/') ? '/' : '');
   if (isKnown(path)) return shortPath(path);
-  return `${withPlaceholders(path.replace(/[^/]+\/?$/, '')).replace(/[^/]$/, '$&/')}{unknown}`;
+  return `${withPlaceholders(path.replace(/(?:[^/]+\/?|\/)$/, '')).replace(/[^/]$/, '$&/')}{unknown}`;
 }
 
 const reasons: Partial<Readonly<Record<ImdsErrorCode, string>>> = {

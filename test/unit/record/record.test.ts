@@ -291,6 +291,17 @@ describe('record', () => {
     );
   });
 
+  it('leaves out names with slashes in succession', async () => {
+    const { scenario, leftOut } = await take({
+      'meta-data': { ...instanceId, '/etc/passwd': 'a', tags: { instance: { '//team/x': 'b' } } },
+    });
+    assert.deepEqual(scenario.tree['meta-data'], { 'instance-id': 'i-00000000000000001' });
+    assert.deepEqual(leftOut.map(({ path }) => path).sort(), [
+      'tags/instance/{unknown}/{unknown}/{unknown}/{unknown}',
+      '{unknown}/{unknown}/{unknown}',
+    ]);
+  });
+
   it('leaves out members of documents that it does not know, and says so', async () => {
     const { scenario, leftOut } = await take({
       'meta-data': {
