@@ -84,8 +84,7 @@ export async function probe(input: Input, options: DiagnoseOptions) {
   const read = isUnreachable ? undefined : await get(instanceId);
   const elsewhere = isUnreachable ? (input.otherEndpoint ?? otherEndpoint(routes, family)) : undefined;
   const other = elsewhere === undefined ? undefined : await get(instanceId, unknownToken, elsewhere);
-  const wouldTell =
-    token.error instanceof ImdsTimeoutError && read?.error && isSilence(read.error) && distance?.hops !== 1;
+  const wouldTell = isLost(token.error) && read?.error && isSilence(read.error) && distance?.hops !== 1;
   const v1 = wouldTell ? await probeV1(input, options) : undefined;
   const details =
     token.granted && read?.instanceId
@@ -201,8 +200,7 @@ async function ask(
 }
 
 /** Of several silences, the one after a connection. */
-const mostTelling = ({ errors }: AggregateError): ImdsError =>
-  errors.find((error) => error instanceof ImdsTimeoutError) ?? errors[0];
+const mostTelling = ({ errors }: AggregateError): ImdsError => errors.find(isLost) ?? errors[0];
 
 /** The first response to any of the attempts, or the failure of all. */
 function contentOf(outcome: Response | ImdsError) {
@@ -214,9 +212,13 @@ function contentOf(outcome: Response | ImdsError) {
   return { response, error, status, text, granted, instanceId, isThrottled: status === 429 || status === 503 };
 }
 
+/** Connected and asked, and not one byte came back. A reply that begins and stalls has passed all routers on its way. */
+export const isLost = (error: ImdsError | undefined): boolean =>
+  error instanceof ImdsTimeoutError && error.phase === 'response';
+
 /** Nothing came back: neither a connection nor, where there was one, a reply. */
 export const isSilence = (error: ImdsError): boolean =>
-  error instanceof ImdsTimeoutError || (error instanceof ImdsUnreachableError && codeOf(error.cause) === 'ETIMEDOUT');
+  isLost(error) || (error instanceof ImdsUnreachableError && codeOf(error.cause) === 'ETIMEDOUT');
 
 /**
  * The source address of packets to a well-known address, or the code of why there is none, such as `ENETUNREACH`.

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
-import { codeOf, ImdsResponseError, ImdsTimeoutError, ImdsUnreachableError } from '../errors.js';
+import { codeOf, ImdsResponseError, ImdsUnreachableError } from '../errors.js';
 import { inHops } from './distance.js';
 import { otherFamily, socketOf, wellKnown } from './endpoint.js';
 import type { Checks, Facts } from './facts.js';
-import { type Answers, isSilence } from './probe.js';
+import { type Answers, isLost, isSilence } from './probe.js';
 import type { Outcomes } from './verdict.js';
 
 const slowMs = 500;
@@ -59,7 +59,7 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
 
   token({ token: { granted, status, error, tookMs, attempts } }) {
     if (error instanceof ImdsUnreachableError) return ['skip', 'not asked for', 'skipped'];
-    if (error instanceof ImdsTimeoutError)
+    if (isLost(error))
       return ['fail', `asked for ${attempts} times in ${took(tookMs)}: connected, and no reply came`, 'lost'];
     if (status === undefined) return ['fail', error?.message ?? '', 'unusable'];
     if (granted) {
@@ -92,14 +92,14 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
 
   distance({ distance, isMeasurable, token }) {
     if (!isMeasurable) return ['skip', 'not measured: the endpoint is not the well-known one', 'unknown'];
-    const isLost = token.error instanceof ImdsTimeoutError;
+    const isTokenLost = isLost(token.error);
     const silence = 'not measured: neither the time service nor the DNS beside IMDS answers';
-    if (!distance) return [isLost ? 'warn' : 'skip', silence, 'unknown'];
+    if (!distance) return [isTokenLost ? 'warn' : 'skip', silence, 'unknown'];
     const { hops, by } = distance;
     const service = by.speaks === 'NTP' ? 'the time service' : 'the DNS';
     const words = `${inHops(hops)}, measured by ${service}${isIP(by.address) ? ` at ${by.address}` : ''}`;
     const outcome = hops === 1 ? 'near' : 'far';
-    return [isLost && hops > 1 ? 'fail' : 'ok', `${words}: the hop limit has to be ${hops}`, outcome];
+    return [isTokenLost && hops > 1 ? 'fail' : 'ok', `${words}: the hop limit has to be ${hops}`, outcome];
   },
 
   allowance({ allowance }) {

@@ -279,6 +279,15 @@ describe('diagnose', () => {
     assert.equal((await examine(url)).verdict, 'foreign-responder');
   });
 
+  it('does not blame the hop limit for a token reply that begins to arrive', async () => {
+    const stalls: http.RequestListener = (_request, response) =>
+      void response.writeHead(200, { server: 'EC2ws', 'content-length': '56' }).write('AQ');
+    const diagnosis = await examine(await stand(serve(asEc2(401), stalls)), { beacons: [await timeService(2)] });
+    assert.equal(diagnosis.verdict, 'inconclusive');
+    assert.match(diagnosis.summary, /not answered in full within/);
+    assert.doesNotMatch(JSON.stringify(diagnosis.fix), /modify-instance-metadata-options/);
+  });
+
   it('asks again when a request gets lost', async () => {
     let connections = 0;
     const { url } = await emulator();
