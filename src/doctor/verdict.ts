@@ -51,7 +51,7 @@ const table: readonly Row[] = [
   ['throttled', { load: ['throttled'] }],
   ['healthy', { token: ['granted'], read: ['answered'] }],
   ['throttled', { token: ['throttled'] }],
-  ['throttled', { token: ['granted'], read: ['throttled'] }],
+  ['throttled', { token: ['granted', 'lost'], read: ['throttled'] }],
   ['v1-only', { token: noToken, read: ['token-ignored'], endpoint: ['custom'] }],
   ['foreign-responder', { token: noToken, responder: ['other'] }],
   ['v1-only', { token: noToken, read: ['token-ignored'] }],

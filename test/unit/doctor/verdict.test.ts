@@ -53,6 +53,7 @@ const rows: readonly (readonly [Verdict, Partial<Outcomes>])[] = [
   ['throttled', { token: 'throttled', read: 'throttled' }],
   ['throttled', { token: 'throttled', read: 'silent', responder: 'other' }],
   ['throttled', { read: 'throttled' }],
+  ['throttled', { token: 'lost', read: 'throttled', distance: 'unknown' }],
   ['throttled', { load: 'throttled' }],
   ['foreign-responder', { token: 'unsupported', read: 'unusable', responder: 'other' }],
   ['foreign-responder', { token: 'forbidden', read: 'token-ignored', responder: 'other' }],
