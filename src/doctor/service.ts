@@ -41,6 +41,7 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     if (code === 'ETIMEDOUT')
       return failed(`no answer within ${took(tookMs)}, packets are dropped on the way`, 'silent');
     if (socketOf(endpoint)) return failed(socketFaults[code] ?? 'refused');
+    if (/^(ENOTFOUND|EAI_.*)$/.test(code)) return failed('its name cannot be resolved');
     const isRouted = routes?.some((route) => route.family === family && route.from) ?? false;
     // Over IPv6 a firewall far away may answer so, too; then there is a route.
     if (/^(EACCES|EPERM)$/.test(code) && !(isRouted && family === 'IPv6'))

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
+import { resolveSettings } from '../../../src/client/settings.js';
 import { diagnosisOf } from '../../../src/doctor/diagnose.js';
-import type { Judgement } from '../../../src/doctor/judgement.js';
+import { type Judgement, judge } from '../../../src/doctor/judgement.js';
 import { type Outcomes, type Verdict, verdictOf } from '../../../src/doctor/verdict.js';
+import { ImdsUnreachableError } from '../../../src/errors.js';
 import type { Platform } from '../../../src/platform.js';
 
 const nothing: Outcomes = {
@@ -105,6 +107,29 @@ describe('the verdict', () => {
       assert.equal(diagnosisOf(found).fix.length > 0, verdict !== 'healthy');
     });
   }
+});
+
+describe('an endpoint whose name cannot be resolved', () => {
+  for (const code of ['ENOTFOUND', 'EAI_AGAIN'])
+    it(`is unreachable for that, and not for a firewall: ${code}`, () => {
+      const none = {
+        response: undefined,
+        status: undefined,
+        text: undefined,
+        granted: undefined,
+        instanceId: undefined,
+      };
+      const error = new ImdsUnreachableError('not sent', { cause: Object.assign(new Error(code), { code }) });
+      const token = { ...none, error, isThrottled: false, tookMs: 1, attempts: 1 };
+      const unasked = { routes: undefined, allowance: undefined, other: undefined, read: undefined, v1: undefined };
+      const answers = { ...unasked, isMeasurable: false, distance: undefined, token, details: undefined };
+      const settings = resolveSettings({ endpoint: 'http://imds.invalid' }).settings();
+      const { verdict, summary } = diagnosisOf(
+        judge({ settings, env: {}, platform: host, family: undefined, answers }),
+      );
+      assert.equal(verdict, 'unreachable');
+      assert.ok(summary.startsWith(`No connection to http://imds.invalid: its name cannot be resolved (${code}).`));
+    });
 });
 
 describe('the remedy for a hop limit that is too low', () => {
