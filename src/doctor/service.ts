@@ -66,7 +66,8 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     if (granted) {
       const words = `granted in ${took(tookMs)}`;
       if (!granted.hasTtl) return ['warn', `${words}, without the lifetime that IMDS states`, 'granted'];
-      if (attempts > 1) return ['warn', `${words}, on attempt ${attempts}: packets get lost`, 'granted'];
+      if (attempts > 1)
+        return ['warn', `${words}, after ${attempts} requests: packets get lost, or the service is slow`, 'granted'];
       return [tookMs > slowMs ? 'warn' : 'ok', `${words} for ${granted.ttlSeconds} s`, 'granted'];
     }
     const [, words, outcome = 'unusable'] = tokenStatuses.find(([statuses]) => statuses.test(`${status}`)) ?? [];

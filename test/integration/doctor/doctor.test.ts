@@ -288,6 +288,17 @@ describe('diagnose', () => {
     assert.doesNotMatch(JSON.stringify(diagnosis.fix), /modify-instance-metadata-options/);
   });
 
+  it('does not take a slow service for one that loses packets', async () => {
+    const slow = await emulator();
+    slow.fault({ kind: 'latency', delay: '600ms', paths: 'api/token' });
+    const diagnosis = await examine(slow.url);
+    assert.equal(diagnosis.verdict, 'healthy');
+    assert.match(
+      finding(diagnosis, 'token')?.detail ?? '',
+      /after 2 requests: packets get lost, or the service is slow$/,
+    );
+  });
+
   it('asks again when a request gets lost', async () => {
     let connections = 0;
     const { url } = await emulator();
