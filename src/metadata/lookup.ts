@@ -1,7 +1,7 @@
 import { table } from './categories.js';
 import type { Category } from './category.js';
 import { filled, type Node, nodesOf } from './rows.js';
-import { type Parameter, patternOf } from './template.js';
+import { isFilledBy, type Parameter } from './template.js';
 
 /** One row of the table. */
 export interface Row {
@@ -37,47 +37,37 @@ const withoutSlash = (path: string): string => (path.endsWith('/') ? path.slice(
  * `/2021-03-23/meta-data/placement/`, with or without its final slash; `undefined` where the table has no row.
  */
 export function categoryOf(path: string): Category<unknown> | undefined {
-  const plain = withoutSlash(path);
-  const latest = plain.startsWith(prefix) ? plain : plain.replace(/^\/(?:\d{4}-\d\d-\d\d|1\.0)\//, prefix);
-  const category = rowAt(latest);
+  const category = nodeAt(path)?.category;
   return category && (category.path === path ? category : { ...category, path });
 }
 
-/** Finds a row by descending the table along the names of the path: walking all rows would take milliseconds. */
-function rowAt(latest: string): Category<unknown> | undefined {
+/** True for an absolute path that is listed rather than read as a value. */
+export function isDirectory(path: string): boolean {
+  const node = nodeAt(path);
+  // Some lists name the paths below them, most are values of several lines.
+  return node ? node.category?.kind === 'directory' || node.members !== undefined : path.endsWith('/');
+}
+
+/** Finds a node by descending the table along the names of the path: walking all rows would take milliseconds. */
+function nodeAt(path: string): Node | undefined {
+  const plain = withoutSlash(path);
+  const latest = plain.startsWith(prefix) ? plain : plain.replace(/^\/(?:\d{4}-\d\d-\d\d|1\.0)\//, prefix);
   if (!latest.startsWith(prefix)) return undefined;
-  const [root = '', ...segments] = latest.slice(prefix.length).split('/');
+  const parts = latest.slice(prefix.length).split('/');
   let node: Node = { members: () => top };
-  for (const segment of root === 'meta-data' && segments.length > 0 ? segments : [root, ...segments]) {
+  for (const [index, segment] of parts.entries()) {
+    if (index === 0 && segment === 'meta-data' && parts.length > 1) continue;
     const members = node.members?.() ?? {};
     const name = segment.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
     const named = Object.hasOwn(members, name) ? members[name] : undefined;
     const isNamed = named !== undefined && named.example === undefined;
-    const next = isNamed ? named : Object.values(members).find((member) => mayTake(member, segment));
+    const next = isNamed ? named : Object.values(members).find((member) => isFilledBy(lastPartOf(member), segment));
     if (!next) return undefined;
+    if (!isNamed) parts[index] = lastPartOf(next);
     node = next;
   }
-  const { category } = node;
-  return category && isOf(withoutSlash(category.template), latest) ? category : undefined;
+  // With each parameter replaced by its placeholder, it is the path's template.
+  return node.category && withoutSlash(node.category.template) === parts.join('/') ? node : undefined;
 }
 
-/** True for a row with a parameter whose text before it starts the segment: `ebs{n}` for `ebs1`. */
-function mayTake({ example, category }: Node, segment: string): boolean {
-  if (example === undefined || category === undefined) return false;
-  const last = withoutSlash(category.template).replace(/^.*\//, '');
-  return segment.startsWith(last.slice(0, last.indexOf('{')));
-}
-
-const isOf = (template: string, latest: string): boolean =>
-  template.includes('{') ? patternOf(template).test(latest) : prefix + template === latest;
-
-/** True for an absolute path that is listed rather than read as a value. */
-export function isDirectory(path: string): boolean {
-  const category = categoryOf(path);
-  if (category === undefined) return path.endsWith('/');
-  if (category.kind !== 'list') return category.kind === 'directory';
-  // Some lists name the paths below them, most are values of several lines.
-  const above = category.template;
-  const isBelow = (template: string) => template !== above && template.startsWith(above);
-  return above.endsWith('/') && rows().some(({ category: { template } }) => isBelow(template));
-}
+const lastPartOf = ({ category }: Node): string => withoutSlash(category?.template ?? '').replace(/^.*\//, '');

@@ -3,15 +3,13 @@ import { ImdsPathError } from '../errors.js';
 /** The value of a placeholder in a template: a name or an address, or a number for `{n}`. */
 export type Parameter = string | number;
 
-const rule = (source: string, expected: string) => ({ source, pattern: new RegExp(`^${source}$`), expected });
-const number = rule(String.raw`\d+`, 'a whole number, 0 or more');
+const number = { pattern: /^\d+$/, expected: 'a whole number, 0 or more' };
 // Narrower than RFC 3986: nothing that ends the path, climbs out of it, or needs an escape.
-const segment = rule(
-  String.raw`(?!\.\.?(?:/|$))(?:(?![/?#%\\])[!-~])+`,
-  'one path segment of visible ASCII without / ? # % \\, and neither . nor ..',
-);
+const segment = {
+  pattern: /^(?!\.\.?$)(?:(?![/?#%\\])[!-~])+$/,
+  expected: 'one path segment of visible ASCII without / ? # % \\, and neither . nor ..',
+};
 const ruleOf = (placeholder: string) => (placeholder === 'n' ? number : segment);
-const placeholders = /\{([a-z-]+)\}/g;
 
 /**
  * The path of a template such as `meta-data/tags/instance/{tag-key}`, its placeholders replaced by the values in order.
@@ -20,7 +18,7 @@ const placeholders = /\{([a-z-]+)\}/g;
  */
 export function fill(template: string, values: readonly Parameter[]): string {
   const left: unknown[] = [...values];
-  const filled = template.replace(placeholders, (_, placeholder: string) => {
+  const filled = template.replace(/\{([a-z-]+)\}/g, (_, placeholder: string) => {
     const value = left.shift();
     // Listings end directories with a slash; a line of one may be passed as it is.
     const given = typeof value === 'string' || typeof value === 'number' ? String(value).replace(/\/$/, '') : '';
@@ -38,14 +36,9 @@ function instead(value: unknown): string {
   return typeof value === 'number' ? `, not ${value}` : `, not of type ${typeof value}`;
 }
 
-const patterns = new Map<string, RegExp>();
-
-/** Matches the paths of a template, which has no trailing slash. */
-export function patternOf(template: string): RegExp {
-  const known = patterns.get(template);
-  if (known) return known;
-  const source = template.replace(placeholders, (_, placeholder: string) => ruleOf(placeholder).source);
-  const pattern = new RegExp(`^/latest/${source}$`);
-  patterns.set(template, pattern);
-  return pattern;
+/** True for a segment that gives the parameter of a template's part a value: `ebs1` for `ebs{n}`. */
+export function isFilledBy(part: string, segment: string): boolean {
+  const [start = '', placeholder] = part.split(/[{}]/);
+  const value = segment.startsWith(start) ? segment.slice(start.length) : '';
+  return placeholder !== undefined && ruleOf(placeholder).pattern.test(value);
 }
