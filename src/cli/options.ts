@@ -95,7 +95,7 @@ const phrases: Readonly<Record<string, (value: string) => string>> = {
   version: (value) => `(IMDSv${value})`,
   to: (value) => `to IMDSv${value}`,
   durationMs: (value) => `took ${Number(value).toFixed(1)} ms`,
-  statusCode: (value) => `and was answered ${value}`,
+  statusCode: (value) => `and returned ${value}`,
   ttlSeconds: (value) => `for ${value} s`,
 };
 

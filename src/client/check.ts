@@ -71,7 +71,7 @@ export const endpointUrl: Check<string> = (value, name) => {
   // Never quoted back: a password must not end up in a log.
   if (typeof text === 'string' && text.includes('@'))
     throw new ImdsSettingsError(
-      `${name} holds a user name or password: expected a URL without, such as http://127.0.0.1:1338`,
+      `${name} contains a user name or password: expected a URL without, such as http://127.0.0.1:1338`,
     );
   if (typeof text !== 'string' || !(text.includes('://') || text.trim().toLowerCase().startsWith('unix:')))
     return refuse(name, value, 'a URL with its scheme, such as http://127.0.0.1:1338');
@@ -81,7 +81,7 @@ export const endpointUrl: Check<string> = (value, name) => {
   const url = new URL(text);
   if (url.protocol !== 'http:') return refuse(name, text, 'the scheme http:');
   if (text.includes('?') || text.includes('#'))
-    throw new ImdsSettingsError(`${name} holds a query or fragment: expected a URL without, such as ${url.origin}`);
+    throw new ImdsSettingsError(`${name} contains a query or fragment: expected a URL without, such as ${url.origin}`);
   let base = url.origin + url.pathname;
   while (base.endsWith('/')) base = base.slice(0, -1);
   return base;

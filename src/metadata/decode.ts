@@ -68,7 +68,7 @@ export const boolean = parsed('true or false', (word) =>
 /** One entry per line, at least one; directories keep their trailing slash. Frozen. */
 export const lines: Decoder<readonly string[]> = (body, path) => {
   const entries: string[] = [];
-  for (const [line] of filled(body, path, 'one entry a line').matchAll(/[^\n]+/g)) {
+  for (const [line] of filled(body, path, 'one entry per line').matchAll(/[^\n]+/g)) {
     const entry = line.replace(/\r$/, '');
     if (entry === '') continue;
     // Stops here, as a body may have half a million.

@@ -301,7 +301,7 @@ describe('the client', () => {
     });
 
     const hints: readonly [string, RegExp | undefined][] = [
-      ['tags/instance/Name', /InstanceMetadataTags is enabled: aws ec2 modify-instance-metadata-options/],
+      ['tags/instance/Name', /InstanceMetadataTags is off\. To enable: aws ec2 modify-instance-metadata-options/],
       ['iam/info', /instance profile/],
       ['iam/security-credentials/', /instance profile/],
       ['spot/instance-action', /Spot Instance/],

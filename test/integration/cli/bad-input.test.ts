@@ -153,7 +153,7 @@ const badServices: readonly BadService[] = [
     title: 'that speaks no HTTP',
     open: () => listen((socket) => void socket.end('SSH-2.0-OpenSSH_9.9\r\n')),
     code: 8,
-    names: ['not answered in HTTP'],
+    names: ['not HTTP'],
   },
   {
     title: 'that hangs up',
@@ -216,7 +216,7 @@ const badServices: readonly BadService[] = [
     title: 'that serves pages for tokens',
     open: () => serve(silence, answer(200, '<html>')),
     code: 4,
-    names: ['not with a session token'],
+    names: ['no session token'],
   },
   {
     title: 'that has nothing',

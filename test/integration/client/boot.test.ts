@@ -205,6 +205,6 @@ describe('a client with a service that', () => {
       await imds.get('x').catch((error) => console.log(error.message, error.hint));`;
     const command = `ulimit -n 60; exec "$0" --import tsx --input-type=module --eval "$1"`;
     const { stdout } = await run('sh', ['-c', command, process.execPath, code], { env: guardedEnv() });
-    assert.match(stdout, /EMFILE.*too many files and sockets/);
+    assert.match(stdout, /EMFILE.*too many open files and sockets/);
   });
 });

@@ -276,7 +276,7 @@ describe('the client on a socket', () => {
       const start = performance.now();
       const error = await failureOf(clientOf(peer, impatient).get('instance-id'));
       assert.deepEqual([error.code, Reflect.get(error, 'phase')], ['ERR_IMDS_TIMEOUT', 'response']);
-      assert.equal(error.message, `GET ${peer.endpoint}${path} was not answered within 300 ms`);
+      assert.equal(error.message, `GET ${peer.endpoint}${path} got no reply within 300 ms`);
       assert.equal(peer.count('GET'), 2);
       assert.ok(performance.now() - start >= 590);
       await peer.quiet();
@@ -291,7 +291,7 @@ describe('the client on a socket', () => {
         await using peer = await Peer.listening(says(grant), act);
         const error = await failureOf(clientOf(peer, impatient).get('instance-id'));
         assert.deepEqual([error.code, Reflect.get(error, 'phase')], ['ERR_IMDS_TIMEOUT', 'body']);
-        assert.equal(error.message, `GET ${peer.endpoint}${path} was not answered in full within 300 ms`);
+        assert.equal(error.message, `GET ${peer.endpoint}${path} got no complete reply within 300 ms`);
         assert.equal(peer.count('GET'), 2);
         await peer.quiet();
       });

@@ -19,7 +19,7 @@ describe('statusError()', () => {
   for (const [statusCode, check] of cases) {
     it(`${statusCode} is named with what was tried`, () => {
       const error = statusError(statusCode, target);
-      assert.ok(error.message.startsWith(`${target} was answered `));
+      assert.ok(error.message.startsWith(`${target} returned `));
       assert.match(error.message, new RegExp(String(statusCode)));
       check(error);
     });

@@ -61,7 +61,7 @@ describe('the limit of requests', () => {
     await Promise.all(requests.slice(0, 3));
     await assert.rejects(requests[3] as Promise<void>, {
       code: 'ERR_IMDS_TIMEOUT',
-      message: 'no answer for /latest/a in the time given to the call',
+      message: 'no answer for /latest/a before the deadline of the call',
     });
     assert.deepEqual(told, [300, 300, 100]);
   });

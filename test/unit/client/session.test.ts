@@ -31,7 +31,7 @@ const granted = (token: string, ttlSeconds: number | string = 21600): Response =
 const value = (secondsLeft?: number | string): Response =>
   answer(200, 'value', secondsLeft === undefined ? {} : { [ttlHeader]: `${secondsLeft}` });
 
-const timedOut = (phase: TimeoutPhase): ImdsTimeoutError => new ImdsTimeoutError('PUT was not answered', { phase });
+const timedOut = (phase: TimeoutPhase): ImdsTimeoutError => new ImdsTimeoutError('PUT got no reply', { phase });
 const unreachable = new ImdsUnreachableError('no connection');
 const reset = new ImdsResponseError('the connection was closed', { fault: 'reset' });
 const status = (statusCode: number): Response => answer(statusCode, '<html>SECRET</html>');
@@ -475,7 +475,7 @@ describe('Session', () => {
       await assert.rejects(read(start()), {
         code: 'ERR_IMDS_TOKEN',
         statusCode: 401,
-        message: `GET http://127.0.0.1:1338${path} was answered 401, with a fresh session token too`,
+        message: `GET http://127.0.0.1:1338${path} returned 401, even with a fresh session token`,
       });
       // Each of three attempts renews its token once.
       assert.deepEqual(

@@ -159,7 +159,7 @@ describe('SingleFlight', () => {
       await assert.rejects(join(within(20), '/latest/a'), {
         code: 'ERR_IMDS_TIMEOUT',
         phase: 'deadline',
-        message: 'no answer for /latest/a in the time given to the call',
+        message: 'no answer for /latest/a before the deadline of the call',
       });
       work.succeed('value');
       assert.equal(await longer, 'value');

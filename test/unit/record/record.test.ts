@@ -569,7 +569,7 @@ describe('record', () => {
       (path) => {
         if (path.endsWith('/iam/')) throw new ImdsTimeoutError('waited in vain', { phase: 'response' });
         if (path.endsWith('top-secret'))
-          throw new ImdsResponseError(`${path} was answered 500`, { fault: 'status', statusCode: 500 });
+          throw new ImdsResponseError(`${path} returned 500`, { fault: 'status', statusCode: 500 });
       },
     );
     assert.deepEqual(failures.map(({ path, why }) => `${path}: ${why}`).sort(), [
