@@ -53,7 +53,7 @@ export class Reader {
 
   /** Reads any path as text, a single value without its trailing newline. */
   async text(path: string, options: CallOptions): Promise<string> {
-    const absolute = absolutePath(path);
+    const absolute = this.#absolute(path);
     const category = categoryOf(absolute);
     const body = await this.#present(absolute, () => category, options);
     // Proxies add a newline to values. User data, documents and listings are returned as served.
@@ -63,13 +63,13 @@ export class Reader {
 
   /** Reads any path as bytes. The caller gets a copy. */
   async bytes(path: string, options: CallOptions): Promise<Buffer> {
-    const absolute = absolutePath(path);
+    const absolute = this.#absolute(path);
     return Buffer.from(await this.#present(absolute, () => categoryOf(absolute), options));
   }
 
   /** Lists a directory, with or without its final slash. */
   async list(path: string, options: CallOptions): Promise<readonly string[]> {
-    const absolute = absolutePath(path).replace(/\/?$/, '/');
+    const absolute = this.#absolute(path).replace(/\/?$/, '/');
     const category = categoryOf(absolute);
     if (category && !isDirectory(absolute))
       throw new ImdsPathError(`${path} is a value, not a directory`, { hint: `imds.get('${path}') reads it.` });
@@ -79,7 +79,7 @@ export class Reader {
 
   /** Requests the text at a path, bypassing the cache, and says when it was served. */
   async ask(path: string, options: CallOptions): Promise<{ text: string; servedAt: number }> {
-    const absolute = absolutePath(path);
+    const absolute = this.#absolute(path);
     const call = await this.#call(options);
     const response = await this.#connect().read(absolute, call);
     if (response.statusCode === 404) throw notFound(absolute, categoryOf(absolute));
@@ -100,6 +100,12 @@ export class Reader {
   /** The endpoint, once a read was made. */
   get endpoint(): string | undefined {
     return this.#session && this.#shared.settings().endpoint;
+  }
+
+  /** The absolute path. Looks for the token first, since the error of an invalid path quotes it. */
+  #absolute(path: string): string {
+    if (typeof path === 'string') this.#session?.checkPath(path);
+    return absolutePath(path);
   }
 
   /** The bytes at a path, which must exist. */

@@ -45,7 +45,8 @@ export class Session {
   /** Refuses a path that contains the token, to keep it out of events, errors and logs. @throws ImdsPathError */
   checkPath(path: string): void {
     const { newest } = this.#tokens;
-    if (newest !== undefined && holds(path, newest)) throw pathWithToken();
+    if (newest === undefined) return;
+    if (holds(path, newest) || holds(path, encodeURIComponent(newest))) throw pathWithToken();
   }
 
   async #attempt(path: string, call: Call): Promise<Response> {

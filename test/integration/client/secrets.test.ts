@@ -147,6 +147,11 @@ describe('the token, credentials and user data', () => {
       () => imds.get(token),
       () => imds.getBuffer(`/latest/meta-data/${token}/x`),
       () => imds.list(token),
+      () => imds.get(encodeURIComponent(token)),
+      // Paths that cannot be asked for.
+      () => imds.get(`instance-id -H X-aws-ec2-metadata-token: ${token}`),
+      () => imds.getBuffer(`instance-id?${token}`),
+      () => imds.list(`//${token}`),
       () => imds.iam.securityCredentials.role(token),
       () => imds.tags.instance.tagKey(token),
     ];
