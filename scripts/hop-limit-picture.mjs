@@ -38,6 +38,7 @@ function report() {
     distance: 2,
     instanceId: undefined,
     region: undefined,
+    device: undefined,
     disabledBy: undefined,
     otherCredentials: undefined,
   };

@@ -81,13 +81,21 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
     found.outcomes.token === 'forbidden'
       ? 'The service refuses to give a token but answers reads: something on the way adds X-Forwarded-For, or forbids the request itself.'
       : `The service refuses IMDSv2: ${tokenDetail(found)}.`,
-    forwarder('forwards connections rather than HTTP requests, so that no header is added', found),
+    ...(found.outcomes.token === 'granted' && found.outcomes.read === 'token-demanded'
+      ? [
+          {
+            why: 'keeps asking for half a minute, as an instance may refuse its tokens in the first seconds of its life',
+            command: 'imds get instance-id --wait 30',
+          },
+          closerLook(found),
+        ]
+      : [forwarder('forwards connections rather than HTTP requests, so that no header is added', found)]),
   ],
-  throttled: () => [
+  throttled: ({ device, platform }) => [
     'IMDS is overloaded by requests from this instance, and turns some away.',
     {
-      why: 'shows whether packets were dropped because of more than 1024 a second',
-      command: 'ethtool -S eth0 | grep linklocal_allowance_exceeded',
+      why: `shows whether packets were dropped because of more than 1024 a second${platform.hasHostNetwork ? '' : ' (run it on the host)'}`,
+      command: `ethtool -S ${device ?? '<interface>'} | grep linklocal_allowance_exceeded`,
     },
   ],
   'foreign-responder': (found) => [`Something other than IMDS answers at ${found.endpoint}.`, interceptor(found)],

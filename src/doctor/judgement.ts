@@ -28,6 +28,8 @@ export function judge(facts: Facts) {
     distance: answers?.distance?.hops,
     instanceId: (answers?.details && answers.read?.instanceId) ?? platform.instanceId ?? answers?.read?.instanceId,
     region: answers?.details?.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION']),
+    // By which packets to IMDS leave the instance; that of a container leads to its bridge.
+    device: platform.hasHostNetwork ? answers?.routes?.find((route) => route.family === family)?.device : undefined,
     disabledBy: settings.disabledBy,
     otherCredentials: otherCredentials(env),
   };

@@ -61,8 +61,7 @@ export function blocked(found: Judgement): readonly Fix[] {
         found,
       ),
     ];
-  if (outcomes.endpoint === 'custom')
-    return [{ why: 'shows whether anything listens there', command: `curl -v ${endpoint}/` }];
+  if (outcomes.endpoint === 'custom') return [listener(endpoint)];
   const address = hostOf(endpoint);
   const route = { why: 'shows the route, or that there is none', command: `ip route get ${address}` };
   const rules = {
@@ -74,6 +73,12 @@ export function blocked(found: Judgement): readonly Fix[] {
   const open = { why: 'switches the IPv6 endpoint on', option: '--http-protocol-ipv6 enabled' };
   return modify(found, open, hasRoute ? [route, rules] : [route]);
 }
+
+/** At an HTTP endpoint of one's own. */
+const listener = (endpoint: string): Fix => ({
+  why: 'shows what answers there, if anything',
+  command: `curl -v ${endpoint}/`,
+});
 
 export function closerLook({ endpoint }: Judgement): Fix {
   const socket = socketOf(endpoint);
@@ -139,10 +144,11 @@ const ownRole: Readonly<Partial<Record<ContainerKind, Fix>>> = {
 };
 
 /** What stands in the way of a service that is something else. */
-export const interceptor = ({ endpoint }: Judgement): Fix => {
+export const interceptor = ({ endpoint, outcomes }: Judgement): Fix => {
   const address = hostOf(endpoint);
   const socket = socketOf(endpoint);
   if (socket) return { why: 'shows what listens at the socket', command: `sudo ss -xlp src ${socket}` };
+  if (outcomes.endpoint === 'custom') return listener(endpoint);
   const command = `sudo iptables-save -t nat | grep ${address}; sudo nft list ruleset | grep ${address}`;
   return { why: `shows what redirects ${address} (run it on the host)`, command };
 };

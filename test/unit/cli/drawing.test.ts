@@ -49,6 +49,7 @@ function drawn(verdict: Verdict, container: ContainerKind, given: Given, verbose
     distance: 3,
     instanceId: 'i-0123456789abcdef0',
     region: 'ap-southeast-1',
+    device: undefined,
     disabledBy: 'AWS_EC2_METADATA_DISABLED',
     otherCredentials: 'a role for the service account (IRSA)',
     ...more,

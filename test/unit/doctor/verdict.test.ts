@@ -3,6 +3,7 @@ import { describe, it } from 'mocha';
 import { resolveSettings } from '../../../src/client/settings.js';
 import { diagnosisOf } from '../../../src/doctor/diagnose.js';
 import { type Judgement, judge } from '../../../src/doctor/judgement.js';
+import type { Answers } from '../../../src/doctor/probe.js';
 import { type Outcomes, type Verdict, verdictOf } from '../../../src/doctor/verdict.js';
 import { ImdsUnreachableError } from '../../../src/errors.js';
 import type { Platform } from '../../../src/platform.js';
@@ -41,6 +42,7 @@ const plain: Judgement = {
   distance: undefined,
   instanceId: undefined,
   region: undefined,
+  device: undefined,
   disabledBy: undefined,
   otherCredentials: undefined,
 };
@@ -109,20 +111,25 @@ describe('the verdict', () => {
   }
 });
 
+/** Answers where no more came back than this. */
+function answersOf(more: Partial<Answers>): Answers {
+  const nothing = {
+    response: undefined,
+    status: undefined,
+    text: undefined,
+    granted: undefined,
+    instanceId: undefined,
+  };
+  const token = { ...nothing, error: undefined, isThrottled: false, tookMs: 1, attempts: 1 };
+  const unasked = { routes: undefined, allowance: undefined, other: undefined, read: undefined, v1: undefined };
+  return { ...unasked, isMeasurable: false, distance: undefined, token, details: undefined, ...more };
+}
+
 describe('an endpoint whose name cannot be resolved', () => {
   for (const code of ['ENOTFOUND', 'EAI_AGAIN'])
     it(`is unreachable for that, and not for a firewall: ${code}`, () => {
-      const none = {
-        response: undefined,
-        status: undefined,
-        text: undefined,
-        granted: undefined,
-        instanceId: undefined,
-      };
       const error = new ImdsUnreachableError('not sent', { cause: Object.assign(new Error(code), { code }) });
-      const token = { ...none, error, isThrottled: false, tookMs: 1, attempts: 1 };
-      const unasked = { routes: undefined, allowance: undefined, other: undefined, read: undefined, v1: undefined };
-      const answers = { ...unasked, isMeasurable: false, distance: undefined, token, details: undefined };
+      const answers = answersOf({ token: { ...answersOf({}).token, error } });
       const settings = resolveSettings({ endpoint: 'http://imds.invalid' }).settings();
       const { verdict, summary } = diagnosisOf(
         judge({ settings, env: {}, platform: host, family: undefined, answers }),
@@ -231,6 +238,48 @@ describe('the remedy where only the other family answers', () => {
         diagnosisOf(found).summary,
         `Only the IPv6 endpoint answers; this process asks http://169.254.169.254 (${endpointFrom}).`,
       );
+    });
+});
+
+describe('the remedy for a service that turns requests away', () => {
+  const route = { family: 'IPv4', address: '169.254.169.254', from: '10.0.0.4', device: 'ens5' } as const;
+  const token = { ...answersOf({}).token, status: 503, isThrottled: true };
+  const answers = answersOf({ token, routes: [route, { ...route, family: 'IPv6', device: 'ens6' }] });
+  const [settings, family] = [resolveSettings({ endpointMode: 'IPv4' }).settings(), 'IPv4'] as const;
+  const fixOn = (platform: Platform) => diagnosisOf(judge({ settings, env: {}, platform, family, answers })).fix[0];
+
+  it('looks at the network interface by which packets to IMDS leave', () =>
+    assert.equal(fixOn(host)?.command, 'ethtool -S ens5 | grep linklocal_allowance_exceeded'));
+
+  it('is for the host where this process has another network', () => {
+    const fix = fixOn({ ...host, container: 'docker', hasHostNetwork: false });
+    assert.equal(fix?.command, 'ethtool -S <interface> | grep linklocal_allowance_exceeded');
+    assert.match(fix?.why ?? '', /run it on the host/);
+  });
+});
+
+describe('the remedy for a service that refuses', () => {
+  const commandFor = (outcomes: Outcomes) =>
+    diagnosisOf({ ...plain, verdict: 'refused', outcomes: { ...nothing, ...outcomes } }).fix[0]?.command ?? '';
+
+  it('waits where its own tokens are refused', () =>
+    assert.equal(commandFor({ read: 'token-demanded' }), 'imds get instance-id --wait 30'));
+
+  it('adds no header where a token request is refused', () =>
+    assert.match(commandFor({ token: 'forbidden', read: 'token-demanded' }), /^socat TCP-LISTEN/));
+});
+
+describe('the remedy where something else answers', () => {
+  for (const verdict of ['foreign-responder', 'v1-only'] as const)
+    it(`looks for what redirects IMDS, but asks an endpoint of one's own: ${verdict}`, () => {
+      const found = { ...plain, verdict };
+      assert.match(diagnosisOf(found).fix[0]?.command ?? '', /^sudo iptables-save -t nat \| grep 169\.254\.169\.254;/);
+      const own = {
+        ...found,
+        endpoint: 'http://127.0.0.1:8080',
+        outcomes: { ...nothing, endpoint: 'custom' } as const,
+      };
+      assert.equal(diagnosisOf(own).fix[0]?.command, 'curl -v http://127.0.0.1:8080/');
     });
 });
 
