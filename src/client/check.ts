@@ -98,13 +98,20 @@ export function checkOptions(
   prefix: string,
   checks: Readonly<Record<string, Check<unknown>>>,
 ): Readonly<Record<string, unknown>> {
+  // Text is not quoted: it may be a token, which other clients take in this place.
   if (typeof options !== 'object' || options === null)
-    throw new ImdsSettingsError(`${prefix.trim()}s are ${quoted(options)}: expected an object`);
+    throw new ImdsSettingsError(
+      `${prefix.trim()}s are ${typeof options === 'string' ? 'string' : quoted(options)}: expected an object`,
+    );
   const checked: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (!check) throw new ImdsSettingsError(`unknown ${prefix}${name}: expected ${oneOf(Object.keys(checks))}`);
     if (value !== undefined) checked[name] = check(value, prefix + name);
   }
+  // A getter of a class, for example: neither to be used without a check nor to be passed over.
+  for (const name of Object.keys(checks))
+    if (!Object.hasOwn(checked, name) && Reflect.get(options, name) !== undefined)
+      throw new ImdsSettingsError(`${prefix}${name} is inherited or hidden: expected a property of the object itself`);
   return checked;
 }

@@ -152,6 +152,8 @@ describe('the token, credentials and user data', () => {
       () => imds.get(`instance-id -H X-aws-ec2-metadata-token: ${token}`),
       () => imds.getBuffer(`instance-id?${token}`),
       () => imds.list(`//${token}`),
+      // Where other clients take a token.
+      () => imds.get('instance-id', token as never),
       () => imds.iam.securityCredentials.role(token),
       () => imds.tags.instance.tagKey(token),
     ];

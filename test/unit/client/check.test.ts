@@ -30,6 +30,20 @@ describe('checkOptions()', () => {
     [{ fersh: true }, 'unknown call option fersh: expected deadlineMs or fresh'],
     [{ constructor: 1 }, 'unknown call option constructor: expected deadlineMs or fresh'],
     [null, 'call options are null: expected an object'],
+    ['a token', 'call options are string: expected an object'],
+    [
+      Object.create({ fresh: true }),
+      'call option fresh is inherited or hidden: expected a property of the object itself',
+    ],
+    [
+      new (class {
+        readonly #ms = 5;
+        get deadlineMs() {
+          return this.#ms;
+        }
+      })(),
+      'call option deadlineMs is inherited or hidden: expected a property of the object itself',
+    ],
   ] as const)
     it(`refuses ${JSON.stringify(options)}: ${message}`, () => {
       assert.throws(() => checkOptions(options, 'call option ', checks), { code: 'ERR_IMDS_SETTINGS', message });
