@@ -2,8 +2,9 @@ import { contentOfJson } from '../documents.js';
 import { holdsToken } from '../tokens.js';
 import type { JsonNode } from '../values.js';
 
+/** However many slashes stand between the names. */
 const credentialsPath =
-  /(?:^|\/)(?:iam\/security-credentials(?:-extended)?|identity-credentials\/[^/]+\/security-credentials)\/./;
+  /(?:^|\/)(?:iam(?:-ecs-[^/]+)?|identity-credentials\/+[^/]+)\/+security-credentials(?:-extended)?\/+[^/]/;
 /** The fields of such a document that are no secret. */
 const shownFields = ['Code', 'Message', 'LastUpdated', 'Type', 'Expiration', 'AccountId'];
 const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;

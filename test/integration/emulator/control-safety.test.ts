@@ -194,6 +194,9 @@ describe('the control service, safely:', () => {
         timeline: [
           { at: '1h', event: 'set', path: 'iam', value: { 'security-credentials': { late: own } } },
           { on: 'x', event: 'set', path: '/latest/meta-data/iam/security-credentials/y', value: secret },
+          { on: 'x', event: 'set', path: 'iam//security-credentials///y', value: secret },
+          { on: 'x', event: 'set', path: 'iam-ecs-a', value: { 'security-credentials//y': secret } },
+          { on: 'x', event: 'set', path: 'identity-credentials//ec2//security-credentials//y', value: secret },
         ],
       },
     });
