@@ -4,7 +4,7 @@ import type { TimelineEntry, TimelineStep } from '../events.js';
 import type { Placed } from '../fault-list.js';
 import type { Fault } from '../faults.js';
 import { defaultOptions } from '../instance-options.js';
-import { shortPath } from '../path.js';
+import { segmentsOf, shortPath } from '../path.js';
 import { termsOf } from '../roles.js';
 import type { Scenario } from '../scenario.js';
 import { contentOf, type Directory, type Leaf, type MetadataTree } from '../tree.js';
@@ -63,10 +63,15 @@ function remaining({ fault, hits, from, until }: Placed, now: number): Fault {
   } as Fault;
 }
 
-/** What has to be laid over the base: the scenario's own tree, and what has changed since. */
+/** What has to be laid over the base: the scenario's own tree, but for what has changed since, and that. */
 function treeOf({ start, state }: Engine, now: Date): JsonTree {
-  const own = exportable(start.scenario.tree ?? {}, '') as JsonTree;
-  return { ...own, ...Object.fromEntries(changes(rootOf(state.ofScenario), rootOf(state.tree), [], now)) };
+  const changed = new Map(changes(rootOf(state.ofScenario), rootOf(state.tree), [], now));
+  const hasChanged = (path: string): boolean => {
+    const names = segmentsOf(path);
+    return names.some((_, index) => changed.has(shortPath(names.slice(0, index + 1))));
+  };
+  const own = Object.entries(exportable(start.scenario.tree ?? {}, ''));
+  return Object.fromEntries([...own.filter(([path]) => !hasChanged(path)), ...changed]);
 }
 
 const rootOf = (tree: MetadataTree): Directory => tree.find()?.entry as Directory;

@@ -128,6 +128,31 @@ describe('the scenario of the control service', () => {
     assert.deepEqual(copied, own);
   });
 
+  it('has what was set where the scenario from the start removes or replaces it', async () => {
+    const tree = {
+      'tags/instance/Name': 'web',
+      tags: null,
+      'ami-id': null,
+      'ami-id/below': 'x',
+      a: { b: 'c', d: 'e' },
+    };
+    await using emulator = await controlled({ scenario: { tree } });
+    emulator.set('tags/instance/Name', 'again');
+    emulator.set('ami-id', 'ami-1');
+    emulator.remove('a/b');
+    const scenario = await change(emulator, 'GET', '/v1/scenario');
+    assert.deepEqual(Object.entries(scenario.tree), [
+      ['tags', null],
+      ['a', { b: 'c', d: 'e' }],
+      ['ami-id', 'ami-1'],
+      ['a/b', null],
+      ['tags/instance/Name', 'again'],
+    ]);
+    await using copy = await copyOf(emulator);
+    const get = async (path: string) => (await ask(copy, 'GET', `/latest/meta-data/${path}`)).body;
+    assert.deepEqual([await get('tags/instance/Name'), await get('ami-id'), await get('a/')], ['again', 'ami-1', 'd']);
+  });
+
   it('has the identity document that was set, and none where it follows the values', async () => {
     await using emulator = await controlled({ tree: { 'instance-type': 't4g.nano' } });
     const before = await change(emulator, 'GET', '/v1/scenario');

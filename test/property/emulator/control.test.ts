@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
-import { createEmulator, type Emulator, parseScenario, type TimelineEvent } from '../../../src/emulator/index.js';
+import {
+  createEmulator,
+  type Emulator,
+  type EmulatorOptions,
+  parseScenario,
+  type TimelineEvent,
+} from '../../../src/emulator/index.js';
 
 const launch = Date.UTC(2026, 10, 23, 9);
 const path = fc.constantFrom(
@@ -31,7 +37,8 @@ const event: fc.Arbitrary<TimelineEvent> = fc.oneof(
   duration.map((notice) => ({ event: 'spot-interruption', notice }) as const),
   duration.map((lag) => ({ event: 'attach-interface', mac: '0e:49:61:0f:c3:99', lag }) as const),
 );
-const step: fc.Arbitrary<(emulator: Emulator) => unknown> = fc.oneof(
+type Step = (emulator: Emulator) => unknown;
+const change: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(path, value).map(
     ([at, one]) =>
       (emulator: Emulator) =>
@@ -39,9 +46,12 @@ const step: fc.Arbitrary<(emulator: Emulator) => unknown> = fc.oneof(
   ),
   path.map((at) => (emulator: Emulator) => emulator.remove(at)),
   event.map((one) => (emulator: Emulator) => emulator.trigger(one)),
-  duration.map((ms) => (emulator: Emulator) => emulator.advance(ms)),
   duration.map((until) => (emulator: Emulator) => emulator.fault({ kind: 'refuse', until: until + 1 })),
 );
+const advance: fc.Arbitrary<Step> = duration.map((ms) => (emulator) => emulator.advance(ms));
+const steps = fc.array(fc.oneof({ arbitrary: change, weight: 4 }, advance), { maxLength: 12 });
+// The times in the tree of a scenario count from the start of each emulator that has it.
+const changes = fc.array(change, { maxLength: 12 });
 
 /** All that is shown, but for what counts from the start of each emulator. */
 async function shown({ controlUrl }: Emulator) {
@@ -58,30 +68,34 @@ async function shown({ controlUrl }: Emulator) {
 }
 
 describe('the scenario of the control service', () => {
-  it('is the state, whatever has happened', async () => {
+  it('is the state, whatever has happened since it started, by such a scenario, too', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.constantFrom('instance', 'empty'), async (steps, base) => {
+      fc.asyncProperty(steps, changes, fc.constantFrom('instance', 'empty'), async (first, later, base) => {
         const tree = base === 'instance' ? { spot: null } : {};
-        await using emulator = await createEmulator({ base, tree, control: true, speed: 0, now: () => launch });
-        for (const one of steps) {
-          try {
-            await one(emulator);
-          } catch (error) {
-            // A directory in the place of a value, or the other way round.
-            assert.match(String(error), /cannot be set|is no path|is the most/);
-          }
-        }
-        const text = await (await fetch(`${emulator.controlUrl}/v1/scenario`)).text();
-        const now = emulator.now();
-        await using copy = await createEmulator({
-          scenario: parseScenario(text),
-          control: true,
-          speed: 0,
-          now: () => now,
-        });
-        assert.deepEqual(await shown(copy), await shown(emulator));
+        await using emulator = await still({ base, tree, now: () => launch });
+        await using copy = await copyAfter(first, emulator);
+        await (await copyAfter(later, copy)).close();
       }),
       { numRuns: 60 },
     );
   });
 });
+
+const still = (options: EmulatorOptions) => createEmulator({ control: true, speed: 0, ...options });
+
+/** An emulator with the scenario of another, after some steps; asserts that it is as that one is. */
+async function copyAfter(all: readonly Step[], emulator: Emulator): Promise<Emulator> {
+  for (const one of all) {
+    try {
+      await one(emulator);
+    } catch (error) {
+      // A directory in the place of a value, or the other way round.
+      assert.match(String(error), /cannot be set|is no path|is the most/);
+    }
+  }
+  const text = await (await fetch(`${emulator.controlUrl}/v1/scenario`)).text();
+  const now = emulator.now();
+  const copy = await still({ scenario: parseScenario(text), now: () => now });
+  assert.deepEqual(await shown(copy), await shown(emulator));
+  return copy;
+}
