@@ -188,10 +188,11 @@ export class Reader {
     closing.throwIfClosed();
     const { disabledBy } = settings();
     if (disabledBy) throw disabled(disabledBy);
-    this.#session ??= new Session(this.#shared, new Transport(this.#shared), () => {
+    const onRefusal = () => {
       this.#cache?.startEpoch();
       events.publish('cache', { action: 'forget', path: '*' });
-    });
+    };
+    this.#session ??= new Session({ ...this.#shared, transport: new Transport(this.#shared), onRefusal });
     return this.#session;
   }
 }

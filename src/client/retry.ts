@@ -57,10 +57,10 @@ const longestWaitMs = 2000;
 /** Failures that must not be retried. */
 const final = new WeakSet<object>();
 
-/** Marks a failure that must not be retried, and returns it. */
-export function abortRetry(error: unknown): unknown {
+/** Throws a failure on, and marks it as one that must not be retried. */
+export function abortRetry(error: unknown): never {
   if (typeof error === 'object' && error !== null) final.add(error);
-  return error;
+  throw error;
 }
 
 let pRetry: typeof import('p-retry').default | undefined;

@@ -8,7 +8,7 @@ import type { Request, Shared, Transport } from './transport.js';
 
 /** A session token in use. */
 export interface Token {
-  readonly token: string;
+  readonly text: string;
   /** Headers of a read with it. Always the same object, as the transport prepares reads by it. */
   readonly headers: Request['headers'];
   lifetime: Lifetime;
@@ -16,15 +16,15 @@ export interface Token {
   isRefused: boolean;
 }
 
-const version1 = Object.freeze({ token: undefined, headers: Object.freeze({}) });
-
-/** The session token of a read or, while version 1 is in use, nothing. */
-export type Authorization = Token | typeof version1;
-
 /** The shared parts of a client, and the means of its session to send requests. */
 export interface Context extends Shared {
   readonly transport: Pick<Transport, 'request'>;
   readonly limit: Limit;
+  /**
+   * Called when the service no longer accepts the token. The instance may have been stopped and started since: it was
+   * hibernated, or launched from an image that contains this process.
+   */
+  readonly onRefusal: () => void;
 }
 
 // A failed early renewal is repeated this much later.
@@ -64,8 +64,8 @@ export class Tokens {
     return await this.#request({ deadline: call.deadline, signal: call.signal });
   }
 
-  /** A usable token, or version 1, if that is allowed and version 2 does not work. Waits only if there is no token. */
-  async authorization(call: Call): Promise<Authorization> {
+  /** A token for a read; none if version 1 is allowed and version 2 does not work. Waits only if there is no token. */
+  async forRead(call: Call): Promise<Token | undefined> {
     const { settings, events, clock } = this.#context;
     const now = clock.now();
     if (this.#probeV2At !== undefined && !this.#current()) {
@@ -73,7 +73,7 @@ export class Tokens {
         this.#probeV2At = now + probeV2Ms;
         this.#requestBehind(1);
       }
-      return version1;
+      return undefined;
     }
     try {
       return await this.usable(call);
@@ -81,13 +81,17 @@ export class Tokens {
       if (!settings().allowV1 || !isImdsError(error) || !isCuredByV1(error)) throw error;
       if (this.#probeV2At === undefined) events.publish('fallback', { to: 1, reason: error.code });
       this.#probeV2At ??= clock.now() + probeV2Ms;
-      return version1;
+      return undefined;
     }
   }
 
-  /** Stops using a token. */
-  drop(token: Token): void {
+  /** Stops using a token that got a 401. */
+  refuse(token: Token | undefined): void {
+    if (!token || token.isRefused) return;
+    token.isRefused = true;
     if (token === this.#token) this.#token = undefined;
+    this.#context.onRefusal();
+    this.#context.events.publish('token', { action: 'rejected' });
   }
 
   /** The current token, if it has not expired. In its last minutes, requests the next one in the background. */
@@ -118,7 +122,7 @@ export class Tokens {
         if (this.#probeV2At !== undefined) events.publish('fallback', { to: 2 });
         this.#probeV2At = undefined;
         this.#token = token;
-        this.newest = token.token;
+        this.newest = token.text;
         this.#renewNotBefore = 0;
         this.#lostReply = undefined;
         return token;
@@ -152,7 +156,7 @@ export class Tokens {
       if (clock.now() >= lifetime.endsAt) throw tokenTooLate(target);
       if (hasTtl) events.publish('token', { action: 'obtained', ttlSeconds });
       else events.publish('token', { action: 'obtained', ttlSeconds, isTtlAssumed: true }, 'warn');
-      return { token, headers: { [tokenHeader]: token }, lifetime, isRefused: false };
+      return { text: token, headers: { [tokenHeader]: token }, lifetime, isRefused: false };
     });
   }
 }

@@ -190,8 +190,8 @@ async function tell({ events, lives, allowV1, maxAttempts }: Story) {
     deadlineMs,
   });
   const clock = clockWith(() => service.time);
-  const shared = { settings, events: new Events(undefined), clock, closing: new Closing() };
-  const session = new Session(shared, service, () => {});
+  const context = { settings, events: new Events(undefined), clock, closing: new Closing() };
+  const session = new Session({ ...context, transport: service, onRefusal: () => {} });
   const endings: Ending[] = [];
   const begin = (call: Promise<unknown>): void => {
     const index = endings.push(undefined) - 1;

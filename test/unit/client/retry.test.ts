@@ -117,7 +117,11 @@ describe('retry()', () => {
 
   it('ends at once with a failure in abortRetry(), given as it is', async () => {
     const failure = status(503);
-    const { result, state } = series([abortRetry(failure)]);
+    assert.throws(
+      () => abortRetry(failure),
+      (error) => error === failure,
+    );
+    const { result, state } = series([failure]);
     await assert.rejects(result, (error) => error === failure);
     assert.equal(state.made, 1);
   });

@@ -87,9 +87,10 @@ describe('Session', () => {
     const { settings } = resolveSettings({ endpoint: 'http://127.0.0.1:1338', retryDelayMs: 0, ...options });
     const events = new Events(options.logger);
     const clock = clockWith(() => service.time);
-    return new Session({ settings, events, clock, closing }, service, () => {
+    const onRefusal = (): void => {
       refused += 1;
-    });
+    };
+    return new Session({ settings, events, clock, closing, transport: service, onRefusal });
   }
   const read = (session: Session, leftMs = 5000): Promise<Response> =>
     session.read(path, { deadline: service.time + leftMs });
