@@ -54,14 +54,15 @@ export interface CredentialsClient extends Omit<Shared, 'settings'> {
   readonly settings: () => Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability' | 'waitMs'>;
 }
 
+// An account that could not be read is asked for again this much later.
+const accountAgainMs = 60_000;
+
 /** The current credentials. Times are milliseconds since 1970, on the service's clock. */
 interface Held {
   readonly document: RoleCredentials;
   readonly time: () => number;
   readonly endsAt: number;
   readonly refreshAt: number;
-  /** The account was asked for, and could not be read. */
-  lacksAccount?: boolean;
 }
 
 /**
@@ -74,6 +75,7 @@ export class CredentialsSource {
   readonly #refreshes: SingleFlight<Held>;
   #held: Held | undefined;
   #accountId: string | undefined;
+  #accountNotBefore = 0;
 
   constructor(client: CredentialsClient) {
     this.#client = client;
@@ -110,7 +112,7 @@ export class CredentialsSource {
     const call = { deadline: clock.running() + deadlineMs, signal };
     const held = await this.#current(call, fresh);
     const accountId = held.document.AccountId ?? this.#accountId;
-    return { held, accountId: accountId ?? (wantsAccount ? await this.#readAccountId(call, held) : undefined) };
+    return { held, accountId: accountId ?? (wantsAccount ? await this.#readAccountId(call) : undefined) };
   }
 
   async #current(call: Call, fresh: boolean): Promise<Held> {
@@ -189,15 +191,16 @@ export class CredentialsSource {
     return this.#client.settings().staticStability || !hasEnded(held);
   }
 
-  /** Undefined after a failure, which must not cost the credentials; the call after the next refresh asks again. */
-  async #readAccountId({ deadline, signal }: Call, held: Held): Promise<string | undefined> {
-    if (held.lacksAccount) return undefined;
+  /** Undefined after a failure, which must not cost the credentials, nor other callers the account for long. */
+  async #readAccountId({ deadline, signal }: Call): Promise<string | undefined> {
+    const { now, running } = this.#client.clock;
+    if (now() < this.#accountNotBefore) return undefined;
     try {
-      const deadlineMs = Math.max(1, deadline - this.#client.clock.running());
+      const deadlineMs = Math.max(1, deadline - running());
       this.#accountId = await this.#client.accountId({ deadlineMs, signal });
     } catch (error) {
       if (signal?.aborted) throw error;
-      held.lacksAccount = true;
+      this.#accountNotBefore = now() + accountAgainMs;
     }
     return this.#accountId;
   }
