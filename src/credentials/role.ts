@@ -71,7 +71,8 @@ export class Role {
   /** The role that the service lists. The name of the instance profile, in `iam/info`, may differ. */
   async #list(call: Call): Promise<string | undefined> {
     const name = /\S.*/.exec((await this.#read(rolesPath, call))?.text ?? '')?.[0].trim();
-    if (name !== undefined && !/^[\w+=,.@:/-]+$/.test(name))
+    // IAM's names have at most 64 characters, services that imitate IMDS may list ARNs.
+    if (name !== undefined && !/^(?!(?:.*\/)?\.\.?(?:\/|$))[\w+=,.@:/-]{1,2048}$/.test(name))
       throw new ImdsDecodeError(`Expected the name of a role from ${rolesPath}, got something else`);
     return name;
   }

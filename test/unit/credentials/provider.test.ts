@@ -351,6 +351,16 @@ describe('CredentialsSource', () => {
         expected: { code: 'ERR_IMDS_DECODE' },
         message: /^Expected the name of a role (?!.*secret).*$/,
       },
+      ...Object.fromEntries(
+        ['..', './x', 'x/../../../user-data', 'x'.repeat(2049)].map((name) => [
+          `a listing of ${name.slice(0, 24)}: throws what is expected, and no error of a path`,
+          {
+            answers: { [roles]: name },
+            expected: { code: 'ERR_IMDS_DECODE' },
+            message: /^Expected the name of a role from iam\/security-credentials\/, got something else$/,
+          },
+        ]),
+      ),
       'the service is silent: throws the error of the request': {
         answers: { [roles]: silence },
         expected: { code: 'ERR_IMDS_TIMEOUT' },
