@@ -16,6 +16,7 @@ interface Group {
 // What a line of a report begins with: a brace or bracket alone, a property, or the whole report on one line.
 const piece = /(?:[{[\]}],?|\{".*\}|"[A-Za-z]+": ?.*)$/;
 const time = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?/g;
+const isVerdict = (line: string): boolean => line.startsWith('"verdict":');
 const instance = /\bi-[0-9a-f]{8,17}\b/;
 
 /** Gathers what `imds doctor --json` printed on many nodes, from logs whose lines may bear a prefix and come interleaved. */
@@ -38,10 +39,13 @@ export class Fleet {
       return;
     }
     let reading = this.#readings.get(prefix);
-    // Every report begins with its verdict, so the one before was cut.
-    if (text.startsWith('"verdict":') && reading && reading.lines.length > 1) {
-      this.damaged += Number(reading.lines.length > 2);
-      reading = { lines: ['{'], depth: 1 };
+    // A report has one verdict, and its parts have none, so this is the next one's, and the one before was cut.
+    if (isVerdict(text) && reading && (reading.depth > 1 || reading.lines.some(isVerdict))) {
+      // Its own beginning is only known where it stands just before: elsewhere both are lost.
+      const isBeginning = reading.lines.at(-1) === '{';
+      this.damaged += Number(reading.lines.length > 2) + Number(!isBeginning);
+      this.#readings.delete(prefix);
+      reading = isBeginning ? { lines: ['{'], depth: 1 } : undefined;
     }
     if (!reading && text !== '{') return;
     reading ??= { lines: [], depth: 0 };
@@ -56,13 +60,13 @@ export class Fleet {
 
   /** Ends a file, and counts what it left unfinished. */
   end(): void {
-    for (const { lines } of this.#readings.values())
-      this.damaged += Number(lines[1]?.startsWith('"verdict":') ?? false);
+    for (const { lines } of this.#readings.values()) this.damaged += Number(lines.some(isVerdict));
     this.#readings.clear();
   }
 
   #take(text: string, prefix: string, source: string): void {
-    const report = reportIn(text);
+    // In an array a comma follows.
+    const report = reportIn(text.replace(/,$/, ''));
     if (!report) {
       this.damaged += Number(text.includes('"verdict":'));
       return;

@@ -13,6 +13,7 @@ const report = (verdict: string, hopLimit?: number, instanceId?: string) => ({
   findings: [{ id: 'token', status: 'fail', detail: 'asked {3} times: "no" reply came' }],
   fix: [],
 });
+const sorted = (value: object) => Object.fromEntries(Object.entries(value).sort());
 const pretty = (value: object): string[] => JSON.stringify(value, undefined, 2).split('\n');
 const prefixed = (prefix: string, value: object): string[] => pretty(value).map((line) => prefix + line);
 
@@ -29,6 +30,7 @@ const plain = { bold: String, red: String, cyan: String };
 describe('many reports of the doctor', () => {
   const forms: readonly (readonly [string, readonly string[], node: string])[] = [
     ['as printed', pretty(report('hop-limit', 2, 'i-0123456789abcdef0')), 'i-0123456789abcdef0'],
+    ['with their keys sorted', pretty(sorted(report('hop-limit', 2, 'i-0123456789abcdef0'))), 'i-0123456789abcdef0'],
     ['on one line', [JSON.stringify(report('hop-limit', 2))], 'file.log'],
     ['with the prefix of kubectl', prefixed(pod('x7k2p'), report('hop-limit', 2)), 'imds-doctor-x7k2p'],
     [
@@ -58,9 +60,9 @@ describe('many reports of the doctor', () => {
       assert.deepEqual([damaged, exitCode], [0, 7]);
     });
 
-  it('are not cut without a word where another program has sorted their keys', () => {
-    const sorted = Object.fromEntries(Object.entries(report('hop-limit', 2)).sort());
-    assert.equal(fleetOf(pretty(sorted)).damaged, 1);
+  it('are read from an array', () => {
+    const { groups, damaged } = fleetOf(pretty([report('healthy', 1), sorted(report('healthy', 1))]));
+    assert.deepEqual([groups, damaged], [[{ verdict: 'healthy', hopLimit: 1, nodes: ['-', '-'] }], 0]);
   });
 
   it('are told apart when their lines come interleaved', () => {
@@ -91,6 +93,7 @@ describe('many reports of the doctor', () => {
   const flaws: readonly (readonly [string, readonly string[]])[] = [
     ['is cut at the end', [...good, ...good.slice(0, 5)]],
     ['is cut before the next', [...good.slice(0, 9), ...good]],
+    ['is cut before the next, their keys sorted', [...pretty(sorted(report('healthy', 1))).slice(0, 3), ...good]],
     ['is cut on one line', [JSON.stringify(report('healthy')).replace(/"fix.*/, '}'), ...good]],
     ['has another verdict', [JSON.stringify(report('splendid')), ...good]],
     ['has an odd hop limit', [JSON.stringify({ ...report('healthy'), hopLimit: '1"} 9' }), ...good]],
@@ -100,6 +103,12 @@ describe('many reports of the doctor', () => {
       const { groups, damaged } = fleetOf(lines);
       assert.deepEqual([groups.map(({ nodes }) => nodes.length), damaged], [[1], 1]);
     });
+
+  it('are both counted where one is cut before another whose verdict is not the first of its keys', () => {
+    const lines = pretty(sorted(report('hop-limit', 2)));
+    const { groups, damaged } = fleetOf([...lines.slice(0, 6), ...lines, ...good]);
+    assert.deepEqual([groups.map(({ verdict }) => verdict), damaged], [['healthy'], 2]);
+  });
 
   it('stand for 8 where none can be read, and for 0 where all are healthy', () => {
     assert.equal(fleetOf(['nothing']).exitCode, 8);
