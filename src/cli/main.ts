@@ -92,6 +92,8 @@ class Run implements Context {
     const run: ProgramRun =
       (body) =>
       async (...given) => {
+        // A client refuses what is no endpoint, also where a command asks no service.
+        if (this.globals.endpoint !== undefined) this.connect();
         const code = await body(this, ...given);
         if (typeof code === 'number') exitCode = code;
       };

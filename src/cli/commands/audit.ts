@@ -23,11 +23,9 @@ export const audit = command({
       ['v1', 'any'],
     ],
   },
-  async run({ io, globals, connect }, { json, failOn }, words) {
+  async run({ io, globals }, { json, failOn }, words) {
     const [name, ...args] = words;
     if (name === undefined) throw misuse('there is no command to audit', 'imds audit -- node app.js');
-    // A client refuses what is no endpoint.
-    if (globals.endpoint !== undefined) connect();
     const { commandOf, hasFailed, headline, reportOf } = await import('../../audit/report.js');
     const { makeFolder, readStates, removeFolder } = await import('../../audit/states.js');
     const { textOf } = await import('../../audit/text.js');

@@ -21,7 +21,7 @@ export const doctor = command({
     '--json': 'one JSON object',
     '--no-v1-probe': 'never ask without a token, not even where nothing else tells',
     '--summarize': 'read reports, from logs too, into one table; without a file from standard input',
-    '--format <format>': ['with --summarize: table or prometheus (table)', ['table', 'prometheus']],
+    '--format <format>': ['with --summarize: table or prometheus (table)', ['table', 'prometheus'], 'json'],
   },
   async run(context, { json, v1Probe, summarize: isSummary, format }, files) {
     if (isSummary) return await summarize(files, json ? 'json' : format, context);

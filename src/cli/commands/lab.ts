@@ -31,7 +31,11 @@ export const lab = command({
   argument: { '[command...]': 'what to run, after --; without it a shell' },
   options: {
     '--in <place>': [`where the command runs: ${oneOfThese(places)}, 1, 2 or 3 hops from IMDS (container)`, places],
-    '--hop-limit <n>': ['short for --http-put-response-hop-limit', wholeNumber('a number of hops', 1, 64)],
+    '--hop-limit <n>': [
+      'short for --http-put-response-hop-limit',
+      wholeNumber('a number of hops', 1, 64),
+      'httpPutResponseHopLimit',
+    ],
     '--trouble <kind>': [`what else keeps the command from IMDS: ${oneOfThese(troubles)}`, troubles],
     '--control [port]': [
       'serves requests that change the lab while it runs, on loopback here and inside (a free port)',

@@ -92,6 +92,13 @@ const misuses: readonly Case[] = [
   wrong('a caller too far away', ['emulate', '--hops', '127.0.0.2=99'], '--hops 127.0.0.2=99: expected', 'ADDRESS=N'),
   wrong('a caller without an address', ['emulate', '--hops', 'a=1'], "--hops must be a caller's address", "'a'"),
   wrong('a caller that has no such address', ['emulate', '--hops', '300.0.0.1=1'], '--hops must be', "'300.0.0.1'"),
+  wrong('a form beside JSON', ['doctor', '--summarize', '--json', '--format', 'table'], '--format', '--json'),
+  wrong(
+    'two hop limits',
+    ['lab', '--hop-limit', '2', '--http-put-response-hop-limit', '3', '--', 'true'],
+    '--hop-limit',
+    '--http-put-response-hop-limit',
+  ),
   wrong('a host name with a port', ['emulate', '--allow-host', 'imds:1338'], '--allow-host', "'imds:1338'"),
 ];
 
@@ -287,6 +294,14 @@ describe('imds refuses', () => {
 
   for (const { title, args, ...expected } of badEndpoints) {
     it(`an endpoint ${title}`, async () => assertComplaint(await imds('get', 'instance-id', ...args), expected));
+  }
+
+  for (const args of [['categories'], ['completion', 'bash'], ['emulate', '--list'], ['lab', '--', 'true']]) {
+    it(`an endpoint that is none, where no service is asked: ${args.join(' ')}`, async () =>
+      assertComplaint(await imds(...args.toSpliced(1, 0, '--endpoint', 'foo')), {
+        code: 2,
+        names: ['--endpoint is "foo"', 'scheme'],
+      }));
   }
 });
 
