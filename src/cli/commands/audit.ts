@@ -1,6 +1,7 @@
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { command } from '../command.js';
-import { exitCodes, failWith, misuse } from '../exit-codes.js';
+import { codeOf, exitCodes, failWith, misuse } from '../exit-codes.js';
 import { onSignals } from '../io.js';
 import { jsonText, printable, say } from '../output.js';
 
@@ -26,6 +27,7 @@ export const audit = command({
   async run({ io, globals }, { json, failOn }, words) {
     const [name, ...args] = words;
     if (name === undefined) throw misuse('there is no command to audit', 'imds audit -- node app.js');
+    if (json !== undefined) await checkPlace(json);
     const { commandOf, hasFailed, headline, reportOf } = await import('../../audit/report.js');
     const { makeFolder, readStates, removeFolder } = await import('../../audit/states.js');
     const { textOf } = await import('../../audit/text.js');
@@ -39,7 +41,7 @@ export const audit = command({
       if (states.length === 0) say(io, 'no Node program with the audit was started, so nothing could be seen');
       else if (json === undefined) await io.stderr.write(printable(textOf(report, process.cwd())));
       else say(io, headline(report));
-      if (json !== undefined) await writeFile(json, jsonText(report)).catch(failWith(`${json} cannot be written`));
+      if (json !== undefined) await writeFile(json, jsonText(report)).catch(unwritable(json));
       return states.length === 0 ? undefined : report;
     };
     const stopListening = onSignals(io, ['SIGUSR2'], () => void print().catch(() => {}));
@@ -58,3 +60,16 @@ export const audit = command({
     }
   },
 });
+
+const unwritable = (file: string) => failWith(`${file} cannot be written`);
+
+/** Makes sure, before a command runs that may take long, that its report can be written. */
+async function checkPlace(file: string): Promise<void> {
+  const { access, constants } = await import('node:fs/promises');
+  await access(file, constants.W_OK)
+    .catch((error) => {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      return access(dirname(file), constants.W_OK);
+    })
+    .catch(unwritable(file));
+}

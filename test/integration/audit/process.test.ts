@@ -75,6 +75,13 @@ What to do:
     });
   }
 
+  it('does not run a command whose report it could not write', async () => {
+    await using application = await Application.create();
+    const { code, stdout, stderr } = await application.audit('--json', 'nowhere/audit.json', '--', 'echo', 'ran');
+    assert.deepEqual([code, stdout.toString()], [1, '']);
+    assert.match(stderr, /nowhere\/audit\.json cannot be written: ENOENT/);
+  });
+
   it('takes the endpoint that --endpoint names, too', async () => {
     await using application = await Application.create();
     const { url } = application.emulator;
