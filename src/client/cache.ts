@@ -5,6 +5,8 @@ import type { Clock } from './clock.js';
 const mostBytes = 16 * 1024 * 1024;
 // Up to this much is kept without lru-cache, so that most short-lived processes never load it.
 const few = { entries: 100, bytes: 1024 * 1024 };
+// A hibernation takes minutes. By less, the wall clock runs ahead when it is set right, or when a test moves the other alone.
+const shortestHibernationMs = 60_000;
 
 /** How long an entry may be reused. */
 export interface Keep {
@@ -18,7 +20,7 @@ interface Kept<E> {
   readonly entry: E;
   /** On the monotonic clock, which stands still while the instance hibernates. */
   readonly until: number;
-  /** On the wall clock, which may be set back. */
+  /** On the wall clock, which may be set back; later by the shortest hibernation. */
   readonly wallUntil: number;
   readonly survivesStop: boolean;
 }
@@ -67,8 +69,9 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
   set(path: string, entry: E, { forMs, survivesStop }: Keep, epoch: number): void {
     this.#bytes += entry.body?.length ?? 0;
     const { now, wallClock } = this.#clock;
+    const wallUntil = wallClock() + forMs + shortestHibernationMs;
     if (forMs > 0 && (epoch === this.epoch || survivesStop))
-      this.#kept.set(path, { entry, until: now() + forMs, wallUntil: wallClock() + forMs, survivesStop });
+      this.#kept.set(path, { entry, until: now() + forMs, wallUntil, survivesStop });
     else this.#kept.delete(path);
   }
 

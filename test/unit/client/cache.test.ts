@@ -56,9 +56,9 @@ describe('Cache', () => {
 
   it('gives no entry past its maximum age after a hibernation, in which the monotonic clock stood still', () => {
     cache.set('/a', entry(), brief, cache.epoch);
-    wallTime = 999;
+    wallTime = 60_999;
     assert.ok(cache.get('/a'));
-    wallTime = 1000;
+    wallTime = 61_000;
     assert.equal(cache.get('/a'), undefined);
   });
 
