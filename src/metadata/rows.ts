@@ -128,12 +128,17 @@ function bind({ example, ...node }: Node, read: Read, values: readonly Parameter
   return accessor;
 }
 
-/** Adds the accessors of the table to an object, each created on first use. */
+/** Adds the accessors of the table to an object, each created on first use; on every use if it was frozen since. */
 export function bindOnDemand(target: object, table: object, read: Read): void {
   const define = (name: string, how: PropertyDescriptor) =>
-    Object.defineProperty(target, name, { ...how, enumerable: true, configurable: true });
+    Reflect.defineProperty(target, name, { ...how, enumerable: true, configurable: true });
   for (const [name, node] of Object.entries(nodesOf(table))) {
     const set = (value: unknown) => define(name, { value, writable: true });
-    define(name, { set, get: () => Reflect.get(set(bind(node, read)), name) });
+    const get = () => {
+      const accessor = bind(node, read);
+      set(accessor);
+      return accessor;
+    };
+    define(name, { set, get });
   }
 }

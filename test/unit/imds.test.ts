@@ -163,6 +163,14 @@ describe('the client', () => {
   });
 
   describe('reads', () => {
+    it('by its accessors when it is frozen, too', async () => {
+      service.values = { '/latest/meta-data/placement/region': 'us-east-1' };
+      const imds = Object.freeze(client());
+      assert.equal(await imds.placement.region(), 'us-east-1');
+      assert.equal(await imds.placement.region(), 'us-east-1');
+      assert.deepEqual(service.asked, ['PUT', 'GET /latest/meta-data/placement/region']);
+    });
+
     const texts: readonly [string, string, string][] = [
       ['instance-id', 'i-1', 'i-1'],
       ['instance-id', 'i-1\n', 'i-1'],
