@@ -105,7 +105,10 @@ const events = {
     return 'a rebalance is recommended';
   }),
 
-  /** A maintenance event is scheduled, and moves to the history at its end, or when it would begin if canceled. */
+  /**
+   * A maintenance event is scheduled, in place of one of the same ID, and moves to the history at its end, or when it would
+   * begin if canceled.
+   */
   maintenance: event(
     {
       code: optional(maintenanceCode),
@@ -122,6 +125,7 @@ const events = {
       return [`${code} at ${instant(begin)} is scheduled`, ended.getTime() - at.getTime()];
     },
     {
+      about: ({ eventId = usualEventId }) => `maintenance ${eventId}`,
       end({ code = usualCode, eventId = usualEventId, outcome = 'completed' }, { tree }, at) {
         archive(tree, eventId, outcome, at);
         return `${code} is ${outcome}`;

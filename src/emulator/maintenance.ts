@@ -19,15 +19,14 @@ type Row = Readonly<Record<string, string>>;
 /** Of each list; each event reads and writes it. Real instances have one or two. */
 const mostRows = 20;
 
-/** Adds an event to `events/maintenance/scheduled`. */
+/** Adds an event to `events/maintenance/scheduled`, in place of one of the same ID. */
 export function schedule(
   tree: MetadataTree,
   { code, eventId, begin, end }: { code: Code; eventId: string; begin: Date; end: Date },
   at: Date,
 ): void {
-  const scheduled = rows(tree, 'scheduled', at);
-  if (scheduled.length >= mostRows)
-    throw new EmulatorOptionError(`${mostRows} events are scheduled, which is the most`);
+  const others = rows(tree, 'scheduled', at).filter(({ EventId }) => EventId !== eventId);
+  if (others.length >= mostRows) throw new EmulatorOptionError(`${mostRows} events are scheduled, which is the most`);
   const row = {
     NotBefore: eventDate(begin),
     Code: code,
@@ -36,7 +35,7 @@ export function schedule(
     NotAfter: eventDate(end),
     State: 'active',
   };
-  write(tree, 'scheduled', [...scheduled, row], at);
+  write(tree, 'scheduled', [...others, row], at);
 }
 
 /** Moves an event to `events/maintenance/history`. */

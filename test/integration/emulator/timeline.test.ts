@@ -340,6 +340,25 @@ describeBothWays('emulator timeline', () => {
     assert.deepEqual([event.State, event.Description], ['canceled', '[Canceled] scheduled reboot']);
   });
 
+  it('reschedules a maintenance event by another of the same ID, and no other', async () => {
+    await using lab = await still([
+      { at: '10s', event: 'maintenance', startsIn: '1m', lasts: '1m' },
+      { at: '20s', event: 'maintenance', eventId: 'instance-event-2', startsIn: '1m', lasts: '1m' },
+      { at: '30s', event: 'maintenance', code: 'instance-stop', startsIn: '10m', lasts: '1m' },
+    ]);
+    const codes = async (list: string) =>
+      (await json(lab.emulator, `events/maintenance/${list}`)).map((one: Record<string, string>) => one['Code']);
+    await lab.emulator.advance(30 * second);
+    assert.deepEqual(await codes('scheduled'), ['system-reboot', 'instance-stop']);
+    await lab.emulator.advance(3 * minute);
+    assert.deepEqual(await codes('scheduled'), ['instance-stop']);
+    assert.deepEqual(await codes('history'), ['system-reboot']);
+    await lab.emulator.advance(8 * minute);
+    assert.deepEqual(await codes('scheduled'), []);
+    assert.deepEqual(await codes('history'), ['instance-stop', 'system-reboot']);
+    assert.equal(lab.events.length, 5);
+  });
+
   it('renews the credentials of an attached role five minutes before they end', async () => {
     await using lab = await still([{ at: '+30s', event: 'attach-role', role: 'late', lifetime: '10m' }], {
       tree: { iam: null },
