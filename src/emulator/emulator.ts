@@ -103,13 +103,15 @@ export class Emulator {
   /**
    * Makes an event happen now, or what waits in the scenario's timeline for a trigger of this name.
    *
-   * @throws EmulatorOptionError for a name that nothing waits for, or an event that cannot be used
+   * @throws EmulatorOptionError for a name that nothing waits for, and an event that cannot be used or cannot happen, such as
+   *   a `set` below a value
    */
   trigger(what: string | TimelineEvent): void {
     this.#engine.change((now) => {
       const { timeline } = this.#engine;
       if (typeof what === 'string') timeline.trigger(what, now);
       else timeline.add(eventAloneShape.check(what, 'event'), now);
+      this.#engine.settleChange();
     });
   }
 

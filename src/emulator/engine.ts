@@ -69,6 +69,18 @@ export class Engine {
     }
   }
 
+  /**
+   * Settles after a change of the timeline.
+   *
+   * @throws EmulatorOptionError if an event could not happen
+   */
+  settleChange(): readonly SeenEvent[] {
+    const happened = this.settle();
+    const failed = happened.find(({ error }) => error !== undefined);
+    if (failed) throw new EmulatorOptionError(failed.detail, undefined, { cause: failed.error });
+    return happened;
+  }
+
   /** Moves the clock forward, and runs what falls due. `place` is what the milliseconds are called by who gave them. */
   advance(milliseconds: number, place: string): void {
     if (!isSpan(milliseconds)) {

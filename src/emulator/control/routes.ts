@@ -119,9 +119,7 @@ function consequences<Body>(asked: Asked<Body>, change: (asked: Asked<Body>) => 
   const { engine, id: moved } = asked;
   const before = engine.timeline.lastId;
   change(asked);
-  const happened = engine.settle();
-  const failed = happened.find(({ error }) => error !== undefined);
-  if (failed) throw new EmulatorOptionError(failed.detail);
+  const happened = engine.settleChange();
   return {
     happened: happened.map(eventView),
     pending: engine.timeline.pending.filter(({ id }) => id > before || id === moved).map(pendingView),

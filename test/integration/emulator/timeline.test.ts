@@ -657,6 +657,10 @@ describeBothWays('emulator timeline', () => {
     assert.throws(() => lab.emulator.trigger(JSON.parse('{"event": "rebalance", "at": "1s"}')), {
       message: /^event\.at is not known here; known are event$/,
     });
+    assert.throws(() => lab.emulator.trigger({ event: 'set', path: 'mac/below', value: 'x' }), {
+      code: 'ERR_EMULATOR_OPTION',
+      message: 'set failed: meta-data/mac/below cannot be set: meta-data/mac is a value, not a directory',
+    });
   });
 
   it('is separate for each emulator of a process', async () => {
