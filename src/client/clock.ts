@@ -14,10 +14,6 @@ export interface Clock {
   readonly random: () => number;
   /** Calls `act` once, after `ms` milliseconds. */
   readonly setTimer: (act: () => void, ms: number) => Timer;
-}
-
-/** A clock for waiting on the service. */
-export interface WaitingClock extends Clock {
   /**
    * Monotonic milliseconds, except those in which this process could not run: its event loop was blocked, the machine
    * busy or the process stopped. Deadlines use it, and only while one is pending are they left out.
@@ -40,7 +36,8 @@ function monotonic(): number {
   return seconds * 1000 + nanoseconds / 1e6;
 }
 
-let deadlines = 0;
+/** The functions that end each. */
+const deadlines = new Set<() => void>();
 let ticker: NodeJS.Timeout | undefined;
 let lastTick = 0;
 let counted = 0;
@@ -53,23 +50,16 @@ const running = (): number => {
 function tick(): void {
   counted = running();
   lastTick = monotonic();
-  if (deadlines > 0) return;
+  if (deadlines.size > 0) return;
   clearInterval(ticker);
   ticker = undefined;
 }
 
 function setDeadline(act: () => void, at: number): () => void {
-  deadlines += 1;
-  if (!ticker) {
-    tick();
-    ticker = setInterval(tick, tickMs).unref();
-  }
-  let isOver = false;
   let timeout: NodeJS.Timeout;
   let immediate: NodeJS.Immediate | undefined;
   const end = (): void => {
-    if (!isOver) deadlines -= 1;
-    isOver = true;
+    deadlines.delete(end);
     clearTimeout(timeout);
     clearImmediate(immediate);
   };
@@ -86,6 +76,11 @@ function setDeadline(act: () => void, at: number): () => void {
         immediate = setImmediate(pass);
       });
   };
+  deadlines.add(end);
+  if (!ticker) {
+    tick();
+    ticker = setInterval(tick, tickMs).unref();
+  }
   wait();
   return end;
 }
@@ -110,7 +105,7 @@ function setTimer(act: () => void, ms: number): Timer {
 }
 
 /** The clock of this process. */
-export const systemClock: WaitingClock = {
+export const systemClock: Clock = {
   now: monotonic,
   wallClock: () => Date.now(),
   random: Math.random,
@@ -120,7 +115,7 @@ export const systemClock: WaitingClock = {
 };
 
 /** The clock of this process with another source of monotonic time, deadlines included. */
-export const clockWith = (now: () => number): WaitingClock => ({
+export const clockWith = (now: () => number): Clock => ({
   ...systemClock,
   now,
   running: now,

@@ -5,7 +5,7 @@ import {
   ImdsUnreachableError,
   isImdsError,
 } from '../errors.js';
-import type { WaitingClock } from './clock.js';
+import type { Clock } from './clock.js';
 import type { Closing } from './closing.js';
 import type { Events } from './events.js';
 import { isTokenRefusal } from './failures.js';
@@ -43,7 +43,7 @@ export interface RetryOptions extends Pick<Settings, 'maxAttempts' | 'retryDelay
   readonly path: string;
   /** End of the time for all attempts, on the clock's `running`. */
   readonly deadline: number;
-  readonly clock: WaitingClock;
+  readonly clock: Clock;
   readonly events: Events;
   /** Cuts short the pauses between attempts. */
   readonly closing: Closing;
@@ -128,7 +128,7 @@ function pauses({ maxAttempts, retryDelayMs, waitMs, clock }: RetryOptions) {
 const ranOutOfTime = (error: unknown): boolean =>
   error instanceof ImdsTimeoutError || error instanceof ImdsUnreachableError;
 
-const pause = (clock: WaitingClock, ms: number, closing: Closing): Promise<void> =>
+const pause = (clock: Clock, ms: number, closing: Closing): Promise<void> =>
   new Promise((resolve) => {
     const end = (): void => {
       timer.cancel();

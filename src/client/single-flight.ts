@@ -1,9 +1,9 @@
-import type { WaitingClock } from './clock.js';
+import type { Clock } from './clock.js';
 import { outOfTime } from './failures.js';
 
 /** One caller: its deadline, its abort signal, and whether it accepts work that began before. */
 export interface Call {
-  /** On the clock's {@link WaitingClock.running}. */
+  /** On the clock's {@link Clock.running}. */
   readonly deadline: number;
   readonly signal?: AbortSignal | undefined;
   /** True to accept only work that begins now or later. */
@@ -30,12 +30,12 @@ const graceMs = 20;
 
 /** Does work once per key for all concurrent callers. Each caller keeps its own deadline and signal. */
 export class SingleFlight<T> {
-  readonly #clock: WaitingClock;
+  readonly #clock: Clock;
   readonly #leastMs: number;
   readonly #flights = new Map<string, Known<T>>();
 
   /** @param leastMs the time that work gets even if the caller who begins it has less. */
-  constructor(clock: WaitingClock, leastMs = 0) {
+  constructor(clock: Clock, leastMs = 0) {
     this.#clock = clock;
     this.#leastMs = leastMs;
   }

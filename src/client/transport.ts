@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Got, Request as GotRequest, OptionsInit, RequestError } from 'got';
 import { type ImdsError, isImdsError } from '../errors.js';
 import { version } from '../version.js';
-import type { WaitingClock } from './clock.js';
+import type { Clock } from './clock.js';
 import type { Closing } from './closing.js';
 import type { Events } from './events.js';
 import { notConnected, requestFailed, statusError, timedOut, tooLarge } from './failures.js';
@@ -34,7 +34,7 @@ export interface Shared {
   /** The settings; the first call reads the shared config file. @throws ImdsSettingsError for an unusable value */
   readonly settings: () => Settings;
   readonly events: Events;
-  readonly clock: WaitingClock;
+  readonly clock: Clock;
   readonly closing: Closing;
 }
 

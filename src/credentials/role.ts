@@ -1,4 +1,4 @@
-import type { WaitingClock } from '../client/clock.js';
+import type { Clock } from '../client/clock.js';
 import type { Reader } from '../client/reader.js';
 import type { Call } from '../client/single-flight.js';
 import { ImdsCredentialsError, ImdsDecodeError, isNotFound } from '../errors.js';
@@ -26,11 +26,11 @@ const sameTimeMs = 60_000;
 /** The instance's role: finds its credentials, or the reason why there are none. */
 export class Role {
   readonly #ask: Reader['ask'];
-  readonly #clock: WaitingClock;
+  readonly #clock: Clock;
   #listed: string | undefined;
   #aheadMs = 0;
 
-  constructor(ask: Reader['ask'], clock: WaitingClock) {
+  constructor(ask: Reader['ask'], clock: Clock) {
     this.#ask = ask;
     this.#clock = clock;
   }

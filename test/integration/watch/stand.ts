@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import type { Clock, Timer } from '../../../src/client/clock.js';
+import { type Clock, clockWith, type Timer } from '../../../src/client/clock.js';
 import { Closing } from '../../../src/client/closing.js';
 import type { ImdsEvents } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
@@ -38,7 +38,7 @@ export class VirtualTime {
   }
 
   readonly clock: Clock = {
-    now: () => this.#passed,
+    ...clockWith(() => this.#passed),
     wallClock: () => this.#start + this.#passed,
     random: () => 0.5,
     setTimer: (act, ms): Timer => {

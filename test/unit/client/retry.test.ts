@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mock } from 'node:test';
-import { clockWith, systemClock, type WaitingClock } from '../../../src/client/clock.js';
+import { type Clock, clockWith, systemClock } from '../../../src/client/clock.js';
 import { Closing } from '../../../src/client/closing.js';
 import { Events } from '../../../src/client/events.js';
 import { refusedAgain } from '../../../src/client/failures.js';
@@ -133,7 +133,7 @@ describe('retry()', () => {
   ] as const) {
     it(`waits ${delays.join(', ')} ms from a delay of 100 when chance says ${random}`, async () => {
       const waited: number[] = [];
-      const clock: WaitingClock = {
+      const clock: Clock = {
         ...systemClock,
         random: () => random,
         setTimer(act, ms) {
@@ -256,7 +256,7 @@ describe('retry()', () => {
     async function waiting(failures: readonly unknown[], settings: Partial<RetryOptions>) {
       const pauses: number[] = [];
       let time = 0;
-      const clock: WaitingClock = {
+      const clock: Clock = {
         ...clockWith(() => time),
         random: () => 0,
         setTimer(act, ms) {
@@ -295,7 +295,7 @@ describe('retry()', () => {
 
   it('pauses five times as long after a fresh token was refused', async () => {
     const pauses: number[] = [];
-    const clock: WaitingClock = {
+    const clock: Clock = {
       ...systemClock,
       random: () => 0,
       setTimer(act, ms) {
