@@ -84,7 +84,7 @@ export class Session {
     if (token && sentAt >= token.lifetime.endsAt) return undefined;
     this.checkPath(path);
     const headers = token?.headers ?? noHeaders;
-    const response = await transport.request({ method: 'GET', path, headers, version: token ? 2 : 1, timeoutMs });
+    const response = await transport.request({ method: 'GET', path, headers, timeoutMs });
     if (!token) return response;
     if (holds(response.body.toString('latin1'), token.text)) throw echoed(`GET ${settings().endpoint}${path}`);
     // Replies state the token's remaining TTL. Counted from when the request left, it never overstates it.

@@ -142,7 +142,7 @@ export class Tokens {
     return limit(tokenPath, deadline, async (timeoutMs) => {
       const sentAt = clock.now();
       const headers = { [ttlHeader]: String(tokenTtlSeconds) };
-      const request = { method: 'PUT', path: tokenPath, headers, version: 2, timeoutMs } as const;
+      const request = { method: 'PUT', path: tokenPath, headers, timeoutMs } as const;
       const response = await transport.request(request).catch((error: unknown) => {
         if (!(error instanceof ImdsTimeoutError)) throw error;
         // Lost, if nothing came in nearly the full time of an attempt. Before that, a reply may still be on its way.

@@ -15,8 +15,6 @@ export interface Request {
   /** Absolute path such as `/latest/meta-data/instance-id`. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** IMDS version used, for the event. */
-  readonly version: 1 | 2;
   /** Milliseconds it may take, from its start to the last byte. */
   readonly timeoutMs: number;
 }
@@ -62,7 +60,8 @@ export class Transport {
   /** Sends one request and returns the reply. @throws ImdsUnreachableError, ImdsTimeoutError, ImdsResponseError */
   async request(request: Request): Promise<Response> {
     const got = await loadGot();
-    const { method, path, version } = request;
+    const { method, path, headers } = request;
+    const version = Object.keys(headers).length > 0 ? 2 : 1;
     const { events, closing, clock } = this.#shared;
     const { now } = clock;
     const start = now();

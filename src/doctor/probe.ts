@@ -167,7 +167,6 @@ async function ask(
   const settings = () => ({ ...input.settings, endpoint, connectTimeoutMs: timeoutMs });
   const transport = new Transport({ settings, events: input.events, clock: systemClock, closing });
   const method = path === tokenPath ? 'PUT' : 'GET';
-  const version = Object.keys(headers).length === 0 ? 1 : 2;
   const start = performance.now();
   const over = new AbortController();
   let attempts = 0;
@@ -175,7 +174,7 @@ async function ask(
     await delay(at, undefined, { signal: over.signal });
     attempts += 1;
     try {
-      return await transport.request({ method, path, headers, version, timeoutMs: timeoutMs - at });
+      return await transport.request({ method, path, headers, timeoutMs: timeoutMs - at });
     } catch (error) {
       // An immediate failure would only be repeated; silence may be a lost packet.
       if (!isImdsError(error) || isSilence(error)) throw error;

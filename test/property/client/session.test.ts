@@ -135,14 +135,13 @@ class Service {
     };
   }
 
-  #judge({ headers, version }: Request): UnderWay['says'] {
+  #judge({ headers }: Request): UnderWay['says'] {
     const token = headers[tokenHeader];
     const { time } = this;
     if (token === undefined) {
-      this.#must(version === 1 && this.#allowV1 && this.#mayUseV1, 'version 1 is allowed, and its time has come');
+      this.#must(this.#allowV1 && this.#mayUseV1, 'version 1 is allowed, and its time has come');
       return () => answer(200, 'value');
     }
-    this.#must(version === 2, 'a token is version 2');
     this.#must(!this.#refused.has(token), 'no token is sent that was refused');
     this.#must(time < (this.#promised.get(token) ?? 0), 'no token is sent past its end');
     const leftMs = (this.#known.get(token) ?? 0) - time;

@@ -58,8 +58,8 @@ class Service {
 
   /** The requests so far, reads by the token they carried. */
   get seen(): readonly string[] {
-    return this.asked.map(({ method, headers, version }) =>
-      method === 'PUT' ? 'PUT' : `GET ${headers['x-aws-ec2-metadata-token'] ?? `v${version}`}`,
+    return this.asked.map(({ method, headers }) =>
+      method === 'PUT' ? 'PUT' : `GET ${headers['x-aws-ec2-metadata-token'] ?? 'v1'}`,
     );
   }
 }
@@ -102,8 +102,8 @@ describe('Session', () => {
       assert.deepEqual(
         service.asked.map(({ timeoutMs, ...exchange }) => exchange),
         [
-          { method: 'PUT', path: tokenPath, headers: { [ttlHeader]: '300' }, version: 2 },
-          { method: 'GET', path, headers: { 'x-aws-ec2-metadata-token': 'TOKEN-1' }, version: 2 },
+          { method: 'PUT', path: tokenPath, headers: { [ttlHeader]: '300' } },
+          { method: 'GET', path, headers: { 'x-aws-ec2-metadata-token': 'TOKEN-1' } },
         ],
       );
     });
