@@ -80,9 +80,9 @@ export function clientOptions(given: Readonly<Record<string, unknown>>, stderr: 
   };
 }
 
-/** A message of the client, options named as on the command line. */
+/** A message of the client, options named as on the command line, and not twice where it has both names. */
 export const withFlags = (message: string): string =>
-  message.replace(/\boption (\w+)/g, (whole, option: string) => {
+  message.replace(/(?:\bthe )?\boption (\w+)(?: \(`--[^`]+`\))?/g, (whole, option: string) => {
     const [name] = Object.entries<readonly string[]>(sets).find(([, all]) => all.includes(option)) ?? [];
     return name === undefined ? whole : `--${name.replace(/[A-Z]/g, '-$&').toLowerCase()}`;
   });

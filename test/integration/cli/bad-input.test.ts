@@ -149,12 +149,12 @@ const badServices: readonly BadService[] = [
     code: 7,
     names: ['--http-put-response-hop-limit 2'],
   },
-  { title: 'that swallows reads', open: () => serve(silence), code: 6, names: ['GET', 'not answered within 200 ms'] },
+  { title: 'that swallows reads', open: () => serve(silence), code: 6, names: ['GET', 'got no reply within 200 ms'] },
   {
     title: 'that starts to answer and stops',
     open: () => serve((_, response) => void response.writeHead(200, { 'content-length': '19' }).write('i-')),
     code: 6,
-    names: ['not answered in full within 200 ms'],
+    names: ['got no complete reply within 200 ms'],
   },
   {
     title: 'that speaks no HTTP',
@@ -185,8 +185,8 @@ const badServices: readonly BadService[] = [
     code: 8,
     names: ['redirect (302)'],
   },
-  { title: 'that is broken', open: () => serve(answer(500)), code: 8, names: ['GET', 'answered 500'] },
-  { title: 'that throttles', open: () => serve(answer(429)), code: 8, names: ['GET', 'answered 429'] },
+  { title: 'that is broken', open: () => serve(answer(500)), code: 8, names: ['GET', 'returned 500'] },
+  { title: 'that throttles', open: () => serve(answer(429)), code: 8, names: ['GET', 'returned 429'] },
   {
     title: 'that serves a page where JSON is promised',
     open: () => serve(answer(200, '<html>secret</html>')),
@@ -216,9 +216,14 @@ const badServices: readonly BadService[] = [
     names: ['deeper than instance metadata goes'],
   },
   { title: 'that is switched off', open: () => serve(silence, answer(403)), code: 4, names: ['HttpEndpoint=disabled'] },
-  { title: 'that refuses reads', open: () => serve(answer(403)), code: 4, names: ['GET', 'answered 403'] },
-  { title: 'that refuses its own tokens', open: () => serve(answer(401)), code: 4, names: ['GET', 'answered 401'] },
-  { title: 'that knows no tokens', open: () => serve(silence, answer(404)), code: 4, names: ['PUT', 'answered 404'] },
+  { title: 'that refuses reads', open: () => serve(answer(403)), code: 4, names: ['GET', 'returned 403'] },
+  {
+    title: 'that refuses its own tokens',
+    open: () => serve(answer(401)),
+    code: 4,
+    names: ['GET', 'returned 401', ': --wait waits'],
+  },
+  { title: 'that knows no tokens', open: () => serve(silence, answer(404)), code: 4, names: ['PUT', 'returned 404'] },
   {
     title: 'that serves pages for tokens',
     open: () => serve(silence, answer(200, '<html>')),

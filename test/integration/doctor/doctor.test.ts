@@ -284,7 +284,7 @@ describe('diagnose', () => {
       void response.writeHead(200, { server: 'EC2ws', 'content-length': '56' }).write('AQ');
     const diagnosis = await examine(await stand(serve(asEc2(401), stalls)), { beacons: [await timeService(2)] });
     assert.equal(diagnosis.verdict, 'inconclusive');
-    assert.match(diagnosis.summary, /not answered in full within/);
+    assert.match(diagnosis.summary, /got no complete reply within/);
     assert.doesNotMatch(JSON.stringify(diagnosis.fix), /modify-instance-metadata-options/);
   });
 
