@@ -5,11 +5,9 @@ import {
   ImdsUnreachableError,
   isImdsError,
 } from '../errors.js';
-import type { Clock } from './clock.js';
-import type { Closing } from './closing.js';
-import type { Events } from './events.js';
 import { isTokenRefusal } from './failures.js';
 import type { Settings } from './settings.js';
+import type { Shared } from './transport.js';
 
 /**
  * True when another attempt may succeed where this one failed.
@@ -37,16 +35,14 @@ const isNotReady = (error: unknown): boolean =>
   isTokenRefusal(error) ||
   (error instanceof ImdsCredentialsError && error.reason === 'no-role');
 
-/** Limits on the attempts. */
-export interface RetryOptions extends Pick<Settings, 'maxAttempts' | 'retryDelayMs' | 'waitMs'> {
+/** Limits on the attempts, and the parts of the client that they use. */
+export interface RetryOptions
+  extends Pick<Settings, 'maxAttempts' | 'retryDelayMs' | 'waitMs'>,
+    Pick<Shared, 'clock' | 'events' | 'closing'> {
   /** The path, for the event. */
   readonly path: string;
   /** End of the time for all attempts, on the clock's `running`. */
   readonly deadline: number;
-  readonly clock: Clock;
-  readonly events: Events;
-  /** Cuts short the pauses between attempts. */
-  readonly closing: Closing;
 }
 
 // Token refusals last for seconds rather than moments.
@@ -92,7 +88,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     if (pauseMs === undefined || isOver()) return false;
     events.publish('retry', { path, attempt: attempts, error: isImdsError(failure) ? failure.code : undefined });
     const leftMs = deadline - clock.running();
-    if (pauseMs > 0) await pause(clock, Math.min(pauseMs, leftMs), closing);
+    if (pauseMs > 0) await pause(Math.min(pauseMs, leftMs), options);
     closing.throwIfClosed();
     // Compares durations, as a timer may fire a little early.
     return pauseMs < leftMs;
@@ -128,7 +124,8 @@ function pauses({ maxAttempts, retryDelayMs, waitMs, clock }: RetryOptions) {
 const ranOutOfTime = (error: unknown): boolean =>
   error instanceof ImdsTimeoutError || error instanceof ImdsUnreachableError;
 
-const pause = (clock: Clock, ms: number, closing: Closing): Promise<void> =>
+/** Waits, unless the client is closed first. */
+const pause = (ms: number, { clock, closing }: RetryOptions): Promise<void> =>
   new Promise((resolve) => {
     const end = (): void => {
       timer.cancel();

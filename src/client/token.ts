@@ -21,19 +21,11 @@ export interface Lifetime {
   readonly renewAt: number;
 }
 
-/** A session token as received. */
-export interface Granted {
-  readonly token: string;
-  readonly ttlSeconds: number;
-  /** False when the reply did not state it. */
-  readonly hasTtl: boolean;
-}
-
 /**
  * The token in the reply to a token request; undefined when the reply is something else, such as an error page. IMDS
- * returns 200 and the TTL. Some imitations return neither.
+ * returns 200 and the TTL. Some imitations return neither; `hasTtl` is false then.
  */
-export function tokenOf(response: Response): Granted | undefined {
+export function tokenOf(response: Response) {
   if (response.statusCode !== 200 && response.statusCode !== 201) return undefined;
   const token = response.body.toString('latin1').trim();
   const ttlSeconds = ttlOf(response);

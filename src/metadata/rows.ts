@@ -67,18 +67,11 @@ export const optionalOrEmpty = <T>(row: Accessor<T>): Accessor<T | undefined> =>
 /** A directory that the client reads as one value, with everything below it. */
 export const whole = <T>(directory: Accessor<unknown>): Accessor<T> => rowOf(directory.category);
 
-/** Makes rows on first use, and once: most processes read only a value or two. */
-function lazily<M extends object>(make: () => M): () => M {
+/** A directory, and the rows below it, which are made on first use, and once: most processes read only a value or two. */
+export function group<A extends object, M extends object>(directory: A, members: () => M): A & M {
   let made: M | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
+  return { ...directory, members: () => (made ??= members()) } as unknown as A & M;
 }
-
-/** A directory, and the rows below it. */
-export const group = <A extends object, M extends object>(directory: A, members: () => M) =>
-  ({ ...directory, members: lazily(members) }) as unknown as A & M;
 
 type Widened<P extends Parameter> = P extends string ? string : number;
 
