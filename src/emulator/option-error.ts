@@ -14,24 +14,35 @@ export class EmulatorOptionError extends TypeError {
 
 const longestShown = 80;
 
-/** The error for a value that is not among what is accepted. `name` is its place, or says in words what it is. */
-export function refused(name: string, accepted: string, value: unknown): EmulatorOptionError {
+/**
+ * The error for a value that is not among what is accepted. `name` is its place, or says in words what it is; `show` is what
+ * the message has of the value.
+ */
+export function refused(name: string, accepted: string, value: unknown, show = textOf): EmulatorOptionError {
   // Of an async function; that it is rejected as well is no news.
   if (value instanceof Promise) value.catch(() => {});
-  const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? asJson(value) : String(value);
+  const shown = value instanceof Promise ? 'a promise' : show(value);
   const clipped = shown.length > longestShown ? `${shown.slice(0, longestShown)}…` : shown;
   const isPlace = /^[\w$]+(?:[.[]|$)/.test(name);
   return new EmulatorOptionError(`${name || 'it'} must be ${accepted}, not ${clipped}`, isPlace ? name : undefined);
 }
 
 /** Falls back to `{…}` for what JSON cannot hold: circular or too deep. */
-function asJson(value: unknown): string {
-  if (value instanceof Promise) return 'a promise';
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value !== 'object') return String(value);
   try {
     return JSON.stringify(value) ?? '{}';
   } catch {
     return '{…}';
   }
+}
+
+/** Of a value that may be a secret. */
+export function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `an object of ${Object.keys(value).join(', ')}`;
 }
 
 /** @throws EmulatorOptionError for text that is no JSON; `name` says what it is */

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { contentOfJson } from './documents.js';
-import { EmulatorOptionError, refused } from './option-error.js';
+import { EmulatorOptionError, kindOf, refused } from './option-error.js';
 import { longestPath, namesIn, segmentsOf } from './path.js';
 import { isObject } from './shape.js';
 
@@ -59,7 +59,7 @@ export class MetadataTree {
 
   /** Lays `tree` over what is there. If one of its values cannot be set, those before it have been. */
   merge(tree: Tree, now: Date): void {
-    for (const [path, value] of entriesOf(tree, 'tree must be an object of values by path'))
+    for (const [path, value] of entriesOf(tree, 'tree', 'an object of values by path'))
       for (const [segments, content] of leavesOf(segmentsOf(path), value))
         put(this.#root, this.#names(segments), leafOf(content, now));
     this.#note([], now);
@@ -129,15 +129,15 @@ function leavesOf(segments: Path, value: Value | Tree | null): (readonly [Path, 
     throw new EmulatorOptionError(`${start}/… is too long: a path has ${longestPath} names at most`);
   }
   if (value === null || isContent(value) || typeof value === 'function') return [[segments, value]];
-  const accepted = 'must be text, bytes, a function that returns one of them, or an object of such values';
-  return entriesOf(value, `${segments.join('/')} ${accepted}`).flatMap(([name, inner]) =>
+  const accepted = 'text, bytes, a function that returns one of them, or an object of such values';
+  return entriesOf(value, segments.join('/'), accepted).flatMap(([name, inner]) =>
     leavesOf([...segments, ...namesIn(name)], inner),
   );
 }
 
-function entriesOf(tree: Tree, demand: string): [string, Value | Tree | null][] {
+function entriesOf(tree: Tree, name: string, accepted: string): [string, Value | Tree | null][] {
   if (isObject(tree)) return Object.entries(tree);
-  throw new EmulatorOptionError(`${demand}, not ${JSON.stringify(tree)}`);
+  throw refused(name, accepted, tree, kindOf);
 }
 
 /** The content of a value at a time; throws what a function throws that computes it. */
@@ -146,7 +146,7 @@ export function contentOf({ value, lastModified }: Leaf, path: string, now: Date
   if (isContent(content)) return { content, lastModified };
   if (isContent(content?.content) && types.isDate(content.lastModified)) return content;
   const accepted = 'text, bytes, or an object of them as content and a Date as lastModified';
-  throw refused(`the value computed for ${path}`, accepted, content);
+  throw refused(`the value computed for ${path}`, accepted, content, kindOf);
 }
 
 function isContent(value: unknown): value is Content {

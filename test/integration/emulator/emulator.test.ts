@@ -317,7 +317,8 @@ describeBothWays('emulator', () => {
       ],
       ['a promise', async () => 'later', /^the value computed for .* not a promise$/],
       ['a rejected promise', async () => Promise.reject(new Error('late')), /^the value .* not a promise$/],
-      ['a value without a date', () => ({ content: 'x' }), /^the value computed for .* not \{"content":"x"\}$/],
+      ['a value without a date', () => ({ content: 'x' }), /^the value computed for .* not an object of content$/],
+      ['a list', () => ['secret'], /^the value computed for .* not a list$/],
     ];
     for (const [what, compute, message] of noContents) {
       it(`answers 500 for a computed value that is ${what}, and says what is accepted`, async () => {
@@ -368,6 +369,11 @@ describeBothWays('emulator', () => {
         'a number',
         (emulator) => emulator.set('placement', JSON.parse('{"region": "x", "partition-number": 1}')),
         /^meta-data\/placement\/partition-number must be text, bytes, a function .* not 1$/,
+      ],
+      [
+        'a list of what JSON cannot hold',
+        (emulator) => Reflect.apply(emulator.set, emulator, ['user-data', [1n, 'secret']]),
+        /^user-data must be text, bytes, a function .* not a list$/,
       ],
     ];
     for (const [what, change, message] of unusable) {
