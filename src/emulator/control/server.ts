@@ -53,6 +53,7 @@ export class ControlServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeaders(always);
     try {
       this.#admit(request);
       this.#subject.engine.settle();
@@ -135,17 +136,18 @@ async function bodyOf(request: IncomingMessage, { body }: Route): Promise<unknow
   return parseJson(Buffer.concat(chunks).toString(), 'the body');
 }
 
-const always = {
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-  'cross-origin-resource-policy': 'same-origin',
-};
+/** Of every answer. */
+const always = new Map([
+  ['cache-control', 'no-store'],
+  ['x-content-type-options', 'nosniff'],
+  ['cross-origin-resource-policy', 'same-origin'],
+]);
 
 /** @throws Refusal */
 async function replyPage({ method }: IncomingMessage, response: ServerResponse): Promise<void> {
   if (method !== 'GET' && method !== 'HEAD') throw new Refusal(405, `/ takes GET, not ${method}`, { allow: 'GET' });
   const { html, headers } = await controlPage();
-  response.writeHead(200, { ...always, ...headers }).end(html);
+  response.writeHead(200, headers).end(html);
 }
 
 function reply(
@@ -155,7 +157,7 @@ function reply(
   headers: Readonly<Record<string, string>> = {},
 ) {
   const type = body === undefined ? {} : { 'content-type': 'application/json' };
-  response.writeHead(status, { ...always, ...type, ...headers }).end(JSON.stringify(body));
+  response.writeHead(status, { ...type, ...headers }).end(JSON.stringify(body));
 }
 
 function fail(response: ServerResponse, error: unknown): void {

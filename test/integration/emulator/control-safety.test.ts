@@ -55,17 +55,19 @@ describe('the control service, safely:', () => {
     assert.equal(emulator.options.httpTokens, 'required');
   });
 
-  it('it says what a browser may do with its answers', async () => {
-    await using emulator = await controlled();
-    const { headers } = await call(emulator, 'GET', '/v1/state');
-    for (const [name, value] of [
-      ['cache-control', 'no-store'],
-      ['x-content-type-options', 'nosniff'],
-      ['cross-origin-resource-policy', 'same-origin'],
-      ['access-control-allow-origin', null],
-    ] as const)
-      assert.equal(headers.get(name), value);
-  });
+  for (const path of ['/', '/v1/state', '/v1/stream', '/v1/nothing'])
+    it(`it says what a browser may do with its answer at ${path}`, async () => {
+      await using emulator = await controlled();
+      const { headers, body } = await fetch(`${emulator.controlUrl}${path}`);
+      await body?.cancel();
+      for (const [name, value] of [
+        ['cache-control', 'no-store'],
+        ['x-content-type-options', 'nosniff'],
+        ['cross-origin-resource-policy', 'same-origin'],
+        ['access-control-allow-origin', null],
+      ] as const)
+        assert.equal(headers.get(name), value);
+    });
 
   for (const [method, path, status, message, allow] of [
     ['GET', '/v2/state', 404, /nothing at \/v2\/state; GET \/v1\/openapi\.json/],
