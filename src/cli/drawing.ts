@@ -2,6 +2,7 @@ import type { Diagnosis } from '../index.js';
 import { exitCodes } from './exit-codes.js';
 import type { Io } from './io.js';
 import { widthOf, wrap } from './layout.js';
+import { withFlags } from './options.js';
 import { type Paint, printable } from './output.js';
 
 type Fix = Diagnosis['fix'][number];
@@ -115,6 +116,6 @@ function row({ id, status, detail }: Finding, widest: number, columns: number, {
 
 /** Text after a label, its further lines indented. */
 const hanging = (label: string, indent: number, text: string, columns: number): readonly string[] =>
-  wrap(printable(text).split(' '), columns - indent).map(
+  wrap(printable(withFlags(text)).split(' '), columns - indent).map(
     (line, index) => (index === 0 ? label : ' '.repeat(indent)) + line,
   );

@@ -2,7 +2,6 @@ import { type Context, command } from '../command.js';
 import { drawing, verdicts } from '../drawing.js';
 import { exitCodes, failWith, misuse } from '../exit-codes.js';
 import { widthOf } from '../layout.js';
-import { withFlags } from '../options.js';
 import { jsonText, say } from '../output.js';
 
 export const doctor = command({
@@ -29,7 +28,7 @@ export const doctor = command({
     if (files[0] !== undefined) throw misuse(`${files[0]} needs --summarize, which reads reports from files`);
     const { io, paint, signal, connect } = context;
     const diagnosis = await connect().diagnose({ v1Probe, signal, announce: (message) => say(io, message) });
-    const text = json ? jsonText(diagnosis) : withFlags(drawing(diagnosis, io, paint, context.globals.verbose));
+    const text = json ? jsonText(diagnosis) : drawing(diagnosis, io, paint, context.globals.verbose);
     await io.stdout.write(text);
     return verdicts[diagnosis.verdict][0];
   },

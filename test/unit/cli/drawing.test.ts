@@ -87,6 +87,14 @@ describe('the report of the doctor at a terminal of 80 columns and 24 lines', ()
     assert.doesNotMatch(text, /^ {2}fail {2}connection/m);
   });
 
+  it('names options as at a shell, also where a line ends in a name', () => {
+    for (const endpoint of ['http://169.254.169.254', 'http://[fd00:ec2::254]']) {
+      const text = drawn('other-family', 'docker', { endpoint });
+      assert.equal(text.match(/--endpoint-mode/g)?.length, 2, text);
+      assert.doesNotMatch(text, /endpointMode/);
+    }
+  });
+
   it('shows everything where all is wanted', () => {
     const text = drawn('hop-limit', 'kubernetes', {}, true);
     for (const { id } of findings) assert.ok(text.includes(id));
