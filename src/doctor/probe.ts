@@ -140,10 +140,14 @@ async function readDetails(get: (path: string) => Promise<Reply>) {
     isThrottled: [...replies, credentials].some((reply) => reply?.isThrottled),
     region: /^[a-z0-9-]{1,40}$/.exec(region.text ?? '')?.[0],
     // The first that the service lists; without a document when that could not be read.
-    role: name ? { name, document } : listed.response ? ('none' as const) : ('unreadable' as const),
-    hasTags: tags.text !== undefined,
+    role: name ? { name, document } : absence(listed),
+    tags: tags.text ? 'served' : absence(tags),
   };
 }
+
+/** A 404 or an empty list says that there is nothing; any other failure does not. */
+const absence = ({ status }: Reply): 'none' | 'unreadable' =>
+  status === 200 || status === 404 ? 'none' : 'unreadable';
 
 function documentIn({ status, response }: Reply): RoleCredentialsDocument | undefined {
   try {

@@ -168,8 +168,11 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     return ['ok', `${name}: its credentials are valid`];
   },
 
-  tags: ({ details }) =>
-    details && ['ok', details.hasTags ? 'served' : 'not served: InstanceMetadataTags is off, or there are none'],
+  tags({ details }) {
+    if (!details) return undefined;
+    if (details.tags === 'unreadable') return ['warn', 'could not be read'];
+    return ['ok', details.tags === 'served' ? 'served' : 'not served: InstanceMetadataTags is off, or there are none'];
+  },
 
   clock({ token, read }) {
     const served = Date.parse((token.response ?? read?.response)?.header('date') ?? '');

@@ -167,6 +167,14 @@ describe('diagnose', () => {
     assert.ok(findings.some(({ status, detail }) => status === 'fail' && /429|503/.test(detail)));
   });
 
+  it('does not take a role or tags that could not be read for none', async () => {
+    const broken = await emulator();
+    broken.fault({ kind: 'status', status: 500, paths: ['iam/**', 'tags/**'] });
+    const diagnosis = await examine(broken.url);
+    for (const id of ['role', 'tags'])
+      assert.deepEqual(finding(diagnosis, id), { id, status: 'warn', detail: 'could not be read' });
+  });
+
   describe('at a compatible service', () => {
     const id: http.RequestListener = (_request, response) => void response.end('i-1234567890abcdef0');
     const granting =
