@@ -30,6 +30,7 @@ export function InstanceOptions() {
   const options = useModel(({ state }) => state?.options);
   const isLab = useModel(({ state }) => state?.network.kind === 'lab');
   if (!options) return null;
+  const { hops } = options;
   return (
     <fieldset class="options">
       <legend>Instance options</legend>
@@ -41,10 +42,10 @@ export function InstanceOptions() {
       />
       {!isLab && (
         <Slider
-          label="Routers between"
+          label={typeof hops === 'number' ? 'Routers between' : 'Routers, other callers'}
           range={[0, 64]}
           value={hopsOf(options)}
-          onChange={(value) => void change({ hops: value })}
+          onChange={(value) => void change({ hops: typeof hops === 'number' ? value : { ...hops, '*': value } })}
         />
       )}
       <div class="switches">

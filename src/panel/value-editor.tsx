@@ -69,7 +69,9 @@ export function AddValue({ onDone }: { readonly onDone: (path: string) => void }
   const add = async (event: Event): Promise<void> => {
     event.preventDefault();
     const put = async (): Promise<void> => ask('PUT', urlOf(path), isJson ? JSON.parse(value) : value);
-    if (await attempt(put())) onDone(/^(dynamic|meta-data|user-data)(\/|$)/.test(path) ? path : `meta-data/${path}`);
+    if (!(await attempt(put()))) return;
+    const below = path.replace(/^\/+latest\/+/, '');
+    onDone(/^(dynamic|meta-data|user-data)(\/|$)/.test(below) ? below : `meta-data/${below}`);
   };
   return (
     <form class="editor" onSubmit={add}>

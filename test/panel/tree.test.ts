@@ -57,6 +57,10 @@ describe('the tree on the page', () => {
     await stand.page.getByLabel('As in a scenario').check();
     await stand.press('Add the value');
     assert.match((await stand.answers('meta-data/spot/note', 200)).text, /^\d{4}-.*Z$/);
+    await stand.press('Add');
+    await stand.page.getByLabel('Path', { exact: true }).fill('/latest/dynamic/more');
+    await stand.press('Add the value');
+    await stand.page.getByRole('heading', { name: 'dynamic/more' }).waitFor();
   });
 
   it('is gone through by the keyboard alone', async () => {

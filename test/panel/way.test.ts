@@ -112,6 +112,13 @@ describe('the way and the options on the page', () => {
     });
   }
 
+  it('moves all other callers where some have a distance of their own', async () => {
+    const stand = await open({ hops: { '127.0.0.2': 1 } });
+    await stand.page.getByRole('slider', { name: 'Routers, other callers' }).press('ArrowRight');
+    await until(() => typeof stand.emulator.options.hops !== 'object' || '*' in stand.emulator.options.hops);
+    assert.deepEqual(stand.emulator.options.hops, { '127.0.0.2': 1, '*': 1 });
+  });
+
   it('has one way for all callers of a distance, where there are many', async () => {
     const stand = await open({ hops: { '127.0.0.2': 1, '127.0.0.7': 2, '127.0.0.3': 1 } });
     const says = (text: string) => stand.page.getByRole('img', { name: `The way to IMDS. ${text}.` }).waitFor();
