@@ -106,17 +106,21 @@ interface Found {
   readonly origin: string;
 }
 
-/** Options, environment or config file: returns the value of a setting, if it has one. */
-type Source = (name: Name) => Found | undefined;
+type Layer = { readonly [N in Name]?: Found };
 
-/** The value from the first source that has one for any of these names, else the default of the first name. */
-function find(sources: readonly Source[], name: Name, ...others: readonly Name[]): Found {
-  for (const source of sources)
-    for (const wanted of [name, ...others]) {
-      const found = source(wanted);
-      if (found) return found;
-    }
-  return { value: table[name].fallback, origin: 'default' };
+const defaults = Object.fromEntries(
+  rows.map(([name, { fallback }]) => [name, { value: fallback, origin: 'default' }]),
+) as Record<Name, Found>;
+
+/** Reads what one source decides. If it has both endpoint and mode, the endpoint wins, as in the AWS SDKs. */
+function layerOf(source: (name: Name, row: Row<unknown>) => Found | undefined): Layer {
+  const found: { [N in Name]?: Found } = {};
+  for (const [name, row] of rows) {
+    const value = source(name, row);
+    if (value) found[name] = value;
+  }
+  const address = found.endpoint ?? found.endpointMode;
+  return address ? { ...found, endpoint: address, endpointMode: address } : found;
 }
 
 /** Checks the text of a variable or key. Empty text counts as unset. */
@@ -139,43 +143,36 @@ export function resolveSettings(
   if ('endpoint' in given && 'endpointMode' in given)
     throw new ImdsSettingsError('options endpoint and endpointMode are both given: expected one of them');
   const env = environment();
-  const variables = new Map<Name, Found | undefined>();
-  for (const [name, row] of rows) {
+  const byOptions = layerOf((name) => (name in given ? { value: given[name], origin: `option ${name}` } : undefined));
+  const byEnvironment = layerOf((name, row) => {
     const { key, variable = key && `AWS_${key.toUpperCase()}` } = row;
-    if (variable && !(name in given)) variables.set(name, parsed(row, env[variable], variable));
-  }
-  const sources: readonly Source[] = [
-    (name) => (name in given ? { value: given[name], origin: `option ${name}` } : undefined),
-    (name) => variables.get(name),
-  ];
-  const profile = find(sources, 'profile');
+    return variable && !(name in given) ? parsed(row, env[variable], variable) : undefined;
+  });
+  const known = { ...byEnvironment, ...byOptions };
+  const { cache, profile } = { ...defaults, ...known };
   let file: ReturnType<typeof readProfile> | undefined;
-  const inFile: Source = (name) => {
-    const row: Row<unknown> = table[name];
-    if (row.key === undefined) return undefined;
-    file ??= readProfile(env, String(profile.value), profile.origin);
-    return parsed(row, file.keys.get(row.key), `${row.key} in profile ${profile.value} of ${file.file}`);
-  };
   let settings: Settings | undefined;
   return {
-    cache: find(sources, 'cache').value as Values['cache'],
+    cache: cache.value as Values['cache'],
     settings() {
       if (settings) return settings;
-      const values = settle([...sources, inFile]);
-      settings = Object.freeze({ ...values, leftOut: file?.leftOut });
+      const byFile = layerOf((name, row) => {
+        if (name in known || row.key === undefined) return undefined;
+        file ??= readProfile(env, String(profile.value), profile.origin);
+        return parsed(row, file.keys.get(row.key), `${row.key} in profile ${profile.value} of ${file.file}`);
+      });
+      settings = Object.freeze({ ...settle({ ...defaults, ...byFile, ...known }), leftOut: file?.leftOut });
       if (settings.leftOut) tell(settings.leftOut);
       return settings;
     },
   };
 }
 
-function settle(sources: readonly Source[]): Omit<Settings, 'leftOut'> {
-  // If one source sets both endpoint and mode, the endpoint wins, as in the AWS SDKs. Else the stronger source wins.
-  const address = find(sources, 'endpoint', 'endpointMode');
-  const found = rows.map(([name]) => [name, name.startsWith('endpoint') ? address : find(sources, name)] as const);
-  const origins = Object.fromEntries(found.map(([name, { origin }]) => [name, origin])) as Record<Name, string>;
+function settle(found: Readonly<Record<Name, Found>>): Omit<Settings, 'leftOut'> {
+  const entries = Object.entries(found);
+  const origins = Object.fromEntries(entries.map(([name, { origin }]) => [name, origin])) as Record<Name, string>;
   // Each was checked or is the default of its row.
-  const all = Object.fromEntries(found.map(([name, { value }]) => [name, value])) as Values;
+  const all = Object.fromEntries(entries.map(([name, { value }]) => [name, value])) as Values;
   const { endpointMode, v1Disabled, disabled, cache, logger, now, ...values } = all;
   const { requestTimeoutMs, maxAttempts, deadlineMs, waitMs } = values;
   // A default deadline must not cut short the configured attempts and wait.
