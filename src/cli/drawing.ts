@@ -10,30 +10,30 @@ type Finding = Diagnosis['findings'][number];
 
 const { done, unreachable, refused, timeout, hopLimit, unusable } = exitCodes;
 
-/** For each verdict the exit code, and the caption for the place where the way breaks. */
+/** For each verdict the exit code, and the caption for the place where the path breaks. */
 export const verdicts: Readonly<Record<Diagnosis['verdict'], readonly [exitCode: number, caption: string]>> = {
   healthy: [done, ''],
   'hop-limit': [hopLimit, 'the token reply dies here'],
-  'endpoint-disabled': [refused, 'the endpoint is switched off'],
+  'endpoint-disabled': [refused, 'the endpoint is off'],
   unreachable: [unreachable, 'nothing gets through'],
   locked: [refused, 'forbidden by this machine'],
   'other-family': [unreachable, 'nothing gets through'],
   refused: [refused, 'the token is refused'],
   throttled: [timeout, 'too many requests'],
   'foreign-responder': [unusable, 'something else answers'],
-  'v1-only': [refused, 'no tokens are given'],
-  'disabled-by-setting': [unreachable, 'not asked: a setting forbids it'],
+  'v1-only': [refused, 'no tokens are issued'],
+  'disabled-by-setting': [unreachable, 'disabled by a setting'],
   'not-ec2': [unreachable, 'nothing answers'],
   enclave: [unreachable, 'an enclave has no network'],
-  inconclusive: [timeout, 'the way breaks here'],
+  inconclusive: [timeout, 'the path breaks here'],
 };
 
-// Of a terminal's usual 24 lines the last one is the prompt's.
+// A terminal usually has 24 lines, the last one for the prompt.
 const screenLines = 23;
 
 /**
- * A diagnosis for people: the way, the verdict, what helps, what was found. It fits on a screen, unless `verbose` asks for
- * all findings and remedies in full.
+ * A diagnosis for people: the path, the verdict, fixes and findings. It fits on a screen, unless `verbose` asks for
+ * everything in full.
  */
 export function drawing(diagnosis: Diagnosis, io: Pick<Io, 'stdout' | 'env'>, paint: Paint, verbose = false): string {
   const columns = Math.max(40, widthOf(io.stdout, 80));
@@ -49,8 +49,8 @@ export function drawing(diagnosis: Diagnosis, io: Pick<Io, 'stdout' | 'env'>, pa
   const page = (...blocks: readonly string[]): string => `${[...head, ...blocks].join('\n\n')}\n`;
   if (verbose) return page(...remedies, [paint.bold('Findings'), ...rows(findings)].join('\n'));
   const telling = findings.filter(({ status }) => status === 'fail' || status === 'warn');
-  const fine = `  ${findings.length - telling.length} findings are fine or were skipped: --verbose shows them`;
-  const folded = `  ${telling.length} of ${findings.length} findings are not fine: --verbose shows all`;
+  const fine = `  ${findings.length - telling.length} findings passed or were skipped: --verbose shows them`;
+  const folded = `  ${telling.length} of ${findings.length} findings need attention: --verbose shows all`;
   const news = telling.filter(({ detail }) => !summary.includes(detail));
   const whys = fix.slice(1).flatMap(({ why }) => hanging(paint.bold('Or:  '), 5, why, columns));
   const short = page(...remedies.slice(0, 1), [...whys, folded].join('\n'));
@@ -58,7 +58,7 @@ export function drawing(diagnosis: Diagnosis, io: Pick<Io, 'stdout' | 'env'>, pa
   return pages.find((text) => text.split('\n').length <= screenLines + 1) ?? short;
 }
 
-/** True for a locale that has more than ASCII (POSIX, "Environment Variables": the first that is set counts). */
+/** True for a locale beyond ASCII (POSIX, "Environment Variables": the first one set counts). */
 const isUtf8 = ({ LC_ALL, LC_CTYPE, LANG }: Io['env']): boolean => /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
 
 function picture({ path, verdict, distance = 0 }: Diagnosis, utf8: boolean, columns: number, { red, bold }: Paint) {
@@ -71,7 +71,7 @@ function picture({ path, verdict, distance = 0 }: Diagnosis, utf8: boolean, colu
   });
   const drawn = `  ${places.join('')}`;
   if (breakAt < 0) return drawn;
-  // Of several routers it is not known which one drops it.
+  // With several routers, it is unknown which one drops it.
   const isVague = verdict === 'hop-limit' && distance > 2;
   const caption = `${verdicts[verdict][1]}${isVague ? ' or nearer' : ''}`;
   // Under the cross, or as near to it as the caption fits.
@@ -85,7 +85,7 @@ function remedy(fix: Fix, isFirst: boolean, columns: number, { bold, cyan }: Pai
   const label = !isFirst ? 'Or:  ' : why.startsWith('shows ') ? 'Try: ' : 'Fix: ';
   const notes = [
     sideEffect && `Beware: ${sideEffect}`,
-    permission && `Takes the permission ${permission}`,
+    permission && `Needs the permission ${permission}`,
     refusedBy && `Refused by ${refusedBy}`,
   ];
   return [
@@ -95,7 +95,7 @@ function remedy(fix: Fix, isFirst: boolean, columns: number, { bold, cyan }: Pai
   ].join('\n');
 }
 
-/** A command in lines that fit, continued so that all of them can be pasted together. */
+/** A command in lines that fit, with continuations so that they can be pasted together. */
 function continued(command: string, columns: number): readonly string[] {
   // Before an option, a URL, or an address of socat.
   const [first = '', ...words] = printable(command).split(/ (?=--|https?:|[A-Z-]+:)/);

@@ -4,7 +4,7 @@ import type { Judgement } from './judgement.js';
 import { alternatives, blocked, closerLook, type Fix, forwarder, interceptor, modify, otherWays } from './remedies.js';
 import type { Verdict } from './verdict.js';
 
-/** Enough for one bridge, the usual case; for when the distance could not be measured. */
+/** Enough for one bridge, the usual case; used when the distance could not be measured. */
 const usualLimit = 2;
 
 /** The `HttpPutResponseHopLimit` that this process needs, as far as it is known. */
@@ -14,11 +14,11 @@ export const neededLimit = ({ verdict, distance }: Pick<Judgement, 'verdict' | '
 const detailOf = ({ findings }: Judgement, id: string): string =>
   findings.find((finding) => finding.id === id)?.detail ?? '';
 
-/** Why there is no token, or why it does not help. */
+/** The reason that there is no token, or that it does not help. */
 const tokenDetail = (found: Judgement): string =>
   detailOf(found, found.outcomes.token === 'granted' ? 'read' : 'token');
 
-/** For each verdict a sentence or two, and what helps, the likeliest first. */
+/** For each verdict a sentence or two, and fixes, the likeliest first. */
 const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: string, ...fixes: readonly Fix[]]>> = {
   healthy({ distance, instanceId, region, findings }) {
     const faults = findings.filter(({ id, status }) => status === 'fail' && (id === 'role' || id === 'clock'));
@@ -37,20 +37,20 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
       sideEffect: 'also lets every other container on this instance read the credentials of its role',
     };
     return [
-      'The token reply gets lost on its way here: ' +
+      'The token reply is lost on the way: ' +
         (distance === undefined
-          ? `HttpPutResponseHopLimit is too low for ${socketOf(endpoint) ? 'what forwards this socket' : 'this process'}, ${usualLimit} is what a container usually needs.`
-          : `this process is ${inHops(distance)} away, so HttpPutResponseHopLimit has to be ${distance}, and it is lower.`),
+          ? `HttpPutResponseHopLimit is too low for ${socketOf(endpoint) ? 'what forwards this socket' : 'this process'}; a container usually needs ${usualLimit}.`
+          : `this process is ${inHops(distance)} away, so HttpPutResponseHopLimit must be at least ${distance}, but is lower.`),
       ...modify(found, raise, alternatives(found)),
     ];
   },
   'endpoint-disabled'(found) {
     const enable = {
-      why: 'switches the endpoint on',
+      why: 'turns the endpoint on',
       sideEffect: 'every process on the instance may then read its metadata and the credentials of its role',
     };
     return [
-      'The metadata endpoint of this instance is switched off (HttpEndpoint=disabled).',
+      'The metadata endpoint of this instance is off (HttpEndpoint=disabled).',
       ...modify(found, enable, otherWays(found)),
     ];
   },
@@ -58,9 +58,9 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
   locked(found) {
     const ip = hostOf(found.endpoint).includes(':') ? 'ip -6' : 'ip';
     return [
-      `No connection ${detailOf(found, 'connection')}. systemd-imdsd does so in its mode "locked".`,
+      `No connection ${detailOf(found, 'connection')}. systemd-imdsd does so in its "locked" mode.`,
       { why: 'shows what forbids it', command: `${ip} rule; ${ip} route show table all type prohibit` },
-      { why: 'asks systemd-imdsd, which may pass', command: 'systemd-imds' },
+      { why: 'asks systemd-imdsd, which has access', command: 'systemd-imds' },
     ];
   },
   'other-family'({ endpoint, endpointFrom }) {
@@ -71,20 +71,20 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
     return [
       `Only the ${other} endpoint answers; this process asks ${endpoint} (${endpointFrom}).`,
       {
-        why: `has this process, and AWS's SDKs in it, ask over ${other}`,
+        why: `makes this process, and the AWS SDKs in it, use ${other}`,
         command: isVariable && !isDefault ? `unset ${endpointFrom}; ${command}` : command,
-        ...(!isVariable && !isDefault && { sideEffect: `it has no effect unless ${endpointFrom} is taken away` }),
+        ...(!isVariable && !isDefault && { sideEffect: `has no effect unless ${endpointFrom} is removed` }),
       },
     ];
   },
   refused: (found) => [
     found.outcomes.token === 'forbidden'
-      ? 'The service refuses to give a token but answers reads: something on the way adds X-Forwarded-For, or forbids the request itself.'
+      ? 'The service refuses to issue a token but answers reads: something on the way adds X-Forwarded-For, or blocks the request itself.'
       : `The service refuses IMDSv2: ${tokenDetail(found)}.`,
     ...(found.outcomes.token === 'granted' && found.outcomes.read === 'token-demanded'
       ? [
           {
-            why: 'keeps asking for half a minute, as an instance may refuse its tokens in the first seconds of its life',
+            why: 'keeps trying for half a minute: an instance may refuse its tokens for a few seconds after its first boot',
             command: 'imds get instance-id --wait 30',
           },
           closerLook(found),
@@ -92,29 +92,29 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
       : [forwarder('forwards connections rather than HTTP requests, so that no header is added', found)]),
   ],
   throttled: ({ device, platform }) => [
-    'IMDS is overloaded by requests from this instance, and turns some away.',
+    'This instance sends too many requests to IMDS, which rejects some.',
     {
-      why: `shows whether packets were dropped because of more than 1024 a second${platform.hasHostNetwork ? '' : ' (run it on the host)'}`,
+      why: `shows whether packets beyond 1024 a second were dropped${platform.hasHostNetwork ? '' : ' (run it on the host)'}`,
       command: `ethtool -S ${device ?? '<interface>'} | grep linklocal_allowance_exceeded`,
     },
   ],
   'foreign-responder': (found) => [`Something other than IMDS answers at ${found.endpoint}.`, interceptor(found)],
   'v1-only': (found) => [
     found.outcomes.endpoint === 'custom'
-      ? 'What answers here speaks IMDSv1 only: it gives no session token, and asks for none.'
-      : 'What answers here speaks IMDSv1 only: an interceptor stands in the way that does not know IMDSv2.',
+      ? 'The service here supports IMDSv1 only: it neither issues nor requires session tokens.'
+      : 'The responder here supports IMDSv1 only: there is an interceptor on the way that does not support IMDSv2.',
     interceptor(found),
   ],
   'disabled-by-setting': ({ disabledBy }) => [
-    `${disabledBy} is true, so IMDS is not asked; nothing was sent.`,
-    { why: 'lets this process ask again', command: `unset ${disabledBy}` },
+    `${disabledBy} is true, so IMDS is not used; nothing was sent.`,
+    { why: 'lets this process use IMDS again', command: `unset ${disabledBy}` },
   ],
   'not-ec2': ({ endpoint, platform }) => [
-    `This is no EC2 instance as far as can be told (${platform.why}), and nothing answers at ${endpoint}.`,
+    `This does not seem to be an EC2 instance (${platform.why}), and nothing answers at ${endpoint}.`,
     { why: 'runs a command against an emulator of IMDS', command: 'imds emulate -- <command>' },
   ],
   enclave: () => [
-    'This is a Nitro Enclave, which has no network: IMDS can be reached through the parent instance only.',
+    'This is a Nitro Enclave, which has no network: IMDS is reachable only through the parent instance.',
     {
       why: 'on the parent instance, forwards IMDS to the enclave (docs/enclaves.md has the other half)',
       command: 'vsock-proxy 8002 169.254.169.254 80 --config /etc/nitro_enclaves/vsock-proxy.yaml',
@@ -124,14 +124,14 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
   inconclusive(found) {
     if (found.outcomes.v1 === 'withheld')
       return [
-        'The token reply did not arrive, and whether the service answers at all was not to be found out without asking it without a token.',
-        { why: 'may ask once without a token, which tells more', command: 'imds doctor' },
+        'The token reply did not arrive, and only a request without a token could show whether the service answers at all.',
+        { why: 'may send one request without a token, which shows more', command: 'imds doctor' },
         closerLook(found),
       ];
     return [
       found.outcomes.connection === 'made'
-        ? `A connection is made, but what comes back is not enough to tell more: ${tokenDetail(found)}.`
-        : 'What was found does not fit together.',
+        ? `The connection works, but the replies do not show more: ${tokenDetail(found)}.`
+        : 'The findings contradict one another.',
       closerLook(found),
     ];
   },

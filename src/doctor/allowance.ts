@@ -6,7 +6,7 @@ import { codeOf } from '../errors.js';
 /** The output of `ethtool -S` for a network interface; rejects with `ENOENT` where that is not installed. */
 export type Statistics = (device: string, signal: AbortSignal | undefined) => Promise<string>;
 
-/** The packets to link-local services that a network interface has dropped, or why they are not known. */
+/** The number of packets to link-local services that a network interface dropped, or why it is unknown. */
 export type Allowance = { readonly device: string; readonly dropped: number } | { readonly why: string };
 
 const machineStatistics: Statistics = async (device, signal) => {
@@ -17,11 +17,11 @@ const machineStatistics: Statistics = async (device, signal) => {
 };
 
 /**
- * Reads what a network interface has dropped because IMDS, DNS and time service together were sent more than 1024 packets
- * a second: the counter `linklocal_allowance_exceeded` of the ENA driver. Needs no privilege, sends nothing, and takes a
- * third of a second at most.
+ * Reads how many packets a network interface dropped because IMDS, DNS and time service together got more than 1024 a
+ * second: the counter `linklocal_allowance_exceeded` of the ENA driver. Needs no privilege, sends nothing, and takes at
+ * most a third of a second.
  *
- * @param device the interface that packets to IMDS leave by
+ * @param device the interface that packets to IMDS leave through
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-network-performance-ena.html
  */
 export async function linkLocalAllowance(

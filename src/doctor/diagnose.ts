@@ -15,19 +15,19 @@ export type { DiagnoseOptions } from './probe.js';
 export type { Fix } from './remedies.js';
 export type { Verdict } from './verdict.js';
 
-/** All about the way from this process to IMDS. The names of verdicts, checks and properties are stable. */
+/** The state of the path from this process to IMDS. The names of verdicts, checks and properties are stable. */
 export interface Diagnosis {
   readonly verdict: Verdict;
   /** The verdict in a sentence or two. */
   readonly summary: string;
-  /** Measured hops from here to IMDS: 1 on the instance itself, one more behind each router. Absent if not measured. */
+  /** Measured hops from here to IMDS: 1 on the instance itself, plus one per router. Absent if not measured. */
   readonly distance?: number;
-  /** The `HttpPutResponseHopLimit` that this process needs; absent if not known. */
+  /** The `HttpPutResponseHopLimit` that this process needs; absent if unknown. */
   readonly hopLimit?: number;
-  /** The places on the way, this process first. */
+  /** The places on the path, this process first. */
   readonly path: readonly Hop[];
   readonly findings: readonly Finding[];
-  /** Commands that help, the likeliest first; empty when nothing has to be done. */
+  /** Commands that help, the likeliest first; empty if nothing needs fixing. */
   readonly fix: readonly Fix[];
 }
 
@@ -38,10 +38,10 @@ const optionChecks = {
 };
 
 /**
- * Finds out whether IMDSv2 works for this process, and if not why, and what helps. Takes well below a second where all
- * is well and at most three.
+ * Finds out whether IMDSv2 works for this process, and if not, why, and what helps. Takes well under a second if all is
+ * well, and at most three.
  *
- * @throws ImdsSettingsError when an option cannot be used, and the signal's reason; nothing because of what it finds
+ * @throws ImdsSettingsError for an unusable option, and the signal's reason; never because of its findings
  */
 export async function diagnose(input: Input, options: DiagnoseOptions = {}): Promise<Diagnosis> {
   checkOptions(options, 'diagnose option ', optionChecks);
@@ -51,7 +51,7 @@ export async function diagnose(input: Input, options: DiagnoseOptions = {}): Pro
   return diagnosisOf(judge({ settings, env, platform, family: familyOf(settings.endpoint), answers }));
 }
 
-/** All that is told of a judgement. */
+/** The public part of a judgement. */
 export function diagnosisOf(found: Judgement): Diagnosis {
   const { verdict, distance, findings } = found;
   const { summary, fix } = adviceOn(found);

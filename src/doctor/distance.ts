@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A service beside IMDS that answers datagrams, and so shows how far away both are. */
+/** A service next to IMDS that answers datagrams, and so shows how far away both are. */
 export interface Beacon {
   readonly speaks: 'NTP' | 'DNS';
   readonly address: string;
@@ -13,7 +13,7 @@ export interface Beacon {
 
 /** A measured distance. */
 export interface Distance {
-  /** The smallest TTL with which a datagram arrived: 1 on the instance itself, one more behind each router. */
+  /** The smallest TTL with which a datagram arrived: 1 on the instance itself, plus one per router. */
   readonly hops: number;
   readonly by: Beacon;
 }
@@ -33,24 +33,24 @@ export const beacons: Readonly<Record<'IPv4' | 'IPv6', readonly Beacon[]>> = {
 };
 
 const ttls = [1, 2, 3, 4, 5];
-// A datagram is repeated, since a lost one looks like one that died on the way. Not more often than this: each that dies
-// makes a router send a notice, of which Linux sends six in a row to one host and then one a second, and one of those is
-// how a firewall rejects a connection.
+// Datagrams are repeated, since a lost one looks like one whose TTL ran out. Not more often than this: for each that
+// runs out, a router sends an ICMP message, of which Linux sends a host six in a row, then one a second; a firewall
+// rejects connections with such messages, too.
 const sendAtMs = [0, 90, 180, 270];
 const lastSendMs = Math.max(...sendAtMs);
-// The first answer comes within this time, or a beacon is silent; the others before the longest time.
+// A beacon without an answer by this time is silent; further answers come before the longest time.
 const silenceMs = 500;
 const longestMs = 800;
 // As long as timers of Windows take; those of sendAtMs are some of them.
 const sliceMs = 15;
 
 /**
- * Measures how far away IMDS is: a datagram sent with TTL n arrives if fewer than n routers stand in between, so the
- * smallest n that is answered is the `HttpPutResponseHopLimit` that this process needs. Needs no privilege, and about a
- * second at most.
+ * Measures how far away IMDS is: a datagram sent with TTL n arrives if fewer than n routers are in between, so the
+ * smallest n that gets an answer is the `HttpPutResponseHopLimit` this process needs. Needs no privilege, and at most
+ * about a second.
  *
- * @param among asked in turn, each when those before it are silent
- * @returns undefined when nothing was answered
+ * @param among tried in order, each if those before it are silent
+ * @returns undefined if nothing answered
  */
 export async function measureDistance(among: readonly Beacon[], signal?: AbortSignal): Promise<Distance | undefined> {
   for (const by of among) {
@@ -60,7 +60,7 @@ export async function measureDistance(among: readonly Beacon[], signal?: AbortSi
   return undefined;
 }
 
-/** Asks a beacon with all TTLs at once, and gives the smallest that is answered. */
+/** Queries a beacon with all TTLs at once, and returns the smallest that gets an answer. */
 async function smallestAnswered({ speaks, address, port }: Beacon, signal?: AbortSignal): Promise<number | undefined> {
   const { before, randomBytes: size, after, repeatedAt, isReply } = questions[speaks];
   const stamp = randomBytes(size);
@@ -77,7 +77,7 @@ async function smallestAnswered({ speaks, address, port }: Beacon, signal?: Abor
   let endMs = silenceMs;
   const heard = (ttl: number): void => {
     const tookMs = ranMs + sliceMs;
-    // Every smaller TTL gets the time in which an answer to its last datagram would come.
+    // Every smaller TTL gets time for an answer to its last datagram.
     if (smallest === undefined) endMs = Math.min(longestMs, Math.max(tookMs, lastSendMs) + 1.5 * tookMs + 40);
     smallest = ttl;
     for (const other of open.keys()) if (other >= ttl) close(other);
@@ -96,14 +96,14 @@ async function smallestAnswered({ speaks, address, port }: Beacon, signal?: Abor
       await delay(sliceMs);
     }
   } catch {
-    // Not possible here, or not permitted: then the distance is not known.
+    // Not possible or not permitted here, so the distance stays unknown.
   } finally {
     for (const ttl of open.keys()) close(ttl);
   }
   return smallest;
 }
 
-/** A socket for datagrams to one address, and from it alone. Connecting it sends nothing. */
+/** A socket for datagrams to and from one address only. Connecting it sends nothing. */
 export async function connectedSocket(address: string, port: number, ttl?: number): Promise<Socket> {
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   try {
@@ -128,7 +128,7 @@ const questions = {
     repeatedAt: 24,
     isReply: () => true,
   },
-  // For the name servers of the root: every resolver knows them, and they tell nothing about who asks (RFC 1035, 4.1).
+  // For the root's name servers: every resolver knows them, and the query reveals nothing (RFC 1035, 4.1).
   DNS: {
     before: [],
     randomBytes: 2,

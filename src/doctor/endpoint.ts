@@ -10,7 +10,7 @@ export function familyOf(endpoint: string): EndpointMode | undefined {
   return host === wellKnown.IPv4 ? 'IPv4' : host === wellKnown.IPv6 ? 'IPv6' : undefined;
 }
 
-/** The host of an endpoint as other tools want it, without brackets. */
+/** The host of an endpoint as other tools expect it, without brackets. */
 export const hostOf = (endpoint: string): string =>
   URL.canParse(endpoint) ? new URL(endpoint).hostname.replace(/^\[(.*)\]$/, '$1') : endpoint;
 

@@ -2,7 +2,7 @@ import type { ContainerKind } from '../platform.js';
 import { hostOf, socketOf } from './endpoint.js';
 import type { Checks, Facts } from './facts.js';
 
-/** For each kind of container its name, and that of the router between it and the instance. */
+/** For each kind of container its name, and the name of the router between it and the instance. */
 export const containers: Readonly<Record<ContainerKind, readonly [name: string, router: string]>> = {
   none: ['no container', 'router'],
   kubernetes: ['a Kubernetes pod', 'pod network'],
@@ -13,7 +13,7 @@ export const containers: Readonly<Record<ContainerKind, readonly [name: string, 
   container: ['a container', 'container bridge'],
 };
 
-/** The source of credentials that needs no IMDS, such as `EKS Pod Identity`. */
+/** A source of credentials other than IMDS, such as `EKS Pod Identity`. */
 export function otherCredentials(env: Facts['env']): string | undefined {
   const uri = env['AWS_CONTAINER_CREDENTIALS_FULL_URI'];
   if (env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI']) return 'the role of the ECS task';
@@ -28,18 +28,18 @@ export function otherCredentials(env: Facts['env']): string | undefined {
 export const environmentChecks: Checks<[Facts]> = {
   settings({ settings }) {
     if (settings.disabledBy)
-      return ['fail', `${settings.disabledBy} is true; the AWS SDKs do not ask IMDS either`, 'disabled'];
+      return ['fail', `${settings.disabledBy} is true; the AWS SDKs do not use IMDS either`, 'disabled'];
     const origins: Readonly<Record<string, string | undefined>> = settings.origins;
     const given = Object.entries(settings)
       .filter(([name]) => (origins[name] ?? 'default') !== 'default' && name !== 'v1ForbiddenBy')
       .map(([name, value]) => `${name} ${value} (${origins[name]})`);
-    // An option that forbids version 1 is among them.
+    // An option that forbids version 1 is already listed.
     if (origins['v1ForbiddenBy'] !== origins['allowV1']) given.push(`no IMDSv1 (${settings.v1ForbiddenBy})`);
-    return ['ok', given.length === 0 ? `all by default: ${settings.endpoint}` : given.join(', '), 'usable'];
+    return ['ok', given.length === 0 ? `all defaults: ${settings.endpoint}` : given.join(', '), 'usable'];
   },
 
   'config-file': ({ settings: { leftOut } }) =>
-    leftOut && ['warn', `${leftOut.file} cannot be read (${leftOut.why}), so nothing in it counts`],
+    leftOut && ['warn', `${leftOut.file} cannot be read (${leftOut.why}), so it is ignored`],
 
   /** `imds` never uses a proxy; other tools send metadata requests to one unless told not to. */
   proxy({ env, settings: { endpoint } }) {
@@ -48,13 +48,13 @@ export const environmentChecks: Checks<[Facts]> = {
     const host = hostOf(endpoint);
     if (proxies.length === 0) return ['ok', 'none in the environment'];
     const set = `${proxies.join(', ')} set`;
-    if (socketOf(endpoint)) return ['ok', `${set}, which a Unix socket does not heed`];
+    if (socketOf(endpoint)) return ['ok', `${set}, which does not affect a Unix socket`];
     if (exempt.includes('*') || exempt.includes(host)) return ['ok', `${set}, NO_PROXY exempts ${host}`];
     return ['warn', `${set} and NO_PROXY lacks ${host}: not used by imds, but other tools may send it there`];
   },
 
   machine({ platform: { onEc2, isElsewhere, isEnclave, why, instanceId }, family }) {
-    const words = `${onEc2 ? 'EC2' : 'not known as EC2'}: ${why}${instanceId ? ` (${instanceId})` : ''}`;
+    const words = `${onEc2 ? 'EC2' : 'not detected as EC2'}: ${why}${instanceId ? ` (${instanceId})` : ''}`;
     if (isEnclave) return [onEc2 ? 'ok' : 'skip', words, 'enclave'];
     if (onEc2) return ['ok', words, 'ec2'];
     return isElsewhere ? [family ? 'warn' : 'skip', words, 'elsewhere'] : ['skip', words, 'unknown'];
@@ -64,8 +64,8 @@ export const environmentChecks: Checks<[Facts]> = {
     const { container, node, managedBy, hasHostNetwork, isEnclave } = platform;
     const words = [
       containers[container][0] + (node ? ` on the node ${node}` : ''),
-      ...(container === 'none' ? [] : [hasHostNetwork ? 'on the network of its host' : 'with a network of its own']),
-      ...(managedBy ? [`managed by ${managedBy}, as it seems`] : []),
+      ...(container === 'none' ? [] : [hasHostNetwork ? 'on the network of its host' : 'with its own network']),
+      ...(managedBy ? [`managed by ${managedBy}, apparently`] : []),
       ...(isEnclave ? ['in a Nitro Enclave'] : []),
     ];
     return [container === 'fargate' || isEnclave ? 'warn' : 'ok', words.join(', ')];
@@ -73,8 +73,8 @@ export const environmentChecks: Checks<[Facts]> = {
 
   credentials({ env }) {
     const source = otherCredentials(env);
-    if (source) return ['ok', `the environment offers ${source}: SDKs need no IMDS for them`];
-    return ['ok', 'none in the environment, so SDKs turn to IMDS'];
+    if (source) return ['ok', `the environment provides ${source}: SDKs need no IMDS for them`];
+    return ['ok', 'none in the environment, so SDKs use IMDS'];
   },
 
   route({ answers, family }) {

@@ -3,7 +3,7 @@ import type { Platform } from '../platform.js';
 import type { Answers, Input } from './probe.js';
 import type { Outcomes } from './verdict.js';
 
-/** Everything that the checks judge by. */
+/** Everything that the checks look at. */
 export interface Facts {
   readonly settings: Input['settings'];
   readonly env: Input['env'];
@@ -18,7 +18,7 @@ type Result<Outcome extends readonly [string?]> =
   | readonly [status: Finding['status'], detail: string, ...outcome: Outcome]
   | undefined;
 
-/** Checks by name, in the order of the report. Those that bear on the verdict are called as in {@link Outcomes}. */
+/** Checks by name, in the order of the report. Those that affect the verdict are named as in {@link Outcomes}. */
 export type Checks<Given extends readonly unknown[]> = {
   readonly [Check in keyof Outcomes]?: (...given: Given) => Result<[NonNullable<Outcomes[Check]>]>;
 } & { readonly [name: string]: (...given: Given) => Result<[string?]> };

@@ -3,7 +3,7 @@ import type { Facts } from './facts.js';
 import { serviceChecks } from './service.js';
 import { type Outcomes, verdictOf } from './verdict.js';
 
-/** The verdict, and all that advice is made of. */
+/** The verdict, and everything that the advice needs. */
 export type Judgement = ReturnType<typeof judge>;
 
 export function judge(facts: Facts) {
@@ -12,7 +12,7 @@ export function judge(facts: Facts) {
     ...Object.entries(environmentChecks).map(([id, check]) => [id, check(facts)] as const),
     ...(answers ? Object.entries(serviceChecks).map(([id, check]) => [id, check(answers, facts)] as const) : []),
   ];
-  // The checks that bear on the verdict are called as in `Outcomes`.
+  // The checks that affect the verdict are named as in `Outcomes`.
   const outcomes: Outcomes = {
     endpoint: family ? 'well-known' : 'custom',
     ...Object.fromEntries(results.map(([id, result]) => [id, result?.[2]])),
@@ -28,7 +28,7 @@ export function judge(facts: Facts) {
     distance: answers?.distance?.hops,
     instanceId: (answers?.details && answers.read?.instanceId) ?? platform.instanceId ?? answers?.read?.instanceId,
     region: answers?.details?.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION']),
-    // By which packets to IMDS leave the instance; that of a container leads to its bridge.
+    // The interface by which packets to IMDS leave the instance; a container's leads to its bridge.
     device: platform.hasHostNetwork ? answers?.routes?.find((route) => route.family === family)?.device : undefined,
     disabledBy: settings.disabledBy,
     otherCredentials: otherCredentials(env),

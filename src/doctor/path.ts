@@ -4,16 +4,16 @@ import { containers } from './environment.js';
 import type { Judgement } from './judgement.js';
 import type { Verdict } from './verdict.js';
 
-/** A place on the way from this process to IMDS. */
+/** A place on the path from this process to IMDS. */
 export interface Hop {
   readonly name: string;
-  /** The way breaks between this place and the next: a reply dies there, or for want of a connection a request. */
+  /** The path breaks between this place and the next: a reply is lost there, or without a connection, a request. */
   readonly brokenAfter: boolean;
 }
 
-/** The broken place of the way: its start, just before the instance, or between the instance and IMDS. */
+/** Where the path breaks: at its start, just before the instance, or between the instance and IMDS. */
 const breaks: Readonly<Partial<Record<Verdict, 'start' | 'bridge' | 'instance'>>> = {
-  // With one router in between the place is known; with more, it may be one of the next, too.
+  // With one router in between, this is the place; with more, it may be one of those after it.
   'hop-limit': 'bridge',
   unreachable: 'start',
   'not-ec2': 'start',
@@ -28,14 +28,14 @@ const breaks: Readonly<Partial<Record<Verdict, 'start' | 'bridge' | 'instance'>>
   'v1-only': 'instance',
 };
 
-/** The way from this process to IMDS, and where it breaks. */
+/** The path from this process to IMDS, and where it breaks. */
 export function pathOf(found: Judgement): readonly Hop[] {
   const { verdict, outcomes, platform, endpoint } = found;
   const isSocket = socketOf(endpoint) !== undefined;
-  // Off EC2 there is no instance on the way, and at another endpoint nothing is known of it.
+  // Off EC2 there is no instance on the path, and at a custom endpoint the path is unknown.
   const isDirect = outcomes.endpoint === 'custom' || verdict === 'not-ec2';
   const routers = isDirect ? 0 : (neededLimit(found) ?? 1) - 1;
-  // The router next to the instance is its own bridge; those before it are not known by name.
+  // The router next to the instance is its own bridge; the names of those before it are unknown.
   const inner = Array.from({ length: routers }, (_, index) =>
     index === routers - 1 ? containers[platform.container][1] : 'router',
   );

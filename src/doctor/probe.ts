@@ -18,13 +18,13 @@ import { familyOf, wellKnown } from './endpoint.js';
 /** Options of a diagnosis, all optional. */
 export interface DiagnoseOptions {
   /**
-   * Allows one request without a token where nothing else tells: operators alarm on such requests (`MetadataNoToken`).
-   * It is never made where a setting forbids IMDSv1. Default true.
+   * Allows one request without a token where nothing else is conclusive: operators have alarms on such requests
+   * (`MetadataNoToken`). Never made if a setting forbids IMDSv1. Default true.
    */
   readonly v1Probe?: boolean | undefined;
   /** Ends the diagnosis: the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with a line of text before a request without a token is made. */
+  /** Called with a line of text before a request without a token is sent. */
   readonly announce?: ((message: string) => void) | undefined;
 }
 
@@ -35,22 +35,22 @@ export interface Input {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Default: this machine's. */
   readonly platform?: Platform | undefined;
-  /** The services that measure the distance. Default: those beside a well-known endpoint, else none. */
+  /** The services that measure the distance. Default: those next to a well-known endpoint, else none. */
   readonly beacons?: readonly Beacon[] | undefined;
-  /** The endpoint to try where no connection is made to the first. Default: the well-known one of the other family, else none. */
+  /** The endpoint to try if the first has no connection. Default: the well-known one of the other family, else none. */
   readonly otherEndpoint?: string | undefined;
   /** Counts dropped packets, at a well-known endpoint only. Default: `ethtool`. */
   readonly statistics?: Statistics | undefined;
 }
 
-/** Outcome of a request that was repeated while nothing came back. */
+/** Outcome of a request, repeated while nothing came back. */
 export type Reply = Awaited<ReturnType<typeof ask>>;
 
 const metadata = '/latest/meta-data/';
 const instanceId = `${metadata}instance-id`;
 const unknownToken = 'none';
-// A lost packet must not pass for a lost reply: a request without a reply is repeated. All together takes less than three
-// seconds.
+// A lost packet must not look like a lost reply, so a request without a reply is repeated. Everything takes less than
+// three seconds.
 const tokenSchedule = { sendAtMs: [0, 400, 800], timeoutMs: 1300 };
 const readSchedule = { sendAtMs: [0, 300], timeoutMs: 650 };
 const v1Schedule = { sendAtMs: [0], timeoutMs: 400 };
@@ -59,7 +59,7 @@ const v1Schedule = { sendAtMs: [0], timeoutMs: 400 };
 export type Answers = Awaited<ReturnType<typeof probe>>;
 
 /**
- * Asks everything there is to ask, in less than three seconds.
+ * Sends all requests that a diagnosis needs, in less than three seconds.
  *
  * @throws the signal's reason
  */
@@ -76,7 +76,7 @@ export async function probe(input: Input, options: DiagnoseOptions) {
     ask(input, endpoint, tokenPath, { [ttlHeader]: '60' }, tokenSchedule, signal),
     family && linkLocalAllowance(device, signal, input.statistics),
   ]);
-  // IMDS answers a token that it never gave 401, whatever `HttpTokens` is: proof that it is there and that its replies
+  // IMDS replies 401 to a token it never issued, whatever `HttpTokens` is: proof that it is there and that its replies
   // arrive. Such a request does not count as one without a token.
   const get = (path: string, given = token.granted?.token ?? unknownToken, at = endpoint): Promise<Reply> =>
     ask(input, at, path, { [tokenHeader]: given }, readSchedule, signal);
@@ -100,7 +100,7 @@ function otherEndpoint(routes: readonly Awaited<ReturnType<typeof route>>[] = []
   return address && `http://${address.includes(':') ? `[${address}]` : address}`;
 }
 
-/** The things IMDS does that a compatible service does not. */
+/** The features of IMDS that a compatible service lacks. */
 async function missingIn(
   token: Reply,
   get: (path: string, token?: string) => Promise<Reply>,
@@ -111,16 +111,16 @@ async function missingIn(
   ]);
   return [
     ...(token.granted?.hasTtl ? [] : ['no TTL with a token']),
-    ...(refusal.status === 401 || refusal.isThrottled ? [] : ['no 401 for a token that it never gave']),
+    ...(refusal.status === 401 || refusal.isThrottled ? [] : ['no 401 for a token that it never issued']),
     ...(document.status === 200 || document.isThrottled ? [] : ['no identity document']),
   ];
 }
 
-/** Asks without a token, unless that is forbidden. */
+/** Sends a read without a token, unless that is forbidden. */
 async function probeV1(input: Input, { v1Probe, signal, announce }: DiagnoseOptions) {
   const { endpoint, origins, v1ForbiddenBy } = input.settings;
   if (v1Probe === false) return { withheldBy: 'the caller' };
-  // The default forbids version 1 for the client's reads, not for this.
+  // The default forbids version 1 for the client's reads, not for this request.
   if (v1ForbiddenBy !== undefined && origins.v1ForbiddenBy !== 'default') return { withheldBy: v1ForbiddenBy };
   signal?.throwIfAborted();
   announce?.(`nothing else tells, so ${instanceId} is read once without a token`);
@@ -136,10 +136,10 @@ async function readDetails(get: (path: string) => Promise<Reply>) {
   const credentials = name ? await get(roles + encodeURIComponent(name)) : undefined;
   const document = credentials && documentIn(credentials);
   return {
-    // One of these reads was answered 429 or 503.
+    // One of these reads got a 429 or 503.
     isThrottled: [...replies, credentials].some((reply) => reply?.isThrottled),
     region: /^[a-z0-9-]{1,40}$/.exec(region.text ?? '')?.[0],
-    // The first that the service lists; without a document when that could not be read.
+    // The first one listed; without a document if that could not be read.
     role: name ? { name, document } : absence(listed),
     tags: tags.text ? 'served' : absence(tags),
   };
@@ -157,7 +157,7 @@ function documentIn({ status, response }: Reply): RoleCredentialsDocument | unde
   }
 }
 
-/** Sends a request, and again while nothing comes back; the earlier ones go on. */
+/** Sends a request, and again while nothing comes back; earlier ones stay pending. */
 async function ask(
   input: Input,
   endpoint: string,
@@ -180,7 +180,7 @@ async function ask(
     try {
       return await transport.request({ method, path, headers, timeoutMs: timeoutMs - at });
     } catch (error) {
-      // An immediate failure would only be repeated; silence may be a lost packet.
+      // An immediate failure would only repeat; silence may be a lost packet.
       if (!isImdsError(error) || isSilence(error)) throw error;
       return error;
     }
@@ -193,7 +193,7 @@ async function ask(
   try {
     const outcome = await Promise.any(sendAtMs.map(attempt)).catch(mostTelling);
     signal?.throwIfAborted();
-    // Nothing was sent: got cannot be loaded, for one.
+    // Nothing was sent, for instance because got cannot be loaded.
     if (outcome instanceof Error && !isImdsError(outcome)) throw outcome;
     return { ...contentOf(outcome), tookMs: performance.now() - start, attempts };
   } finally {
@@ -202,7 +202,7 @@ async function ask(
   }
 }
 
-/** Of several silences, the one after a connection. */
+/** Of several attempts without a reply, the one that connected. */
 const mostTelling = ({ errors }: AggregateError): ImdsError => errors.find(isLost) ?? errors[0];
 
 /** The first response to any of the attempts, or the failure of all. */
@@ -215,16 +215,16 @@ function contentOf(outcome: Response | ImdsError) {
   return { response, error, status, text, granted, instanceId, isThrottled: status === 429 || status === 503 };
 }
 
-/** Connected and asked, and not one byte came back. A reply that begins and stalls has passed all routers on its way. */
+/** Connected and requested, but not one byte came back. A reply that begins and stalls has passed all routers. */
 export const isLost = (error: ImdsError | undefined): boolean =>
   error instanceof ImdsTimeoutError && error.phase === 'response';
 
-/** Nothing came back: neither a connection nor, where there was one, a reply. */
+/** Nothing came back: no connection, or no reply to the request. */
 export const isSilence = (error: ImdsError): boolean =>
   isLost(error) || (error instanceof ImdsUnreachableError && codeOf(error.cause) === 'ETIMEDOUT');
 
 /**
- * The source address of packets to a well-known address, or the code of why there is none, such as `ENETUNREACH`.
+ * The source address of packets to a well-known address, or the error code if there is none, such as `ENETUNREACH`.
  */
 async function route(family: EndpointMode) {
   const address = wellKnown[family];

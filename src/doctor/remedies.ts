@@ -4,19 +4,19 @@ import type { Judgement } from './judgement.js';
 
 /** A command that helps. */
 export interface Fix {
-  /** Its effect, such as `switches the endpoint on, at once and without a restart`. */
+  /** Its effect, such as `turns the endpoint on, at once and without a restart`. */
   readonly why: string;
-  /** Ready to paste; what could not be found out stands in angle brackets. */
+  /** Ready to paste, with unknown values in angle brackets. */
   readonly command: string;
-  /** Changes beyond its purpose. */
+  /** Its effects beyond the purpose. */
   readonly sideEffect?: string;
-  /** The IAM actions that it takes, such as `ec2:ModifyInstanceMetadataOptions`. */
+  /** The IAM actions it needs, such as `ec2:ModifyInstanceMetadataOptions`. */
   readonly permission?: string;
   /** Where AWS refuses it, or undoes it later. */
   readonly refusedBy?: string;
 }
 
-/** Changes options of the instance. Where AWS manages the instance and would refuse that, the alternatives come first. */
+/** Changes options of the instance. If AWS manages the instance and would refuse that, the alternatives come first. */
 export function modify(
   { instanceId = '<instance-id>', region, platform: { managedBy } }: Judgement,
   { option, why, ...more }: Pick<Fix, 'why' | 'sideEffect'> & { readonly option?: string },
@@ -40,7 +40,7 @@ export function modify(
   return managedBy ? [...alternatives, fix] : [fix, ...alternatives];
 }
 
-/** Run on the host, or in an enclave, from which it leads to a vsock port of the parent, CID 3. */
+/** Run on the host, or in an enclave, where it connects to a vsock port of the parent, CID 3. */
 export function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
   const socket = socketOf(endpoint);
   const from = socket ? `UNIX-LISTEN:${socket},fork,unlink-early,mode=660` : 'TCP-LISTEN:1338,fork,reuseaddr';
@@ -55,7 +55,7 @@ export function blocked(found: Judgement): readonly Fix[] {
   const socket = socketOf(endpoint);
   if (socket)
     return [
-      { why: 'shows whether the socket is there, and who may open it', command: `ls -l ${socket}` },
+      { why: 'shows whether the socket exists, and who may open it', command: `ls -l ${socket}` },
       forwarder(
         `forwards it to ${platform.isEnclave ? 'the parent instance' : 'IMDS (run it on the instance)'}`,
         found,
@@ -65,16 +65,16 @@ export function blocked(found: Judgement): readonly Fix[] {
   const address = hostOf(endpoint);
   const route = { why: 'shows the route, or that there is none', command: `ip route get ${address}` };
   const rules = {
-    why: 'shows firewall rules for it; on the host a container is subject to those of the host, too',
+    why: 'shows firewall rules for it; for a container, check those on the host, too',
     command: `sudo nft list ruleset | grep ${address}; sudo iptables-save | grep ${address}`,
   };
   const hasRoute = outcomes.connection !== 'no-route';
   if (!address.includes(':')) return [hasRoute ? rules : route];
-  const open = { why: 'switches the IPv6 endpoint on', option: '--http-protocol-ipv6 enabled' };
+  const open = { why: 'turns the IPv6 endpoint on', option: '--http-protocol-ipv6 enabled' };
   return modify(found, open, hasRoute ? [route, rules] : [route]);
 }
 
-/** At an HTTP endpoint of one's own. */
+/** For a custom HTTP endpoint. */
 const listener = (endpoint: string): Fix => ({
   why: 'shows what answers there, if anything',
   command: `curl -v ${endpoint}/`,
@@ -88,14 +88,14 @@ export function closerLook({ endpoint }: Judgement): Fix {
       command: `sudo tcpdump -ni any host ${hostOf(endpoint)}`,
     };
   return {
-    why: 'shows what a token request comes to; the token itself is thrown away',
+    why: 'shows the result of a token request; the token itself is discarded',
     command:
       `curl -v -o /dev/null -X PUT --unix-socket ${socket} ` +
       '--header "X-aws-ec2-metadata-token-ttl-seconds: 1" http://localhost/latest/api/token',
   };
 }
 
-/** Ways to credentials without IMDS. */
+/** Ways to get credentials without IMDS. */
 export function otherWays({ platform, otherCredentials }: Judgement): readonly Fix[] {
   const own = ownRole[platform.container];
   if (!otherCredentials) return own ? [own] : [];
@@ -103,12 +103,12 @@ export function otherWays({ platform, otherCredentials }: Judgement): readonly F
     {
       why: `stops SDKs from asking IMDS: ${otherCredentials} gives them credentials`,
       command: 'export AWS_EC2_METADATA_DISABLED=true',
-      sideEffect: 'they ask for nothing else either, such as the region',
+      sideEffect: 'they read nothing else from it either, such as the region',
     },
   ];
 }
 
-/** Ways to credentials that open nothing to other containers. */
+/** Ways to get credentials that do not also give other containers access. */
 export function alternatives(found: Judgement): readonly Fix[] {
   const { endpoint, platform } = found;
   const others = otherWays(found);
@@ -118,22 +118,22 @@ export function alternatives(found: Judgement): readonly Fix[] {
   if (platform.hasHostNetwork) return [];
   return [
     {
-      why: 'puts this one container on the network of the host, where 1 hop is enough',
+      why: 'puts only this container on the network of the host, where 1 hop is enough',
       command: `${platform.container === 'podman' ? 'podman' : 'docker'} run --network host <image>`,
-      sideEffect: 'the container sees all of the network of the host',
+      sideEffect: 'the container sees the whole network of the host',
     },
   ];
 }
 
 const taskRole: Fix = {
-  why: 'gives the task a role of its own; IMDS stays closed',
+  why: 'gives the task its own role; IMDS stays closed',
   command: 'aws ecs register-task-definition --task-role-arn <role> --cli-input-json file://<task>.json',
   permission: 'ecs:RegisterTaskDefinition, iam:PassRole',
 };
 
 const ownRole: Readonly<Partial<Record<ContainerKind, Fix>>> = {
   kubernetes: {
-    why: 'gives this service account a role of its own (EKS Pod Identity); IMDS stays closed',
+    why: 'gives this service account its own role (EKS Pod Identity); IMDS stays closed',
     command:
       'aws eks create-pod-identity-association --cluster-name <cluster> --namespace <namespace> ' +
       '--service-account <name> --role-arn <role>',
@@ -143,7 +143,7 @@ const ownRole: Readonly<Partial<Record<ContainerKind, Fix>>> = {
   fargate: taskRole,
 };
 
-/** What stands in the way of a service that is something else. */
+/** Shows what answers in the place of IMDS. */
 export const interceptor = ({ endpoint, outcomes }: Judgement): Fix => {
   const address = hostOf(endpoint);
   const socket = socketOf(endpoint);

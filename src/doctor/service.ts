@@ -7,7 +7,7 @@ import { type Answers, isLost, isSilence } from './probe.js';
 import type { Outcomes } from './verdict.js';
 
 const slowMs = 500;
-// Signatures are refused at a difference of five minutes ("Troubleshoot SigV4 requests", IAM User Guide).
+// AWS refuses signatures that are off by five minutes ("Troubleshoot SigV4 requests", IAM User Guide).
 const clockFailsMs = 5 * 60_000;
 const clockWarnsMs = 60_000;
 
@@ -15,23 +15,23 @@ const took = (tookMs: number): string => `${Math.round(tookMs)} ms`;
 
 const socketFaults: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
-  ENOTSOCK: 'that is no socket',
+  ENOTSOCK: 'that is not a socket',
   EACCES: 'this user may not open it',
 };
-// The kernel's own firewall gives these for a rejection; without any route there is no source address either.
+// The local firewall causes these, too; but without any route there is no source address, either.
 const noRoute = /^(ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EINVAL)$/;
 
 /** The meaning of a status other than 200 of a token request. */
 const tokenStatuses: readonly (readonly [statuses: RegExp, words: string, outcome: Required<Outcomes>['token']])[] = [
-  [/400/, 'taken for malformed', 'malformed'],
+  [/400/, 'considered malformed', 'malformed'],
   [/40[13]/, 'refused', 'forbidden'],
-  [/40[45]|50[12]/, 'no session token is given there', 'unsupported'],
+  [/40[45]|50[12]/, 'it issues no session tokens', 'unsupported'],
   [/429|503/, 'too many requests', 'throttled'],
-  [/200/, 'but that is no session token', 'unusable'],
-  [/.*/, 'which is no answer of IMDS', 'unusable'],
+  [/200/, 'but that is not a session token', 'unusable'],
+  [/.*/, 'which is not a reply of IMDS', 'unusable'],
 ];
 
-/** The checks of what came back, in the order of the report. */
+/** The checks of the replies, in the order of the report. */
 export const serviceChecks: Checks<[Answers, Facts]> = {
   connection({ token: { error, tookMs }, routes }, { settings: { endpoint }, family }) {
     if (!(error instanceof ImdsUnreachableError)) return ['ok', `to ${endpoint}: made`, 'made'];
@@ -43,7 +43,7 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     if (socketOf(endpoint)) return failed(socketFaults[code] ?? 'refused');
     if (/^(ENOTFOUND|EAI_.*)$/.test(code)) return failed('its name cannot be resolved');
     const isRouted = routes?.some((route) => route.family === family && route.from) ?? false;
-    // Over IPv6 a firewall far away may answer so, too; then there is a route.
+    // Over IPv6 a remote firewall may cause it, too; then there is a route.
     if (/^(EACCES|EPERM)$/.test(code) && !(isRouted && family === 'IPv6'))
       return failed('forbidden by a prohibit route, or a rule for this process', 'locked');
     if (!noRoute.test(code)) return failed('refused, by a firewall or because nothing listens');
@@ -59,19 +59,19 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
   },
 
   token({ token: { granted, status, error, tookMs, attempts } }) {
-    if (error instanceof ImdsUnreachableError) return ['skip', 'not asked for', 'skipped'];
+    if (error instanceof ImdsUnreachableError) return ['skip', 'not requested', 'skipped'];
     if (isLost(error))
-      return ['fail', `asked for ${attempts} times in ${took(tookMs)}: connected, and no reply came`, 'lost'];
+      return ['fail', `requested ${attempts} times in ${took(tookMs)}: connected, but no reply came`, 'lost'];
     if (status === undefined) return ['fail', error?.message ?? '', 'unusable'];
     if (granted) {
       const words = `granted in ${took(tookMs)}`;
-      if (!granted.hasTtl) return ['warn', `${words}, without the lifetime that IMDS states`, 'granted'];
+      if (!granted.hasTtl) return ['warn', `${words}, without the TTL that IMDS states`, 'granted'];
       if (attempts > 1)
         return ['warn', `${words}, after ${attempts} requests: packets get lost, or the service is slow`, 'granted'];
       return [tookMs > slowMs ? 'warn' : 'ok', `${words} for ${granted.ttlSeconds} s`, 'granted'];
     }
     const [, words, outcome = 'unusable'] = tokenStatuses.find(([statuses]) => statuses.test(`${status}`)) ?? [];
-    return ['fail', `the request was answered ${status}: ${words}`, outcome];
+    return ['fail', `the request returned ${status}: ${words}`, outcome];
   },
 
   responder({ token, read }) {
@@ -101,7 +101,7 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     const service = by.speaks === 'NTP' ? 'the time service' : 'the DNS';
     const words = `${inHops(hops)}, measured by ${service}${isIP(by.address) ? ` at ${by.address}` : ''}`;
     const outcome = hops === 1 ? 'near' : 'far';
-    return [isTokenLost && hops > 1 ? 'fail' : 'ok', `${words}: the hop limit has to be ${hops}`, outcome];
+    return [isTokenLost && hops > 1 ? 'fail' : 'ok', `${words}: the hop limit must be at least ${hops}`, outcome];
   },
 
   allowance({ allowance }) {
@@ -120,26 +120,26 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     if (status === undefined) return ['fail', error?.message ?? '', 'unusable'];
     if (status === 401)
       return token.granted
-        ? ['fail', 'the fresh token is refused (401)', 'token-demanded']
-        : ['ok', 'reads are answered: a valid token is demanded (401)', 'token-demanded'];
+        ? ['fail', 'the fresh token was refused (401)', 'token-demanded']
+        : ['ok', 'reads are answered: a valid token is required (401)', 'token-demanded'];
     if (status === 403) return ['fail', 'refused (403)', 'forbidden'];
     if (read.isThrottled) return ['fail', `too many requests (${status})`, 'throttled'];
-    if (status !== 200) return ['fail', `no answer of IMDS (${status})`, 'unusable'];
+    if (status !== 200) return ['fail', `not a reply of IMDS (${status})`, 'unusable'];
     if (!read.instanceId) return ['fail', 'answered, but not with an instance ID (200)', 'unusable'];
-    if (!token.granted) return ['warn', 'answered without regard to the token (200)', 'token-ignored'];
+    if (!token.granted) return ['warn', 'answered regardless of the token (200)', 'token-ignored'];
     return ['ok', 'answered (200)', 'answered'];
   },
 
   v1({ v1 }) {
-    if (v1 === undefined) return ['skip', 'not asked without a token: it would tell nothing more', 'skipped'];
-    if ('withheldBy' in v1) return ['skip', `not asked without a token: forbidden by ${v1.withheldBy}`, 'withheld'];
+    if (v1 === undefined) return ['skip', 'no request without a token: it would show nothing more', 'skipped'];
+    if ('withheldBy' in v1) return ['skip', `no request without a token: forbidden by ${v1.withheldBy}`, 'withheld'];
     const { status } = v1;
-    const words = `asked once without a token: ${status ? `answered ${status}` : 'not answered'}`;
+    const words = `one request without a token: ${status ? `answered ${status}` : 'not answered'}`;
     return status === 200 || status === 401 ? ['ok', words, 'answered'] : ['fail', words, 'silent'];
   },
 
   load: ({ details }) =>
-    details?.isThrottled ? ['fail', 'some reads were answered 429 or 503: too many requests', 'throttled'] : undefined,
+    details?.isThrottled ? ['fail', 'some reads returned 429 or 503: too many requests', 'throttled'] : undefined,
 
   identity({ details, read }, { platform: { instanceId } }) {
     const served = details && read?.instanceId;
@@ -179,7 +179,7 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     if (Number.isNaN(served)) return ['skip', 'nothing to compare it with'];
     const aheadMs = Date.now() - served;
     const offMs = Math.abs(aheadMs);
-    // The header has whole seconds.
+    // The header has only whole seconds.
     if (offMs < 2000) return ['ok', 'agrees with the service'];
     const words = `${Math.round(offMs / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the service`;
     if (offMs > clockFailsMs) return ['fail', `${words}: signed requests to AWS are refused`];

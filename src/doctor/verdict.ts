@@ -15,7 +15,7 @@ export type Verdict =
   | 'other-family'
   | 'inconclusive';
 
-/** The outcomes of the checks that bear on the verdict, each in one word. */
+/** The outcomes of the checks that affect the verdict, each in one word. */
 export interface Outcomes extends Readonly<Partial<Words>> {}
 
 interface Words {
@@ -24,11 +24,11 @@ interface Words {
   machine: 'ec2' | 'elsewhere' | 'unknown' | 'enclave';
   /** `locked`: this machine itself forbids it. */
   connection: 'made' | 'refused' | 'no-route' | 'locked' | 'silent';
-  /** The well-known endpoint of the other IP family, asked where no connection is made to the first. */
+  /** The well-known endpoint of the other IP family, tried when the first cannot be connected to. */
   family: 'answered' | 'silent';
-  /** `lost`: connected, asked, and nothing came back. */
+  /** `lost`: connected and requested, but nothing came back. */
   token: 'granted' | 'lost' | 'forbidden' | 'malformed' | 'unsupported' | 'throttled' | 'unusable' | 'skipped';
-  /** A read with the token, or where none was granted with one that IMDS never gave, which it answers 401 at once. */
+  /** A read with the token, or if none was granted, with a made-up one, to which IMDS replies 401 at once. */
   read: 'answered' | 'token-demanded' | 'token-ignored' | 'forbidden' | 'throttled' | 'silent' | 'unusable' | 'skipped';
   /** The reads that follow. */
   load: 'throttled';
@@ -71,7 +71,7 @@ const table: readonly Row[] = [
   ['inconclusive', {}],
 ];
 
-/** The verdict on the outcomes of all checks. */
+/** The verdict from the outcomes of all checks. */
 export function verdictOf(outcomes: Outcomes): Verdict {
   const holds = ([, conditions]: Row): boolean =>
     Object.entries(conditions).every(([check, accepted]) =>

@@ -33,7 +33,7 @@ describe('imds doctor', () => {
     assert.match(`${command?.[1]} ${command?.[2]}`, /--http-put-response-hop-limit 2 --http-endpoint enabled$/);
   });
 
-  it('leaves with 4 when the endpoint is switched off, 3 when nothing listens', async () => {
+  it('leaves with 4 when the endpoint is off, 3 when nothing listens', async () => {
     emulator.configure({ httpEndpoint: 'disabled' });
     assert.equal((await doctor(new Terminal())).code, 4);
     assert.equal((await imds('doctor', '--endpoint', (await nobody()).url)).code, 3);

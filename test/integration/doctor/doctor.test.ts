@@ -123,7 +123,7 @@ describe('diagnose', () => {
     assert.match(diagnosis.fix[1]?.refusedBy ?? '', /^EKS Auto Mode/);
     assert.equal(
       finding(diagnosis, 'container')?.detail,
-      'a Kubernetes pod on the node i-0123456789abcdef0, with a network of its own, managed by EKS Auto Mode, as it seems',
+      'a Kubernetes pod on the node i-0123456789abcdef0, with its own network, managed by EKS Auto Mode, apparently',
     );
   });
 
@@ -192,7 +192,7 @@ describe('diagnose', () => {
         id: 'compatibility',
         status: 'warn',
         detail:
-          'a compatible service that lacks some of what IMDS does: no 401 for a token that it never gave, no identity document',
+          'a compatible service that lacks some of what IMDS does: no 401 for a token that it never issued, no identity document',
       });
     });
 
@@ -207,7 +207,7 @@ describe('diagnose', () => {
       const none: http.RequestListener = (_request, response) => void response.writeHead(404).end();
       const diagnosis = await examine(await stand(serve(id, none)));
       assert.equal(diagnosis.verdict, 'v1-only');
-      assert.match(diagnosis.summary, /speaks IMDSv1 only/);
+      assert.match(diagnosis.summary, /supports IMDSv1 only/);
     });
 
     it('has nothing to say of the emulator', async () => {
@@ -344,7 +344,7 @@ describe('diagnose', () => {
       assert.equal(diagnosis.verdict, 'hop-limit');
       assert.equal(seen.filter(({ headers }) => !headers['x-aws-ec2-metadata-token']).length, 1);
       assert.equal(said.length, 1);
-      assert.match(finding(diagnosis, 'v1')?.detail ?? '', /asked once without a token: answered 401/);
+      assert.match(finding(diagnosis, 'v1')?.detail ?? '', /one request without a token: answered 401/);
     });
 
     const forbidden: readonly { by: string; client?: ImdsOptions; how?: DiagnoseOptions }[] = [

@@ -78,7 +78,7 @@ describe('many reports of the doctor', () => {
   });
 
   it('come with the node that the pod knows', () => {
-    const detail = 'a Kubernetes pod on the node ip-10-0-1-5.ec2.internal, with a network of its own';
+    const detail = 'a Kubernetes pod on the node ip-10-0-1-5.ec2.internal, with its own network';
     const known = { ...report('healthy', 2), findings: [{ id: 'container', status: 'ok', detail }] };
     const { groups } = fleetOf(prefixed(pod('x7k2p'), known));
     assert.deepEqual(groups, [{ verdict: 'healthy', hopLimit: 2, nodes: ['ip-10-0-1-5.ec2.internal'] }]);
