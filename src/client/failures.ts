@@ -110,6 +110,7 @@ const connectionHints: Readonly<Record<string, string>> = {
   ENFILE: 'This machine has too many open files and sockets.',
   EACCES: `${ruleHint} a prohibit route or a firewall.`,
   EPERM: `${ruleHint} a firewall, or a policy for the process.`,
+  ERR_ACCESS_DENIED: "Node's permission model denies this process the network: start it with --allow-net.",
 };
 
 /** A system error with code and message only: got's errors hold its options, token included, the parser's the reply. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { statusError } from '../../../src/client/failures.js';
+import { requestFailed, statusError } from '../../../src/client/failures.js';
 import { type ImdsError, ImdsForbiddenError, ImdsResponseError } from '../../../src/errors.js';
 
 describe('statusError()', () => {
@@ -28,4 +28,18 @@ describe('statusError()', () => {
   it('403 is given a note of its caller as the end of its hint', () => {
     assert.match(statusError(403, 'PUT x', 'IMDSv1 was not tried.').hint ?? '', /\. IMDSv1 was not tried\.$/);
   });
+});
+
+describe('requestFailed()', () => {
+  const hints: readonly [code: string, hint: RegExp][] = [
+    ['ECONNREFUSED', /^Nothing answers at this endpoint/],
+    ['EACCES', /prohibit route/],
+    ['ERR_ACCESS_DENIED', /permission model.*--allow-net/],
+  ];
+  for (const [code, hint] of hints)
+    it(`without a connection, ${code} says what helps`, () => {
+      const error = requestFailed({ code, message: code }, 'GET http://127.0.0.1:1338/x', false, undefined);
+      assert.equal(error.code, 'ERR_IMDS_UNREACHABLE');
+      assert.match(error.hint ?? '', hint);
+    });
 });
