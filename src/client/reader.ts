@@ -9,7 +9,7 @@ import { Cache, type Keep } from './cache.js';
 import { disabled, notFound } from './failures.js';
 import { Session } from './session.js';
 import { type CacheSettings, checkCallOptions } from './settings.js';
-import { type Call, type Flight, SingleFlight } from './single-flight.js';
+import { type Call, SingleFlight } from './single-flight.js';
 import { loadGot, type Response, type Shared, Transport } from './transport.js';
 
 /** The content of a path. */
@@ -20,10 +20,8 @@ interface Entry {
   value?: Promise<unknown>;
 }
 
-type AnyCategory = Category<unknown> | undefined;
-
 /** Finds the category of a path on demand: bytes that are not kept need neither it nor the table. */
-type FindCategory = () => AnyCategory;
+type FindCategory = () => Category<unknown> | undefined;
 
 /** Reads values: from the cache, by joining a read under way, or through the session. */
 export class Reader {
@@ -123,20 +121,19 @@ export class Reader {
     this.#session?.checkPath(path);
     const kept = options.fresh ? undefined : this.#cache?.get(path);
     this.#shared.events.publish('cache', { action: kept ? 'hit' : 'miss', path });
-    return kept ?? (await this.#reads.run(path, call, (flight) => this.#fetch(path, category, call, flight)));
-  }
-
-  async #fetch(path: string, category: FindCategory, { fresh }: Call, { deadline, isLatest }: Flight): Promise<Entry> {
-    const epoch = this.#cache?.epoch ?? 0;
-    const response = await this.#connect().read(path, { deadline, fresh });
-    const entry: Entry = { body: response.statusCode === 404 ? undefined : response.body };
-    // Kept only if no newer read of the path was begun meanwhile.
-    if (this.#cache && isLatest()) {
-      await this.#cache.open();
-      this.#shared.closing.throwIfClosed();
-      this.#cache.set(path, entry, this.#ageOf(entry, category(), this.#servedAt(response)), epoch);
-    }
-    return entry;
+    if (kept) return kept;
+    return await this.#reads.run(path, call, async (deadline, isLatest) => {
+      const epoch = this.#cache?.epoch ?? 0;
+      const response = await this.#connect().read(path, { deadline, fresh: call.fresh });
+      const entry: Entry = { body: response.statusCode === 404 ? undefined : response.body };
+      // Kept only if no newer read of the path was begun meanwhile.
+      if (this.#cache && isLatest()) {
+        await this.#cache.open();
+        this.#shared.closing.throwIfClosed();
+        this.#cache.set(path, entry, this.#ageOf(entry, category(), this.#servedAt(response)), epoch);
+      }
+      return entry;
+    });
   }
 
   /** When a reply was sent, in milliseconds since the epoch, by the service's clock if the reply has a date. */
@@ -145,7 +142,7 @@ export class Reader {
   }
 
   /** Decides how long an entry is kept, by how its category can change. Decodes it: malformed values are not kept. */
-  #ageOf(entry: Entry, category: AnyCategory, servedAt: number): Keep {
+  #ageOf(entry: Entry, category: Category<unknown> | undefined, servedAt: number): Keep {
     const { body } = entry;
     const live = { forMs: this.#liveMaxAgeMs, survivesStop: false };
     const never = { forMs: 0, survivesStop: false };

@@ -10,15 +10,13 @@ export interface Call {
   readonly fresh?: boolean | undefined;
 }
 
-/** Work under way. */
-export interface Flight {
-  readonly deadline: number;
-  /** True until newer work begins under the same key. */
-  readonly isLatest: () => boolean;
-}
+/** Begins work that has until a deadline. `isLatest` is true until newer work begins under the same key. */
+type Begin<T> = (deadline: number, isLatest: () => boolean) => Promise<T>;
 
-interface Known<T> extends Flight {
+/** Work under way. */
+interface Flight<T> {
   readonly promise: Promise<T>;
+  readonly deadline: number;
   /** True while it has done nothing yet. */
   isNew: boolean;
 }
@@ -32,7 +30,7 @@ const graceMs = 20;
 export class SingleFlight<T> {
   readonly #clock: Clock;
   readonly #leastMs: number;
-  readonly #flights = new Map<string, Known<T>>();
+  readonly #flights = new Map<string, Flight<T>>();
 
   /** @param leastMs the time that work gets even if the caller who begins it has less. */
   constructor(clock: Clock, leastMs = 0) {
@@ -46,7 +44,7 @@ export class SingleFlight<T> {
    *
    * @throws the signal's reason, {@link ImdsTimeoutError}, or what the work throws
    */
-  async run(key: string, call: Call, begin: (flight: Flight) => Promise<T>): Promise<T> {
+  async run(key: string, call: Call, begin: Begin<T>): Promise<T> {
     const { deadline, signal, fresh } = call;
     for (;;) {
       signal?.throwIfAborted();
@@ -65,11 +63,11 @@ export class SingleFlight<T> {
     }
   }
 
-  #begin(key: string, callDeadline: number, begin: (flight: Flight) => Promise<T>): Known<T> {
+  #begin(key: string, callDeadline: number, begin: Begin<T>): Flight<T> {
     const deadline = Math.max(callDeadline, this.#clock.running() + this.#leastMs);
     const isLatest = (): boolean => this.#flights.get(key) === flight;
-    const promise = this.#bounded(key, begin({ deadline, isLatest }), deadline + graceMs);
-    const flight: Known<T> = { promise, deadline, isLatest, isNew: true };
+    const promise = this.#bounded(key, begin(deadline, isLatest), deadline + graceMs);
+    const flight: Flight<T> = { promise, deadline, isNew: true };
     this.#flights.set(key, flight);
     const end = (): void => {
       if (isLatest()) this.#flights.delete(key);

@@ -114,7 +114,7 @@ export class Tokens {
 
   #request(call: Call, maxAttempts = this.#context.settings().maxAttempts): Promise<Token> {
     const options = { ...this.#context.settings(), ...this.#context, path: tokenPath, maxAttempts };
-    return this.#requests.run(tokenPath, call, async ({ deadline }) => {
+    return this.#requests.run(tokenPath, call, async (deadline) => {
       const { clock, events } = this.#context;
       try {
         const token = await retry(() => this.#put(deadline), { ...options, deadline });

@@ -119,7 +119,7 @@ export class CredentialsSource {
     const held = this.#held;
     if (held && !fresh && !isDue(held)) return held;
     const run = (caller: Call) =>
-      this.#refreshes.run('the role credentials', caller, ({ deadline }) => this.#refresh(deadline, fresh));
+      this.#refreshes.run('the role credentials', caller, (deadline) => this.#refresh(deadline, fresh));
     if (held && !fresh && held.endsAt - held.time() > waitBelowMs) {
       // In the background: a failure is published as an event, and the current credentials stay in use.
       const { clock, settings } = this.#client;

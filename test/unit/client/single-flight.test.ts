@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clockWith, systemClock } from '../../../src/client/clock.js';
-import { type Call, type Flight, SingleFlight } from '../../../src/client/single-flight.js';
+import { type Call, SingleFlight } from '../../../src/client/single-flight.js';
 
 const now = systemClock.running;
 const within = (ms = 5000): Call => ({ deadline: now() + ms });
@@ -12,7 +12,7 @@ class Work {
   readonly begun: number[] = [];
   readonly #ends: { resolve: (value: string) => void; reject: (error: unknown) => void }[] = [];
 
-  readonly begin = ({ deadline }: Flight): Promise<string> => {
+  readonly begin = (deadline: number): Promise<string> => {
     this.begun.push(deadline);
     return new Promise((resolve, reject) => {
       this.#ends.push({ resolve, reject });
