@@ -106,7 +106,11 @@ export function checkOptions(
   const checked: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
-    if (!check) throw new ImdsSettingsError(`unknown ${prefix}${name}: expected ${oneOf(Object.keys(checks))}`);
+    if (!check) {
+      // What verifies an identity document may be given the names of a stranger.
+      const shown = /^[\w$]{1,64}$/.test(name) ? name : JSON.stringify(name.slice(0, 64));
+      throw new ImdsSettingsError(`unknown ${prefix}${shown}: expected ${oneOf(Object.keys(checks))}`);
+    }
     if (value !== undefined) checked[name] = check(value, prefix + name);
   }
   // A getter of a class, for example: neither to be used without a check nor to be passed over.

@@ -29,6 +29,8 @@ describe('checkOptions()', () => {
     [{ fresh: 1 }, 'call option fresh is 1: expected true or false'],
     [{ fersh: true }, 'unknown call option fersh: expected deadlineMs or fresh'],
     [{ constructor: 1 }, 'unknown call option constructor: expected deadlineMs or fresh'],
+    [{ 'a\nb': true }, 'unknown call option "a\\nb": expected deadlineMs or fresh'],
+    [{ ['x'.repeat(65)]: 1 }, `unknown call option "${'x'.repeat(64)}": expected deadlineMs or fresh`],
     [null, 'call options are null: expected an object'],
     ['a token', 'call options are string: expected an object'],
     [
