@@ -160,10 +160,8 @@ export function isImdsError(error: unknown): error is ImdsError {
   return codeOf(error)?.startsWith('ERR_IMDS_') === true;
 }
 
-/** True when there is nothing at the requested path. */
 export const isNotFound = (error: unknown): error is ImdsNotFoundError => codeOf(error) === 'ERR_IMDS_NOT_FOUND';
 
-/** The error for an empty body where a value is expected. */
 export const emptyAnswer = (expected: string, path: string): ImdsDecodeError =>
   new ImdsDecodeError(`Expected ${expected} from ${path}, got an empty answer`, { fault: 'empty' });
 

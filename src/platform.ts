@@ -41,7 +41,6 @@ export function look<T, U>(see: () => T, nothing: U): T | U {
   }
 }
 
-/** The facts about this machine. */
 const machineFacts = (env: Facts['env'] = {}): Facts => ({
   // An import of node:fs would load all of Node's streams, even in programs that never get here.
   read: (path) => look(() => process.getBuiltinModule('node:fs').readFileSync(path, 'utf8').trim(), undefined),

@@ -8,7 +8,6 @@ import { longestTimerMs } from './clock.js';
  */
 export type Check<T> = (value: unknown, name: string) => T;
 
-/** Throws the error for an unusable value. */
 export function refuse(name: string, value: unknown, expected: string): never {
   throw new ImdsSettingsError(`${name} is ${quoted(value)}: expected ${expected}`);
 }

@@ -104,7 +104,6 @@ function setTimer(act: () => void, ms: number): Timer {
   };
 }
 
-/** The clock of this process. */
 export const systemClock: Clock = {
   now: monotonic,
   wallClock: () => Date.now(),

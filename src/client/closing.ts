@@ -17,7 +17,6 @@ export class Closing {
     return () => void this.#ends.delete(end);
   }
 
-  /** Closes the client, once. */
   close(reason: ImdsError = closed()): void {
     if (this.reason) return;
     this.reason = reason;

@@ -55,7 +55,6 @@ export function noToken(statusCode: number, target: string, note: string): ImdsE
 
 const refusals = new WeakSet<object>();
 
-/** A fresh token was refused as well. */
 export function refusedAgain(target: string): ImdsTokenError {
   const error = new ImdsTokenError(`${target} returned 401, even with a fresh session token`, {
     statusCode: 401,
@@ -70,15 +69,12 @@ export function refusedAgain(target: string): ImdsTokenError {
 /** True for an error of {@link refusedAgain}. */
 export const isTokenRefusal = (error: unknown): boolean => refusals.has(Object(error));
 
-/** A reply contains the token of its request. */
 export const echoed = (target: string): ImdsResponseError =>
   foreign(`${target} returned the session token that was sent`, 'echo');
 
-/** The path of a read contains the session token. */
 export const pathWithToken = (): ImdsPathError =>
   new ImdsPathError('the path contains the session token, which must stay secret');
 
-/** The token had expired when it came. */
 export const tokenTooLate = (target: string): ImdsTimeoutError =>
   new ImdsTimeoutError(`${target} returned a token that had expired on the way`, { phase: 'token' });
 
@@ -98,7 +94,6 @@ export function tokenTimeout({ message, cause }: ImdsTimeoutError, isLost: boole
   });
 }
 
-/** The call ran out of time. */
 export const outOfTime = (path: string): ImdsTimeoutError =>
   new ImdsTimeoutError(`no answer for ${path} before the deadline of the call`, { phase: 'deadline' });
 
@@ -129,7 +124,6 @@ function unreachable(target: string, why: string, cause: Error): ImdsUnreachable
   return new ImdsUnreachableError(`${target} could not be sent: ${why}`, { cause, hint: connectionHints[why] ?? hint });
 }
 
-/** No connection was made in time. */
 export const notConnected = (target: string, timeoutMs: number): ImdsUnreachableError =>
   unreachable(target, `no connection within ${Math.round(timeoutMs)} ms`, timeUp());
 
@@ -169,20 +163,16 @@ export function requestFailed(
   return new ImdsResponseError(`${target} ${brokenReplies[fault]} (${code})`, parts);
 }
 
-/** The reply was larger than anything IMDS serves. */
 export const tooLarge = (target: string, largest: number): ImdsResponseError =>
   foreign(`${target} returned more than ${largest} bytes`, 'too-large');
 
-/** A setting forbids every request. */
 export const disabled = (setting: string): ImdsDisabledError =>
   new ImdsDisabledError(`Instance metadata is disabled: ${setting} is true`, {
     hint: `Unset ${setting} to let this process use the instance metadata service.`,
   });
 
-/** The client was closed. */
 export const closed = (): ImdsError => new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
 
-/** The error for a 404 where a value was wanted. */
 export function notFound(path: string, category: Category<unknown> | undefined): ImdsNotFoundError {
   const known = absenceHints.find(([part]) => path.includes(part))?.[1];
   const hint = category?.optional ? (known ?? 'This category is absent on many instances.') : undefined;

@@ -111,7 +111,7 @@ class Waiting extends Set<() => void> {
 
 const waiting = new WeakMap<AbortSignal, Waiting>();
 
-/** Calls `act` when the signal aborts; gives its undoing. */
+/** Calls `act` when the signal aborts. Returns a function that removes it. */
 export function onAbort(signal: AbortSignal, act: () => void): () => void {
   const acts = waiting.get(signal) ?? new Waiting();
   if (acts.size === 0) signal.addEventListener('abort', acts);

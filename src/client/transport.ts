@@ -9,7 +9,6 @@ import type { Events } from './events.js';
 import { notConnected, requestFailed, statusError, timedOut, tooLarge } from './failures.js';
 import type { Settings } from './settings.js';
 
-/** One request. */
 export interface Request {
   readonly method: 'GET' | 'PUT';
   /** Absolute path such as `/latest/meta-data/instance-id`. */

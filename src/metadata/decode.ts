@@ -60,7 +60,6 @@ export const integer = parsed('a whole number', (digits) =>
   /^(?:0|[1-9]\d*)$/.test(digits) && Number.isSafeInteger(Number(digits)) ? Number(digits) : undefined,
 );
 
-/** `true` or `false`. */
 export const boolean = parsed('true or false', (word) =>
   word === 'true' || word === 'false' ? word === 'true' : undefined,
 );
@@ -88,7 +87,6 @@ export const publicKeys: Decoder<readonly PublicKey[]> = (body, path) =>
     }),
   );
 
-/** The bytes as served. */
 export const bytes: Decoder<Uint8Array> = (body) => body;
 
 /** An instant, or `undefined` for anything else: `spot/termination-time` sometimes has other text. */

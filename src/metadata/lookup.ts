@@ -3,7 +3,6 @@ import type { Category } from './category.js';
 import { filled, type Node, nodesOf } from './rows.js';
 import { isFilledBy, type Parameter } from './template.js';
 
-/** One row of the table. */
 export interface Row {
   /** The call that reads it, such as `blockDeviceMapping.ebs(1)`. */
   readonly call: string;

@@ -102,7 +102,6 @@ export const nodesOf = (table: object): Nodes => table as Nodes;
 export const filled = (category: Category<unknown>, values: readonly Parameter[]): Category<unknown> =>
   values.length === 0 ? category : { ...category, path: fill(category.template, values) };
 
-/** Reads a category for its accessor. */
 export type Read = (category: Category<unknown>, options: CallOptions | undefined) => Promise<unknown>;
 
 function bind({ example, ...node }: Node, read: Read, values: readonly Parameter[] = []): object {
