@@ -85,11 +85,10 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     return ['warn', `${words}, IMDS calls itself EC2ws: an emulator, an interceptor or another cloud`, 'other'];
   },
 
-  compatibility({ details }) {
-    if (!details?.missing) return undefined;
-    if (details.missing.length === 0)
-      return ['ok', 'does what IMDS does: TTL, 401 for a made-up token, identity document'];
-    return ['warn', `a compatible service that lacks some of what IMDS does: ${details.missing.join(', ')}`];
+  compatibility({ missing }) {
+    if (!missing) return undefined;
+    if (missing.length === 0) return ['ok', 'does what IMDS does: TTL, 401 for a made-up token, identity document'];
+    return ['warn', `a compatible service that lacks some of what IMDS does: ${missing.join(', ')}`];
   },
 
   distance({ distance, isMeasurable, token }) {

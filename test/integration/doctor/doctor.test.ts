@@ -377,6 +377,13 @@ describe('diagnose', () => {
     });
   });
 
+  it('asks what a compatible service lacks beside the other reads', async () => {
+    const { url, requests } = await emulator();
+    await examine(url);
+    const order = requests.map(({ path }) => path.split('/').at(-1));
+    assert.ok(order.indexOf('document') < order.indexOf('example-role'), order.join(', '));
+  });
+
   it('takes less than three seconds when everything is silent', async () => {
     const url = await stand(listen(() => {}));
     const elapsedMs = stopwatch();

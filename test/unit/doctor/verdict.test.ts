@@ -122,7 +122,15 @@ function answersOf(more: Partial<Answers>): Answers {
   };
   const token = { ...nothing, error: undefined, isThrottled: false, tookMs: 1, attempts: 1 };
   const unasked = { routes: undefined, allowance: undefined, other: undefined, read: undefined, v1: undefined };
-  return { ...unasked, isMeasurable: false, distance: undefined, token, details: undefined, ...more };
+  return {
+    ...unasked,
+    isMeasurable: false,
+    distance: undefined,
+    token,
+    details: undefined,
+    missing: undefined,
+    ...more,
+  };
 }
 
 describe('an endpoint whose name cannot be resolved', () => {
