@@ -1,7 +1,6 @@
 import { type Client, clientOf } from './client/client.js';
 import { accountId, region, tags } from './client/composed.js';
 import type { ImdsOptions } from './client/options.js';
-import type { Reader } from './client/reader.js';
 import { environment } from './client/settings.js';
 import {
   type CredentialProviderOptions,
@@ -222,9 +221,8 @@ export class Imds extends Accessors {
   }
 
   #source(): CredentialsSource {
-    const ask: Reader['ask'] = (path, options) => this.#client.reader.ask(path, options);
     const accountId = (options: CallOptions) => this.accountId(options);
-    this.#credentials ??= new CredentialsSource({ ask, accountId, ...this.#client });
+    this.#credentials ??= new CredentialsSource({ ...this.#client, accountId });
     return this.#credentials;
   }
 

@@ -72,17 +72,8 @@ export interface ImdsEvents {
 type Kind = keyof ImdsEvents;
 type Level = keyof Logger;
 
-/** The default log level of each kind. */
-const levels: Readonly<Record<Kind, Level>> = {
-  request: 'debug',
-  token: 'debug',
-  cache: 'debug',
-  fallback: 'warn',
-  retry: 'info',
-  settings: 'warn',
-  credentials: 'debug',
-  watch: 'warn',
-};
+/** The log levels of those kinds that are not `debug`, unless the event has another. */
+const levels: { readonly [K in Kind]?: Level } = { fallback: 'warn', retry: 'info', settings: 'warn', watch: 'warn' };
 
 const channels: Partial<Record<Kind, Channel>> = {};
 
@@ -102,7 +93,7 @@ export class Events {
     return this.#logger !== undefined || channelOf(kind).hasSubscribers;
   }
 
-  publish<K extends Kind>(kind: K, event: ImdsEvents[K], level: Level = levels[kind]): void {
+  publish<K extends Kind>(kind: K, event: ImdsEvents[K], level: Level = levels[kind] ?? 'debug'): void {
     const channel = channelOf(kind);
     if (channel.hasSubscribers) channel.publish(event);
     // A logger that throws, now or later, must not fail a read, a watch or the process.

@@ -48,7 +48,7 @@ export type ImdsCredentialProvider = (options?: { readonly forceRefresh?: boolea
 
 /** What credentials need of a client. */
 export interface CredentialsClient extends Omit<Shared, 'settings'> {
-  readonly ask: Reader['ask'];
+  readonly reader: Pick<Reader, 'ask'>;
   /** The account of the instance. Concurrent calls share a request. */
   readonly accountId: (options: CallOptions) => Promise<string>;
   readonly settings: () => Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability' | 'waitMs'>;
@@ -79,7 +79,7 @@ export class CredentialsSource {
 
   constructor(client: CredentialsClient) {
     this.#client = client;
-    this.#role = new Role(client.ask, client.clock);
+    this.#role = new Role(client.reader, client.clock);
     this.#refreshes = new SingleFlight(client.clock);
     client.closing.onEnd(() => {
       this.#held = undefined;

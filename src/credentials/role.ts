@@ -25,13 +25,13 @@ const sameTimeMs = 60_000;
 
 /** The instance's role: finds its credentials, or the reason why there are none. */
 export class Role {
-  readonly #ask: Reader['ask'];
+  readonly #reader: Pick<Reader, 'ask'>;
   readonly #clock: Clock;
   #listed: string | undefined;
   #aheadMs = 0;
 
-  constructor(ask: Reader['ask'], clock: Clock) {
-    this.#ask = ask;
+  constructor(reader: Pick<Reader, 'ask'>, clock: Clock) {
+    this.#reader = reader;
     this.#clock = clock;
   }
 
@@ -82,7 +82,7 @@ export class Role {
     const askedAt = here();
     try {
       const deadlineMs = Math.max(1, deadline - this.#clock.running());
-      const { text, servedAt } = await this.#ask(path, { deadlineMs, fresh });
+      const { text, servedAt } = await this.#reader.ask(path, { deadlineMs, fresh });
       const aheadMs = servedAt - askedAt;
       const isConfirmed = [0, this.#aheadMs].some((known) => Math.abs(aheadMs - known) <= sameTimeMs);
       this.#aheadMs = aheadMs;

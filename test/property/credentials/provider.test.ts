@@ -114,23 +114,25 @@ async function play({ rotations, outages, latencies, visits, chances, clock }: S
   const isAfter = () => elapsed() >= clock.afterMs;
   const source = new CredentialsSource({
     closing: new Closing(),
-    ask: (_path, { deadlineMs: limitMs = deadlineMs }) =>
-      new Promise((resolve, reject) => {
-        const { silent } = outage() ?? {};
-        const ms = silent ? Number.POSITIVE_INFINITY : latency();
-        const failed = silent !== undefined || ms > limitMs;
-        const read = { from: timeline.now, to: Number.POSITIVE_INFINITY, failed };
-        reads.push(read);
-        timeline.setTimer(
-          () => {
-            read.to = timeline.now;
-            if (ms > limitMs) reject(new ImdsTimeoutError('silence', { phase: 'deadline' }));
-            else if (failed) reject(new ImdsResponseError('busy', { fault: 'status', statusCode: 503 }));
-            else resolve({ text: text(newest()), servedAt: timeline.now });
-          },
-          Math.min(ms, limitMs),
-        );
-      }),
+    reader: {
+      ask: (_path, { deadlineMs: limitMs = deadlineMs }) =>
+        new Promise((resolve, reject) => {
+          const { silent } = outage() ?? {};
+          const ms = silent ? Number.POSITIVE_INFINITY : latency();
+          const failed = silent !== undefined || ms > limitMs;
+          const read = { from: timeline.now, to: Number.POSITIVE_INFINITY, failed };
+          reads.push(read);
+          timeline.setTimer(
+            () => {
+              read.to = timeline.now;
+              if (ms > limitMs) reject(new ImdsTimeoutError('silence', { phase: 'deadline' }));
+              else if (failed) reject(new ImdsResponseError('busy', { fault: 'status', statusCode: 503 }));
+              else resolve({ text: text(newest()), servedAt: timeline.now });
+            },
+            Math.min(ms, limitMs),
+          );
+        }),
+    },
     accountId: () => Promise.reject(new Error('nobody wants it')),
     settings: () => ({ deadlineMs, roleName: 'web-role', staticStability: true, waitMs: 0 }),
     events: new Events(undefined),

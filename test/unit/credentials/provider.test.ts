@@ -64,11 +64,13 @@ class World {
     const log = (level: string) => (_: string, fields?: object) =>
       this.logged.push({ level, event: fields as ImdsEvents['credentials'] });
     this.source = new CredentialsSource({
-      ask: async (path) => {
-        this.asked.push(path);
-        const answer = this.answers[path] ?? new ImdsNotFoundError('nothing', { path });
-        if (answer instanceof Error) throw answer;
-        return { text: await answer, servedAt: this.dates.shift() ?? this.time };
+      reader: {
+        ask: async (path) => {
+          this.asked.push(path);
+          const answer = this.answers[path] ?? new ImdsNotFoundError('nothing', { path });
+          if (answer instanceof Error) throw answer;
+          return { text: await answer, servedAt: this.dates.shift() ?? this.time };
+        },
       },
       accountId: async () => {
         this.asked.push('account');
