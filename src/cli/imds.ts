@@ -30,7 +30,11 @@ process.exitCode = exitCodes.failure;
 void main(process.argv.slice(2), {
   stdout: output(() => process.stdout),
   stderr: output(() => process.stderr),
-  stdin: () => process.stdin,
+  stdin() {
+    // Who reads it hears of no interruption: a command that waits for its end would go on.
+    process.once('SIGINT', () => process.stdin.destroy());
+    return process.stdin;
+  },
   // Imported, node:tty would be loaded for pipes too.
   get stdinIsTTY() {
     return process.getBuiltinModule('node:tty').isatty(0);

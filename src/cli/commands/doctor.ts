@@ -34,7 +34,7 @@ export const doctor = command({
   },
 });
 
-async function summarize(files: readonly string[], format: string | undefined, { io, paint }: Context) {
+async function summarize(files: readonly string[], format: string | undefined, { io, paint, signal }: Context) {
   const { Fleet } = await import('../fleet.js');
   const { createReadStream } = await import('node:fs');
   const fleet = new Fleet();
@@ -42,7 +42,7 @@ async function summarize(files: readonly string[], format: string | undefined, {
     const decoder = new TextDecoder();
     let rest = '';
     try {
-      for await (const chunk of file === '-' ? io.stdin() : createReadStream(file)) {
+      for await (const chunk of file === '-' ? io.stdin() : createReadStream(file, { signal })) {
         const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
         rest = lines.pop() ?? '';
         for (const line of lines) fleet.add(line, file);

@@ -76,6 +76,21 @@ describe('the built command', () => {
     }
   });
 
+  for (const args of [
+    ['doctor', '--summarize'],
+    ['emulate', '--scenario', '-'],
+  ]) {
+    it(`ends with 130 where it is interrupted while it reads its input: ${args.join(' ')}`, async () => {
+      const child = start(args, { stdio: ['pipe', 'pipe', 'pipe'] });
+      const outcome = outcomeOf(child);
+      // More than a pipe holds: the last of it is written when the command reads.
+      await new Promise((resolve) => child.stdin?.on('error', resolve).write(' \n'.repeat(200_000), resolve));
+      child.kill('SIGINT');
+      const { code, stdout, stderr } = await outcome;
+      assert.deepEqual({ code, stdout: stdout.toString(), stderr }, { code: 130, stdout: '', stderr: '' });
+    });
+  }
+
   // Their output is of an instance like the emulator's, at another time.
   const blocks = readFileSync('docs/cli.md', 'utf8').match(/(?<=^```sh\n)\$ imds (?!emulate)[\s\S]*?(?=^```)/gm) ?? [];
   for (const block of blocks) {
