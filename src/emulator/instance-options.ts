@@ -126,7 +126,9 @@ export function withSettings(current: InstanceOptions, settings: InstanceSetting
   );
   // Of a function, the table of what it has given.
   const shown = given.map(([name, value]) => [name, typeof value === 'function' ? {} : value]);
-  return Object.freeze({ ...current, ...Object.fromEntries(shown) });
+  const options: InstanceOptions = { ...current, ...Object.fromEntries(shown) };
+  const { hops } = options;
+  return Object.freeze({ ...options, hops: typeof hops === 'number' ? hops : Object.freeze({ ...hops }) });
 }
 
 /** @throws EmulatorOptionError if the function throws, or gives what cannot be used */

@@ -421,6 +421,11 @@ describeBothWays('emulator', () => {
       assert.throws(() => Object.assign(emulator.options, { hops: 0 }), TypeError);
       emulator.configure({ hops: undefined });
       assert.equal(emulator.options.hops, 2);
+      const hops = { '127.0.0.2': 1 };
+      emulator.configure({ hops });
+      hops['127.0.0.2'] = 99;
+      assert.deepEqual(emulator.options.hops, { '127.0.0.2': 1 });
+      assert.throws(() => Object.assign(emulator.options.hops, hops), TypeError);
     });
 
     // As a JavaScript caller or a parsed file would give them.
