@@ -1,5 +1,5 @@
 /** The audit, as it is loaded into a program before its own code. The one file of the audit that touches the process. */
-import { writeFileSync } from 'node:fs';
+import { writeFileSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers';
 import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads';
@@ -97,7 +97,7 @@ function begin(): void {
 function setting(name: string, expected: string, form: RegExp): string | undefined {
   const value = env[name];
   if (!value || form.test(value)) return value;
-  safely(() => writeFileSync(2, `imds audit: ${name}=${value}: expected ${expected}\n`));
+  safely(() => say(`imds audit: ${name}=${value}: expected ${expected}\n`));
   return undefined;
 }
 
@@ -131,13 +131,27 @@ function repeat(ms: number, note: () => void): void {
 function print(report: Report): void {
   const target = env['IMDS_AUDIT_JSON'];
   const json = `${JSON.stringify(report)}\n`;
-  if (target === '-') writeFileSync(2, json);
-  else if (!target) writeFileSync(2, textOf(report, process.cwd()));
+  if (target === '-') say(json);
+  else if (!target) say(textOf(report, process.cwd()));
   else
     try {
       writeFileSync(target, json);
     } catch (error) {
-      writeFileSync(2, `imds audit: ${target} cannot be written: ${error}\n${textOf(report, process.cwd())}`);
+      say(`imds audit: ${target} cannot be written: ${error}\n${textOf(report, process.cwd())}`);
+    }
+}
+
+/** Writes to standard error, whole: a pipe that is full because its reader is slow gets a second. */
+function say(text: string): void {
+  const bytes = Buffer.from(text);
+  const end = performance.now() + 1000;
+  for (let at = 0; at < bytes.length; )
+    try {
+      at += writeSync(2, bytes, at);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN') || performance.now() > end)
+        throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
 }
 

@@ -259,6 +259,20 @@ describe('imds/audit', () => {
     assert.equal(stdout.toString(), '1 1\n2 1\n');
   });
 
+  it('waits a moment for a reader of standard error that is slow', async () => {
+    await using application = await Application.create();
+    application.write(
+      'app.mjs',
+      `${read} process.stderr.write('x'.repeat(1_000_000)); console.log('full'); process.exit(3);`,
+    );
+    const child = application.start(node, ['--import', preload.import, 'app.mjs']);
+    await once(child.stdout ?? child, 'data');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { code, stderr } = await outcomeOf(child);
+    assert.equal(code, 3);
+    assert.match(stderr, /x\n?imds audit: 1 caller uses IMDSv1/);
+  });
+
   it('keeps no process alive, and hides no failure', async () => {
     await using application = await Application.create();
     application.write('app.mjs', `${read} await import('node:assert').then(({ fail }) => fail('mine'));`);
