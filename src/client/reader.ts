@@ -20,9 +20,6 @@ interface Entry {
   value?: Promise<unknown>;
 }
 
-/** Finds the category of a path on demand: bytes that are not kept need neither it nor the table. */
-type FindCategory = () => Category<unknown> | undefined;
-
 /** Reads values: from the cache, by joining a read under way, or through the session. */
 export class Reader {
   readonly #shared: Shared;
@@ -52,8 +49,8 @@ export class Reader {
   /** Reads any path as text, a single value without its trailing newline. */
   async text(path: string, options: CallOptions): Promise<string> {
     const absolute = this.#absolute(path);
+    const body = await this.#present(absolute, options);
     const category = categoryOf(absolute);
-    const body = await this.#present(absolute, () => category, options);
     // Proxies add a newline to values. User data, documents and listings are returned as served.
     const isSingle = category ? category.kind === 'scalar' : /^\/[^/]+\/meta-data\/.*[^/]$/.test(absolute);
     return isSingle ? textOrEmpty(body, absolute) : utf8(body, absolute);
@@ -61,17 +58,15 @@ export class Reader {
 
   /** Reads any path as bytes. The caller gets a copy. */
   async bytes(path: string, options: CallOptions): Promise<Buffer> {
-    const absolute = this.#absolute(path);
-    return Buffer.from(await this.#present(absolute, () => categoryOf(absolute), options));
+    return Buffer.from(await this.#present(this.#absolute(path), options));
   }
 
   /** Lists a directory, with or without its final slash. */
   async list(path: string, options: CallOptions): Promise<readonly string[]> {
     const absolute = this.#absolute(path).replace(/\/?$/, '/');
-    const category = categoryOf(absolute);
-    if (category && !isDirectory(absolute))
+    if (categoryOf(absolute) && !isDirectory(absolute))
       throw new ImdsPathError(`${path} is a value, not a directory`, { hint: `imds.get('${path}') reads it.` });
-    const body = await this.#present(absolute, () => category, options);
+    const body = await this.#present(absolute, options);
     return isEmpty(body) ? Object.freeze([]) : lines(body, absolute);
   }
 
@@ -107,16 +102,20 @@ export class Reader {
   }
 
   /** The bytes at a path, which must exist. */
-  async #present(path: string, category: FindCategory, options: CallOptions): Promise<Buffer> {
-    const { body } = await this.#entry(path, category, options);
-    if (body === undefined) throw notFound(path, category());
+  async #present(path: string, options: CallOptions): Promise<Buffer> {
+    const { body } = await this.#entry(path, () => categoryOf(path), options);
+    if (body === undefined) throw notFound(path, categoryOf(path));
     // For a mandatory value, an empty body means an interceptor, or that the value is not there yet.
-    if (body.length === 0 && category()?.optional === false) throw emptyAnswer('a value', path);
+    if (body.length === 0 && categoryOf(path)?.optional === false) throw emptyAnswer('a value', path);
     return body;
   }
 
-  /** The content of a path: from the cache, from a read under way, or from the service. */
-  async #entry(path: string, category: FindCategory, options: CallOptions): Promise<Entry> {
+  /**
+   * The content of a path: from the cache, from a read under way, or from the service.
+   *
+   * @param category called only when it is needed: bytes that are not kept need neither the category nor the table
+   */
+  async #entry(path: string, category: () => Category<unknown> | undefined, options: CallOptions): Promise<Entry> {
     const call = await this.#call(options);
     this.#session?.checkPath(path);
     const kept = options.fresh ? undefined : this.#cache?.get(path);
