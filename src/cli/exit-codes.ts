@@ -5,12 +5,12 @@ const table = {
   done: [0, 'done'],
   failure: [1, 'any other failure'],
   usage: [2, 'wrong usage or settings; nothing was sent'],
-  unreachable: [3, 'the service cannot be reached, or is disabled by a setting'],
+  unreachable: [3, 'the service is unreachable, or disabled by a setting'],
   refused: [4, 'the service refused (401, 403)'],
   notFound: [5, 'there is nothing at this path (404)'],
   timeout: [6, 'no answer in time'],
-  hopLimit: [7, 'the reply with the session token got lost (hop limit)'],
-  unusable: [8, 'the answer cannot be used'],
+  hopLimit: [7, 'the reply with the session token was lost (hop limit)'],
+  unusable: [8, 'the answer is unusable'],
   interrupted: [130, 'interrupted (Ctrl-C)'],
 } as const;
 

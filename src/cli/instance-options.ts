@@ -6,8 +6,7 @@ import { aNumber, refuse, wholeNumber } from './options.js';
 
 /** The options that say what instance is emulated, and what happens to it. */
 export const instanceOptions = {
-  '--scenario <scenario>':
-    'what the instance is, and what happens to it: a name of --list, or a file; - for standard input',
+  '--scenario <scenario>': 'the instance and what happens to it: a name from --list, or a file; - for standard input',
   '--speed <n>': ["how fast the emulator's clock runs; at 0 it stands still (1)", aNumber('a number', 0, 1_000_000)],
   '--http-tokens <state>': [
     'optional or required: whether reads need a session token (optional)',
@@ -15,12 +14,12 @@ export const instanceOptions = {
   ],
   '--http-endpoint <state>': ['enabled, or disabled: everything is refused (enabled)', ['enabled', 'disabled']],
   '--http-put-response-hop-limit <n>': [
-    'hops that the reply with a session token travels (1)',
+    'hops that the reply with a session token can travel (1)',
     wholeNumber('a number of hops', 1, 64),
   ],
   '--http-protocol-ipv6 <state>': ['enabled, or disabled: IPv6 callers are cut off (enabled)', ['enabled', 'disabled']],
   '--instance-metadata-tags <state>': ['enabled, or disabled: there is no tags/ (enabled)', ['enabled', 'disabled']],
-  '--sign-identity': 'signs the identity document with a key of its own, in all its forms',
+  '--sign-identity': 'signs the identity document with a generated key, in all its forms',
   '--certificate-out <file>': 'writes the certificate of that key to a file, in PEM, before anything else',
 } as const satisfies Options;
 

@@ -10,7 +10,7 @@ export function noticeLine(notice: Notice, { bold, red }: Paint): string {
   return `${seconds} ${kind}: ${printable(words(notice).replace(/\s+/g, ' '))}\n`;
 }
 
-// In the place of a time that the service did not give, or not so that it can be read.
+// Stands for a time that the service did not give, or not in a readable form.
 const unknownTime = 'an unknown time';
 
 function words(notice: Notice): string {

@@ -54,19 +54,19 @@ const seconds = aNumber('seconds', 0, 86_400);
 
 /** The options that every command takes, before or after its name. */
 export const globalOptions = {
-  '--endpoint <url>': 'where the service is, such as http://127.0.0.1:1338',
-  '--endpoint-mode <mode>': ['IPv4 or IPv6: which of its well-known addresses', ['IPv4', 'IPv6'], 'endpoint'],
+  '--endpoint <url>': 'URL of the service, such as http://127.0.0.1:1338',
+  '--endpoint-mode <mode>': ['IPv4 or IPv6: which well-known address to use', ['IPv4', 'IPv6'], 'endpoint'],
   '--timeout <ms>': [
-    'milliseconds to wait for a connection, and for each answer (1000)',
+    'milliseconds to wait for a connection, and for each reply (1000)',
     wholeNumber('milliseconds', 1, 2 ** 31 - 1),
   ],
   '--attempts <n>': ['attempts for each request (3)', wholeNumber('a number of attempts', 1, 100)],
   '--wait <seconds>': [
-    'at boot: seconds to keep asking a service that is not ready (0)',
+    'at boot: seconds to keep trying until the service is ready (0)',
     (text: string, flag: string) => seconds(text, flag) * 1000,
   ],
-  '--allow-v1': 'use IMDSv1 where IMDSv2 is refused, or its token gets lost',
-  '--verbose': 'say on stderr what is requested and what comes back',
+  '--allow-v1': 'use IMDSv1 if IMDSv2 is refused, or its token is lost',
+  '--verbose': 'log requests and replies on stderr',
   '--no-color': 'no colours, even at a terminal',
 } as const;
 

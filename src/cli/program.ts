@@ -25,16 +25,16 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   completion: async () => (await import('./commands/completion.js')).completion,
 };
 
-const about = 'The metadata of the EC2 instance that this runs on, read through IMDSv2.';
+const about = 'Reads the metadata of the EC2 instance it runs on, through IMDSv2.';
 
 const environment = {
   AWS_EC2_METADATA_SERVICE_ENDPOINT: 'as --endpoint',
   AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: 'as --endpoint-mode',
   AWS_METADATA_SERVICE_TIMEOUT: 'as --timeout, but in seconds',
   AWS_METADATA_SERVICE_NUM_ATTEMPTS: 'as --attempts',
-  AWS_EC2_METADATA_V1_DISABLED: 'true: never IMDSv1, whatever is given',
+  AWS_EC2_METADATA_V1_DISABLED: 'true: never use IMDSv1',
   AWS_EC2_METADATA_DISABLED: 'true: nothing is sent',
-  'AWS_PROFILE, AWS_CONFIG_FILE': 'where ec2_metadata_* settings are',
+  'AWS_PROFILE, AWS_CONFIG_FILE': 'profile and file with ec2_metadata_* settings',
   NO_COLOR: 'as --no-color',
 };
 
@@ -74,7 +74,7 @@ export async function createProgram(run: Run, { write, columns, paint }: HelpOut
     .description(
       withExamples(about, {
         'imds get placement/region': 'one value',
-        'imds list -r': 'all that there is, secrets left out',
+        'imds list -r': 'everything, without secrets',
       }),
     )
     .version(version, '-V, --version', 'print the version')

@@ -7,18 +7,18 @@ type Reason = NonNullable<SeenRequest['reason']>;
 const reasons: Readonly<Record<Exclude<Reason, `fault: ${string}`>, string>> = {
   'endpoint off': 'refused: the endpoint is off (HttpEndpoint)',
   'v1 off': 'refused: no session token, and HttpTokens is required',
-  'token expired': 'refused: the session token has lapsed',
+  'token expired': 'refused: the session token has expired',
   'token unknown': 'refused: not a session token of this instance, or voided',
-  'hop limit': 'no reply: it died on its way (HttpPutResponseHopLimit)',
+  'hop limit': 'no reply: it died on the way (HttpPutResponseHopLimit)',
   'bad token request':
-    'refused: a token request has a TTL of 1 to 21600 seconds, no X-Forwarded-For, and no slash at its end',
+    'refused: a token request needs a TTL of 1 to 21600 seconds, no X-Forwarded-For, and no trailing slash',
   'bad path': 'refused: not a path',
-  'bad method': 'refused: only GET, HEAD and OPTIONS read',
+  'bad method': 'refused: only GET, HEAD and OPTIONS are allowed',
   'not there': 'not there',
-  'foreign Host': 'refused: its Host header has a name that is not let in (--allow-host NAME)',
-  'no Host': 'refused: HTTP/1.1 asks for a Host header',
+  'foreign Host': 'refused: its Host header has a name that is not allowed (--allow-host NAME)',
+  'no Host': 'refused: HTTP/1.1 requires a Host header',
   'not HTTP': 'refused: not HTTP',
-  'too large': 'refused: headers may have 8 KiB, and a body 64 KiB',
+  'too large': 'refused: headers may have up to 8 KiB, a body 64 KiB',
   'instance off': 'no reply: the instance is off',
 };
 

@@ -43,7 +43,7 @@ export function itemLines(item: Item, shown: string, columns = Number.POSITIVE_I
     return `${start}${width > besideOf(start) && width <= below ? '\n ' : ''} ${text}\n`;
   };
   if (body === undefined) return put(shown, `(left out: ${omitted ?? 'its name cannot be part of a path'})`);
-  if (!isUtf8(body)) return put(shown, `(${body.length} bytes that are no text)`);
+  if (!isUtf8(body)) return put(shown, `(${body.length} bytes that are not text)`);
   const kind = categoryOf(path)?.kind;
   const text = body.toString();
   const lines = (kind === 'json' ? compact(text) : text).trimEnd().split(/\r?\n/);

@@ -13,19 +13,19 @@ import { jsonText, oneLine, type Paint } from './output.js';
 
 /** What is wrong, who minds, and what helps. */
 const words: Readonly<Record<UserDataFlaw['flaw'], string>> = {
-  'blank-before-shebang': 'something blank stands before #!, so the kernel cannot execute the script: delete it',
-  'no-shebang': 'a script that does not begin with #!, so the kernel cannot execute it: begin with #!/bin/sh',
+  'blank-before-shebang': 'there is whitespace before #!, so the kernel cannot execute the script: delete it',
+  'no-shebang': 'the script does not begin with #!, so the kernel cannot execute it: begin with #!/bin/sh',
   'carriage-return':
-    'the first line ends with a carriage return alone, which becomes part of the interpreter: use newlines',
-  'byte-order-mark': 'begins with a byte order mark, so nobody recognises it: save it as UTF-8 without one',
+    'the first line ends with a bare carriage return, which becomes part of the interpreter: use newlines',
+  'byte-order-mark': 'begins with a byte order mark, so nothing recognises it: save it as UTF-8 without one',
   'blank-before-mime':
-    'a MIME archive has to begin with a header, so nobody recognises this one: delete what is blank before it',
+    'a MIME archive must begin with a header, so nothing recognises this one: delete the whitespace before it',
   'missing-empty-line':
     'no empty line between the MIME header and this: nodeadm refuses the whole archive, cloud-init reads it all the same',
   'unclosed-tag': '<script> or <powershell> is never closed, so EC2Launch runs nothing',
-  packed: 'in gzip, base64 or a MIME archive, which is not unpacked there: serve it plain',
-  'media-type': 'nodeadm looks for NodeConfig in parts of type application/node.eks.aws, and in no others',
-  'too-large': 'above 16 KB (16,384 bytes), which EC2 does not take: gzip it, or fetch the rest from elsewhere',
+  packed: 'in gzip, base64 or a MIME archive, which the agent does not unpack: provide it plain',
+  'media-type': 'nodeadm looks for NodeConfig only in parts of type application/node.eks.aws',
+  'too-large': 'over 16 KB (16,384 bytes), which EC2 does not accept: gzip it, or fetch the rest from elsewhere',
   'no-last-boundary':
     'the last boundary of the MIME archive is missing: nodeadm refuses it, and it may have been cut off',
 };
@@ -77,5 +77,5 @@ function remarks({ flaws }: UserData, { parts }: UserDataCheck): string {
 
 const lost = ({ kind }: UserDataPart): string =>
   kind === 'unknown'
-    ? 'nobody knows what this is, so nothing is done with it'
-    : `nobody runs this ${kind}, for what is wrong elsewhere in the archive`;
+    ? 'no agent recognises this, so nothing is done with it'
+    : `no agent runs this ${kind}, because of a problem elsewhere in the archive`;

@@ -85,7 +85,7 @@ const reasons: Partial<Readonly<Record<ImdsErrorCode, string>>> = {
   ERR_IMDS_TIMEOUT: 'no answer in time',
   ERR_IMDS_HOP_LIMIT: 'no answer in time',
   ERR_IMDS_UNREACHABLE: 'the service could not be reached',
-  ERR_IMDS_RESPONSE: 'the answer cannot be used',
+  ERR_IMDS_RESPONSE: 'the answer is unusable',
 };
 
 const reasonOf = (error: ImdsError): string =>

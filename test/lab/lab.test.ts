@@ -76,7 +76,7 @@ describe('imds lab', () => {
         const flags = ['--in', 'host', '--sign-identity', '--certificate-out', file];
         const { code, stdout, stderr } = await lab(user, flags, command);
         assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-        assert.match(stdout, /^verdict {3}the signature holds$/m);
+        assert.match(stdout, /^verdict {3}the signature is valid$/m);
       });
 
       it('says that the certificate cannot be written, and runs no command', async () => {

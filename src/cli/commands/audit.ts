@@ -6,9 +6,9 @@ import { onSignals } from '../io.js';
 import { jsonText, printable, say } from '../output.js';
 
 export const audit = command({
-  summary: 'which code of a program asks IMDS, by which version',
+  summary: 'which code in a program uses IMDS, and which version',
   text:
-    'Runs a command, and says at its end, or on SIGUSR2, which packages of the Node programs in it asked IMDS, by which ' +
+    'Runs a command, and reports at its end, or on SIGUSR2, which packages in its Node programs used IMDS, which ' +
     'version, and how often. It sees their requests over HTTP, by fetch and on sockets, in workers and child ' +
     'processes, and other programs that are started with an address of IMDS. The exit code is that of the command.',
   examples: {

@@ -7,7 +7,7 @@ import { shortPath } from '../values.js';
 
 export const categories = command({
   summary: 'what can be read, and how long it is kept',
-  text: 'Lists every instance metadata category, dynamic data and user data. Asks no service.',
+  text: 'Lists every instance metadata category, dynamic data and user data. Sends no request.',
   examples: {
     'imds categories | grep placement/': 'the paths below placement/',
     "imds categories --json | jq -r '.[].path'": 'all paths',

@@ -58,7 +58,7 @@ export const completion = command({
   summary: 'a completion script for bash, zsh or fish',
   text:
     'Prints a script with which a shell completes commands, options and their values, files, and paths segment by ' +
-    'segment. It asks no service.',
+    'segment. It sends no request.',
   examples: {
     'source <(imds completion bash)': 'in ~/.bashrc; zsh: after compinit',
     'imds completion fish > ~/.config/fish/completions/imds.fish': 'once',

@@ -6,9 +6,9 @@ export const credentials = command({
   summary: "the credentials of the instance's IAM role",
   text:
     "Prints temporary credentials of the instance's IAM role: as JSON with the secrets masked, in the form that " +
-    'credential_process of ~/.aws/config asks for, or as assignments for the shell.',
+    'credential_process in ~/.aws/config needs, or as assignments for the shell.',
   examples: {
-    'imds credentials': 'which, and until when',
+    'imds credentials': 'which role, and until when',
     'eval "$(imds credentials --format env)"': 'for this shell (in fish: … | source)',
     'credential_process = imds credentials --format process': 'a line of a profile in ~/.aws/config',
   },

@@ -5,7 +5,7 @@ import { widthOf } from '../layout.js';
 import { jsonText, say } from '../output.js';
 
 export const doctor = command({
-  summary: 'why IMDS cannot be reached from here, and what helps',
+  summary: 'why IMDS is unreachable from here, and how to fix it',
   text:
     'Finds out whether IMDSv2 works for this process, measures how many hops away the service is, and prints the way ' +
     'there, what is wrong with it, and the command that helps. The exit code is 0 when IMDSv2 works, else that of ' +
@@ -18,7 +18,7 @@ export const doctor = command({
   argument: { '[file...]': 'with --summarize: what to read; - is standard input' },
   options: {
     '--json': 'one JSON object',
-    '--no-v1-probe': 'never ask without a token, not even where nothing else tells',
+    '--no-v1-probe': 'never send a request without a token, even if nothing else is conclusive',
     '--summarize': 'read reports, from logs too, into one table; without a file from standard input',
     '--format <format>': ['with --summarize: table or prometheus (table)', ['table', 'prometheus'], 'json'],
   },

@@ -27,11 +27,11 @@ function collectHops(text: string, flag: string, earlier: Hops = {}): Hops {
 const collect: Reader<readonly string[]> = (text, flag, earlier = []) => [...earlier, someText(text, flag)];
 
 const options = {
-  '--list': 'lists the scenarios there are',
-  '--json': 'logs in JSON, one object a line, on standard output',
+  '--list': 'lists the built-in scenarios',
+  '--json': 'logs in JSON, one object per line, on standard output',
   '--port <n>': [`port to listen on (${usualPort}; with a command a free one)`, wholeNumber('a port', 0, 65535)],
   '--host <address>': ['address to listen on, repeatable; any but loopback lets the network in (127.0.0.1)', collect],
-  '--allow-host <name>': ['a name that callers know it by, repeatable, such as that of its container', collect],
+  '--allow-host <name>': ['a name that callers use for it, repeatable, such as that of its container', collect],
   '--control [port]': [
     'serves requests that change it while it runs, on another port (the next; with a command a free one), or at address:port',
     controlAt,
@@ -45,7 +45,7 @@ const options = {
 } as const;
 
 export const emulate = command({
-  summary: 'an instance metadata service to try things with',
+  summary: 'an emulated instance metadata service',
   text:
     'Runs an emulator of the instance metadata service until Ctrl-C, and logs every request. Nothing happens to its ' +
     'instance, unless a scenario says so. With a command after --, runs that command against an emulator on ' +
@@ -53,8 +53,8 @@ export const emulate = command({
   examples: {
     'imds emulate --http-tokens required': 'IMDSv2 only, on port 1338',
     'imds emulate --scenario spot-interruption --speed 60': 'minutes in seconds',
-    'imds emulate --scenario everything -- imds list -r': 'a tree to look at',
-    'imds emulate --hops 1 -- npm test': 'a container that no session token reaches',
+    'imds emulate --scenario everything -- imds list -r': 'a tree to explore',
+    'imds emulate --hops 1 -- npm test': 'like a container that gets no session token',
     'imds emulate --panel': 'a page in the browser to see and change it',
     'imds emulate --control -- pytest': 'tests that change it while they run',
   },

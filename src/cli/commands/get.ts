@@ -6,8 +6,8 @@ export const get = command({
   summary: 'one value as served, or several as JSON',
   text:
     'Prints the value at a path: exactly the bytes served, and a newline only at a terminal. Several paths, or ' +
-    '--json, give one JSON object, with numbers, lists and documents where the category is known, and null for ' +
-    'what may be absent and is.',
+    '--json, give one JSON object, with numbers, lists and documents for known categories, and null for ' +
+    'optional values that are absent.',
   examples: {
     'ID=$(imds get instance-id)': 'the instance ID alone',
     'imds get instance-type placement/region': 'a JSON object of two values',

@@ -20,12 +20,12 @@ export const identity = command({
     "if the signature that AWS made of it holds with AWS's public key for the region; else it fails with exit code 8.",
   examples: {
     'imds identity > document': 'the document, byte for byte',
-    'imds identity --verify': 'whether it is what AWS signed',
+    'imds identity --verify': 'check that AWS signed it',
   },
   options: {
     '--verify': 'verify the signature, offline',
     '--kind <kind>': [`which signature to verify: ${kinds.join(', ')}; default rsa2048`, kinds],
-    '--certificate <file>': "a certificate (PEM) to verify with, in place of AWS's key that is built in",
+    '--certificate <file>': "a certificate (PEM) to verify with, instead of AWS's built-in key",
     '--json': 'a JSON object',
   },
   async run({ io, connect }, { verify, kind, certificate, json }) {
@@ -51,7 +51,7 @@ async function verified(imds: Imds, kind: IdentitySignatureKind, file: string | 
     if (!(error instanceof ImdsIdentityError) || error.reason !== 'signature') throw error;
     // Here nothing was retyped on the way, which is what the library's own hint is about.
     throw new Failure(exitCodes.unusable, error.message, {
-      hint: 'AWS did not sign this document. That of an emulator is signed by nobody, unless it has --sign-identity; --certificate FILE trusts another key.',
+      hint: 'AWS did not sign this document. An emulator does not sign its document without --sign-identity; --certificate FILE trusts another key.',
       cause: error,
     });
   });
@@ -75,7 +75,7 @@ async function trusted(file: string, kind: IdentitySignatureKind): Promise<Uint8
 
 function verdict({ document, kind, region, ageMs }: VerifiedIdentity): string {
   const facts: Readonly<Record<string, string>> = {
-    verdict: 'the signature holds',
+    verdict: 'the signature is valid',
     kind,
     region,
     account: document.accountId,

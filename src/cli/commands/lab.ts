@@ -28,7 +28,7 @@ export const lab = command({
     'imds lab --hop-limit 2 -- npm test': 'the same container, where tokens arrive',
     'imds lab --in host --trouble drop -- ./app': 'behind a firewall',
   },
-  argument: { '[command...]': 'what to run, after --; without it a shell' },
+  argument: { '[command...]': 'what to run, after --; default: a shell' },
   options: {
     '--in <place>': [`where the command runs: ${oneOfThese(places)}, 1, 2 or 3 hops from IMDS (container)`, places],
     '--hop-limit <n>': [
@@ -36,13 +36,13 @@ export const lab = command({
       wholeNumber('a number of hops', 1, 64),
       'httpPutResponseHopLimit',
     ],
-    '--trouble <kind>': [`what else keeps the command from IMDS: ${oneOfThese(troubles)}`, troubles],
+    '--trouble <kind>': [`what else blocks the command from IMDS: ${oneOfThese(troubles)}`, troubles],
     '--control [port]': [
       'serves requests that change the lab while it runs, on loopback here and inside (a free port)',
       wholeNumber('a port', 0, 65535),
     ],
     ...panelOption,
-    '--internet': 'lets the command reach the Internet too, by pasta',
+    '--internet': 'lets the command reach the Internet, through pasta',
     ...instanceOptions,
     '--hops <n>': ['', settled('--in says where the command runs')],
     '--host <address>': ['', settled()],

@@ -8,15 +8,15 @@ import { jsonText, say, writeServed } from '../output.js';
 export const list = command({
   summary: 'a directory, or with -r all values below it',
   text:
-    'Prints the names in a directory as served, one a line, those of directories with a slash at their end. With -r ' +
+    'Prints the names in a directory as served, one per line; names of directories end in a slash. With -r ' +
     'it prints everything below with its value. Credentials and user data are left out, and so are paths that ' +
-    'this version does not know, since they may hold secrets.',
+    'this version does not know, since they may contain secrets.',
   examples: {
     'imds list network/interfaces/macs/': 'the MAC addresses of the interfaces',
     'imds list -r placement': 'where the instance runs',
   },
   argument: {
-    '[directory]': 'such as placement/, dynamic/ or /latest/ (default: the top of the instance metadata)',
+    '[directory]': 'such as placement/, dynamic/ or /latest/ (default: the root of the instance metadata)',
   },
   options: {
     '-r, --recursive': 'everything below, with values',

@@ -41,7 +41,7 @@ function place({ isPrimary, isComplete, isSettling, networkCard, deviceNumber }:
     ...(isPrimary ? ['primary'] : []),
     ...(networkCard === undefined ? [] : [`network card ${networkCard}`]),
     ...(deviceNumber === undefined ? [] : [`device ${deviceNumber}`]),
-    ...(isComplete ? [] : [isSettling ? 'not all of it is known yet' : 'not all of it is served']),
+    ...(isComplete ? [] : [isSettling ? 'not fully known yet' : 'not fully served']),
   ].join(', ');
 }
 

@@ -14,14 +14,14 @@ export const record = command({
     'and signatures are never in it. Names, tags, addresses and identifiers are replaced, the same everywhere.',
   examples: {
     'imds record': `into ${usualFile}, which only you can read`,
-    'imds record --out host.json': 'into a file of that name',
-    'imds record --stdout | jq .tree': 'nothing is left behind',
+    'imds record --out host.json': 'into that file',
+    'imds record --stdout | jq .tree': 'writes no file',
   },
   options: {
     '--out <file>': [`the file to write (default: ${usualFile})`, undefined, 'stdout'],
     '--stdout': 'print it, and write no file',
-    '--force': 'write over a file that is there',
-    '--keep': 'keep names, tags, addresses and identifiers as they are, but no secret',
+    '--force': 'overwrite an existing file',
+    '--keep': 'keep names, tags, addresses and identifiers, but no secrets',
   },
   async run({ io, signal, connect }, { out = usualFile, stdout, force, keep }) {
     const file = stdout ? undefined : out;
@@ -53,9 +53,8 @@ async function checkPlace(file: string, force = false): Promise<void> {
   const found = await lstat(file).catch((error: unknown) => {
     return codeOf(error) === 'ENOENT' ? undefined : unwritable(file)(error);
   });
-  if (found && !found.isFile()) throw misuse(`${file} is there already, and no file`);
-  if (found && !force)
-    throw misuse(`${file} is there already`, 'use --force to write over it, or --out for another file');
+  if (found && !found.isFile()) throw misuse(`${file} exists and is not a file`);
+  if (found && !force) throw misuse(`${file} already exists`, 'use --force to overwrite it, or --out for another file');
   await access(dirname(file), constants.W_OK).catch(unwritable(file));
 }
 

@@ -8,17 +8,17 @@ export const userData = command({
   summary: 'the user data as served, or decoded',
   text:
     'Prints the user data: exactly the bytes served, and a newline only at a terminal. With --parts or --json it is ' +
-    'decoded: base64 and gzip are undone, and a MIME archive is opened. With --check it prints what cloud-init, nodeadm, ' +
+    'decoded: base64 and gzip are decoded, and a MIME archive is opened. With --check it prints what cloud-init, nodeadm, ' +
     'EC2Launch, Bottlerocket and Ignition would do with each part, and what is wrong with it; it exits with 8 when ' +
-    'some part would not be run by any of them.',
+    'none of them would run some part.',
   examples: {
     'imds user-data > user-data': 'byte for byte',
-    'imds user-data --parts': 'what is in it, one line each',
+    'imds user-data --parts': 'its parts, one line each',
     'imds user-data --check': 'why a script did not run',
     "imds user-data --json | jq -r '.parts[0].content'": 'the first part',
   },
   options: {
-    '--parts': 'a table of its parts: what kind, name, size in bytes, first line',
+    '--parts': 'a table of its parts: kind, name, size in bytes, first line',
     '--check': ['what would happen to each part, and what is wrong with it', undefined, 'parts'],
     '--json': ['a JSON object with all parts', undefined, 'parts'],
   },

@@ -9,20 +9,20 @@ import { noticeEnv, noticeLine } from '../notices.js';
 import { jsonLine, say } from '../output.js';
 
 const options = {
-  '--json': 'a JSON object for each notice, on a line of its own',
+  '--json': 'a JSON object per notice, one per line',
   '--once': 'end after the first notice',
-  '--exec <cmd>': 'run this by sh for each notice, one at a time, with IMDS_NOTICE_… and as JSON on its input',
+  '--exec <cmd>': 'run this with sh for each notice, one at a time, with IMDS_NOTICE_… and JSON on its input',
 } as const;
 
 export const watch = command({
   summary: 'notices: Spot, rebalance, maintenance, Auto Scaling',
   text:
-    `Prints a line for each notice, until Ctrl-C: what is there, then each change. Without a kind it is ` +
-    `${defaultNoticeKinds.join(', ')}. A service that does not answer is asked again.`,
+    `Prints a line for each notice, until Ctrl-C: current ones first, then each change. The default kinds are ` +
+    `${defaultNoticeKinds.join(', ')}. A service that does not answer is polled again.`,
   examples: {
     'imds watch --once spot-interruption && ./drain': 'wait for an interruption',
     "imds watch --exec './notify $IMDS_NOTICE_KIND'": 'run a command for each notice',
-    'imds watch tags addresses --json': 'one JSON object a line',
+    'imds watch tags addresses --json': 'one JSON object per line',
   },
   argument: { '[kind...]': [`what to watch for: ${oneOfThese(noticeKinds)}`, noticeKinds] },
   options,
@@ -87,9 +87,9 @@ function troubleReporter(io: Io): (message: unknown) => void {
   const failing = new Set<string>();
   return (message) => {
     const { action, kind, error, thrown } = message as ImdsEvents['watch'];
-    if (action === 'recovered' && failing.delete(kind) && failing.size === 0) say(io, 'all can be read again');
+    if (action === 'recovered' && failing.delete(kind) && failing.size === 0) say(io, 'everything can be read again');
     if (action !== 'failed') return;
-    if (failing.size === 0) say(io, `${kind} cannot be read (${error ?? thrown}); it is tried again`);
+    if (failing.size === 0) say(io, `${kind} cannot be read (${error ?? thrown}); retrying`);
     failing.add(kind);
   };
 }

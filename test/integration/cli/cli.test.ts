@@ -311,7 +311,7 @@ describe('the command line', () => {
       assert.equal(
         printed(await at(new Terminal({ tty: true }), 'list', '-r', 'tags/instance')),
         [
-          'tags/instance/Bytes (256 bytes that are no text)',
+          'tags/instance/Bytes (256 bytes that are not text)',
           'tags/instance/Empty =',
           String.raw`tags/instance/Escape = a\x1b[2Jb`,
           'tags/instance/With space (left out: its name cannot be part of a path)\n',

@@ -124,7 +124,7 @@ describe('imds emulate', () => {
     assert.equal(code, 0);
     assert.match(stdout.toString(), /^export AWS_EC2_METADATA_SERVICE_ENDPOINT=http:\/\/127\.0\.0\.1:\d+\/\n$/);
     assert.match(stderr, /it answers at http:\/\/\[::1\]:\d+, too/);
-    assert.match(stderr, /403 {2}\S+ {2}refused: its Host header has a name that is not let in \(--allow-host NAME\)/);
+    assert.match(stderr, /403 {2}\S+ {2}refused: its Host header has a name that is not allowed \(--allow-host NAME\)/);
   });
 
   describe('with --control', () => {
@@ -264,7 +264,7 @@ describe('imds emulate', () => {
         await assert.rejects(asked);
       });
       assert.deepEqual(untimed(lost.stderr), [
-        'v2  PUT   -   /latest/api/token  no reply: it died on its way (HttpPutResponseHopLimit)',
+        'v2  PUT   -   /latest/api/token  no reply: it died on the way (HttpPutResponseHopLimit)',
       ]);
     });
 

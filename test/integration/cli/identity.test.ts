@@ -65,7 +65,7 @@ describe('imds identity', () => {
       const certificate = kind === 'rsa2048' ? rsa2048 : rsa1024;
       const { code, stdout, stderr } = await run('--verify', '--kind', kind, '--certificate', certificate);
       assert.equal(stderr, '');
-      assert.match(stdout.toString(), /^verdict {3}the signature holds$/m);
+      assert.match(stdout.toString(), /^verdict {3}the signature is valid$/m);
       assert.match(stdout.toString(), new RegExp(`^kind {6}${kind}$`, 'm'));
       for (const line of [/^region {4}us-east-1$/m, /^account {3}123456789012$/m, /^instance {2}i-/m])
         assert.match(stdout.toString(), line);
@@ -85,7 +85,7 @@ describe('imds identity', () => {
     const { code, stdout, stderr } = await run('--verify');
     assert.deepEqual([code, stdout.toString()], [8, '']);
     assert.match(stderr, /rsa2048 signature does not hold with the key for region us-east-1/);
-    assert.match(stderr, /hint: AWS did not sign this document\. That of an emulator is signed by nobody/);
+    assert.match(stderr, /hint: AWS did not sign this document\. An emulator does not sign its document/);
   });
 
   for (const [option, value] of [

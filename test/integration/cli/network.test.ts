@@ -88,7 +88,7 @@ describe('imds network', () => {
     const [, block] = (await printed(other)).split('\n\n');
     assert.equal(
       block,
-      '0e:49:61:0f:c3:77  not all of it is known yet\n' +
+      '0e:49:61:0f:c3:77  not fully known yet\n' +
         '  MAC address       0e:49:61:0f:c3:77\n' +
         '  owner             123456789012\n',
     );

@@ -82,7 +82,7 @@ describe('imds record', () => {
     writeFileSync(file, 'mine', { mode: 0o644 });
     const refused = await imds('record', '--out', file, '--endpoint', emulator.url);
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /^imds: .*host\.json is there already\nhint: use --force /);
+    assert.match(refused.stderr, /^imds: .*host\.json already exists\nhint: use --force /);
     assert.equal(readFileSync(file, 'utf8'), 'mine');
     assert.deepEqual(emulator.requests, []);
     const { code } = await imds('record', '--out', file, '--force', '--endpoint', emulator.url);
@@ -105,7 +105,7 @@ describe('imds record', () => {
         emulator.url,
       );
       assert.equal(code, 2);
-      assert.match(stderr, /is there already, and no file\n$/);
+      assert.match(stderr, /exists and is not a file\n$/);
     }
     assert.deepEqual(emulator.requests, []);
   });

@@ -171,8 +171,8 @@ eks-node-config  11    ignored     refused  ignored    refused       refused
 script           17    refused     ignored  ignored    refused       refused   a\\x1b.sh
 
 line 6: no empty line between the MIME header and this: nodeadm refuses the whole archive, cloud-init reads it all the same
-line 17: something blank stands before #!, so the kernel cannot execute the script: delete it
-line 11: nobody runs this eks-node-config, for what is wrong elsewhere in the archive
+line 17: there is whitespace before #!, so the kernel cannot execute the script: delete it
+line 11: no agent runs this eks-node-config, because of a problem elsewhere in the archive
 `,
       );
     });
@@ -188,7 +188,7 @@ line 11: nobody runs this eks-node-config, for what is wrong elsewhere in the ar
       emulator.set('user-data', 'hello hunter2');
       const { code, stdout } = await userData('--check');
       assert.equal(code, 8);
-      assert.match(stdout.toString(), /\n\nline 1: nobody knows what this is, so nothing is done with it\n$/);
+      assert.match(stdout.toString(), /\n\nline 1: no agent recognises this, so nothing is done with it\n$/);
     });
 
     it('prints a document with --json, and nothing of the user data', async () => {

@@ -142,7 +142,7 @@ describe('imds watch', () => {
     terminal.signals.emit('SIGTERM');
     const { code, stderr } = await running;
     assert.equal(code, 0);
-    assert.match(stderr, /^imds: [\w-]+ cannot be read \(ERR_IMDS_UNREACHABLE\); it is tried again\n$/);
+    assert.match(stderr, /^imds: [\w-]+ cannot be read \(ERR_IMDS_UNREACHABLE\); retrying\n$/);
   });
 
   it('says that the service can be read again', async () => {
@@ -159,8 +159,8 @@ describe('imds watch', () => {
     assert.match(stdout.toString(), /spot-interruption: stop at/);
     const own = stderr.match(/^imds: .*$/gm);
     assert.deepEqual(own, [
-      'imds: spot-interruption cannot be read (ERR_IMDS_RESPONSE); it is tried again',
-      'imds: all can be read again',
+      'imds: spot-interruption cannot be read (ERR_IMDS_RESPONSE); retrying',
+      'imds: everything can be read again',
     ]);
     assert.match(stderr, /^imds request GET .*503$/m);
     assert.match(stderr, /^imds watch failed kind spot-interruption failures 1 /m);

@@ -34,7 +34,7 @@ describe('an emulator that signs the identity document', () => {
 
   const openssl = (...args: readonly string[]) => spawnSync('openssl', args, { encoding: 'utf8' });
 
-  /** OpenSSL's verdict on what is served: true if the signature holds, and is of the document. */
+  /** OpenSSL's verdict on what is served: true if the signature is valid, and is of the document. */
   async function opensslAccepts(form: Form, tool: 'cms' | 'smime' = 'cms'): Promise<boolean> {
     writeFileSync(file('certificate'), emulator.certificate ?? '');
     writeFileSync(file('document'), await served(emulator, 'document'));
@@ -192,7 +192,7 @@ describe('an emulator that signs the identity document', () => {
       const command = judge('--kind', 'pkcs7', '--certificate', file('emulator.pem'));
       const { code, stdout, stderr } = await outcomeOf(start(['emulate', ...flags, '--', ...command]));
       assert.deepEqual([code, stderr], [0, '']);
-      assert.match(stdout.toString(), /^verdict {3}the signature holds$/m);
+      assert.match(stdout.toString(), /^verdict {3}the signature is valid$/m);
     });
 
     it('is verified by the commands of docs/emulator.md', async () => {

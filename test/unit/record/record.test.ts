@@ -588,7 +588,7 @@ describe('record', () => {
     });
     assert.deepEqual(
       failures.map(({ path, why }) => ({ path, why })),
-      [{ path: 'tags/instance/Team', why: 'the answer cannot be used' }],
+      [{ path: 'tags/instance/Team', why: 'the answer is unusable' }],
     );
   });
 
@@ -623,7 +623,7 @@ describe('record', () => {
     const { failures } = await take({ 'meta-data': { ...instanceId, bottomless } }, { keep: true });
     assert.deepEqual(
       failures.map(({ path, why }) => ({ path, why })),
-      [{ path: `bottomless/${'deeper/'.repeat(15)}`, why: 'the answer cannot be used' }],
+      [{ path: `bottomless/${'deeper/'.repeat(15)}`, why: 'the answer is unusable' }],
     );
   });
 
