@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { addresses, isIpv6 } from './layout.js';
+import { addresses, imdsName, isIpv6 } from './layout.js';
 
 /** Seconds from 1900, where the time of NTP begins, to 1970. */
 const ntpEpoch = 2_208_988_800;
@@ -39,7 +39,7 @@ export function namesReply(question: Buffer): Buffer | undefined {
   }
   if (end + 5 > question.length) return undefined;
   const type = question.readUInt16BE(end + 1);
-  const isKnown = labels.join('.').toLowerCase() === 'instance-data.ec2.internal';
+  const isKnown = labels.join('.').toLowerCase() === imdsName;
   const address = type === typeA ? [169, 254, 169, 254] : undefined;
   const answer =
     isKnown && address ? Buffer.from([0xc0, 12, 0, typeA, 0, 1, 0, 0, 0, 60, 0, 4, ...address]) : undefined;

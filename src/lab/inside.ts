@@ -12,7 +12,7 @@ import type { Emulator } from '../emulator/index.js';
 import { serveDatagrams } from './datagrams.js';
 import { answerHere, forward, listenIn } from './forwarder.js';
 import { hopLimitRules } from './hop-limit.js';
-import { addresses, folder, internetInterface, isIpv6, layout } from './layout.js';
+import { addresses, folder, imdsName, internetInterface, isIpv6, layout } from './layout.js';
 import { distances, type Order, type Plan, type Report } from './plan.js';
 import { LabError } from './requirements.js';
 import { type Machine, surroundingFiles, surroundings } from './surroundings.js';
@@ -91,6 +91,7 @@ async function serve(
   let limited: Promise<void> = Promise.resolve();
   const emulator = await createEmulator({
     ...options,
+    allowedHosts: [imdsName],
     ...(port === undefined ? {} : { control: { port, network } }),
     ...(isForwarded ? { host: '127.0.0.1', port: 0 } : { host: hosts, port: 80 }),
     onRequest: (request) => void (isVerbose && report({ request: { ...request, ...failure(request.error) } })),

@@ -14,6 +14,9 @@ export const addresses = {
   names: ['169.254.169.253', 'fd00:ec2::253'],
 } as const;
 
+/** EC2's own name for IMDS. */
+export const imdsName = 'instance-data.ec2.internal';
+
 /** The interface by which `--internet` reaches the machine's network, in the host. */
 export const internetInterface = 'internet0';
 

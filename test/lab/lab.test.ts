@@ -291,6 +291,14 @@ describe('imds lab', () => {
     assert.match(stdout, /^169\.254\.169\.254 [\s\S]*\n2\n$/);
   });
 
+  it('answers under EC2’s name of IMDS', async () => {
+    const command = ['curl', '-s', 'http://instance-data.ec2.internal/latest/meta-data/ami-launch-index'];
+    for (const more of [[], ['--trouble', 'forwarded-for']]) {
+      const { stdout } = await lab('an unprivileged user', more, command);
+      assert.equal(stdout, '0');
+    }
+  });
+
   it('takes from its command what leads AWS’s tools elsewhere', async () => {
     const env = {
       AWS_EC2_METADATA_SERVICE_ENDPOINT: 'http://127.0.0.1:1/',
