@@ -1,7 +1,7 @@
 import { inHops } from './distance.js';
 import { familyOf, hostOf, otherFamily, socketOf } from './endpoint.js';
 import type { Judgement } from './judgement.js';
-import { alternatives, blocked, closerLook, type Fix, forwarder, interceptor, modify, otherWays } from './remedies.js';
+import { alternatives, blocked, closerLook, type Fix, interceptor, modify, otherWays, refusal } from './remedies.js';
 import type { Verdict } from './verdict.js';
 
 /** Enough for one bridge, the usual case; used when the distance could not be measured. */
@@ -81,15 +81,7 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
     found.outcomes.token === 'forbidden'
       ? 'The service refuses to issue a token but answers reads: something on the way adds X-Forwarded-For, or blocks the request itself.'
       : `The service refuses IMDSv2: ${tokenDetail(found)}.`,
-    ...(found.outcomes.token === 'granted' && found.outcomes.read === 'token-demanded'
-      ? [
-          {
-            why: 'keeps trying for half a minute: an instance may refuse its tokens for a few seconds after its first boot',
-            command: 'imds get instance-id --wait 30',
-          },
-          closerLook(found),
-        ]
-      : [forwarder('forwards connections rather than HTTP requests, so that no header is added', found)]),
+    ...refusal(found),
   ],
   throttled: ({ device, platform }) => [
     'This instance sends too many requests to IMDS, which rejects some.',

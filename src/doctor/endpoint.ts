@@ -4,10 +4,12 @@ export const wellKnown: Readonly<Record<EndpointMode, string>> = { IPv4: '169.25
 
 export const otherFamily: Readonly<Record<EndpointMode, EndpointMode>> = { IPv4: 'IPv6', IPv6: 'IPv4' };
 
-/** The IP family of a well-known endpoint. */
+/** The URL of a host without a port or path. */
+export const urlOf = (host: string): string => `http://${host.includes(':') ? `[${host}]` : host}`;
+
+/** The IP family of a well-known endpoint; one with another port or with a path is another service. */
 export function familyOf(endpoint: string): EndpointMode | undefined {
-  const host = hostOf(endpoint);
-  return host === wellKnown.IPv4 ? 'IPv4' : host === wellKnown.IPv6 ? 'IPv6' : undefined;
+  return endpoint === urlOf(wellKnown.IPv4) ? 'IPv4' : endpoint === urlOf(wellKnown.IPv6) ? 'IPv6' : undefined;
 }
 
 /** The host of an endpoint as other tools expect it, without brackets. */

@@ -13,7 +13,7 @@ import { type RoleCredentialsDocument, roleCredentials } from '../metadata/docum
 import { look, type Platform } from '../platform.js';
 import { linkLocalAllowance, type Statistics } from './allowance.js';
 import { type Beacon, connectedSocket, measureDistance, beacons as wellKnownBeacons } from './distance.js';
-import { familyOf, wellKnown } from './endpoint.js';
+import { familyOf, urlOf, wellKnown } from './endpoint.js';
 
 /** Options of a diagnosis, all optional. */
 export interface DiagnoseOptions {
@@ -97,7 +97,7 @@ export async function probe(input: Input, options: DiagnoseOptions) {
 /** The other well-known endpoint, if there is a route to it. */
 function otherEndpoint(routes: readonly Awaited<ReturnType<typeof route>>[] = [], asked: EndpointMode | undefined) {
   const { address } = routes.find(({ family, from }) => from && family !== asked) ?? {};
-  return address && `http://${address.includes(':') ? `[${address}]` : address}`;
+  return address && urlOf(address);
 }
 
 /** The features of IMDS that a compatible service lacks. */

@@ -49,6 +49,26 @@ export function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
   return { why, command: `socat ${from} ${to}`, sideEffect: `${who} may read the credentials of the role` };
 }
 
+/** For a service that answers, but not a token request, or not its own tokens. */
+export function refusal(found: Judgement): readonly Fix[] {
+  const { endpoint, endpointFrom, outcomes } = found;
+  const { token, read } = outcomes;
+  if (token === 'granted' && read === 'token-demanded') {
+    const why =
+      'keeps trying for half a minute: an instance may refuse its tokens for a few seconds after its first boot';
+    return [{ why, command: 'imds get instance-id --wait 30' }, closerLook(found)];
+  }
+  const way = forwarder('forwards connections rather than HTTP requests, so that no header is added', found);
+  const root = socketOf(endpoint) ? endpoint : new URL(endpoint).origin;
+  if (token !== 'unsupported' || root === endpoint) return [way];
+  const rooted: Fix = {
+    why: 'leaves the path out of the endpoint: /latest/api/token is added to it',
+    command: `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${root}`,
+    ...(endpointFrom.startsWith('option ') && { sideEffect: `has no effect unless ${endpointFrom} is removed` }),
+  };
+  return [rooted, way];
+}
+
 /** For an endpoint that cannot be reached. */
 export function blocked(found: Judgement): readonly Fix[] {
   const { endpoint, outcomes, platform } = found;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { resolveSettings } from '../../../src/client/settings.js';
 import { diagnosisOf } from '../../../src/doctor/diagnose.js';
+import { familyOf } from '../../../src/doctor/endpoint.js';
 import { type Judgement, judge } from '../../../src/doctor/judgement.js';
 import type { Answers } from '../../../src/doctor/probe.js';
 import { type Outcomes, type Verdict, verdictOf } from '../../../src/doctor/verdict.js';
@@ -275,6 +276,31 @@ describe('the remedy for a service that refuses', () => {
 
   it('adds no header where a token request is refused', () =>
     assert.match(commandFor({ token: 'forbidden', read: 'token-demanded' }), /^socat TCP-LISTEN/));
+});
+
+describe('an endpoint with a path', () => {
+  const found = (endpoint: string, endpointFrom: string) => {
+    const outcomes = { ...nothing, endpoint: 'custom', token: 'unsupported', read: 'token-demanded' } as const;
+    return diagnosisOf({ ...plain, verdict: 'refused', outcomes, endpoint, endpointFrom });
+  };
+
+  for (const endpoint of ['http://169.254.169.254/latest', 'http://[fd00:ec2::254]/latest/meta-data'])
+    it(`is left without it where no tokens are issued there: ${endpoint}`, () => {
+      const { fix, path } = found(endpoint, 'AWS_EC2_METADATA_SERVICE_ENDPOINT');
+      const root = endpoint.replace(/\/latest.*/, '');
+      assert.equal(fix[0]?.command, `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${root}`);
+      assert.equal(fix[0]?.sideEffect, undefined);
+      assert.equal(path.at(-1)?.name, endpoint);
+      assert.match(found(endpoint, 'option endpoint').fix[0]?.sideEffect ?? '', /unless option endpoint is removed/);
+    });
+
+  it('is not what is wrong where there is none', () => {
+    assert.match(found('http://127.0.0.1:8080', 'option endpoint').fix[0]?.command ?? '', /^socat/);
+  });
+
+  for (const endpoint of ['http://169.254.169.254/latest', 'http://169.254.169.254:8080', 'http://[fd00:ec2::254]:81'])
+    it(`is no well-known endpoint, nor is one with another port: ${endpoint}`, () =>
+      assert.equal(familyOf(endpoint), undefined));
 });
 
 describe('the remedy where something else answers', () => {
