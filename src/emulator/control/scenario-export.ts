@@ -1,4 +1,4 @@
-import { type Duration, milliseconds } from '../clock.js';
+import { type Duration, longestSpan, milliseconds } from '../clock.js';
 import type { Engine } from '../engine.js';
 import type { TimelineEntry, TimelineStep } from '../events.js';
 import type { Placed } from '../fault-list.js';
@@ -14,6 +14,8 @@ import { nodeOf } from './tree-view.js';
 
 const dayMs = 86_400_000;
 const units = { d: dayMs, h: 3_600_000, m: 60_000, s: 1000 };
+/** From here on a span has more digits than are read with a unit. */
+const longestWithUnit = 1e12;
 
 /**
  * The present state as a scenario: an emulator that starts with it now is as this one is. Of credentials only that there
@@ -37,10 +39,10 @@ export function scenarioOf(engine: Engine): Scenario {
   };
 }
 
-/** A span of time in the largest unit of which it is a whole number. */
+/** A span of time in the largest unit of which it is a whole number; in milliseconds if that is none or it is very long. */
 function span(ms: number): Duration {
   if (ms === 0) return '0s';
-  if (!Number.isInteger(ms) || ms < 1000) return ms;
+  if (!Number.isInteger(ms) || ms < 1000 || ms >= longestWithUnit) return Math.min(ms, longestSpan);
   const [unit, size] = Object.entries(units).find(([, size]) => ms % size === 0) ?? ['s', 1000];
   return `${ms / size}${unit}` as Duration;
 }

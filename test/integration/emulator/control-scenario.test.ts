@@ -197,6 +197,19 @@ describe('the scenario of the control service', () => {
     ]);
   });
 
+  it('can be read whatever the times in it', async () => {
+    await using emulator = await controlled();
+    const [long, most] = [3_534_382_523_923, 10_000_000_000_000];
+    emulator.fault({ kind: 'empty', from: '11574d', until: long });
+    emulator.trigger({ event: 'maintenance', startsIn: most, lasts: most });
+    await change(emulator, 'PUT', '/v1/tree/iam/security-credentials/x', { $credentials: { lifetime: most } });
+    await using copy = await copyOf(emulator);
+    const { faults, timeline, tree } = await change(copy, 'GET', '/v1/scenario');
+    assert.deepEqual(faults, [{ kind: 'empty', from: '11574d', until: long }]);
+    assert.deepEqual(timeline[0].at, most);
+    assert.deepEqual(tree['iam/security-credentials/x'], { $credentials: { lifetime: most } });
+  });
+
   it('has fake credentials in the place of others', async () => {
     await using emulator = await controlled();
     const own = '{"Code": "Success", "SecretAccessKey": "own-secret"}';
