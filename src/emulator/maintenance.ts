@@ -1,6 +1,6 @@
 import { documents, eventDate } from './documents.js';
 import { EmulatorOptionError } from './option-error.js';
-import { oneOf } from './shape.js';
+import { isObject, oneOf } from './shape.js';
 import type { MetadataTree } from './tree.js';
 
 const descriptions = {
@@ -50,9 +50,10 @@ export function archive(tree: MetadataTree, eventId: string, outcome: 'completed
   write(tree, 'history', [...past, ...rows(tree, 'history', at)].slice(0, mostRows), at);
 }
 
+/** What is no row, in a list of the user's, is left out. */
 function rows(tree: MetadataTree, list: 'scheduled' | 'history', at: Date): readonly Row[] {
   const found = tree.json(`meta-data/events/maintenance/${list}`, at);
-  return Array.isArray(found) ? found : [];
+  return Array.isArray(found) ? found.filter((row): row is Row => isObject(row)) : [];
 }
 
 function write(tree: MetadataTree, list: 'scheduled' | 'history', all: readonly Row[], at: Date): void {
