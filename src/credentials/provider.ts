@@ -12,8 +12,8 @@ import { Role } from './role.js';
 import { refreshDelayMs, waitBelowMs } from './schedule.js';
 
 /**
- * Temporary credentials of the instance's IAM role, in the form that AWS's SDK for JavaScript takes. Each caller gets its own
- * object; `console.log` hides its secret access key and session token.
+ * Temporary credentials of the instance's IAM role, in the form that the AWS SDK for JavaScript takes. Each caller gets
+ * its own object; `console.log` hides its secret access key and session token.
  */
 export interface ImdsCredentials {
   /** Such as `ASIAIOSFODNN7EXAMPLE`. */
@@ -23,19 +23,19 @@ export interface ImdsCredentials {
   /** Secret; sent with every request as `X-Amz-Security-Token`. */
   readonly sessionToken: string;
   /**
-   * When they end, by the service; for credentials used past their end, when the service is asked again. From a provider,
-   * up to ten minutes earlier and by this machine's clock, so that SDK clients come back in time.
+   * When they expire, by the service's clock; for expired credentials still in use, the time of the next refresh. From
+   * a provider, up to ten minutes earlier and by this machine's clock, so that SDK clients come back in time.
    */
   readonly expiration: Date;
-  /** Account of the role, such as `123456789012`; present when it was asked for, or the document has it. */
+  /** Account of the role, such as `123456789012`; present if requested, or if the document has it. */
   readonly accountId?: string;
 }
 
 /** Options of a credential provider. */
 export interface CredentialProviderOptions {
   /**
-   * `true` adds the `accountId`, which takes one more request, once per client. If it cannot be read, the credentials come
-   * without it. Default false.
+   * `true` adds the `accountId`, which takes one more request, once per client. If it cannot be read, the credentials
+   * lack it. Default false.
    */
   readonly accountId?: boolean | undefined;
 }
@@ -43,10 +43,10 @@ export interface CredentialProviderOptions {
 /** Options of a single call; `fresh` asks the service for newer credentials now. */
 export interface CredentialsOptions extends CallOptions, CredentialProviderOptions {}
 
-/** Returns credentials whenever it is called: an `AwsCredentialIdentityProvider` of AWS's SDK for JavaScript. */
+/** Returns credentials whenever it is called: an `AwsCredentialIdentityProvider` of the AWS SDK for JavaScript. */
 export type ImdsCredentialProvider = (options?: { readonly forceRefresh?: boolean }) => Promise<ImdsCredentials>;
 
-/** What credentials need of a client. */
+/** The parts of a client that credentials need. */
 export interface CredentialsClient extends Omit<Shared, 'settings'> {
   readonly reader: Pick<Reader, 'ask'>;
   /** The account of the instance. Concurrent calls share a request. */
@@ -54,10 +54,10 @@ export interface CredentialsClient extends Omit<Shared, 'settings'> {
   readonly settings: () => Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability' | 'waitMs'>;
 }
 
-// An account that could not be read is asked for again this much later.
+// An account that could not be read is requested again this much later.
 const accountAgainMs = 60_000;
 
-/** The current credentials. Times are milliseconds since 1970, on the service's clock. */
+/** The current credentials. Times are milliseconds since the epoch, by the service's clock. */
 interface Held {
   readonly document: RoleCredentials;
   readonly time: () => number;
@@ -66,8 +66,8 @@ interface Held {
 }
 
 /**
- * The credentials of the instance's role: read on first use, renewed while the current ones are still valid. There is no
- * timer: a call after `refreshAt` starts the refresh.
+ * The credentials of the instance's role: read on first use, refreshed while the current ones are still valid. There is
+ * no timer: a call after `refreshAt` starts the refresh.
  */
 export class CredentialsSource {
   readonly #client: CredentialsClient;
@@ -86,13 +86,13 @@ export class CredentialsSource {
     });
   }
 
-  /** Returns the current credentials, or waits for new ones when less than a minute is left. */
+  /** Returns the current credentials, or waits for new ones if less than a minute is left. */
   async credentials(options: CredentialsOptions = {}): Promise<ImdsCredentials> {
     const { held, accountId } = await this.#get(options);
     return credentialsOf(held.document, hasEnded(held) ? held.refreshAt : held.endsAt, accountId);
   }
 
-  /** Makes a function for clients of AWS's SDK, which call it when their credentials near their end. */
+  /** Makes a function for AWS SDK clients, which call it when their credentials are about to expire. */
   provider(options: CredentialProviderOptions = {}): ImdsCredentialProvider {
     checkCallOptions(options, { accountId: trueOrFalse });
     return async (request) => {
@@ -136,11 +136,11 @@ export class CredentialsSource {
 
   async #refresh(deadline: number, fresh: boolean): Promise<Held> {
     const before = this.#held;
-    // A refresh that ran out of another caller's time begins again; by then it may be needless.
+    // A refresh that ran out of another caller's time begins again, if it is still needed.
     if (before && !fresh && !isDue(before)) return before;
     try {
       const { document, serviceTime } = await this.#load(deadline, fresh);
-      // Ended credentials do not replace ones that end later.
+      // Expired credentials do not replace ones that expire later.
       const outlives = before && endOf(document) <= Math.min(before.endsAt, serviceTime());
       const isNew = !outlives && document.AccessKeyId !== before?.document.AccessKeyId;
       const held = this.#hold(outlives ? before.document : document, serviceTime, isNew);
@@ -149,7 +149,7 @@ export class CredentialsSource {
     } catch (error) {
       if (!before) throw error;
       const held = this.#hold(before.document, before.time, false);
-      // Once the credentials have ended, a definite answer counts; silence and mistakes do not.
+      // Once the credentials have expired, a definite answer counts; silence and mistakes do not.
       const mayServe = !hasEnded(held) || (this.#mayServe(held) && !(error instanceof ImdsCredentialsError));
       if (!mayServe) this.#held = undefined;
       this.#publish(mayServe ? 'kept' : 'ended', held, error);
@@ -162,7 +162,7 @@ export class CredentialsSource {
     const { roleName, staticStability, waitMs } = settings();
     const answer = await retry(() => this.#role.credentials(roleName, { deadline, fresh }), {
       path: 'iam/security-credentials/',
-      // Each of its requests was made often enough.
+      // Each of its requests was already retried.
       maxAttempts: 1,
       retryDelayMs: 0,
       waitMs,
@@ -172,9 +172,9 @@ export class CredentialsSource {
       closing,
     });
     if (endOf(answer.document) <= answer.serviceTime() && !staticStability)
-      throw new ImdsCredentialsError(`the credentials of the role ended at ${answer.document.Expiration}`, {
+      throw new ImdsCredentialsError(`the credentials of the role expired at ${answer.document.Expiration}`, {
         reason: 'expired',
-        hint: 'The service has no newer ones yet. With the option staticStability these would be used meanwhile.',
+        hint: 'The service has no newer ones yet. With option staticStability these would be used meanwhile.',
       });
     return answer;
   }
@@ -191,7 +191,7 @@ export class CredentialsSource {
     return this.#client.settings().staticStability || !hasEnded(held);
   }
 
-  /** Undefined after a failure, which must not cost the credentials, nor other callers the account for long. */
+  /** Undefined after a failure, which must not fail the credentials, nor keep the account from others for long. */
   async #readAccountId({ deadline, signal }: Call): Promise<string | undefined> {
     const { now, running } = this.#client.clock;
     if (now() < this.#accountNotBefore) return undefined;
@@ -213,7 +213,7 @@ export class CredentialsSource {
       nextInSeconds: action === 'ended' ? 0 : Math.round((refreshAt - time()) / 1000),
       ...(isImdsError(error) && { error: error.code }),
     };
-    // AWS promises new credentials five minutes before the end; having none earlier is normal.
+    // AWS promises new credentials five minutes before the expiration; having none earlier is normal.
     const isWarning = leftMs <= 0 || error !== undefined || (action === 'kept' && leftMs < rotationMs);
     this.#client.events.publish('credentials', event, isWarning ? 'warn' : 'debug');
   }
@@ -230,7 +230,7 @@ const inspection: PropertyDescriptor & ThisType<ImdsCredentials> = {
   },
 };
 
-/** A new object for each caller: clients of AWS's SDK write to it. */
+/** A new object for each caller: AWS SDK clients write to it. */
 function credentialsOf(document: RoleCredentials, expiration: number, accountId: string | undefined): ImdsCredentials {
   const credentials: ImdsCredentials = {
     accessKeyId: document.AccessKeyId,

@@ -6,24 +6,24 @@ import { json } from '../metadata/decode.js';
 import { iamInfo, longestLifeMs, type RoleCredentials, roleCredentials } from '../metadata/documents.js';
 import { steadyClock } from './schedule.js';
 
-/** A text of the service, and its clock beside this machine's. */
+/** A text from the service, and its clock compared with this machine's. */
 interface Served {
   readonly path: string;
   readonly text: string;
   readonly servedAt: number;
   /** This machine's clock. */
   readonly here: () => number;
-  /** How far the service's clock is ahead of it. */
+  /** By how much the service's clock is ahead of it. */
   readonly aheadMs: number;
-  /** The answer before, or this machine's clock, said the same. */
+  /** True if the previous answer, or this machine's clock, agrees. */
   readonly isConfirmed: boolean;
 }
 
 const rolesPath = 'iam/security-credentials/';
-// More than a request takes, and less than matters to credentials.
+// More than a request takes, and less than matters for credentials.
 const sameTimeMs = 60_000;
 
-/** The instance's role: finds its credentials, or the reason why there are none. */
+/** The instance's role: finds its credentials, or the reason that there are none. */
 export class Role {
   readonly #reader: Pick<Reader, 'ask'>;
   readonly #clock: Clock;
@@ -36,9 +36,9 @@ export class Role {
   }
 
   /**
-   * @param wanted name of the role; by default the first that the service lists
-   * @returns them, and the service's clock in milliseconds since 1970
-   * @throws ImdsCredentialsError, ImdsDecodeError, and every error of a failed request
+   * @param wanted name of the role; default: the first one listed
+   * @returns them, and the service's clock in milliseconds since the epoch
+   * @throws ImdsCredentialsError, ImdsDecodeError, and any error of a failed request
    */
   async credentials(
     wanted: string | undefined,
@@ -46,7 +46,7 @@ export class Role {
   ): Promise<{ document: RoleCredentials; serviceTime: () => number }> {
     const found = await this.#find(wanted, call);
     if (!found) throw await this.#explain(wanted, call);
-    // One wrong `Date` header must not decide how long credentials live, so another answer has to confirm it.
+    // One wrong `Date` header must not decide how long credentials are valid, so another reply must confirm it.
     let served = found;
     let document = credentialsIn(served);
     for (let reads = 1; reads < 3 && !isPlausible(served, document); reads += 1) {
@@ -68,10 +68,10 @@ export class Role {
     return this.#listed === undefined ? undefined : await this.#read(rolesPath + this.#listed, call);
   }
 
-  /** The role that the service lists. The name of the instance profile, in `iam/info`, may differ. */
+  /** The listed role. The name of the instance profile, in `iam/info`, may differ. */
   async #list(call: Call): Promise<string | undefined> {
     const name = /\S.*/.exec((await this.#read(rolesPath, call))?.text ?? '')?.[0].trim();
-    // IAM's names have at most 64 characters, services that imitate IMDS may list ARNs.
+    // IAM names have at most 64 characters, but services that imitate IMDS may list ARNs.
     if (name !== undefined && !/^(?!(?:.*\/)?\.\.?(?:\/|$))[\w+=,.@:/-]{1,2048}$/.test(name))
       throw new ImdsDecodeError(`Expected the name of a role from ${rolesPath}, got something else`);
     return name;
@@ -93,13 +93,13 @@ export class Role {
     }
   }
 
-  /** The error for a missing role, as exact as the service allows. */
+  /** The error for a missing role, as precise as the service allows. */
   async #explain(wanted: string | undefined, call: Call): Promise<ImdsCredentialsError> {
     const listed = wanted === undefined ? undefined : await this.#list(call).catch(() => undefined);
     if (listed !== undefined && listed !== wanted)
       return noRole(
         `the instance has the role ${listed}, not ${wanted}`,
-        'Leave out the option roleName, or attach an instance profile that contains this role.',
+        'Omit option roleName, or attach an instance profile that contains this role.',
       );
     const info = await this.#read('iam/info', call)
       .then((served) => served && json(iamInfo)(Buffer.from(served.text), served.path))
@@ -108,22 +108,22 @@ export class Role {
       return noRole(
         'no IAM role is attached to this instance',
         'Attach an instance profile: aws ec2 associate-iam-instance-profile --instance-id <id> --iam-instance-profile ' +
-          'Name=<profile>. Its role appears after some seconds.',
+          'Name=<profile>. Its role appears after a few seconds.',
       );
     if (info.Code !== 'Success') return notSuccess('for the instance profile', info.Code, info.Message);
     return noRole(
-      `the instance profile gives no role${info.Message ? `: ${inOneLine(info.Message)}` : ''}`,
+      `the instance profile has no role${info.Message ? `: ${inOneLine(info.Message)}` : ''}`,
       'Add a role to it: aws iam add-role-to-instance-profile --instance-profile-name <profile> --role-name <role>. ' +
-        'It appears after some seconds.',
+        'It appears after a few seconds.',
     );
   }
 }
 
-/** A clock far from this machine's needs a second witness, and to leave the credentials no longer than AWS gives them. */
+/** A clock far from this machine's needs confirmation, and must leave the credentials no longer than AWS gives them. */
 const isPlausible = ({ servedAt, aheadMs, isConfirmed }: Served, { Expiration }: RoleCredentials): boolean =>
   Math.abs(aheadMs) <= sameTimeMs || (isConfirmed && Date.parse(Expiration) - servedAt <= longestLifeMs);
 
-/** By the service's clock if it is plausible; else by the later of both clocks, unless the credentials have ended by it. */
+/** The service's clock if plausible; else the later of both clocks, unless the credentials have expired by it. */
 function likelyAheadMs(served: Served, document: RoleCredentials): number {
   const { servedAt, aheadMs } = served;
   if (isPlausible(served, document)) return aheadMs;
@@ -142,14 +142,14 @@ const noRole = (message: string, hint: string) => new ImdsCredentialsError(messa
 const hints = new Map(
   Object.entries({
     AssumeRoleUnauthorizedAccess:
-      'The trust policy of the role has to allow the service principal ec2.amazonaws.com the action sts:AssumeRole.',
+      'The trust policy of the role must allow the service principal ec2.amazonaws.com the action sts:AssumeRole.',
     InstanceProfileNotFound:
       'The instance profile was deleted, or deleted and created again: replace the association, aws ec2 ' +
       'replace-iam-instance-profile-association --association-id <id> --iam-instance-profile Name=<profile>.',
   }),
 );
 
-/** The service answers 200 with a `Code` other than `Success` when EC2 got no credentials from AWS STS. */
+/** The service returns 200 with a `Code` other than `Success` if EC2 got no credentials from AWS STS. */
 function notSuccess(subject: string, serviceCode?: string, message?: string): ImdsCredentialsError {
   const said = [serviceCode, message].flatMap((text) => (text ? inOneLine(text) : []));
   return new ImdsCredentialsError(`there are no credentials ${subject}: ${said.join(': ')}`, {
@@ -159,7 +159,7 @@ function notSuccess(subject: string, serviceCode?: string, message?: string): Im
   });
 }
 
-/** A text of the service as one line of at most 300 characters. */
+/** Text from the service as one line of at most 300 characters. */
 const inOneLine = (text: string): string =>
   text
     .replace(/[\s\p{Cc}]+/gu, ' ')

@@ -31,7 +31,7 @@ const malformed = (flaw: string): ImdsIdentityError =>
  */
 export function readElement(bytes: Buffer): Element {
   const element = read(bytes, 0);
-  if (element.bytes.length < bytes.length) throw malformed('something follows its end');
+  if (element.bytes.length < bytes.length) throw malformed('there are bytes after its end');
   return element;
 }
 
@@ -40,7 +40,7 @@ function read(bytes: Buffer, depth: number): Element {
   if (depth > maxDepth) throw malformed('it is nested too deep');
   const tag = octet(bytes, 0);
   if ((tag & 0x1f) === 0x1f) throw malformed('it has a tag above 30');
-  if (tag === endOfContents) throw malformed('it ends within');
+  if (tag === endOfContents) throw malformed('it ends too early');
   const isConstructed = (tag & constructed) !== 0;
   const definite = octet(bytes, 1) !== indefinite;
   if (!definite && !isConstructed) throw malformed('it has a value without a length');
@@ -64,17 +64,17 @@ function read(bytes: Buffer, depth: number): Element {
 function extent(bytes: Buffer): { start: number; end: number } {
   const first = octet(bytes, 1);
   const octets = first < 0x80 ? 0 : first - 0x80;
-  if (octets > 2) throw malformed('it has a length beyond all measure');
+  if (octets > 2) throw malformed('it has an excessive length');
   let length = octets === 0 ? first : 0;
   for (let at = 2; at < 2 + octets; at++) length = length * 256 + octet(bytes, at);
-  if (octets > 0 && length < (octets === 1 ? 0x80 : 0x100)) throw malformed('it has a length longer than need be');
+  if (octets > 0 && length < (octets === 1 ? 0x80 : 0x100)) throw malformed('it has an overlong length');
   const start = 2 + octets;
-  if (start + length > bytes.length) throw malformed('it is cut short');
+  if (start + length > bytes.length) throw malformed('it is truncated');
   return { start, end: start + length };
 }
 
 function octet(bytes: Buffer, at: number): number {
   const value = bytes[at];
-  if (value === undefined) throw malformed('it is cut short');
+  if (value === undefined) throw malformed('it is truncated');
   return value;
 }

@@ -33,13 +33,13 @@ export interface VerifyIdentityOptions {
   readonly accountId?: string;
   /** Required instance, such as `i-1234567890abcdef0`. Default: not checked. */
   readonly instanceId?: string;
-  /** Most milliseconds since its `pendingTime`, when the instance was launched or started. Default: not checked. */
+  /** Maximum milliseconds since its `pendingTime`, when the instance was launched or started. Default: not checked. */
   readonly maxAgeMs?: number;
   /** Trusted for their kind and region instead of AWS's built-in key. Several for one region are all trusted. */
   readonly certificates?: readonly IdentityCertificate[];
   /** `false` trusts `certificates` only. Default true. */
   readonly builtInKeys?: boolean;
-  /** The clock, in milliseconds since 1970. Default `Date.now`. */
+  /** The clock, in milliseconds since the epoch. Default `Date.now`. */
   readonly now?: () => number;
 }
 
@@ -69,8 +69,7 @@ const clockToleranceMs = 5 * 60_000;
  * const { document } = await verifyIdentityDocument({ signature }, { accountId: '123456789012' });
  * console.log(document.instanceId);
  *
- * @throws ImdsIdentityError with the `reason` when the document is not accepted, ImdsSettingsError when an option cannot
- *   be used.
+ * @throws ImdsIdentityError with the `reason` when the document is rejected, ImdsSettingsError for an unusable option.
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/verify-iid.html
  */
 export async function verifyIdentityDocument(
@@ -95,7 +94,7 @@ export async function verifyIdentityDocument(
   const hash = hashes[kind];
   const signed = kind === 'signature' ? detached(signature, given) : openSignedData(signature, hash);
   if (given && !given.equals(signed.content))
-    throw rejected('mismatch', 'The document given is not the one that the signature contains');
+    throw rejected('mismatch', 'The given document is not the one in the signature');
 
   // Not trusted yet, but naming another region gains nothing: only that region's key will do.
   const document = parsed(signed.content);
@@ -103,8 +102,8 @@ export async function verifyIdentityDocument(
   const keys = keysFor(kind, document.region);
   if (keys.length === 0) throw unknownRegion(kind, document.region);
   if (!isSigned(signed, hash, keys))
-    throw rejected('signature', `The ${kind} signature does not hold with the key for region ${document.region}`, {
-      hint: 'Pass signature and document as they were served: not printed anew, and no newline added.',
+    throw rejected('signature', `The ${kind} signature does not verify with the key for region ${document.region}`, {
+      hint: 'Pass signature and document as served: not reformatted, and without an added newline.',
     });
   expectSame('accountId', document.accountId, accountId);
   expectSame('instanceId', document.instanceId, instanceId);
@@ -114,7 +113,7 @@ export async function verifyIdentityDocument(
 }
 
 function detached(signature: Buffer, document: Buffer | undefined): Signed {
-  if (!document) throw rejected('malformed', 'A signature of the kind signature needs the document');
+  if (!document) throw rejected('malformed', 'A signature of kind signature needs the document');
   return { content: document, contentDigest: undefined, covered: document, signature, keyType: 'rsa' };
 }
 

@@ -26,9 +26,9 @@ interface OptionalProperties {
   readonly vpcIpv6CidrBlocks?: readonly string[];
 }
 
-/** Properties of every interface on EC2, once the service knows them. */
+/** Properties of every interface on EC2, once the service has them. */
 interface RequiredProperties {
-  /** Index of the network card, such as `1`; 0 on instances with one card, where the service does not state it. */
+  /** Index of the network card, such as `1`; 0 on instances with one card, where the service omits it. */
   readonly networkCard: number;
   /** Device index on its network card, such as `1`: 0 for the primary interface, and for one on each further card. */
   readonly deviceNumber: number;
@@ -66,48 +66,47 @@ export interface CompleteNetworkInterface extends Identity, RequiredProperties, 
   readonly isSettling: false;
 }
 
-/** A network interface of which the service does not tell everything, or not yet. */
+/** A network interface that the service does not describe in full, or not yet. */
 export interface IncompleteNetworkInterface extends Identity, Partial<RequiredProperties>, OptionalProperties {
   /** `false`: something is missing. */
   readonly isComplete: false;
   /**
    * `true` for the first minute in which this client sees it incomplete: it was attached moments ago, and each call reads
-   * all of it again. `false` afterwards: the service does not serve what is missing.
+   * all of it again. `false` afterwards: the service does not serve the missing values.
    */
   readonly isSettling: boolean;
 }
 
 /**
- * A network interface of the instance. Properties are named after the paths below `network/interfaces/macs/{mac}/`; a path
- * that is absent is a property that is absent. Check `isComplete` to narrow the type to the required properties. Deeply
- * frozen.
+ * A network interface of the instance. Properties are named after the paths below `network/interfaces/macs/{mac}/`; an
+ * absent path is an absent property. Check `isComplete` to narrow the type to the required properties. Deeply frozen.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
 export type NetworkInterface = CompleteNetworkInterface | IncompleteNetworkInterface;
 
-/** The reads that network interfaces need; a client has them. */
+/** The accessors that network interfaces need; a client has them. */
 export type NetworkReader = Pick<Categories, 'mac' | 'network'>;
 
 type Nic = ReturnType<Categories['network']['interfaces']['macs']['mac']>;
 type Properties = Partial<RequiredProperties> & OptionalProperties;
-/** The values of the accessors, for the compiler to compare with {@link Properties}. */
+/** The values of the accessors, so that the compiler compares them with {@link Properties}. */
 type Values = {
   readonly [Name in keyof Properties]: Name extends 'ipv4Associations'
     ? Readonly<Record<string, readonly string[]>>
     : NonNullable<Awaited<ReturnType<Nic[Name]>>>;
 };
-/** Gives the options of the next read, with what is left of the call's time. */
+/** Returns the options of the next read, with the call's remaining time. */
 type Options = () => CallOptions;
 
 /** An interface as read, before it is compared with the others. */
 interface Snapshot {
   readonly properties: Properties;
-  /** Everything listed could be read, and nothing that AWS promises was missing. */
+  /** Everything listed could be read, and no mandatory value was missing. */
   readonly isComplete: boolean;
 }
 
-// The service takes some seconds to know an interface that was attached.
+// The service takes a few seconds to fully serve an attached interface.
 const settlingMs = 60_000;
 
 /** The network interfaces of an instance. */
@@ -123,7 +122,7 @@ export class NetworkInterfaces {
     this.#now = now;
   }
 
-  /** Reads only what the service lists, one interface after another. Leaves out one that is detached meanwhile. */
+  /** Reads only what the service lists, one interface at a time. Leaves out one that is detached meanwhile. */
   async read(options: Options): Promise<readonly NetworkInterface[]> {
     const { macs } = this.#reader.network.interfaces;
     const fresh: Options = () => ({ ...options(), fresh: true });
@@ -136,7 +135,7 @@ export class NetworkInterfaces {
     const again = found.filter(({ isSettling }) => isSettling);
     if (again.length === 0) return found;
 
-    // It may be gone, about to be known, or known since it was cached, so read it once more.
+    // It may be gone, about to appear, or newer than its cached values, so read it once more.
     const stillAttached = await list(fresh());
     for (const mac of attached) if (!stillAttached.includes(mac)) snapshots.delete(mac);
     for (const { mac } of again) if (snapshots.has(mac)) snapshots.set(mac, await snapshot(macs.mac(mac), fresh));
@@ -151,7 +150,7 @@ export class NetworkInterfaces {
     const interfaces = Array.from(snapshots, ([mac, { properties, isComplete }]): NetworkInterface => {
       const isPrimary = mac === primary;
       const { networkCard = hasCards ? undefined : 0, deviceNumber, ...others } = properties;
-      // Only the primary interface is device 0 on card 0; another that reads so has no number yet.
+      // Only the primary interface is device 0 on card 0; any other has no number yet.
       const hasNumber = isPrimary || deviceNumber !== 0 || Boolean(networkCard);
       const known = {
         ...(networkCard !== undefined && { networkCard }),
@@ -159,7 +158,7 @@ export class NetworkInterfaces {
         ...others,
       };
       if (isComplete && networkCard !== undefined && hasNumber)
-        // What else is required was read: the snapshot is complete.
+        // Everything else required was read: the snapshot is complete.
         return { mac, isPrimary, isComplete, isSettling: false, ...(known as typeof known & RequiredProperties) };
       const since = this.#incompleteSince.get(mac) ?? now;
       incompleteSince.set(mac, since);
@@ -175,7 +174,7 @@ async function snapshot(nic: Nic, options: Options): Promise<Snapshot> {
   let isComplete = true;
   const readListed = async <T>(reading: Promise<T>, mayBeEmpty = false): Promise<T | undefined> => {
     const value = await reading.catch((error: unknown) => {
-      // A 404, or an empty answer where a value was promised: both happen before a value is there.
+      // A 404, or an empty reply for a mandatory value: both happen before a value is there.
       if (isNotFound(error) || isEmptyAnswer(error)) return undefined;
       throw error;
     });
@@ -190,16 +189,16 @@ async function snapshot(nic: Nic, options: Options): Promise<Snapshot> {
       isComplete &&= category.optional;
       return undefined;
     }
-    // Empty in a VPC that gives no DNS names.
+    // Empty if DNS hostnames are disabled for the VPC.
     if (name !== 'ipv4Associations') return await readListed<unknown>(nic[name](options()), name === 'publicHostname');
     const addresses = await readListed(nic.ipv4Associations(options()));
     return addresses && readAll(addresses, (ip) => readListed(nic.ipv4Associations.publicIp(ip, options())));
   });
-  // Each value has the type of its accessor.
+  // Each value has its accessor's type.
   return { properties: properties as Values, isComplete };
 }
 
-/** Reads a value for each name, all at once; gives an object without those that are undefined. Frozen. */
+/** Reads a value for each name, all at once; returns an object without undefined ones. Frozen. */
 async function readAll<Name extends string, T>(
   names: readonly Name[],
   read: (name: Name) => Promise<T | undefined>,

@@ -1,7 +1,7 @@
-/** A value, and the names that lead to it. */
+/** A value, and the path of names to it. */
 export type Named = readonly [names: readonly string[], value: unknown];
 
-/** Values as objects in objects. Where a value and a directory have the same name, there is only the directory. */
+/** Values as nested objects. If a value and a directory have the same name, only the directory is included. */
 export function nested(values: readonly Named[]): Readonly<Record<string, unknown>> {
   const below = new Map<string, Named[]>();
   for (const [[first, ...rest], value] of values)

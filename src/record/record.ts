@@ -6,13 +6,13 @@ import { isKnown, type WalkOptions, type WalkReader, walk } from './walk.js';
 
 export interface RecordOptions extends Omit<WalkOptions, 'unknown' | 'recording'> {
   /**
-   * Leave addresses, identifiers, names and tags as they are, and what is not known where it does not look like a secret.
-   * Credentials and user data are replaced all the same. Default false.
+   * Keeps addresses, identifiers, names and tags, and unknown values that do not look like a secret. Credentials and
+   * user data are replaced all the same. Default false.
    */
   readonly keep?: boolean | undefined;
 }
 
-/** Something that is not in a recording. Its path has placeholders for names, unless these are kept. */
+/** A path that is missing from a recording, with placeholders for names, unless these are kept. */
 export interface Omission {
   readonly path: string;
   readonly why: string;
@@ -23,15 +23,15 @@ export type Recording = Awaited<ReturnType<typeof record>>;
 const roots = ['/latest/meta-data/', '/latest/dynamic/', '/latest/user-data'];
 
 /**
- * Reads an instance, at a rate that leaves room for others, and makes a scenario of it that the emulator replays. Secrets
- * and all that tells whose instance it is are replaced, the same by the same everywhere. What cannot be read is named in
- * the result, and the rest is there.
+ * Reads an instance, at a rate that leaves room for others, and makes a scenario that the emulator replays. Secrets
+ * and everything that identifies the instance are replaced, consistently. Unreadable values are named in the result;
+ * the rest is recorded.
  *
- * @throws every error of a failed request (docs/errors.md) if there is no listing of the instance metadata, and the
+ * @throws any error of a failed request (docs/errors.md) if the root of the instance metadata cannot be listed, and the
  *   signal's reason.
  */
 export async function record(reader: WalkReader, options: RecordOptions = {}) {
-  // Of packets to link-local addresses 1024 a second are let through, and a request with its connection takes some ten.
+  // Link-local addresses get 1024 packets a second, and a request with its connection takes about ten.
   const { keep = false, requestsPerSecond = 50 } = options;
   const items = await walk(reader, roots, { ...options, requestsPerSecond, unknown: keep, recording: true });
   const redact = redactor(items, keep);
@@ -54,9 +54,9 @@ export async function record(reader: WalkReader, options: RecordOptions = {}) {
       description: keep
         ? 'Recorded from an instance, without its credentials and user data.'
         : 'Recorded from an instance; names, addresses, identifiers, credentials and user data are replaced.',
-      // There is nothing but what is in the tree.
+      // The tree has everything.
       base: 'empty' as const,
-      // The others show only by requests that operators get alarms about.
+      // The others could be found only with requests that operators have alarms on.
       ...(isXen && { options: { system: 'xen' as const } }),
       tree: nested(values),
     },
@@ -64,15 +64,15 @@ export async function record(reader: WalkReader, options: RecordOptions = {}) {
     values: values.length,
     /** Values and directories that could not be read. */
     failures,
-    /** Values that are there but left out, since they may be secret. */
+    /** Values that exist but are left out, since they may be secret. */
     leftOut,
   };
 }
 
-/** A path as the user knows it. */
+/** A path as users write it. */
 const shortPath = (path: string): string => path.replace(/^\/latest\/(meta-data\/)?/, '');
 
-/** A path without the names in it, such as `tags/instance/{tag-key}`, also where no path can hold its last name. */
+/** A path without the names in it, such as `tags/instance/{tag-key}`, even if its last name cannot be in a path. */
 function withPlaceholders(path: string): string {
   const template = [path, path.replace(/[^/]+(?=\/?$)/, '_')].map((each) => categoryOf(each)?.template).find(Boolean);
   if (template !== undefined) return shortPath(`/latest/${template}`).replace(/\/$/, path.endsWith('/') ? '/' : '');

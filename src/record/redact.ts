@@ -5,14 +5,14 @@ import { documents, failure, fakes, ruleOf } from './rules.js';
 import { StandIns } from './stand-ins.js';
 import { type Item, notKnown, secretWords } from './walk.js';
 
-// Access key IDs of AWS, and how user data begins.
+// AWS access key IDs, and the beginning of user data.
 const secretMarks = new RegExp(`${secretWords}|\\b(?:AKIA|ASIA)[A-Z0-9]{12}|^\\s*(?:#!|#cloud-|MIME-Version:)`, 'i');
 
 /**
- * Gives a function that replaces secrets and all that tells whose instance it is, the same by the same everywhere, and
- * says what had to be left out.
+ * Returns a function that consistently replaces secrets and everything that identifies the instance, and reports what
+ * had to be left out.
  *
- * @param keep replace secrets alone
+ * @param keep replace only secrets
  */
 export function redactor(items: readonly Item[], keep: boolean) {
   const standIns = new StandIns(items.flatMap(networksIn));
@@ -32,16 +32,16 @@ export function redactor(items: readonly Item[], keep: boolean) {
   };
 }
 
-/** The IPv4 networks of the VPC, which tell which addresses are private. */
+/** The IPv4 networks of the VPC, which determine the private addresses. */
 function networksIn({ path, body = Buffer.alloc(0) }: Item): readonly string[] {
   const networks = /-ipv4-cidr-blocks?$/.test(path) ? body.toString().split(/\s+/) : [];
   return networks.filter((network) => isIPv4(network.split('/')[0] ?? '') && /\/(1[6-9]|2\d|3[0-2])$/.test(network));
 }
 
-/** One name on the way to a value. */
+/** One name in the path of a value. */
 function segment(name: string, placeholder: string | undefined, standIns: StandIns): string {
   if (placeholder === '{role}') return standIns.name('role', name);
-  // Those of AWS have this prefix, and `Name` is everybody's.
+  // AWS's own tag keys have this prefix, and everybody uses `Name`.
   if (placeholder === '{tag-key}' && !/^(?:Name$|aws:)/.test(name)) return standIns.name('tag', name);
   if (placeholder === '{n}') return name.replace(/(?<==).+/s, (key) => standIns.name('key', key));
   return standIns.text(name);
@@ -49,19 +49,19 @@ function segment(name: string, placeholder: string | undefined, standIns: StandI
 
 const lastOf = (template: string): string => template.replace(/.*\//, '');
 
-/** A value of a category, with stand-ins and without; undefined where nobody can tell what is in it. */
+/** A value of a category, with stand-ins and without secrets; undefined if its content is unknown. */
 function knownOf(text: string, template: string, kind: string, standIns: StandIns) {
   if (kind !== 'json' || text === '') return { replaced: ruleOf(lastOf(template))(text, standIns), kept: text };
   const [names, document] = [documents[template], parsed(text)];
   if (names === undefined || document === undefined) return undefined;
   const { value, hasMore } = redacted(document, names, standIns);
-  // Printed anew, a document has no member that came twice.
+  // A reprinted document has no duplicate members.
   return { replaced: print(value), kept: hasMore ? undefined : print(document) };
 }
 
 const print = (document: unknown): string => JSON.stringify(document, undefined, 2);
 
-/** Of credentials their state alone: that there are none, and by which code of AWS, or others in their place. */
+/** Replaces credentials by their state: fake ones, or the AWS code that says why there are none. */
 function credentials(text: string, standIns: StandIns): string | object {
   const found: Readonly<Record<string, unknown>> = { ...parsed(text) };
   const isWhole = ['AccessKeyId', 'SecretAccessKey', 'Token'].every((name) => found[name]);
@@ -79,14 +79,14 @@ function parsed(text: string): object | undefined {
   }
 }
 
-/** The members of a document that have these names, their values replaced, and whether there were others. */
+/** The members of a document with these names, their values replaced, and whether there were others. */
 function redacted(document: object, names: readonly string[], standIns: StandIns) {
   let hasMore = false;
   const check = (isKnown: boolean): boolean => {
     hasMore ||= !isKnown;
     return isKnown;
   };
-  // Members are known only where there should be some.
+  // Members are known only where there should be any.
   const fits = (value: unknown, name: string): boolean => isObject(value) === groups.includes(name);
   function shown(value: unknown, name: string): unknown {
     if (Array.isArray(value))
@@ -105,10 +105,10 @@ function redacted(document: object, names: readonly string[], standIns: StandIns
 }
 
 const byTask = 'TaskCredentials';
-// The ID of a task of ECS, and what the role is for: not what somebody named.
+// An ECS task ID, and the purpose of the role: neither is a name that somebody chose.
 const taskRole = /^[0-9a-f]+-Task(?:Application|Execution)$/;
 
-/** What has members: the document itself, and some members. */
+/** The parts of a document that have members: itself, and some of its members. */
 const groups = ['', 'version_2018_04_12', byTask, '{task-role}'];
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -2,32 +2,32 @@ import type { StandIns } from './stand-ins.js';
 
 type Rule = (text: string, standIns: StandIns) => string;
 
-/** A name in each line; some are everybody's. */
+/** One name per line; some are used by everybody. */
 const named =
   (kind: string, ...common: readonly string[]): Rule =>
   (text, standIns) =>
     text.replace(/[^\r\n]+/g, (line) => (common.includes(line) ? line : standIns.name(kind, line)));
 
-// Such as `us-gov-east-1`. What is none of AWS's words for a place may be the name of somebody's domain.
+// Such as `us-gov-east-1`. Words that AWS does not use for places may be part of somebody's domain name.
 const region = '[a-z]{2,4}(?:-[a-z]{2,4})?-(?:central|(?:north|south)(?:east|west)?|east|west)-\\d';
 const awsDomain = new RegExp(
   `^(?:ec2\\.internal|${region}\\.(?:compute|ec2)\\.internal|(?:compute-1|${region}\\.compute)\\.amazonaws\\.com(?:\\.cn)?)$`,
 );
 
-/** Host names: by an address or an identifier below a domain of AWS, or as the DHCP options of the VPC want them. */
+/** Host names: an address or an identifier below an AWS domain, or as set in the VPC's DHCP options. */
 const hosts: Rule = (text, standIns) =>
   text.replace(/\S+/g, (host) => {
     const [label = '', ...rest] = host.split('.');
     const [name, domain] = [standIns.name('host', label), rest.join('.')];
     if (domain === '') return name;
-    // RFC 2606 keeps `.example` free.
+    // RFC 2606 reserves `.example`.
     return `${name}.${awsDomain.test(domain) ? domain : `${standIns.name('domain', domain)}.example`}`;
   });
 
-// There may be anything in it.
+// It may contain anything.
 const message = (): string => 'What the service said of it is not in this recording.';
 
-/** AWS's own words, as documented; anything else is a message. */
+/** AWS's documented words; anything else is a message. */
 const wordsOf =
   (pattern: RegExp, other: () => string): Rule =>
   (text) =>
@@ -37,9 +37,9 @@ const wordsOf =
 const fakeKey = `ssh-ed25519 ${Buffer.from('\0\0\0\x0bssh-ed25519\0\0\0\x20no key, but the place of one key').toString('base64')}`;
 const fakeSignature = Buffer.from('no signature, but the place of one').toString('base64');
 
-/** By the last name of a template, the stand-ins of secrets. */
+/** Stand-ins for secrets, by the last name of a template. */
 export const fakes: Readonly<Record<string, string>> = {
-  // They prove to others, as to HashiCorp Vault, that they come from this instance.
+  // They prove to others, such as HashiCorp Vault, that they come from this instance.
   dsa2048: fakeSignature,
   pkcs7: fakeSignature,
   rsa2048: fakeSignature,
@@ -47,13 +47,13 @@ export const fakes: Readonly<Record<string, string>> = {
   'user-data': '#cloud-config\n# The user data of the instance is not in this recording.\n',
 };
 
-/** By the last name of a template or the name of a member, what holds more than addresses and identifiers. */
+/** Rules for more than addresses and identifiers, by the last name of a template or the name of a member. */
 const rules: Readonly<Record<string, Rule>> = {
   'ami-manifest-path': wordsOf(/^\(unknown\)$/, () => 'example-bucket/image.manifest.xml'),
   'group-name': named('placement'),
   hostname: hosts,
   'local-hostname': hosts,
-  // The name of the key stands behind it.
+  // It ends with the name of the key.
   'openssh-key': (text, standIns) => `${fakeKey} ${standIns.name('key', text.trim().split(' ').slice(2).join(' '))}\n`,
   'product-codes': named('product'),
   'public-hostname': hosts,
@@ -73,16 +73,16 @@ const rules: Readonly<Record<string, Rule>> = {
 
 export const ruleOf = (name: string): Rule => rules[name] ?? ((text, standIns) => standIns.text(text));
 
-/** The members of a failure to get credentials. */
+/** The members of a credentials failure. */
 export const failure = ['Code', 'LastUpdated', 'Message'];
 const maintenanceEvents = [
   ...['EventId', 'Code', 'State', 'Description'],
   ...['NotBefore', 'NotAfter', 'NotBeforeDeadline'],
 ];
 
-/** By template, the documents whose members are known, with these. */
+/** The documents whose members are known, and those members, by template. */
 export const documents: Readonly<Record<string, readonly string[]>> = {
-  // The layout was never published. An ID and a type are what EC2 tells of one (DescribeElasticGpus).
+  // The layout was never published. The EC2 API returns an ID and a type (DescribeElasticGpus).
   'meta-data/elastic-gpus/associations/{elastic-gpu-id}': ['elastic-gpu-id', 'elastic-gpu-type'],
   'meta-data/elastic-inference/associations/{eia-id}': [
     'version_2018_04_12',

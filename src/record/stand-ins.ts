@@ -11,12 +11,12 @@ function within(networks: readonly string[]): (address: string) => boolean {
   return (address) => list.check(address, familyOf(address));
 }
 
-// The same everywhere: this host, loopback, link-local, multicast, and AWS's own addresses.
+// The same on every instance: this host, loopback, link-local, multicast, and AWS's own addresses.
 const isCommon = within([
   ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '255.255.255.255/32'],
   ...['::/127', 'fe80::/10', 'ff00::/8', 'fd00:ec2::/32'],
 ]);
-// RFC 1918, and RFC 6598, which VPCs may use too.
+// RFC 1918, and RFC 6598, which VPCs can use, too.
 const privateNetworks = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
 
 const bits = (number: number, width: number): string => number.toString(2).padStart(width, '0');
@@ -37,16 +37,16 @@ function addressOf(all: string): string {
   return isIPv4(long) ? long : new URL(`http://[${long}]`).hostname.slice(1, -1);
 }
 
-// Networks that are larger than those that a VPC can have stay. The others go to 10.0.0.0/8 and 2001:db8::/32 (RFC 3849).
+// Networks larger than a VPC's are kept. The others are moved to 10.0.0.0/8 and 2001:db8::/32 (RFC 3849).
 const ipv4Range = { shortest: 16, start: bits(10, 8) };
 const ipv6Range = { shortest: 44, start: bits(0x2001_0db8, 32) };
-// RFC 5737, without the first and last of each network; then those that are reserved (RFC 1112).
+// RFC 5737, without the first and last address of each network; then the reserved range (RFC 1112).
 const publicRanges = ['192.0.2', '198.51.100', '203.0.113'];
-// AWS's in its examples. More than one or two is not to be expected.
+// Those in AWS's examples. More than one or two are unlikely.
 const accounts = ['111122223333', '444455556666', '777788889999'];
 const firstDocumentedMac = 0x00_00_5e_00_53_00;
 
-// What has a stand-in by its form; the first that fits counts.
+// Things recognised by their form; the first match counts.
 const forms = new RegExp(
   [
     '\\barn:[\\w-]+:[\\w-]*:[\\w-]*:\\w*:[^\\s"\'<>]+',
@@ -55,9 +55,9 @@ const forms = new RegExp(
     // ip-10-0-1-10.ec2.internal, ec2-192-0-2-54.compute-1.amazonaws.com
     '(?<![\\w-])(?:ip|ec2)-\\d{1,3}(?:-\\d{1,3}){3}(?![\\w-])',
     '(?<![\\w.])\\d{1,3}(?:\\.\\d{1,3}){3}(?:/\\d{1,2})?(?![\\w]|\\.\\d)',
-    // EC2's have 8 or 17 digits, those of accelerators 32. bp-… is a product of AWS.
+    // EC2's have 8 or 17 digits, those of accelerators 32. bp-… is an AWS product code.
     '(?<![\\w-])(?!bp-)[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{32}|[0-9a-f]{17}|[0-9a-f]{8})(?![\\w-])',
-    // IAM's unique identifiers and access key IDs (IAM User Guide, "IAM identifiers"), but not those of examples.
+    // IAM's unique identifiers and access key IDs (IAM User Guide, "IAM identifiers"), except those in examples.
     '(?<![A-Za-z0-9])(?![A-Z0-9]*EXAMPLE(?![A-Za-z0-9]))(?:ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)[A-Z0-9]{12,124}(?![A-Za-z0-9])',
     '(?<![\\w.])\\d{12}(?!\\w|\\.\\d)',
   ].join('|'),
@@ -65,9 +65,9 @@ const forms = new RegExp(
 );
 
 /**
- * Gives the same stand-in for the same thing wherever it stands, numbered in the order of first sight. Private IPv4
- * addresses stay private: a VPC does not fit into the networks for documentation. Networks keep their size, and what lies
- * within them.
+ * Gives the same thing the same stand-in everywhere, numbered in order of first appearance. Private IPv4 addresses stay
+ * private: a VPC does not fit into the networks for documentation. Networks keep their size, and addresses stay within
+ * their network.
  */
 export class StandIns {
   readonly #groups = new Map<string, Map<string, number>>();
@@ -79,7 +79,7 @@ export class StandIns {
     this.#isPrivate = within([...privateNetworks, ...networks]);
   }
 
-  /** For a name that somebody gave: `kind` with a number. An address, an identifier or an ARN is replaced as such. */
+  /** For a name that somebody chose: `kind` with a number. An address, an identifier or an ARN is replaced as such. */
   name(kind: string, text: string): string {
     const replaced = text.match(forms)?.[0] === text ? this.#replaced(text) : undefined;
     if (text === '' || replaced !== undefined) return replaced ?? text;
@@ -88,12 +88,12 @@ export class StandIns {
     return known;
   }
 
-  /** Replaces addresses, identifiers and the names in ARNs wherever they stand in a text. */
+  /** Replaces addresses, identifiers and names in ARNs anywhere in a text. */
   text(text: string): string {
     return text.replace(forms, (found) => this.#replaced(found) ?? found);
   }
 
-  /** Numbers the members of a group in the order in which they are first seen, from 0. */
+  /** Numbers the members of a group in order of first appearance, from 0. */
   #number(group: string, member: string): number {
     const known = this.#groups.get(group) ?? new Map<string, number>();
     this.#groups.set(group, known);
@@ -102,7 +102,7 @@ export class StandIns {
     return number;
   }
 
-  /** The stand-in of what has one of the forms; undefined for what only looks like it. */
+  /** The stand-in of something in one of the forms; undefined if it only looks like one. */
   #replaced(text: string): string | undefined {
     if (text.startsWith('arn:')) return this.#arn(text);
     if (/^(?:\w\w:){5}\w\w$/.test(text)) {
@@ -125,14 +125,14 @@ export class StandIns {
     return accounts[number] ?? String(900_000_000_000 + number);
   }
 
-  /** Of the same length, with the same start. */
+  /** A stand-in of the same length, with the same prefix. */
   #identifier(text: string, startLength: number, radix: number, end: string): string {
     const start = text.slice(0, startLength);
     const number = this.#number(`${start} ${text.length}`, text) + 1;
     return start + number.toString(radix).padStart(text.length - startLength - end.length, '0') + end;
   }
 
-  /** Replaces the account, and the names in what comes behind it. */
+  /** Replaces the account, and the names after it. */
   #arn(text: string): string {
     const [, start = '', type = '', names = ''] =
       /^((?:[^:]*:){5})((?:role|assumed-role|instance-profile|instance|user|federated-user|group|policy)(?=[/:]))?(.*)$/.exec(
@@ -157,17 +157,17 @@ export class StandIns {
   }
 
   /**
-   * Puts the first bits of an address into another range, numbered, and hides the others such that two addresses that
-   * begin alike still do, up to the same bit. Thus what lies within a network lies within its stand-in.
+   * Moves an address to another range, with numbered first bits, and hides the other bits such that two addresses keep
+   * the length of their common prefix. So an address in a network is in the network's stand-in.
    */
   #moved(all: string, length: number, { shortest, start }: typeof ipv4Range): string {
     const numberWidth = shortest - start.length;
     const number = this.#number(start, all.slice(0, shortest)) % 2 ** numberWidth;
     const hidden = Array.from(all.slice(shortest, length), (bit, index) => {
       const before = all.slice(0, shortest + index);
-      // The first address of all ends in 10, so that most do not look like that of a network.
+      // The first address ends in 10, so that few look like a network address.
       const first = [1, 0, 1, 0][before.length - all.length + 4] ?? 0;
-      // The bit that is seen first after the same beginning is number 0.
+      // The first bit seen after a common prefix becomes 0.
       return first ^ this.#number(before, bit);
     });
     return addressOf((start + bits(number, numberWidth) + hidden.join('')).padEnd(all.length, '0'));

@@ -4,13 +4,13 @@ import type { Imds } from '../imds.js';
 import { categoryOf, isDirectory, rows } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 
-/** Reads the service: a client. */
+/** Reads from the service: a client. */
 export type WalkReader = Pick<Imds, 'list' | 'getBuffer'>;
 
 export interface WalkOptions {
-  /** Also read what is no category of this version, unless it is named like a secret. Default false. */
+  /** Also read paths that are no category of this version, unless named like a secret. Default false. */
   readonly unknown?: boolean | undefined;
-  /** Also read credentials and user data, and go on after failures, which become items. Default false. */
+  /** Also read credentials and user data, and continue after failures, which become items. Default false. */
   readonly recording?: boolean | undefined;
   /** Default: no limit. */
   readonly requestsPerSecond?: number | undefined;
@@ -21,7 +21,7 @@ export interface WalkOptions {
 
 export const notKnown = 'not known to this version';
 
-/** Why something is not read. */
+/** The reason that something is not read. */
 type Omitted =
   | 'credentials'
   | 'user data'
@@ -32,11 +32,11 @@ type Omitted =
 interface Place {
   /** Absolute. */
   readonly path: string;
-  /** The names in the listings that lead here, below the version. */
+  /** The names in the listings on the way here, below the version. */
   readonly names: readonly string[];
 }
 
-/** A value, or what stands in its way: once it is read, exactly one of `body`, `omitted` and `error` is there. */
+/** A value, or what prevents reading it: in the end exactly one of `body`, `omitted` and `error` is set. */
 export interface Item extends Place {
   /** As served; empty where nothing is served yet. */
   readonly body?: Buffer;
@@ -44,20 +44,20 @@ export interface Item extends Place {
   readonly error?: ImdsError;
 }
 
-// IMDS throttles simultaneous requests; the number is not published.
+// IMDS throttles simultaneous requests; the limit is not published.
 const parallelReads = 4;
-// The deepest path of the table has seven segments below the version.
+// The deepest path in the table has seven segments below the version.
 const deepest = 16;
-// An instance with sixty interfaces has some two thousand.
+// An instance with sixty interfaces has about two thousand.
 const mostEntries = 4096;
-// After so many failures in a row the rest would fail too.
+// After this many consecutive failures, the rest would fail too.
 const patience = 8;
 
 /**
- * Reads everything below some paths, and gives it in the order of the service. What vanishes meanwhile is passed over.
+ * Reads everything below some paths, and returns it in the service's order. Paths that vanish meanwhile are skipped.
  *
  * @param roots absolute
- * @throws every error of a failed request, or when recording only that of the first root's listing; and the signal's reason
+ * @throws any error of a failed request (when recording, only of the first root's listing); and the signal's reason
  */
 export async function walk(
   reader: WalkReader,
@@ -114,7 +114,7 @@ export async function walk(
   }
 }
 
-/** An entry of a listing, still to be read unless it is left out. */
+/** An entry of a listing, to be read unless it is left out. */
 function entry({ path: above, names }: Place, line: string, options: WalkOptions): Item {
   const name = line.replace(/\/$/, '');
   // Key 0 is listed as `0=its-name`, and its directory is `0/`.
@@ -131,7 +131,7 @@ function entry({ path: above, names }: Place, line: string, options: WalkOptions
   return key || isDirectory(above + line) ? { ...place, path: `${place.path}/` } : place;
 }
 
-/** Makes requests at a rate that the service can bear, and none once it has stopped answering. */
+/** Sends requests at a rate the service can bear, and none once it has stopped answering. */
 function paced({ requestsPerSecond = Number.POSITIVE_INFINITY, signal }: WalkOptions) {
   let [nextAt, failures] = [performance.now(), 0];
   let lastError: unknown;
@@ -153,7 +153,7 @@ function paced({ requestsPerSecond = Number.POSITIVE_INFINITY, signal }: WalkOpt
   };
 }
 
-/** True for a failure of one path, which says nothing about the service. */
+/** True for a failure of one path only, which says nothing about the service. */
 const saysNothing = (error: unknown): boolean =>
   isImdsError(error) && ['ERR_IMDS_NOT_FOUND', 'ERR_IMDS_DECODE', 'ERR_IMDS_PATH'].includes(error.code);
 
@@ -163,24 +163,24 @@ const foreign = (message: string): ImdsResponseError =>
     hint: 'Something other than IMDS answers at this address. Check the endpoint.',
   });
 
-/** True for a category of this version, and for a directory that leads to some. */
+/** True for a category of this version, and for a directory that leads to one. */
 export function isKnown(path: string): boolean {
   if (categoryOf(path) !== undefined) return true;
   const directory = path.replace(/^\/[^/]+\//, '/latest/').replace(/\/?$/, '/');
   return rows().some(({ category }) => category.path.startsWith(directory));
 }
 
-/** Words that stand in the names of secrets, or before them. */
+/** Words in the names of secrets, or before them. */
 export const secretWords = 'credential|secret|token|passw|passphrase|pwd|(?:private|api|access).?key|user.?data';
 const secretNames = new RegExp(secretWords, 'i');
 
-/** The one rule for what is not read without being asked for by its path: `imds list -r` and `imds record` follow it. */
+/** The one rule for what is read only if its path is given: `imds list -r` and `imds record` follow it. */
 function omission(path: string, { unknown = false, recording = false }: WalkOptions): Omitted | undefined {
   const category = categoryOf(path);
   if (category?.secret && !recording) return category.kind === 'binary' ? 'user data' : 'credentials';
   if (/^\/[^/]+\/meta-data\/managed-ssh-keys\/active-keys$/.test(path)) return 'keys that are good for a minute';
   if (isKnown(path)) return undefined;
-  // A newer kind of credentials will have such a path.
+  // A new kind of credentials will have such a path.
   if (secretNames.test(path)) return `${notKnown}, and named like a secret`;
   return unknown ? undefined : notKnown;
 }

@@ -14,7 +14,7 @@ export interface UserDataPart {
   readonly contentType: string | undefined;
   /** File name from the MIME archive, such as `setup.sh`. Do not trust it as a path. */
   readonly name: string | undefined;
-  /** The bytes, with transfer encoding and gzip undone. */
+  /** The bytes, with transfer encoding and gzip decoded. */
   readonly content: Uint8Array;
   /** The content as text; `undefined` when it is not UTF-8. A charset in the archive is ignored, as cloud-init does. */
   readonly text: string | undefined;
@@ -24,9 +24,9 @@ export interface UserDataPart {
   readonly isTemplate: boolean;
   /** A Windows script that runs at every start, not only the first: `<persist>true</persist>`. */
   readonly persists: boolean;
-  /** Line of the unpacked user data on which it begins, counted from 1. */
+  /** Line of the unpacked user data where it begins, counted from 1. */
   readonly line: number;
-  /** Why it may not do what it should; empty when nothing was found. {@link checkUserData} says what happens to it. */
+  /** Reasons that it may not work; empty if none were found. {@link checkUserData} says what happens to it. */
   readonly flaws: readonly Flaw[];
 }
 
@@ -34,37 +34,37 @@ export interface UserDataPart {
 export interface UserData {
   /** The bytes as served. */
   readonly raw: Uint8Array;
-  /** It was base64 on top of the base64 that EC2 itself undoes. */
+  /** It was base64 on top of the base64 that EC2 itself decodes. */
   readonly isBase64: boolean;
   /** It was gzipped as a whole. */
   readonly isGzipped: boolean;
   /** It is a MIME archive. */
   readonly isMime: boolean;
-  /** The MIME archive lacks its last boundary: left out, or cut off. cloud-init reads it all the same. */
+  /** The MIME archive lacks its last boundary: omitted, or cut off. cloud-init reads it all the same. */
   readonly isCut: boolean;
-  /** What is wrong with the whole; each part has flaws of its own. */
+  /** Flaws of the whole; each part has its own. */
   readonly flaws: readonly Flaw[];
   /** In the order of the user data. */
   readonly parts: readonly UserDataPart[];
 }
 
-// EC2 takes 16 KB. Gzip could make 16 MB of that, but real user data unpacks to a few hundred KB.
+// EC2 accepts 16 KB. Gzip could expand that to 16 MB, but real user data unpacks to a few hundred KB.
 const largestUserData = 16 * 1024;
 const maxBytes = 2 ** 20;
 
 /**
- * Decodes user data: undoes base64 and gzip, opens MIME archives and recognises each part.
+ * Decodes user data: unpacks base64 and gzip, opens MIME archives and recognises each part.
  *
  * @param raw the bytes served at `/latest/user-data`.
- * @throws ImdsDecodeError when it is above 1 MiB or unpacks to more in all, when gzip is broken, when a MIME archive cannot
- *   be read or is nested more than 16 deep, and for more than 256 parts. The error quotes nothing of the user data.
+ * @throws ImdsDecodeError when it is over 1 MiB or unpacks to more in all, when gzip is broken, when a MIME archive is
+ *   unreadable or nested more than 16 deep, and for more than 256 parts. The error quotes nothing of the user data.
  * @example
  * const { parts } = await decodeUserData(await imds.getBuffer('user-data'));
  * const script = parts.find(({ kind }) => kind === 'script')?.text;
  */
 export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
   const gunzip = unpacker();
-  // Never quoted back, as user data may hold secrets.
+  // Never quoted back, as user data may contain secrets.
   if (!ArrayBuffer.isView(raw))
     throw new ImdsSettingsError(`user data is of type ${typeof raw}: expected a Uint8Array, as getBuffer() gives it`);
   const served = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
@@ -84,7 +84,7 @@ export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
     const isGzipped = saysGzip || isGzip(leaf.content);
     const content = isGzipped ? await gunzip(leaf.content, 'A part of the user data') : leaf.content;
     for (const piece of piecesOf(content, saysGzip ? undefined : leaf.contentType)) {
-      // The lines of what was unpacked are not those of the archive.
+      // Lines of unpacked content are not lines of the archive.
       const line = lineOf(leaf.offset + (leaf.isEncoded || isGzipped ? 0 : (piece.offset ?? 0)));
       parts.push(partOf(piece, { ...leaf, isGzipped }, packing, line));
     }
@@ -126,7 +126,7 @@ function withSecrets<Shown extends object, Secrets extends object>(
   return Object.freeze(Object.assign(secrets, shown));
 }
 
-/** Undone only when something known comes out, since many plain words are base64. Line breaks stop it, as in cloud-init. */
+/** Decodes only to something known, since many plain words are base64. Line breaks prevent it, as in cloud-init. */
 function fromBase64(content: Buffer): Buffer | undefined {
   const text = content.toString('latin1');
   const decoded = Buffer.from(text, 'base64');
@@ -134,7 +134,7 @@ function fromBase64(content: Buffer): Buffer | undefined {
   return isGzip(decoded) || isKnown(decoded) ? decoded : undefined;
 }
 
-/** Gives the line of a position, counted from 1, for one position after the other. */
+/** Returns the line of a position, counted from 1, for ascending positions. */
 function lineCounter(content: Buffer): (offset: number) => number {
   let [line, at] = [1, 0];
   return (offset) => {

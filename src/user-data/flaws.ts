@@ -2,17 +2,17 @@ import { isKnown, nodeConfigType, type Piece } from './kinds.js';
 import { isMime, type Leaf } from './mime.js';
 
 /**
- * Something that keeps user data, or a part of it, from doing what it should.
- * - `too-large`: above the 16 KB that EC2 takes.
+ * A problem that keeps user data, or a part of it, from working.
+ * - `too-large`: over the 16 KB that EC2 accepts.
  * - `no-last-boundary`: the last boundary of the MIME archive is missing, so it may have been cut off.
  * - `blank-before-shebang`, `no-shebang`: a script that does not begin with `#!` cannot be executed.
- * - `carriage-return`: its first line ends with a carriage return alone, which becomes part of the interpreter's name.
- * - `byte-order-mark`: what begins with one, or is in UTF-16, is not recognised.
- * - `blank-before-mime`: a MIME archive has to begin with a header.
- * - `missing-empty-line`: it follows its MIME header without the empty line between.
+ * - `carriage-return`: its first line ends with a bare carriage return, which becomes part of the interpreter's name.
+ * - `byte-order-mark`: content that begins with one, or is in UTF-16, is not recognised.
+ * - `blank-before-mime`: a MIME archive must begin with a header.
+ * - `missing-empty-line`: it follows its MIME header without an empty line in between.
  * - `unclosed-tag`: `<powershell>` or `<script>` without its closing tag.
- * - `packed`: gzip, base64 or a MIME archive around something that is not unpacked there.
- * - `media-type`: a `NodeConfig` in a MIME archive under another media type than `application/node.eks.aws`.
+ * - `packed`: gzip, base64 or a MIME archive around something that the agent does not unpack.
+ * - `media-type`: a `NodeConfig` in a MIME archive under a media type other than `application/node.eks.aws`.
  */
 export type FlawName =
   | 'too-large'
@@ -34,7 +34,7 @@ export interface Flaw {
   readonly line: number;
 }
 
-/** What is around the parts. */
+/** The packing around the parts. */
 export interface Packing {
   readonly isBase64: boolean;
   readonly isGzipped: boolean;
@@ -47,7 +47,7 @@ export function flawsOf(piece: Piece, leaf: Leaf, { isBase64, ...whole }: Packin
   const isGzipped = whole.isGzipped || leaf.isGzipped;
   const flaws: FlawName[] = leaf.lacksEmptyLine ? ['missing-empty-line'] : [];
   const beginning = content.toString('latin1', 0, 4096);
-  // The kernel executes these, by their first line.
+  // The kernel executes these by their first line.
   if (kind.startsWith('script') && !isTemplate) {
     if (/^\s+#!/.test(beginning)) flaws.push('blank-before-shebang');
     else if (!beginning.startsWith('#!')) flaws.push('no-shebang');
@@ -67,7 +67,7 @@ export function flawsOf(piece: Piece, leaf: Leaf, { isBase64, ...whole }: Packin
   return flaws;
 }
 
-/** Bytes that would be something, were it not for a byte order mark, or for UTF-16. */
+/** True for bytes that would be recognised without a byte order mark, or not in UTF-16. */
 function isKnownBelowMark(content: Buffer): boolean {
   const mark = [...content.subarray(0, 3)];
   if (mark[0] === 0xff && mark[1] === 0xfe) return isKnown(Buffer.from(content.toString('utf16le').slice(1)));

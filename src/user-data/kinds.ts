@@ -1,9 +1,9 @@
 import { isMime, maxParts } from './mime.js';
 
 /**
- * The kind of a part of user data, which says who acts on it: cloud-init, by the first line or the media type in a MIME
- * archive; EC2Launch on Windows, by tags; nodeadm on Amazon EKS nodes, by media type; Bottlerocket and Ignition, which take
- * the whole.
+ * The kind of a part of user data, which decides what handles it: cloud-init, by the first line or the media type in a
+ * MIME archive; EC2Launch on Windows, by tags; nodeadm on Amazon EKS nodes, by media type; Bottlerocket, Ignition: as
+ * a whole.
  *
  * @see https://docs.cloud-init.io/en/latest/explanation/format/index.html
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
@@ -18,11 +18,11 @@ export type UserDataKind =
   | 'boothook'
   /** `#cloud-config`: YAML. */
   | 'cloud-config'
-  /** `#cloud-config-archive`: a YAML list of parts, not taken apart here. */
+  /** `#cloud-config-archive`: a YAML list of parts, not split here. */
   | 'cloud-config-archive'
   /** `#cloud-config-jsonp`: a JSON patch. */
   | 'cloud-config-jsonp'
-  /** `#include`: URLs of more user data, one a line. */
+  /** `#include`: URLs of more user data, one per line. */
   | 'include'
   /** `#include-once`: the same, fetched once per instance. */
   | 'include-once'
@@ -40,14 +40,14 @@ export type UserDataKind =
   | 'bottlerocket-settings'
   /** A config for Ignition, as on Fedora CoreOS and Flatcar: JSON with `ignition.version`. */
   | 'ignition'
-  /** None of these: nobody acts on it, except a program of your own. */
+  /** None of these: nothing handles it, except a program of your own. */
   | 'unknown';
 
 /** Bytes of one kind. */
 export interface Piece {
   readonly kind: UserDataKind;
   readonly content: Buffer;
-  /** Where it begins in the bytes that it was found in. */
+  /** Where it begins in the bytes. */
   readonly offset?: number;
   /** A Jinja template. */
   readonly isTemplate?: boolean;
@@ -55,7 +55,7 @@ export interface Piece {
   readonly persists?: boolean;
 }
 
-/** What cloud-init knows, by media type and by first line. Longer lines come first: some begin with another. */
+/** The kinds cloud-init knows, by media type and by first line. Longer lines come first: some are prefixes. */
 const cloudInitKinds: readonly (readonly [kind: UserDataKind, mediaType: string, firstLine?: string])[] = [
   ['cloud-config-archive', 'text/cloud-config-archive', '#cloud-config-archive'],
   ['cloud-config-jsonp', 'text/cloud-config-jsonp', '#cloud-config-jsonp'],
@@ -73,10 +73,10 @@ const cloudInitKinds: readonly (readonly [kind: UserDataKind, mediaType: string,
 export const nodeConfigType = 'application/node.eks.aws';
 const templateBeginning = '## template: jinja';
 
-/** True for what cloud-init acts on. */
+/** True for kinds that cloud-init handles. */
 export const isForCloudInit = (kind: UserDataKind): boolean => cloudInitKinds.some(([known]) => known === kind);
 
-/** Media types overruled by the first line. */
+/** Media types that the first line overrides. */
 const vagueTypes: ReadonlySet<string> = new Set(['text/plain', 'text/x-not-multipart', 'text/x-shellscript']);
 
 /**
@@ -99,11 +99,11 @@ export function piecesOf(content: Buffer, contentType = 'text/plain'): readonly 
   return scripts.length > 0 ? scripts : [{ kind: kindOfDocument(text, content), content }];
 }
 
-/** True for what is of some kind, or an archive. */
+/** True for anything of a known kind, or an archive. */
 export const isKnown = (content: Buffer): boolean =>
   isMime(content) || piecesOf(content).some(({ kind }) => kind !== 'unknown');
 
-/** The beginning as cloud-init compares it: without leading blanks, in lower case. */
+/** The beginning as cloud-init compares it: without leading whitespace, in lower case. */
 const beginningOf = (text: string): string => text.slice(text.search(/\S|$/)).slice(0, 32).toLowerCase();
 
 function kindByBeginning(text: string): UserDataKind | undefined {
@@ -136,7 +136,7 @@ function windowsScripts(text: string, content: Buffer): Piece[] {
 
 /** YAML, TOML or JSON; comments may come before the first key. */
 function kindOfDocument(text: string, content: Buffer): UserDataKind {
-  // An archive spoilt by a blank or a byte order mark before it is none of these, whatever is in it.
+  // An archive behind whitespace or a byte order mark is none of these, whatever it contains.
   if (isMime(content.subarray(text.search(/[!-~]|$/)))) return 'unknown';
   if (/^apiVersion:[ \t]*["']?node\.eks\.aws\//m.test(text)) return 'eks-node-config';
   const beginning = text.slice(0, 4096);

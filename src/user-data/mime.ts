@@ -3,11 +3,11 @@ import { ImdsDecodeError } from '../errors.js';
 
 export const maxParts = 256;
 const maxDepth = 16;
-// Archives within and empty parts count, too.
+// Nested archives and empty parts count, too.
 const mostBegun = 2 * maxParts;
 const maxHeaderBytes = 64 * 1024;
 
-/** User data that is no archive, or one body of a MIME archive, its transfer encoding undone. */
+/** User data that is not an archive, or one body of a MIME archive, with its transfer encoding decoded. */
 export interface Leaf {
   readonly content: Buffer;
   readonly contentType?: string | undefined;
@@ -16,7 +16,7 @@ export interface Leaf {
   readonly isEncoded?: boolean;
   /** It was gzipped on its own. */
   readonly isGzipped?: boolean;
-  /** Where the body begins in the archive. */
+  /** Position of the body in the archive. */
   readonly offset: number;
   /** The body follows without the empty line that ends a header. */
   readonly lacksEmptyLine?: boolean;
@@ -34,22 +34,22 @@ export const tooManyParts = (): ImdsDecodeError => undecodable(`The user data ha
 /** Header fields, each with the lines that continue it (RFC 5322, section 2.2). */
 const fieldsPattern = /^(?:[!-9;-~]+:[^\r\n]*(?:\r\n?|\n|$)(?:[ \t][^\r\n]*(?:\r\n?|\n|$))*)*/;
 
-/** Like cloud-init: a MIME archive begins with a header, and `mime-version:` stands near the beginning. */
+/** Like cloud-init: a MIME archive begins with a header, with `mime-version:` near the beginning. */
 export function isMime(content: Buffer): boolean {
   const beginning = content.toString('latin1', 0, 4096);
   return /^[!-9;-~]+:/.test(beginning) && /mime-version:/i.test(beginning);
 }
 
 /**
- * Reads a MIME archive, archives within it included, and finds the bodies that cloud-init finds: a header ends at the first
- * line that is none, with an empty line or without, and a line may end with a carriage return alone.
+ * Reads a MIME archive, including nested ones, and finds the bodies that cloud-init finds: a header ends at the first
+ * line that is not a field, with or without an empty line, and a line may end with a bare carriage return.
  *
  * @returns its bodies in order; `isCut` when the last boundary of the outer archive is missing.
  * @throws ImdsDecodeError
  */
 export async function readMime(archive: Buffer): Promise<{ leaves: readonly Leaf[]; isCut: boolean }> {
   const read = await fieldReader();
-  // Latin-1 keeps each byte, so positions in the text are those of the bytes.
+  // Latin-1 keeps each byte, so positions in the text are positions in the bytes.
   const text = archive.toString('latin1');
   const leaves: Leaf[] = [];
   let begun = 0;
@@ -59,7 +59,7 @@ export async function readMime(archive: Buffer): Promise<{ leaves: readonly Leaf
     begun += 1;
     if (begun > mostBegun) throw tooManyParts();
     const isBeforeBoundary = end < text.length;
-    // Python, and so cloud-init, take boundaries in succession for one.
+    // Python, and so cloud-init, treats consecutive boundaries as one.
     if (at === end && isBeforeBoundary) return true;
     const { headEnd, bodyAt, lacksEmptyLine } = headAt(text, at, end);
     const { boundary, decode, ...fields } = read(archive.subarray(at, headEnd));
@@ -102,14 +102,14 @@ function headAt(text: string, at: number, end: number) {
   return { headEnd, bodyAt: headEnd + emptyLine, lacksEmptyLine: emptyLine === 0 && headEnd < end };
 }
 
-/** Loads what reads the header of a part. */
+/** Loads the parser of part headers. */
 async function fieldReader() {
   const [{ default: libmime }, { decode: fromQuotedPrintable }] = await Promise.all([
     import('libmime'),
     import('libqp'),
   ]);
   const decoders: Readonly<Record<string, (body: Buffer) => Buffer>> = {
-    // Node would take these two for base64url.
+    // Node would read these two as base64url.
     base64: (body) => Buffer.from(body.toString('latin1').replace(/[-_]/g, ''), 'base64'),
     'quoted-printable': fromQuotedPrintable,
   };
@@ -125,7 +125,7 @@ async function fieldReader() {
     const encoding = fields['content-transfer-encoding']?.[0]?.trim().toLowerCase() ?? '';
     const decoder = Object.hasOwn(decoders, encoding) ? decoders[encoding] : undefined;
     return {
-      // Empty where there is none (RFC 2046, section 5.1.1): then nothing below is a part.
+      // Empty if there is none (RFC 2046, section 5.1.1): then nothing below is a part.
       boundary: contentType.startsWith('multipart/') ? (/^[ -~]+$/.exec(boundary.trimEnd())?.[0] ?? '') : undefined,
       // RFC 2045, section 5.2.
       contentType: /^[^/]+\/[^/]+$/.test(contentType) ? contentType : undefined,

@@ -1,20 +1,20 @@
 import type { Change, Notice, NoticeKind } from './notices.js';
 
-/** One subject of a kind as a poll found it: an interruption, a maintenance event, an interface. */
+/** One item of a kind as a poll found it: an interruption, a maintenance event, an interface. */
 export interface Item {
   readonly facts: object;
-  /** Equal for as long as nothing has changed. Never leaves this process: it may hold an access key ID. */
+  /** Stays equal while nothing changes. Never leaves this process: it may contain an access key ID. */
   readonly identity: string;
-  /** Things are as they should be: at the start no news, unless the kind was named. */
+  /** The normal state: at the start it gives no notice, unless the kind was named. */
   readonly isSteady: boolean;
-  /** When a poll first found it so, in milliseconds since 1970. */
+  /** When a poll first found this state, in milliseconds since the epoch. */
   readonly seenAt: number;
 }
 
-/** The subjects of one kind by their keys. */
+/** The items of one kind by their keys. */
 export type Snapshot = ReadonlyMap<string, Item>;
 
-/** The snapshot after a poll; the same object as before when nothing changed. */
+/** The snapshot after a poll; the same object as before if nothing changed. */
 export function update(before: Snapshot | undefined, found: Snapshot): Snapshot {
   const items = [...found].map(([key, item]): [string, Item] => {
     const old = before?.get(key);
@@ -24,18 +24,18 @@ export function update(before: Snapshot | undefined, found: Snapshot): Snapshot 
   return isSame ? before : new Map(items);
 }
 
-/** A kind as one subscriber sees it. */
+/** One subscriber's view of a kind. */
 export interface Topic {
   current: Snapshot;
-  /** When a poll last found a change, in milliseconds since 1970. */
+  /** When a poll last found a change, in milliseconds since the epoch. */
   changedAt: number;
   readonly delivered: Map<string, Item>;
-  /** Subjects that were there when the subscription began, and have been ever since. */
+  /** Items that have been there since the subscription began. */
   readonly present: Set<string>;
 }
 
 /**
- * The notice of a subject that differs from what was delivered, which it is from now on. Subjects that are there come
+ * The notice of an item that differs from what was delivered, and marks it as delivered. Items that are there come
  * before those that are gone.
  */
 export function nextNotice(kind: NoticeKind, topic: Topic, now: number): Notice | undefined {
@@ -51,7 +51,7 @@ export function nextNotice(kind: NoticeKind, topic: Topic, now: number): Notice 
   else delivered.delete(key);
   const change: Change = !isThere ? 'withdrawn' : before ? 'changed' : present.has(key) ? 'present' : 'appeared';
   const deadline = 'deadline' in facts ? Date.parse(String(facts.deadline)) : undefined;
-  // The facts of a kind are those of its notices: the table of sources is typed so.
+  // The facts of a kind have the type of its notices: the table of sources is typed that way.
   return Object.freeze({
     kind,
     change,

@@ -4,7 +4,7 @@ import { isImdsError } from '../errors.js';
 import type { NoticeOf } from './notices.js';
 import { hookChecks, type Poller, type Report } from './poller.js';
 
-/** Called before a Spot interruption. The signal is aborted at the deadline; never while the service gives no time. */
+/** Called before a Spot interruption. The signal aborts at the deadline, and never while the service gives no time. */
 export type InterruptionHandler = (
   notice: NoticeOf<'spot-interruption'>,
   context: { readonly signal: AbortSignal },
@@ -14,11 +14,11 @@ export type InterruptionHandler = (
 export interface InterruptionOptions {
   /** Removes the hook, as the disposer does. */
   readonly signal?: AbortSignal | undefined;
-  /** Lets the hook alone keep the process alive. Default false: it is there for what else the process does. */
+  /** Lets the hook by itself keep the process alive. Default false: the process has other work to do. */
   readonly persistent?: boolean | undefined;
 }
 
-/** Removes the hook; a handler that is running is left to finish. */
+/** Removes the hook; a running handler is left to finish. */
 export interface InterruptionHook extends Disposable {
   (): void;
 }
@@ -26,9 +26,9 @@ export interface InterruptionHook extends Disposable {
 const kind = 'spot-interruption';
 
 /**
- * Calls a handler once for each Spot interruption, with a signal that is aborted at its deadline.
+ * Calls a handler once for each Spot interruption, with a signal that aborts at its deadline.
  *
- * @throws ImdsSettingsError when the handler or an option cannot be used
+ * @throws ImdsSettingsError for an unusable handler or option
  */
 export function onInterruption(
   source: Pick<Poller, 'watch'>,
@@ -66,7 +66,7 @@ export function onInterruption(
     }
   };
   follow().catch((error: unknown) => {
-    // Whoever removed the hook or closed the client knows.
+    // The hook was removed or the client closed on purpose.
     if (!ended.aborted && !(isImdsError(error) && error.code === 'ERR_IMDS_CLOSED')) reportError('ended', error);
   });
   const stop = (): void => stopping.abort();
@@ -75,14 +75,14 @@ export function onInterruption(
 
 type Deadline = ReturnType<typeof deadlineOf>;
 
-/** A signal that aborts at a time that may move. */
+/** A signal that aborts at a time that can move. */
 function deadlineOf(setTimer: Clock['setTimer'], isPersistent: boolean) {
   const controller = new AbortController();
   const pass = (): void =>
     controller.abort(new DOMException('The deadline of the Spot interruption has passed', 'TimeoutError'));
   let timer: Timer | undefined;
   let isOver = false;
-  /** @param millisecondsLeft undefined when there is no deadline any more */
+  /** @param millisecondsLeft undefined if there is no longer a deadline */
   const move = (millisecondsLeft: number | undefined): void => {
     timer?.cancel();
     if (isOver || millisecondsLeft === undefined) return;
@@ -98,6 +98,6 @@ function deadlineOf(setTimer: Clock['setTimer'], isPersistent: boolean) {
   return { signal: controller.signal, move, end };
 }
 
-/** The same interruption at another time, or now with one; what comes after the old time has passed is a new one. */
+/** True for the same interruption with a new or different time. After the old time has passed, it is a new one. */
 const isPostponed = ({ previous, seenAt }: NoticeOf<'spot-interruption'>): boolean =>
   previous !== undefined && !(Date.parse(previous.deadline ?? '') <= Date.parse(seenAt));

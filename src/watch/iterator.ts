@@ -7,16 +7,16 @@ import { defaultNoticeKinds, type Notice, type NoticeKind, noticeKinds } from '.
 export interface WatchOptions<Kind extends NoticeKind = NoticeKind> {
   /**
    * The kinds to watch. Default `spot-interruption`, `rebalance`, `maintenance` and `target-lifecycle-state`, the last
-   * without an `InService` that is there when the watch begins.
+   * without an initial `InService`.
    */
   readonly kinds?: readonly Kind[] | undefined;
-  /** Ends the iteration, which then throws an `AbortError` whose `cause` is the signal's reason, as Node's own do. */
+  /** Ends the iteration, which throws an `AbortError` with the signal's reason as `cause`, as Node's iterators do. */
   readonly signal?: AbortSignal | undefined;
   /** Keeps the process alive, as `fs.watch` does. Default true. */
   readonly persistent?: boolean | undefined;
 }
 
-/** Notices as they come. The watch begins with the first `next()` and ends with `return()`, which `break` calls. */
+/** Notices as they appear. The watch begins with the first `next()` and ends with `return()`, which `break` calls. */
 export interface NoticeIterator<N extends Notice = Notice> extends AsyncIterableIterator<N> {
   next(): Promise<IteratorResult<N, undefined>>;
   return(): Promise<IteratorReturnResult<undefined>>;
@@ -32,8 +32,8 @@ export interface Publisher {
 }
 
 /**
- * One iteration. It has no queue: whenever the next notice is wanted, what was delivered is compared with what is
- * current. So a slow consumer gets the newest state, and needs no more memory.
+ * One iteration. It has no queue: when the next notice is requested, what was delivered is compared with the current
+ * state. So a slow consumer gets the newest state, and needs no more memory.
  */
 export class Subscription implements NoticeIterator {
   /** The most urgent first. */
@@ -58,7 +58,7 @@ export class Subscription implements NoticeIterator {
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
-    // A generator alone would not return before the notice that it waits for.
+    // A plain generator would not return before the notice it waits for.
     this.end();
     await this.#notices.return(undefined);
     return { done: true, value: undefined };
@@ -72,7 +72,7 @@ export class Subscription implements NoticeIterator {
     await this.return();
   }
 
-  /** Takes over the current subjects of a kind. */
+  /** Takes over the current items of a kind. */
   update(kind: NoticeKind, current: Snapshot, changedAt: number): void {
     const topic = this.#topics.get(kind);
     if (topic) {
@@ -85,7 +85,7 @@ export class Subscription implements NoticeIterator {
     this.#wake();
   }
 
-  /** Ends the iteration as Node's own do when their signal is aborted. */
+  /** Ends the iteration as Node's own iterators do when their signal aborts. */
   readonly #abort = (): void => {
     const error = new Error('The watch was aborted', { cause: this.options.signal?.reason });
     this.end({ error: Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' }) });

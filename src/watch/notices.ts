@@ -2,7 +2,7 @@ import type { Categories } from '../metadata/categories.js';
 import type { MaintenanceEvent, SpotInstanceAction, Word } from '../metadata/documents.js';
 
 /**
- * `present`: there when the watch began. `appeared`: there since. `changed`: differs from what was last delivered.
+ * `present`: there when the watch began. `appeared`: new since then. `changed`: differs from what was last delivered.
  * `withdrawn`: no longer there.
  */
 export type Change = 'present' | 'appeared' | 'changed' | 'withdrawn';
@@ -26,28 +26,28 @@ export interface Addresses {
 /** The payload of each kind of notice. */
 export interface NoticeFacts {
   /**
-   * EC2 takes this Spot Instance back, usually in two minutes, and at once before a hibernation.
+   * EC2 interrupts this Spot Instance, usually in two minutes, or at once to hibernate it.
    *
    * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
    */
   'spot-interruption': {
-    /** The fate of the instance, such as `terminate`; absent if the service gives none that can be read. */
+    /** What EC2 will do, such as `terminate`; absent if the service gives no readable action. */
     readonly action?: NonNullable<SpotInstanceAction['action']>;
-    /** About when it happens, such as `2026-11-23T09:30:00Z`; absent if the service gives no time that can be read. */
+    /** Approximate time, such as `2026-11-23T09:30:00Z`; absent if the service gives no readable time. */
     readonly deadline?: string;
   };
   /**
-   * This Spot Instance is at elevated risk of interruption: told before its interruption, together with it, or without one.
+   * This Spot Instance is at elevated risk of interruption. Comes before an interruption notice, with it, or alone.
    *
    * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
    */
   rebalance: {
-    /** When AWS said so, such as `2026-11-23T09:20:00Z`; absent if the service gives no time that can be read. */
+    /** When AWS emitted it, such as `2026-11-23T09:20:00Z`; absent if the service gives no readable time. */
     readonly noticeTime?: string;
   };
   /**
-   * A scheduled maintenance event, one notice each. It is `withdrawn` when no longer scheduled: completed or cancelled, as
-   * `imds.events.maintenance.history()` says.
+   * A scheduled maintenance event, one notice each. `withdrawn` when no longer scheduled: completed or cancelled, see
+   * `imds.events.maintenance.history()`.
    *
    * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_scheduled_events.html
    */
@@ -56,7 +56,7 @@ export interface NoticeFacts {
     readonly event: MaintenanceEvent;
   };
   /**
-   * The state that Auto Scaling moves the instance to.
+   * The state that Auto Scaling is moving the instance to.
    *
    * @see https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
    */
@@ -64,16 +64,16 @@ export interface NoticeFacts {
     /** Such as `Terminated`. */
     readonly state: NonNullable<Awaited<ReturnType<Categories['autoscaling']['targetLifecycleState']>>>;
   };
-  /** Credentials were rotated, another role was attached, or the service got none for it. Holds no credentials. */
+  /** Credentials were rotated, another role was attached, or the service got none for it. Contains no credentials. */
   credentials: {
     /** Name of the IAM role, such as `web-role`. */
     readonly role: string;
-    /** `Success`, or why there are none, such as `AssumeRoleUnauthorizedAccess`. */
+    /** `Success`, or the reason for having none, such as `AssumeRoleUnauthorizedAccess`. */
     readonly code: Word<'Success'>;
     /** When they expire, such as `2026-11-23T15:05:00Z`; absent unless the code is `Success`. */
     readonly expiration?: string;
   };
-  /** The tags of the instance; `withdrawn` when the metadata no longer has tags, or the instance has none. */
+  /** The tags of the instance; `withdrawn` when instance metadata no longer has tags, or the instance has none. */
   tags: {
     /** All of them, such as `{ Name: 'web-1' }`. */
     readonly tags: Readonly<Record<string, string>>;
@@ -82,37 +82,37 @@ export interface NoticeFacts {
   addresses: Addresses;
 }
 
-/** The subject of a notice. */
+/** The kind of a notice. */
 export type NoticeKind = keyof NoticeFacts;
 
 interface Countdown {
-  /** From the delivery of the notice to the deadline, by the clock of this machine; never below 0. Absent without one. */
+  /** From the delivery of the notice to the deadline, by this machine's clock; never below 0. Absent without one. */
   readonly millisecondsLeft?: number;
 }
 
 type Notices = {
   readonly [Kind in NoticeKind]: {
-    /** The subject; narrows the type of the notice. */
+    /** The kind; narrows the type of the notice. */
     readonly kind: Kind;
     readonly change: Change;
-    /** When a poll first saw it so, by the clock of this machine, such as `2026-11-23T09:28:00.123Z`. */
+    /** When a poll first saw this state, by this machine's clock, such as `2026-11-23T09:28:00.123Z`. */
     readonly seenAt: string;
-    /** The payload delivered before; with `changed` only. */
+    /** The payload delivered before; only with `changed`. */
     readonly previous?: NoticeFacts[Kind];
   } & NoticeFacts[Kind] &
     (Kind extends 'spot-interruption' ? Countdown : unknown);
 };
 
-/** Something that happened to the instance, or will. Narrow by `kind`. Frozen throughout. */
+/** Something that happened to the instance, or will. Narrow by `kind`. Deeply frozen. */
 export type Notice = Notices[NoticeKind];
 
 /** The notices of some kinds, such as `NoticeOf<'spot-interruption'>`. */
 export type NoticeOf<Kind extends NoticeKind> = Extract<Notice, { readonly kind: Kind }>;
 
-/** The kinds watched unless others are named: those that may end the work of the instance. */
+/** The kinds watched by default: those that may end the instance's work. */
 export const defaultNoticeKinds = ['spot-interruption', 'rebalance', 'maintenance', 'target-lifecycle-state'] as const;
 
-/** The kinds watched when none are named. */
+/** The kinds watched by default. */
 export type DefaultNoticeKind = (typeof defaultNoticeKinds)[number];
 
 /** All kinds, the most urgent first. */

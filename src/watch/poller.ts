@@ -17,37 +17,37 @@ const kinds: Check<unknown> = (value, name) => {
     if (!noticeKinds.includes(kind)) refuse(`${name}[${index}]`, kind, oneOf(noticeKinds));
 };
 
-/** The checks of the options that a watch shares with the drain hook. */
+/** Checks of the options that a watch and the drain hook share. */
 export const hookChecks = { signal: abortSignal, persistent: trueOrFalse };
 
-// A poll is up to this much earlier or later than its interval, so that the processes of a host drift apart.
+// A poll is up to this much early or late, so that the processes of a host drift apart.
 const jitter = 0.1;
 // Polls kinds due within this time together, so that watches started at different times converge: half the shortest interval.
 const togetherMs = 2500;
-// A failed poll is repeated after this long, doubled each time up to the longest pause or the kind's own interval. It is
-// never shorter: for five seconds after a session token's reply got lost, the client does not even ask.
+// A failed poll is repeated after this long, doubled each time up to the longest pause or the kind's own interval. Not
+// sooner: for five seconds after a lost token reply, the client sends no request anyway.
 const shortestPauseMs = 5000;
 const leastStretch = 1.05;
-// A Spot interruption notice comes two minutes ahead: an outage must not cost more than a part of these after its end.
+// A Spot interruption notice comes two minutes ahead: after an outage ends, only part of them may be lost.
 const longestPauseMs = 30_000;
 
-/** A kind that somebody watches. */
+/** A kind with subscribers. */
 const feedOf = (kind: NoticeKind, dueAt: number) => ({
   kind,
-  /** When to poll next, on the monotonic clock; never while a poll is under way. */
+  /** When to poll next, on the monotonic clock; infinite while a poll is under way. */
   dueAt,
-  /** Ends a poll that nobody wants any more. */
+  /** Ends a poll that has no subscribers left. */
   ending: new AbortController(),
-  /** After the first poll that succeeded, with the time of its last change in milliseconds since 1970. */
+  /** Set by the first successful poll, with the time of its last change in milliseconds since the epoch. */
   current: undefined as Snapshot | undefined,
   changedAt: 0,
-  /** Failed polls in a row. */
+  /** Consecutive failed polls. */
   failures: 0,
 });
 
 type Feed = ReturnType<typeof feedOf>;
 
-/** Polls for any number of subscriptions: what several of them want is asked once. */
+/** Polls for any number of subscriptions, each kind once. */
 export class Poller implements Publisher {
   readonly clock: Clock;
   readonly #reader: NoticeReader;
@@ -57,7 +57,7 @@ export class Poller implements Publisher {
   readonly #subscriptions = new Set<Subscription>();
   #timer: Timer | undefined;
 
-  /** @param closing ends all iterations with its error, also those that have yet to begin */
+  /** @param closing ends all iterations with its error, even those that have yet to begin */
   constructor(reader: NoticeReader, report: Report, clock: Clock, closing: Closing) {
     this.#reader = reader;
     this.#report = report;
@@ -67,13 +67,13 @@ export class Poller implements Publisher {
   }
 
   /**
-   * Notices as they come.
+   * Notices as they appear.
    *
-   * @throws ImdsSettingsError when an option is unknown or cannot be used
+   * @throws ImdsSettingsError for an unknown or unusable option
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options: WatchOptions<Kind> = {}): NoticeIterator<NoticeOf<Kind>> {
     checkOptions(options, 'watch option ', { kinds, ...hookChecks });
-    // A subscription is given notices of its own kinds only.
+    // A subscription gets notices of its own kinds only.
     return new Subscription(options, this) as NoticeIterator as NoticeIterator<NoticeOf<Kind>>;
   }
 
@@ -113,7 +113,7 @@ export class Poller implements Publisher {
     const dueAt = Math.min(...[...this.#feeds.values()].map((feed) => feed.dueAt));
     if (dueAt === Infinity) return;
     const { setTimer, now } = this.clock;
-    // Timers count whole milliseconds, and would fire just before what is due.
+    // Timers count whole milliseconds, and would fire just before the due time.
     this.#timer = setTimer(() => this.#pollDue(), Math.max(0, Math.ceil(dueAt - now())));
     if ([...this.#subscriptions].every(({ options }) => options.persistent === false)) this.#timer.unref();
   }
@@ -171,5 +171,5 @@ export class Poller implements Publisher {
 
 const hopeless: readonly unknown[] = ['ERR_IMDS_SETTINGS', 'ERR_IMDS_DISABLED', 'ERR_IMDS_CLOSED'];
 
-/** No later poll can succeed, since nothing may be asked at all. */
+/** No later poll can succeed, since no request may be sent at all. */
 const isHopeless = (error: unknown): boolean => isImdsError(error) && hopeless.includes(error.code);

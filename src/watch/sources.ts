@@ -6,15 +6,15 @@ import type { MaintenanceEvent } from '../metadata/documents.js';
 import type { Item } from './changes.js';
 import type { Addresses, NoticeFacts, NoticeKind } from './notices.js';
 
-/** The accessors that notices are read by: a client has them. */
+/** The accessors that notices are read with: a client has them. */
 export type NoticeReader = Pick<Categories, 'spot' | 'events' | 'autoscaling' | 'iam' | 'tags' | 'network'>;
 
-/** One subject of a kind, such as one interface. */
+/** One item of a kind, such as one interface. */
 interface Subject<Facts> {
   readonly facts: Facts;
-  /** Tells several subjects apart. */
+  /** Distinguishes several items. */
   readonly key?: string;
-  /** Stays equal as JSON while nothing has changed. Default: the facts. */
+  /** Stays equal as JSON while nothing changes. Default: the facts. */
   readonly compared?: unknown;
   readonly isSteady?: boolean;
 }
@@ -22,15 +22,15 @@ interface Subject<Facts> {
 interface Source<Facts> {
   /** Milliseconds between two polls. */
   readonly intervalMs: number;
-  /** Asks the service for all subjects. */
+  /** Reads all items from the service. */
   readonly read: (reader: NoticeReader, options: CallOptions) => AsyncIterable<Subject<Facts>>;
 }
 
 const second = 1000;
 
 /**
- * A row for each kind. Every 5 seconds is AWS's own advice for the first two ("Spot Instance interruption notices",
- * "EC2 instance rebalance recommendations"); the other intervals are ours.
+ * A row for each kind. AWS itself recommends 5 seconds for the first two ("Spot Instance interruption notices", "EC2
+ * instance rebalance recommendations"); the other intervals are ours.
  */
 export const sources: { readonly [Kind in NoticeKind]: Source<NoticeFacts[Kind]> } = {
   'spot-interruption': {
@@ -88,7 +88,7 @@ export const sources: { readonly [Kind in NoticeKind]: Source<NoticeFacts[Kind]>
     intervalMs: 30 * second,
     async *read({ network }, options) {
       const { macs } = network.interfaces;
-      // One interface after the other, so that a poll that fails asks no more.
+      // One interface at a time, so that a failing poll sends no more requests.
       for (const name of (await ifPresent(macs(options))) ?? []) {
         const facts = await readAddresses(macs, name.replace(/\/$/, ''), options);
         if (facts) yield { facts, key: facts.mac, compared: unordered(facts) };
@@ -97,24 +97,24 @@ export const sources: { readonly [Kind in NoticeKind]: Source<NoticeFacts[Kind]>
   },
 };
 
-/** Asks the service for a kind; gives what there is, by keys that tell several subjects apart. */
+/** Reads a kind from the service; returns its items by keys that distinguish them. */
 export async function poll(kind: NoticeKind, reader: NoticeReader, options: CallOptions, wallClock: () => number) {
   const subjects: AsyncIterable<Subject<object>> = sources[kind].read(reader, options);
   const items: [string, Item][] = [];
   for await (const { facts, key = '', compared = facts, isSteady = false } of subjects)
     items.push([key, { facts: deepFreeze(facts), identity: JSON.stringify(compared), isSteady, seenAt: wallClock() }]);
-  // The order of a list has no meaning, so it must not decide which of two with one key counts.
+  // The order of a list has no meaning, so it must not decide which of two items with one key is kept.
   return new Map(items.sort(([, a], [, b]) => (a.identity < b.identity ? -1 : 1)));
 }
 
-/** A document whose fields are all optional; one that cannot be read at all has none, but is there. */
+/** A document whose fields are all optional; an unreadable one has none, but is there. */
 const readable = <T extends object>(read: Promise<T | undefined>): Promise<Partial<T> | undefined> =>
   read.catch((error: unknown) => {
     if (isImdsError(error) && error.code === 'ERR_IMDS_DECODE' && !isEmptyAnswer(error)) return {};
     throw error;
   });
 
-/** Undefined after a 404, also where a value is promised: interfaces come and go, and mocks lack what instances have. */
+/** Undefined after a 404, even for mandatory values: interfaces come and go, and mocks lack values of instances. */
 const ifPresent = <T>(read: Promise<T>): Promise<T | undefined> =>
   read.catch((error: unknown) => {
     if (isNotFound(error)) return undefined;
@@ -140,12 +140,12 @@ async function readAddresses(macs: Macs, mac: string, options: CallOptions): Pro
   return { mac, localIpv4s, publicIpv4s, ipv6s, ipv4Prefix, ipv6Prefix };
 }
 
-/** The order of addresses has no meaning, but for the first private one, which is the primary one. */
+/** The order of addresses has no meaning, except that the first private one is the primary one. */
 function unordered({ mac, localIpv4s: [primary, ...secondary], ...others }: Addresses): unknown {
   return [mac, primary, secondary.sort(), Object.values(others).map((addresses) => addresses.toSorted())];
 }
 
-/** The documented fields of an event, in one order; anything else may be there, and has no meaning yet. */
+/** The documented fields of an event, in a fixed order; any others have no meaning yet. */
 const documented = ({ EventId, Code, State, Description, NotBefore, NotAfter, NotBeforeDeadline }: MaintenanceEvent) =>
   defined({ EventId, Code, State, Description, NotBefore, NotAfter, NotBeforeDeadline });
 

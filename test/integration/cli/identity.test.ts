@@ -84,7 +84,7 @@ describe('imds identity', () => {
   it('leaves with 8 where the signature does not hold with the key of AWS', async () => {
     const { code, stdout, stderr } = await run('--verify');
     assert.deepEqual([code, stdout.toString()], [8, '']);
-    assert.match(stderr, /rsa2048 signature does not hold with the key for region us-east-1/);
+    assert.match(stderr, /rsa2048 signature does not verify with the key for region us-east-1/);
     assert.match(stderr, /hint: AWS did not sign this document\. An emulator does not sign its document/);
   });
 

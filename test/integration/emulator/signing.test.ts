@@ -71,7 +71,7 @@ describe('an emulator that signs the identity document', () => {
     if (form === 'dsa2048') return;
     const { code, stdout, stderr } = await imdsSays(form);
     assert.deepEqual([code, stdout.toString()], [8, '']);
-    assert.match(stderr, new RegExp(`${form} signature does not hold`));
+    assert.match(stderr, new RegExp(`${form} signature does not verify`));
   }
 
   for (const form of forms) {
@@ -209,7 +209,7 @@ describe('an emulator that signs the identity document', () => {
     it('is not what AWS signed', async () => {
       const { code, stderr } = await outcomeOf(start(['emulate', '--sign-identity', '--', ...judge()]));
       assert.equal(code, 8);
-      assert.match(stderr, /does not hold with the key for region us-east-1/);
+      assert.match(stderr, /does not verify with the key for region us-east-1/);
     });
 
     for (const name of ['emulate', 'lab'])

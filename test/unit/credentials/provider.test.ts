@@ -241,13 +241,13 @@ describe('CredentialsSource', () => {
       "the profile has no role: repeats AWS's message": {
         answers: { 'iam/info': JSON.stringify({ ...profile, Message: 'Instance Profile contains no role.' }) },
         expected: noRole,
-        message: /^the instance profile gives no role: Instance Profile contains no role\.$/,
+        message: /^the instance profile has no role: Instance Profile contains no role\.$/,
         hint: /aws iam add-role-to-instance-profile/,
       },
       'the profile has no role and no message: names the command that adds a role': {
         answers: { 'iam/info': JSON.stringify(profile) },
         expected: noRole,
-        message: /^the instance profile gives no role$/,
+        message: /^the instance profile has no role$/,
         hint: /aws iam add-role-to-instance-profile/,
       },
       "the profile was deleted: repeats AWS's code and says how to replace it": {
@@ -619,7 +619,7 @@ describe('CredentialsSource', () => {
       await assert.rejects(world.key(), (error: unknown) => {
         assert.ok(error instanceof ImdsCredentialsError);
         assert.equal(error.reason, 'expired');
-        assert.match(error.message, /ended at 2026-11-23T08:59:00Z$/);
+        assert.match(error.message, /expired at 2026-11-23T08:59:00Z$/);
         return true;
       });
     });
