@@ -19,3 +19,7 @@ export const hostOf = (endpoint: string): string =>
 /** The path of an endpoint that is a Unix socket. */
 export const socketOf = (endpoint: string): string | undefined =>
   endpoint.startsWith('unix:') ? endpoint.slice('unix:'.length) : undefined;
+
+/** Text as one word of a shell: an endpoint or region may contain characters that a shell acts on. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,5 +1,5 @@
 import type { ContainerKind } from '../platform.js';
-import { hostOf, socketOf } from './endpoint.js';
+import { hostOf, shellWord, socketOf } from './endpoint.js';
 import type { Judgement } from './judgement.js';
 
 /** A command that helps. */
@@ -24,7 +24,7 @@ export function modify(
 ): readonly Fix[] {
   const command = [
     `aws ec2 modify-instance-metadata-options --instance-id ${instanceId}`,
-    ...(region ? [`--region ${region}`] : []),
+    ...(region ? [`--region ${shellWord(region)}`] : []),
     ...(option ? [option] : []),
     '--http-endpoint enabled',
   ].join(' ');
@@ -63,7 +63,7 @@ export function refusal(found: Judgement): readonly Fix[] {
   if (token !== 'unsupported' || root === endpoint) return [way];
   const rooted: Fix = {
     why: 'leaves the path out of the endpoint: /latest/api/token is added to it',
-    command: `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${root}`,
+    command: `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${shellWord(root)}`,
     ...(endpointFrom.startsWith('option ') && { sideEffect: `has no effect unless ${endpointFrom} is removed` }),
   };
   return [rooted, way];
@@ -97,7 +97,7 @@ export function blocked(found: Judgement): readonly Fix[] {
 /** For a custom HTTP endpoint. */
 const listener = (endpoint: string): Fix => ({
   why: 'shows what answers there, if anything',
-  command: `curl -v ${endpoint}/`,
+  command: `curl -v ${shellWord(`${endpoint}/`)}`,
 });
 
 export function closerLook({ endpoint }: Judgement): Fix {
@@ -105,7 +105,7 @@ export function closerLook({ endpoint }: Judgement): Fix {
   if (!socket)
     return {
       why: 'shows what is sent and what comes back while the doctor runs again',
-      command: `sudo tcpdump -ni any host ${hostOf(endpoint)}`,
+      command: `sudo tcpdump -ni any host ${shellWord(hostOf(endpoint))}`,
     };
   return {
     why: 'shows the result of a token request; the token itself is discarded',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, it } from 'mocha';
 import { resolveSettings } from '../../../src/client/settings.js';
 import { diagnosisOf } from '../../../src/doctor/diagnose.js';
-import { familyOf } from '../../../src/doctor/endpoint.js';
+import { familyOf, shellWord } from '../../../src/doctor/endpoint.js';
 import { type Judgement, judge } from '../../../src/doctor/judgement.js';
 import type { Answers } from '../../../src/doctor/probe.js';
 import { type Outcomes, type Verdict, verdictOf } from '../../../src/doctor/verdict.js';
@@ -288,7 +289,7 @@ describe('an endpoint with a path', () => {
     it(`is left without it where no tokens are issued there: ${endpoint}`, () => {
       const { fix, path } = found(endpoint, 'AWS_EC2_METADATA_SERVICE_ENDPOINT');
       const root = endpoint.replace(/\/latest.*/, '');
-      assert.equal(fix[0]?.command, `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${root}`);
+      assert.equal(fix[0]?.command, `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${shellWord(root)}`);
       assert.equal(fix[0]?.sideEffect, undefined);
       assert.equal(path.at(-1)?.name, endpoint);
       assert.match(found(endpoint, 'option endpoint').fix[0]?.sideEffect ?? '', /unless option endpoint is removed/);
@@ -301,6 +302,28 @@ describe('an endpoint with a path', () => {
   for (const endpoint of ['http://169.254.169.254/latest', 'http://169.254.169.254:8080', 'http://[fd00:ec2::254]:81'])
     it(`is no well-known endpoint, nor is one with another port: ${endpoint}`, () =>
       assert.equal(familyOf(endpoint), undefined));
+});
+
+describe('a command with what the environment holds', () => {
+  const endpoint = "http://127.0.0.1:9/$(echo,x);y'z&[a]";
+  const custom: Outcomes = { ...nothing, endpoint: 'custom', token: 'unusable', read: 'unusable' };
+  /** The arguments that a shell gives to the program in the first command. */
+  const argumentsOf = (found: Partial<Judgement>): readonly string[] => {
+    const { command = '' } = diagnosisOf({ ...plain, outcomes: custom, endpoint, ...found }).fix[0] ?? {};
+    const show = `show() { printf '%s\\n' "$@"; }; ${command.replace(/^(sudo )?\w+/, 'show')}`;
+    return execFileSync('sh', ['-c', show], { encoding: 'utf8' }).split('\n');
+  };
+
+  it('has an endpoint as one word', () => {
+    for (const verdict of ['unreachable', 'foreign-responder'] as const)
+      assert.deepEqual(argumentsOf({ verdict }), ['-v', `${endpoint}/`, '']);
+    assert.equal(argumentsOf({ verdict: 'inconclusive', endpoint: 'http://a;$(b)' }).at(-2), 'a;$(b)');
+  });
+
+  it('has a region as one word', () => {
+    const words = argumentsOf({ verdict: 'hop-limit', region: 'eu-west-1; echo x', instanceId: 'i-0123456789abcdef0' });
+    assert.equal(words[words.indexOf('--region') + 1], 'eu-west-1; echo x');
+  });
 });
 
 describe('the remedy where something else answers', () => {
