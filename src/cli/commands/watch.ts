@@ -31,12 +31,16 @@ export const watch = command({
     const { signal } = stopping;
     // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
     const stopListening = onSignals(context.io, ['SIGTERM'], () => stopping.abort());
+    const ended = new Promise<never>((_, reject) => {
+      for (const each of [context.signal, signal]) each.addEventListener('abort', () => reject(each.reason));
+    });
+    ended.catch(() => {});
     const trouble = troubleReporter(context.io);
     subscribe('imds:watch', trouble);
     try {
       const kinds = given.length > 0 ? given : undefined;
       for await (const notice of context.connect().watch<NoticeKind>({ kinds, signal })) {
-        const code = await handle(notice, wanted, context, signal);
+        const code = await handle(notice, wanted, context, signal, ended);
         if (code !== undefined) return code;
       }
       return exitCodes.done;
@@ -56,10 +60,12 @@ async function handle(
   { json, once, exec }: Given<typeof options>,
   { io, paint, signal }: Context,
   stopped: AbortSignal,
+  ended: Promise<never>,
 ): Promise<number | undefined> {
   const line = json ? jsonLine(notice) : noticeLine(notice, paint);
   if (exec === undefined) {
-    await io.stdout.write(line);
+    // The reader of the lines may have stalled, which no signal waits for.
+    await Promise.race([io.stdout.write(line), ended]);
     return once ? exitCodes.done : undefined;
   }
   const { runProgram } = await import('../child.js');

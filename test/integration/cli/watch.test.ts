@@ -54,6 +54,26 @@ describe('imds watch', () => {
     assert.deepEqual(terminal.signals.eventNames(), []);
   });
 
+  for (const [signal, expected] of [
+    ['SIGTERM', 0],
+    ['SIGINT', 130],
+  ] as const)
+    for (const more of [[], ['--once']])
+      it(`leaves with ${expected} on ${signal} though the reader of its lines has stalled ${more}`, async () => {
+        let hasStalled = false;
+        const write = () => {
+          hasStalled = true;
+          return new Promise<never>(() => {});
+        };
+        const terminal = new Terminal({ stdout: { isTTY: false, columns: undefined, write } });
+        const running = at(terminal, ...more);
+        await until(() => hasStalled);
+        terminal.signals.emit(signal);
+        const { code, stderr } = await running;
+        assert.deepEqual({ code, stderr }, { code: expected, stderr: '' });
+        assert.deepEqual(terminal.signals.eventNames(), []);
+      });
+
   it('leaves with 130 on Ctrl-C', async () => {
     const terminal = new Terminal();
     const running = at(terminal, 'tags');
