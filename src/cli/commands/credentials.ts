@@ -1,6 +1,7 @@
-import type { ImdsCredentials } from '../../index.js';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ImdsCredentials, ImdsEvents } from '../../index.js';
 import { command } from '../command.js';
-import { jsonText, writeServed } from '../output.js';
+import { jsonText, say, writeServed } from '../output.js';
 
 export const credentials = command({
   summary: "the credentials of the instance's IAM role",
@@ -17,8 +18,16 @@ export const credentials = command({
     '--show-secrets': 'with json: print the secret access key and the session token too',
   },
   async run({ io, connect }, { format = 'json', showSecrets }) {
+    // Their own time does not tell: it is that of the next attempt then.
+    const warn = (message: unknown): void => {
+      const { secondsLeft } = message as ImdsEvents['credentials'];
+      if (secondsLeft < 0) say(io, `these credentials expired ${-secondsLeft} s ago, and the service has none newer`);
+    };
+    subscribe('imds:credentials', warn);
     // For people there is time for another request.
-    const found = await connect().credentials({ accountId: format === 'json' });
+    const found = await connect()
+      .credentials({ accountId: format === 'json' })
+      .finally(() => unsubscribe('imds:credentials', warn));
     if (format === 'env') return await writeServed(io.stdout, forShell(found));
     const secrets = showSecrets ? {} : { secretAccessKey: '[hidden]', sessionToken: '[hidden]' };
     return await io.stdout.write(jsonText(format === 'process' ? forProcess(found) : { ...found, ...secrets }));

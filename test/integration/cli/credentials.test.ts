@@ -49,6 +49,16 @@ describe('imds credentials', () => {
       sessionToken: '[hidden]',
       accountId: '123456789012',
     };
+    for (const format of ['json', 'process', 'env'])
+      it(`says on standard error that they have expired, with --format ${format}`, async () => {
+        endsAt = seconds(Date.now()) - hour;
+        serve({});
+        const { code, stdout, stderr } = await credentials('--format', format);
+        assert.equal(code, 0);
+        assert.ok(stdout.includes('ASIAIOSFODNN7EXAMPLE'));
+        assert.match(stderr, /^imds: these credentials expired 36\d\d s ago, and the service has none newer\n$/);
+      });
+
     for (const args of [[], ['--format', 'json'], ['--verbose']]) {
       it(`prints JSON without secrets, asked with ${args.join(' ') || 'no option'}`, async () => {
         const { code, stdout, stderr } = await credentials(...args);
