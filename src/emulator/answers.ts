@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Content, DatedContent } from './tree.js';
 
-/** One answer, as it goes over the wire: spelling and order of the headers are the service's. */
+/** One reply, as sent: spelling and order of the headers are the service's. */
 export interface Answer {
   readonly status: number;
   /** Of the status line. Default `HTTP/1.1`. */
@@ -22,7 +22,7 @@ const served: Headers = [
   ['Connection', 'close'],
 ];
 
-/** A value or a listing. `ttlSeconds` is the life left to the session token that came with the request. */
+/** A value or a listing. `ttlSeconds` is the remaining TTL of the request's session token. */
 export function found(now: Date, content: DatedContent, type: string, ttlSeconds: number | undefined): Answer {
   return answer(now, 200, content.content, [
     ...timeLeft(ttlSeconds),
@@ -37,7 +37,7 @@ export function granted(now: Date, token: string, ttlSeconds: number): Answer {
   return answer(now, 200, token, timeLeft(ttlSeconds), [plain]);
 }
 
-/** An answer without a body. */
+/** A reply without a body. */
 export function empty(now: Date, status: number, first: Headers = []): Answer {
   return answer(now, status, '', first, [plain]);
 }
@@ -60,23 +60,23 @@ export function page(now: Date, status: number, ttlSeconds?: number): Answer {
   return answer(now, status, body, [...timeLeft(ttlSeconds), ['Content-Type', 'text/html']]);
 }
 
-/** An answer with headers before and after those of all answers. */
+/** A reply with headers before and after those of all replies. */
 function answer(now: Date, status: number, body: Content, first: Headers, last: Headers = []): Answer {
   return { status, headers: [...first, lengthOf(body), ['Date', now.toUTCString()], ...served, ...last], body };
 }
 
-/** The same answer with another value of a header that it has, or, without a value, without that header. */
+/** The same reply with another value of a header, or, without a value, without that header. */
 export function withHeader(answer: Answer, header: string, value?: string): Answer {
   const headers = answer.headers.map(([name, old]) => [name, name === header ? value : old] as const);
   return { ...answer, headers: headers.filter((one): one is Header => one[1] !== undefined) };
 }
 
-/** The same answer with another body. */
+/** The same reply with another body. */
 export function withBody(answer: Answer, body: Content): Answer {
   return withHeader({ ...answer, body }, ...lengthOf(body));
 }
 
-/** The same answer in the form of the Xen generations: HTTP/1.0, the headers in alphabetical order, an `ETag`. */
+/** The same reply as on Xen instances: HTTP/1.0, the headers in alphabetical order, an `ETag`. */
 export function asXen(answer: Answer): Answer {
   const tag = createHash('sha1').update(answer.body).digest().readUInt32BE();
   const etag: Header = ['ETag', `"${tag}"`];

@@ -1,22 +1,22 @@
 import { named, shape } from './shape.js';
 
 /**
- * A span of time: milliseconds, or a number with its unit, such as `'250ms'`, `'30s'`, `'2m'`, `'6h'` or `'14d'`. A `+`
- * in front reads well in a timeline and changes nothing.
+ * A duration: milliseconds, or a number with its unit, such as `'250ms'`, `'30s'`, `'2m'`, `'6h'` or `'14d'`. A leading
+ * `+` reads well in a timeline and changes nothing.
  */
 export type Duration = number | `${'' | '+'}${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
 /** About 300 years, so that any sum of two is still a date. */
 export const longestSpan = 1e13;
-/** The clock stops at the year 9000, so that announced times, too, have a year of four digits. */
+/** The clock stops at the year 9000, so that announced times have a four-digit year, too. */
 export const latestTime = Date.UTC(9000, 0);
-/** Node's timers take no longer time, some 24 days. */
+/** The longest delay of Node's timers, about 24 days. */
 export const longestTimerMs = 2 ** 31 - 1;
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-// As many digits as the longest span has in that unit.
+// As many digits as the longest duration has in that unit.
 const digits: Readonly<Record<string, number>> = { ms: 9, s: 9, m: 8, h: 6, d: 5 };
-/** Of a regular expression: a number with its unit. */
+/** Regular expression source for a number with its unit. */
 export const spanSource = Object.entries(digits)
   .map(([unit, count]) => `\\d{1,${count}}(?:\\.\\d{1,3})?${unit}`)
   .join('|');
@@ -38,28 +38,28 @@ export const duration = named(
   ),
 );
 
-/** True for a number of milliseconds from 0 to the longest span. */
+/** True for a number of milliseconds from 0 to the longest duration. */
 export function isSpan(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= longestSpan;
 }
 
-/** The milliseconds of a checked span of time. */
+/** The milliseconds of a checked duration. */
 export function milliseconds(span: Duration | string): number {
   if (typeof span === 'number') return span;
   const [, count, unit = ''] = /^\+?([\d.]+)([a-z]+)$/.exec(span) ?? [];
   return Number(count) * (units[unit] ?? Number.NaN);
 }
 
-/** The date so many milliseconds after another. */
+/** The date `ms` after another. */
 export function later(date: Date, ms: number): Date {
   return new Date(date.getTime() + ms);
 }
 
-/** The emulator's one clock: `base`, run at another speed, and moved by hand. */
+/** The emulator's only clock: `base` at another speed, and moved by hand. */
 export class Clock {
   readonly #base: () => number;
   readonly started: number;
-  /** What `base` and this clock showed when its speed was set, or it by hand. Another object each time. */
+  /** The times of `base` and of this clock when its speed or time was last set. A new object each time. */
   settings: { readonly base: number; readonly time: number; readonly speed: number };
 
   constructor(base: () => number, speed: number) {
@@ -68,7 +68,7 @@ export class Clock {
     this.settings = { base: this.started, time: this.started, speed };
   }
 
-  /** How many times as fast as `base` it runs. */
+  /** Its speed relative to `base`. */
   get speed(): number {
     return this.settings.speed;
   }
@@ -78,7 +78,7 @@ export class Clock {
     this.settings = { base, time: this.now(base), speed };
   }
 
-  /** Milliseconds since 1970. */
+  /** Milliseconds since the epoch. */
   now(base = this.#base()): number {
     return Math.floor(this.settings.time + (base - this.settings.base) * this.speed);
   }
@@ -88,7 +88,7 @@ export class Clock {
     this.settings = { ...this.settings, time: this.settings.time + span };
   }
 
-  /** Real milliseconds until it shows `time`; `Infinity` if it never will by itself. */
+  /** Real milliseconds until it reaches `time`; `Infinity` if it never will by itself. */
   until(time: number): number {
     return this.speed === 0 ? Number.POSITIVE_INFINITY : (time - this.now()) / this.speed;
   }

@@ -3,19 +3,19 @@ import { setImmediate } from 'node:timers/promises';
 import { type Answer, headOf } from './answers.js';
 import { longestTimerMs } from './clock.js';
 
-/** An answer on its way. */
+/** A reply on its way. */
 export interface Delivery {
   /** `undefined`: nothing is sent, and the connection stays open. */
   readonly answer: Answer | undefined;
-  /** Bytes in the place of the answer, in latin1. */
+  /** Bytes that replace the reply, in latin1. */
   readonly garbage?: string;
   /** Real time before the first byte. Default 0. */
   readonly delayMs?: number;
-  /** Real time before each byte of the body. Default: all is sent at once. */
+  /** Real time before each byte of the body. Default: everything is sent at once. */
   readonly byteIntervalMs?: number;
-  /** How much of it is sent: `half` is the headers and half of the body. Default: all. */
+  /** The part that is sent: `half` is the headers and half of the body. Default: all. */
   readonly part?: 'half' | 'none';
-  /** True if the connection ends by a reset. */
+  /** True if the connection ends with a reset. */
   readonly isReset?: true;
 }
 
@@ -23,7 +23,7 @@ export interface Delivery {
 const readingMs = 20;
 
 /**
- * Writes an answer to the socket, whole or as a fault left it. The bytes are written as they stand: `ServerResponse`
+ * Writes a reply to the socket, whole or as a fault left it. The bytes are written as they are: `ServerResponse`
  * would choose the status line and add headers. A caller that reads nothing for `timeoutMs` is cut off.
  */
 export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: number): Promise<void> {
@@ -32,7 +32,7 @@ export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: num
   if (delayMs > 0 && !(await elapse(socket, delayMs))) return;
   if (part !== 'none') {
     const head = garbage ?? headOf(answer);
-    // In latin1 a character is a byte, and one string is sent sooner than two buffers.
+    // In latin1 a character is a byte, and one string is sent faster than two buffers.
     const body = garbage === undefined ? Buffer.from(answer.body).toString('latin1') : '';
     const sent = part === 'half' ? body.slice(0, Math.floor(body.length / 2)) : body;
     socket.write(byteIntervalMs === 0 ? head + sent : head, 'latin1');
@@ -46,7 +46,7 @@ export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: num
     if (socket.writableLength > 0) socket.setTimeout(timeoutMs, () => socket.destroy());
     return;
   }
-  // A reset discards what was not read yet. The immediate lets a caller in this process read.
+  // A reset discards unread data. The immediate lets a caller in this process read it.
   if (part !== 'none' && (await elapse(socket, readingMs))) await setImmediate();
   socket.resetAndDestroy();
 }

@@ -1,6 +1,6 @@
 export type Field = string | null | readonly string[];
 
-/** A JSON document the way the service prints one: a field a line, ` : ` between, no newline at the end. */
+/** A JSON document as the service prints it: one field per line, separated by ` : `, no trailing newline. */
 export function document(fields: Readonly<Record<string, Field>>): string {
   const lines = Object.entries(fields).map(([name, value]) => `  ${JSON.stringify(name)} : ${print(value)}`);
   return `{\n${lines.join(',\n')}\n}`;
@@ -31,7 +31,7 @@ export function eventDate(time: Date): string {
   return `${Number(day)} ${month} ${year} ${clock} GMT`;
 }
 
-/** Base64 in lines of so many characters. */
+/** Base64 in lines of a given length. */
 export function base64Lines(bytes: Uint8Array, width = 76): string {
   const lines = Buffer.from(bytes)
     .toString('base64')
@@ -39,7 +39,7 @@ export function base64Lines(bytes: Uint8Array, width = 76): string {
   return (lines ?? []).join('\n');
 }
 
-/** Readable bytes in the place of a signature or a key. */
+/** Readable bytes that replace a signature or a key. */
 export function filler(length: number): Buffer {
   return Buffer.alloc(length, 'not a real signature, made by an emulator; ');
 }

@@ -33,7 +33,7 @@ export class Emulator {
     return emulator;
   }
 
-  /** Where it listens, without a slash at the end, such as `http://127.0.0.1:41253`. */
+  /** Its URL, without a trailing slash, such as `http://127.0.0.1:41253`. */
   get url(): string {
     return this.urls[0] ?? '';
   }
@@ -43,7 +43,7 @@ export class Emulator {
     return this.#servers.map(({ url }) => url);
   }
 
-  /** Where its control service listens, such as `http://127.0.0.1:41254`; undefined without the option `control`. */
+  /** The URL of its control service, such as `http://127.0.0.1:41254`; undefined without the option `control`. */
   get controlUrl(): string | undefined {
     return this.#control?.url;
   }
@@ -54,11 +54,11 @@ export class Emulator {
   }
 
   /**
-   * Environment variables that lead AWS's SDKs and tools, and this package, to the emulator, past any proxy: its hosts join
-   * the `NO_PROXY` of this process. `IMDS_EMULATOR_CONTROL_URL` is its `controlUrl`.
+   * Environment variables that point the AWS SDKs and tools, and this package, to the emulator, bypassing proxies: its
+   * hosts are added to this process's `NO_PROXY`. `IMDS_EMULATOR_CONTROL_URL` is its `controlUrl`.
    */
   get env(): Readonly<Record<string, string>> {
-    // Some tools want an IPv6 address with its brackets, and others without.
+    // Some tools want an IPv6 address with brackets, others without.
     const hosts = [...this.urls, this.controlUrl ?? this.url]
       .map((url) => new URL(url).hostname)
       .flatMap((host) => [host, host.replace(/[[\]]/g, '')]);
@@ -66,7 +66,7 @@ export class Emulator {
     const all = new Set([...given.flatMap((list) => list.split(',')), ...hosts].filter((host) => host !== ''));
     const passed = given.includes('*') ? '*' : [...all].join();
     return {
-      // With a slash at the end: AWS CLI 2.9, as in Debian 12, appends the path without one, and others do not mind.
+      // With a trailing slash: AWS CLI 2.9, as in Debian 12, appends the path without one, and others do not mind.
       AWS_EC2_METADATA_SERVICE_ENDPOINT: `${this.url}/`,
       AWS_EC2_METADATA_DISABLED: 'false',
       NO_PROXY: passed,
@@ -75,25 +75,25 @@ export class Emulator {
     };
   }
 
-  /** The instance's options as they are now. Changed by `configure`. */
+  /** The current options of the instance. Changed by `configure`. */
   get options(): InstanceOptions {
     this.#engine.settleDue();
     return this.#engine.state.options;
   }
 
-  /** The latest 10,000 requests, oldest first. The same array for the emulator's whole life. */
+  /** The latest 10,000 requests, oldest first. Always the same array. */
   get requests(): readonly SeenRequest[] {
     return this.#engine.journal.requests;
   }
 
-  /** The emulator's clock, in milliseconds since 1970. */
+  /** The emulator's clock, in milliseconds since the epoch. */
   now(): number {
     return this.#engine.clock.now();
   }
 
   /**
-   * Moves the clock forward by so many milliseconds and runs what falls due, synchronously. The promise is resolved once
-   * the sockets, too, listen or not as they should.
+   * Advances the clock and runs everything due, synchronously. The promise resolves once the sockets, too, listen or
+   * do not, as they should.
    */
   async advance(milliseconds: number): Promise<void> {
     this.#engine.advance(milliseconds, 'advance()');
@@ -101,10 +101,10 @@ export class Emulator {
   }
 
   /**
-   * Makes an event happen now, or what waits in the scenario's timeline for a trigger of this name.
+   * Makes an event happen now, or the events in the scenario's timeline that wait for a trigger of this name.
    *
-   * @throws EmulatorOptionError for a name that nothing waits for, and an event that cannot be used or cannot happen, such as
-   *   a `set` below a value
+   * @throws EmulatorOptionError for a name that nothing waits for, and an event that is invalid or cannot happen, such
+   *   as a `set` below a value
    */
   trigger(what: string | TimelineEvent): void {
     this.#engine.change((now) => {
@@ -116,7 +116,7 @@ export class Emulator {
   }
 
   /**
-   * Adds a fault, until it is removed or its own terms end it.
+   * Adds a fault, which lasts until it is removed or ends by its own fields.
    *
    * @throws EmulatorOptionError naming the field and what is accepted
    * @example
@@ -137,7 +137,7 @@ export class Emulator {
   }
 
   /**
-   * Changes options of the running instance, at once; those not named stay.
+   * Changes options of the running instance, at once; others are kept.
    *
    * @throws EmulatorOptionError naming the option and what is accepted
    */
@@ -147,7 +147,7 @@ export class Emulator {
   }
 
   /**
-   * Puts a value, or a directory of values, at a path, in place of what was there.
+   * Sets a value, or a directory of values, at a path, and replaces what was there.
    *
    * @example
    * emulator.set('spot/instance-action', '{"action": "stop", "time": "2026-11-23T09:30:00Z"}');
@@ -156,12 +156,12 @@ export class Emulator {
     this.#engine.change((now) => this.#engine.state.tree.set(path, value, new Date(now)));
   }
 
-  /** Removes a value or a directory; the path is then answered 404. False if nothing was there. */
+  /** Removes a value or a directory; its path is then a 404. False if nothing was there. */
   remove(path: string): boolean {
     return this.#engine.change((now) => this.#engine.state.tree.remove(path, new Date(now)));
   }
 
-  /** Ends every session token issued so far, as hibernation does: reads with one of them are answered 401. */
+  /** Voids every session token issued so far, as hibernation does: reads with one of them get a 401. */
   expireTokens(): void {
     this.#engine.change(() => this.#engine.state.tokens.voidAll());
   }

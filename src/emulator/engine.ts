@@ -11,17 +11,17 @@ import { Timeline } from './timeline.js';
 /** The timer does not spin while a clock stands still. */
 const shortestWaitMs = 10;
 
-/** Is told of what happens. An error it throws is uncaught, once the work under way is done. */
+/** Called when something happens. An error it throws is uncaught, once the work under way is done. */
 export interface Observer {
   readonly onRequest?: ((request: SeenRequest) => void) | undefined;
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
-  /** Called when the instance's options have changed; `Engine.settled` waits for what it promises. */
+  /** Called when the instance's options have changed; `Engine.settled` waits for its promise. */
   readonly onOptions?: ((options: InstanceOptions) => void | Promise<void>) | undefined;
-  /** Called after each change, by the timeline or by callers, and now and then without one. */
+  /** Called after each change, by the timeline or by callers, and sometimes without one. */
   readonly onSettled?: () => void;
 }
 
-/** The instance, its clock and what happens to it: what the service and its control change and show. */
+/** The instance, its clock and its events: what the service and its control show and change. */
 export class Engine {
   readonly start: Start;
   readonly journal = new Journal();
@@ -29,17 +29,17 @@ export class Engine {
   state: State;
   timeline: Timeline;
   isListening = true;
-  /** Resolved once the sockets listen, or do not, as they should, and observers have followed the options. */
+  /** Resolves once the sockets listen, or do not, as they should, and observers have handled the options. */
   settled: Promise<unknown> = Promise.resolve();
   readonly #observers: Observer[];
   readonly #setListening: (isListening: boolean) => Promise<unknown>;
   #options: InstanceOptions;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
-  /** When something changes by itself, by the clock. */
+  /** When something next changes by itself, by the clock. */
   #next = 0;
 
-  /** @param setListening has the sockets of the service listen, or not */
+  /** @param setListening makes the sockets of the service listen, or not */
   constructor(start: Start, setListening: (isListening: boolean) => Promise<unknown>) {
     this.start = start;
     this.#observers = [start];
@@ -53,13 +53,13 @@ export class Engine {
   }
 
   note(entry: Omit<SeenRequest, 'number'>): void {
-    // A function `hops` has placed a caller.
+    // A function `hops` returned the distance of a caller.
     if (this.state.options !== this.#options) this.settle();
     const request = this.journal.add(entry);
     this.#announce(({ onRequest }) => onRequest?.(request));
   }
 
-  /** Every change by a caller: after all that was due before it, and before all that becomes due by it. */
+  /** Every change by a caller: after everything due before it, and before everything it makes due. */
   change<Result>(change: (now: number) => Result): Result {
     this.settleDue();
     try {
@@ -81,7 +81,7 @@ export class Engine {
     return happened;
   }
 
-  /** Moves the clock forward, and runs what falls due. `place` is what the milliseconds are called by who gave them. */
+  /** Advances the clock and runs everything due. `place` is the name of the milliseconds, for errors. */
   advance(milliseconds: number, place: string): void {
     if (!isSpan(milliseconds)) {
       throw refused(place, `given a number of milliseconds from 0 to ${longestSpan}`, milliseconds);
@@ -92,7 +92,7 @@ export class Engine {
     this.settle();
   }
 
-  /** Back to how it was when it started, but for the time by `now`. */
+  /** Resets to the start, except for the time by `now`. */
   reset(): void {
     this.change(() => {
       [this.clock, this.state, this.timeline] = this.#launch();
@@ -100,12 +100,12 @@ export class Engine {
     });
   }
 
-  /** Settles if the time has come for anything. */
+  /** Settles if anything is due. */
   settleDue(): void {
     if (this.clock.now() >= this.#next) this.settle();
   }
 
-  /** Runs what is due, has the sockets follow, and sets the timer for what is next; gives what has happened. */
+  /** Runs everything due, updates the sockets, and sets the timer for the next event; returns what happened. */
   settle(): readonly SeenEvent[] {
     if (this.#isClosed) return [];
     const now = this.clock.now();
@@ -126,7 +126,7 @@ export class Engine {
     const waitMs = Math.min(Math.max(this.clock.until(this.#next), shortestWaitMs), longestTimerMs);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.settle(), waitMs);
-    // A socket that listens keeps the process alive; while none does, the timer must.
+    // A listening socket keeps the process alive; while there is none, the timer must.
     if (isListening) this.#timer.unref();
     this.#announce(({ onSettled }) => onSettled?.());
     return happened;

@@ -23,15 +23,15 @@ import { nodeShape, toNode } from './values.js';
 
 interface Declaration<F extends Fields> {
   readonly fields: F;
-  /** Makes the event happen; returns what happens, in words, and after how many milliseconds its end does, if it has one. */
+  /** Makes the event happen; returns what happens, in words, and the milliseconds until its end, if it has one. */
   run(fields: ObjectOf<F>, state: State, at: Date): string | readonly [detail: string, endsIn: number];
   /** Makes the end of the event happen; returns what happens, in words. */
   end?(fields: ObjectOf<F>, state: State, at: Date): string;
-  /** What the event is about: another event about the same calls its end off. */
+  /** The subject of the event: another event with the same subject cancels its end. */
   about?(fields: ObjectOf<F>): string;
 }
 
-/** The declaration of an event. Its type has the fields alone, because it becomes part of the published types. */
+/** The declaration of an event. Its type has only the fields, because it becomes part of the published types. */
 function event<F extends Fields>(
   fields: F,
   run: Declaration<F>['run'],
@@ -106,8 +106,8 @@ const events = {
   }),
 
   /**
-   * A maintenance event is scheduled, in place of one of the same ID, and moves to the history at its end, or when it would
-   * begin if canceled.
+   * A maintenance event is scheduled, replacing one with the same ID, and moves to the history at its end, or if
+   * canceled, when it would begin.
    */
   maintenance: event(
     {
@@ -133,13 +133,13 @@ const events = {
     },
   ),
 
-  /** The Auto Scaling state that the instance is moving towards. */
+  /** The Auto Scaling state that the instance is moving to. */
   autoscaling: event({ state: lifecycleState }, ({ state }, { tree }, at) => {
     tree.set('autoscaling/target-lifecycle-state', state, at);
     return `towards ${state}`;
   }),
 
-  /** An instance profile is attached, in place of any other. Default role `example-role`, profile named after the role. */
+  /** An instance profile is attached, replacing any other. Default role `example-role`, profile named like the role. */
   'attach-role': event(
     { role: optional(name), profile: optional(name), lifetime },
     ({ role = 'example-role', profile = role, ...terms }, state, at) => {
@@ -166,11 +166,11 @@ const events = {
       : noRole,
   ),
 
-  /** The root volume is replaced from another AMI: `ami-id` and the identity document name that one. */
+  /** The root volume is replaced from another AMI, named by `ami-id` and the identity document. */
   'replace-root-volume': event({ imageId: name }, ({ imageId }, { tree }, at) => {
     tree.set('ami-id', imageId, at);
     const current = tree.json(documentPath, at);
-    // The document of the base has followed, one of the user's does not by itself.
+    // The base's document follows automatically, one set by the user does not.
     if (typeof current === 'object' && current !== null && !('imageId' in current && current.imageId === imageId))
       tree.set(documentPath, document({ ...current, imageId }), at);
     return `the AMI is ${imageId}`;
@@ -242,13 +242,13 @@ export type TimelineEntry = TimelineStep &
 
 /** An event, or the end of one, that has happened. */
 export interface SeenEvent {
-  /** When it was due, by the emulator's clock, in milliseconds since 1970. */
+  /** When it was due, by the emulator's clock, in milliseconds since the epoch. */
   readonly at: number;
   /** Its name in the timeline, such as `spot-interruption`. */
   readonly event: TimelineEvent['event'];
   /** What happened, in words. */
   readonly detail: string;
-  /** Why it could not happen, such as a path below a value. */
+  /** The reason that it could not happen, such as a path below a value. */
   readonly error?: unknown;
 }
 

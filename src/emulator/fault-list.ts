@@ -3,9 +3,9 @@ import { effectOf, type Fault, type Match, mostFaults } from './faults.js';
 import { EmulatorOptionError } from './option-error.js';
 import { decodedNames, longestPath, namesIn, pathOf, patternNames } from './path.js';
 
-/** A fault in place. */
+/** An active fault. */
 export interface FaultHandle {
-  /** As it was added; it cannot be changed. */
+  /** The fault as added; it cannot be changed. */
   readonly fault: Fault;
   /** How many requests it has hit. */
   readonly hits: number;
@@ -13,7 +13,7 @@ export interface FaultHandle {
   remove(): void;
 }
 
-/** A fault in place, and what decides whether it applies. */
+/** An active fault, and the state that decides whether it applies. */
 export interface Placed {
   /** Its number in the list, from 1. */
   readonly id: number;
@@ -27,13 +27,13 @@ export interface Placed {
   hits: number;
 }
 
-/** The numbers of faults, which outlive them in the journal. */
+/** The numbers of faults, which the journal keeps after they end. */
 export const faultIds = new WeakMap<Fault, number>();
 
 /** The faults of one emulator. */
 export class Faults {
   readonly #seed: number;
-  /** In the order in which they were added. Another array after each change, but for hits. */
+  /** In the order they were added. A new array after each change, except for hits. */
   all: readonly Placed[] = [];
   #count = 0;
 
@@ -41,12 +41,12 @@ export class Faults {
     this.#seed = seed;
   }
 
-  /** True for a fault that applies to no request any more. */
+  /** True for a fault that no longer applies to any request. */
   isOver({ until, hits, times }: Placed, now: number): boolean {
     return now >= until || hits >= times;
   }
 
-  /** Adds a fault at `at`, in milliseconds since 1970. */
+  /** Adds a fault at `at`, in milliseconds since the epoch. */
   add(given: Fault, at: number): Placed {
     this.all = this.all.filter((one) => !this.isOver(one, at));
     if (this.all.length >= mostFaults)
@@ -63,7 +63,7 @@ export class Faults {
       times: (isRefusal ? undefined : fault.times) ?? Number.POSITIVE_INFINITY,
       matches: isRefusal ? () => false : matcher(fault),
       passes: (isRefusal ? undefined : effectOf(fault).meter?.({ ...fault }, at)) ?? (() => false),
-      // A sequence of its own for each fault, which requests that others match do not shift.
+      // Each fault has its own random sequence, which requests matched by others do not shift.
       random: randomFrom(Math.imul(this.#seed + 1, 0x85ebca6b) ^ this.#count),
       hits: 0,
     };
@@ -72,7 +72,7 @@ export class Faults {
     return added;
   }
 
-  /** Ends a fault; false if it is not there. */
+  /** Ends a fault; false if there is none with this number. */
   remove(id: number): boolean {
     const count = this.all.length;
     this.all = this.all.filter((one) => one.id !== id);
@@ -82,7 +82,7 @@ export class Faults {
   /** The faults that apply to a request, in the order of their effects; of the same rank, in the order they were added. */
   match(method: string, target: string, now: number, version: 1 | 2 = 1): readonly Match[] {
     if (this.all.length === 0) return [];
-    // There is nothing at paths that are longer.
+    // No value has a longer path.
     const path = (decodedNames(target) ?? namesIn(pathOf(target))).slice(0, longestPath + 3);
     const matches = this.all.flatMap((one): Match[] => {
       const { fault, random } = one;
@@ -121,8 +121,8 @@ function matcher(fault: Match['fault']): Placed['matches'] {
 }
 
 /**
- * True if the items are those of the pattern, in which `any` stands for any number of them. When they differ, the latest
- * `any` takes one more; earlier ones need no other try, so the time is the product of the lengths at most.
+ * True if the items match the pattern, in which `any` matches any number of them. On a mismatch, the latest `any` takes
+ * one more; earlier ones need no retry, so the time is at most the product of the lengths.
  */
 function fits(
   pattern: ArrayLike<string>,

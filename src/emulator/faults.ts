@@ -20,16 +20,16 @@ import {
 /** The requests a fault applies to; without any of these, all of them. */
 interface FaultScope {
   /**
-   * Patterns of the path. One that begins with `/` is compared with the path of the request, such as `/latest/dynamic/**`;
+   * Patterns of the path. One that begins with `/` is matched against the request's path, such as `/latest/dynamic/**`;
    * another follows the rule of `emulator.set`, whatever the version: `iam/**`, `user-data`, `api/token`. `*` stands for
    * anything but a slash, `**` for any number of segments.
    */
   readonly paths?: string | readonly string[];
   /** Method of the request, such as `PUT`. */
   readonly method?: string;
-  /** Applies to this many requests, and no more. */
+  /** The number of requests it applies to. */
   readonly times?: number;
-  /** Chance of each request to be hit, 0 to 1; decided by the seed. Default 1. */
+  /** Probability that a request is hit, 0 to 1; decided by the seed. Default 1. */
   readonly probability?: number;
   /** Begins this long after the fault was added. Default `0s`. */
   readonly from?: Duration;
@@ -37,7 +37,7 @@ interface FaultScope {
   readonly until?: Duration;
 }
 
-/** The most faults at a time, and the most patterns of one; each request is compared with all of them. */
+/** The maximum number of faults, and of patterns of one; each request is matched against all of them. */
 export const mostFaults = 1000;
 const mostPatterns = 100;
 const glob = /^[^\s?#]{1,256}$/;
@@ -60,7 +60,7 @@ const scope = {
   ...window,
 } satisfies { [Name in keyof FaultScope]-?: unknown };
 
-/** The delivery of a request; `random` is from 0 to 1, for what the fault leaves to chance. */
+/** The delivery of a reply; `random` is from 0 to 1, for faults with a random effect. */
 type Situation = Delivery & {
   readonly answer: Answer;
   readonly delayMs: number;
@@ -70,7 +70,7 @@ type Situation = Delivery & {
 
 /**
  * A kind of fault. `rank` orders the effects, so that none undoes another, whichever was added first: 0 before the
- * answer is decided, 1 the answer, 2 its body, 3 its headers, 4 how it is sent, 5 a reset, 6 nothing of it is sent.
+ * reply is decided, 1 the reply, 2 its body, 3 its headers, 4 how it is sent, 5 a reset, 6 nothing of it is sent.
  */
 interface Effect<F extends Fields> {
   readonly rank: number;
@@ -82,7 +82,7 @@ interface Effect<F extends Fields> {
   meter?(fault: ObjectOf<F>, since: number): (now: number) => boolean;
 }
 
-/** The declaration of a kind. Its type has the fields alone, because it becomes part of the published types. */
+/** The declaration of a kind. Its type has only the fields, because it becomes part of the published types. */
 function effect<F extends Fields>(
   rank: number,
   fields: F,
@@ -106,29 +106,29 @@ const isTokenRequest = (method: string, path: string): boolean => method === 'PU
 const isReadWithToken = (method: string, _path: string, version: 1 | 2): boolean => method !== 'PUT' && version === 2;
 
 const effects = {
-  /** The answer comes after `delay`, and up to `jitter` later, in real time. */
+  /** The reply comes after `delay`, plus up to `jitter`, in real time. */
   latency: effect(4, { delay: duration, jitter: optional(duration) }, ({ delay, jitter = 0 }, { delayMs, random }) => ({
     delayMs: delayMs + milliseconds(delay) + random * milliseconds(jitter),
   })),
   'no-reply': effect(6, {}, () => ({ answer: undefined })),
-  /** The connection is reset before the answer, or after half of its body. Default `start`. */
+  /** The connection is reset before the reply, or after half of its body. Default `start`. */
   reset: effect(5, { at: optional(oneOf('start', 'middle')) }, ({ at }) => ({
     part: at === 'middle' ? 'half' : 'none',
     isReset: true,
   })),
-  /** Another status, without what was asked for. */
+  /** Another status, without the requested value. */
   status: effect(1, { status: statuses }, ({ status }, { now }) => ({ answer: failure(now, status) })),
-  /** The body comes byte by byte, one each `interval` of real time. */
+  /** The body comes byte by byte, one per `interval` of real time. */
   'slow-body': effect(4, { interval: duration }, ({ interval }) => ({ byteIntervalMs: milliseconds(interval) })),
   /** The body ends at half its length. */
   'cut-body': effect(4, {}, () => ({ part: 'half' })),
-  /** `Content-Length` says so many bytes more than there are; less, if negative. */
+  /** `Content-Length` is this many bytes too large; too small, if negative. */
   'wrong-length': effect(3, { by: wholeNumber(-65536, 65536) }, ({ by }, { answer }) => ({
     answer: withHeader(answer, 'Content-Length', String(Math.max(0, Buffer.byteLength(answer.body) + by))),
   })),
   garbage: effect(6, {}, () => ({ garbage: tlsAlert })),
   empty: effect(1, {}, (_, { now }) => ({ answer: empty(now, 200) })),
-  /** A redirection to `location`. Default `status` 301. */
+  /** A redirect to `location`. Default `status` 301. */
   redirect: effect(
     1,
     { location: headerText, status: optional(oneOf(301, 302, 307, 308)) },
@@ -138,13 +138,13 @@ const effects = {
   newline: effect(2, {}, (_, { answer }) => ({
     answer: withBody(answer, Buffer.concat([Buffer.from(answer.body), Buffer.from('\n')])),
   })),
-  /** Another `Server` header, as other services have. */
+  /** Another `Server` header, as from another service. */
   'foreign-server': effect(3, { server: headerText }, ({ server }, { answer }) => ({
     answer: withHeader(answer, 'Server', server),
   })),
-  /** Session tokens end after `lifetime`, whatever the answers promise. */
+  /** Session tokens expire after `lifetime`, whatever TTL the replies state. */
   'short-token': effect(0, { lifetime: duration }, () => ({}), { only: isTokenRequest }),
-  /** The reply with a session token has another status, or `ttl` as its TTL header; `none` leaves that out. */
+  /** The reply with a session token has another status, or `ttl` as its TTL header; `none` omits the header. */
   'token-reply': effect(
     3,
     { ttl: optional(headerText), status: optional(oneOf(200, 201)) },
@@ -156,9 +156,9 @@ const effects = {
     },
     { only: isTokenRequest },
   ),
-  /** Reads with a session token are answered 401, valid as it is. */
+  /** Reads with a session token get a 401, although it is valid. */
   'refused-token': effect(1, {}, (_, { now }) => ({ answer: empty(now, 401) }), { only: isReadWithToken }),
-  /** A session token that was never issued, or has ended, is as good as a valid one. */
+  /** A session token that was never issued, or has expired, is accepted. */
   'any-token': effect(0, {}, () => ({}), { only: isReadWithToken }),
   /** At most `rate` requests a second, and as many at once, are answered; the others with `status`. Default 503. */
   throttle: effect(
@@ -167,11 +167,11 @@ const effects = {
     ({ status = 503 }, { now }) => ({ answer: failure(now, status) }),
     { meter: ({ rate }, since) => bucket(rate, since) },
   ),
-  /** Everything is answered 403, as while `httpEndpoint` is `disabled`. */
+  /** Everything gets a 403, as while `httpEndpoint` is `disabled`. */
   'endpoint-off': effect(1, {}, (_, { now }) => ({ answer: empty(now, 403) })),
 };
 
-/** Lets `rate` requests a second pass, and as many at once. */
+/** Lets through `rate` requests a second, and as many at once. */
 function bucket(rate: number, since: number): (now: number) => boolean {
   const size = Math.max(1, rate);
   let left = size;
@@ -187,7 +187,7 @@ function bucket(rate: number, since: number): (now: number) => boolean {
 
 type FaultEffect = UnionOf<'kind', typeof effects>;
 
-/** Connections are refused: nobody listens. It applies to all requests, since it sees none of them. */
+/** Connections are refused: nothing listens. It applies to all requests, since it sees none of them. */
 interface RefuseFault extends Pick<FaultScope, 'from' | 'until'> {
   readonly kind: 'refuse';
 }
@@ -221,11 +221,11 @@ export const effectOf = ({ kind }: Match['fault']) => effects[kind] as Effect<Fi
 /** A fault that applies to a request. */
 export interface Match {
   readonly fault: FaultScope & FaultEffect;
-  /** 0 to 1, for what the fault leaves to chance. */
+  /** 0 to 1, for faults with a random effect. */
   readonly random: number;
 }
 
-/** The delivery with a fault applied. An answer that is lost anyway stays lost. */
+/** The delivery with a fault applied. A reply that is lost anyway stays lost. */
 export function apply(delivery: Delivery, { fault, random }: Match, now: Date): Delivery {
   const { answer } = delivery;
   if (answer === undefined) return delivery;

@@ -7,7 +7,7 @@ import { type Decision, decide, type Request, versionOf } from './service.js';
 import type { State } from './state.js';
 import { withoutTokens } from './tokens.js';
 
-/** Answers a request, and notes it: the service decides, then faults apply. */
+/** Answers a request and records it: the service decides, then faults apply. */
 export function handle(engine: Engine, request: Request): Delivery {
   engine.settleDue();
   const { state } = engine;
@@ -31,7 +31,7 @@ export function handle(engine: Engine, request: Request): Delivery {
   return finish(delivery, request, state);
 }
 
-/** Refuses what the service does not see, and no fault applies to. */
+/** Rejects requests that the service does not see, and no fault applies to. */
 function refuse({ start, state }: Engine, request: Request, now: Date): Decision | undefined {
   const absence = state.absence(now.getTime());
   // It arrived just before the socket was closed.
@@ -61,8 +61,8 @@ function finish(delivery: Delivery, { method }: Request, { options: { system } }
 }
 
 /**
- * Why a `Host` header is refused; undefined for the names that only callers of the emulator use. A web page that makes its
- * own name resolve to this machine (DNS rebinding) is recognised by that name.
+ * The reason for rejecting a `Host` header; undefined for names that only callers of the emulator use. This detects a
+ * web page that makes its own name resolve to this machine (DNS rebinding).
  */
 export function foreignHost(host: string | undefined, hosts: readonly string[]): string | undefined {
   if (host === undefined) return undefined;

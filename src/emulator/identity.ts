@@ -8,7 +8,7 @@ import type { DatedContent, MetadataTree, Tree } from './tree.js';
 const directory = 'dynamic/instance-identity';
 export const documentPath = `${directory}/document`;
 
-/** The identity document of the instance that `tree` shows whenever it is read, and its signatures. */
+/** The identity document of the instance in `tree` at each read, and its signatures. */
 export function identityTree(tree: MetadataTree, launched: Date): Tree {
   return { [documentPath]: (now) => identityOf(tree, launched, now), ...identitySignatures(tree) };
 }
@@ -23,7 +23,7 @@ function identityOf(tree: MetadataTree, launched: Date, now: Date): DatedContent
       if (found.lastModified > lastModified) lastModified = found.lastModified;
       return Buffer.from(found.content).toString();
     } catch {
-      // A function of the user's computes it; whoever reads that value gets the error.
+      // Computed by a function of the user's; a read of that value gets the error.
       return null;
     }
   };
@@ -58,8 +58,8 @@ const messages = {
 type Message = (typeof messages)[keyof typeof messages];
 
 /**
- * Signatures of the identity document that is in `tree` whenever one is read. Without a signer they have the right form, but
- * no key has made them; with one, its RSA key makes them all.
+ * Signatures of the identity document in `tree` at each read. Without a signer they have the right form, but are not
+ * made with a key; with one, its RSA key makes them all.
  */
 export function identitySignatures(tree: MetadataTree, signer?: Signer): Tree {
   const dated = (signature: (document: Buffer, changed: Date) => Buffer) => (now: Date) => {

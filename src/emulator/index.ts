@@ -25,7 +25,7 @@ export type { JsonTree } from './values.js';
  * Starts an emulator of the EC2 instance metadata service, on a free port of the loopback interface unless told
  * otherwise. It keeps the process alive until it is closed.
  *
- * @throws EmulatorOptionError for an option that cannot be used, the system's error if it cannot listen
+ * @throws EmulatorOptionError for an unusable option, the system error if it cannot listen
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html
  * @example
  * await using emulator = await createEmulator({ httpTokens: 'required' });

@@ -15,17 +15,17 @@ import {
 } from './shape.js';
 
 /**
- * Settings of the instance, under AWS's names, and the distance of the callers. Each can be changed while the emulator
+ * Options of the instance, under AWS's names, and the distance of the callers. Each can be changed while the emulator
  * runs.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html
  */
 export interface InstanceOptions {
-  /** `required`: a read without a session token is answered 401. Default `optional`. */
+  /** `required`: a read without a session token gets a 401. Default `optional`. */
   readonly httpTokens: 'optional' | 'required';
-  /** `disabled`: everything is answered 403. Default `enabled`. */
+  /** `disabled`: everything gets a 403. Default `enabled`. */
   readonly httpEndpoint: 'enabled' | 'disabled';
-  /** How many hops the answer to a token request travels, 1 to 64. Default 1. */
+  /** The number of hops that a token reply can travel, 1 to 64. Default 1. */
   readonly httpPutResponseHopLimit: number;
   /** `disabled`: connections to an IPv6 listener are reset. Default `enabled`, unlike on EC2. */
   readonly httpProtocolIpv6: 'enabled' | 'disabled';
@@ -55,7 +55,7 @@ export interface InstanceSettings extends Omit<ScenarioOptions, 'hops'> {
   /**
    * Routers the callers pretend to have between themselves and the instance, 0 to 64: a number, a table by the caller's
    * address, or a function that is given this address, such as `127.0.0.2`, at each request. `options.hops` is then the
-   * table of what it gave. If it throws, or gives anything else, the answer is a 500, and the reason is the `error` of the
+   * table of its results. If it throws, or returns anything else, the reply is a 500, with the reason as `error` of the
    * request. Default 0.
    */
   readonly hops?: InstanceOptions['hops'] | HopsOfCaller | undefined;
@@ -110,7 +110,7 @@ export const instanceFields = {
 /** Some of the instance's options, as a scenario has them. */
 export const scenarioOptions = fields(instanceFields);
 
-/** The same as code has them. */
+/** The same as passed by code. */
 export const settingFields: Fields = {
   ...instanceFields,
   hops: {
@@ -124,14 +124,14 @@ export function withSettings(current: InstanceOptions, settings: InstanceSetting
   const given = Object.entries(settings).filter(
     ([name, value]) => Object.hasOwn(instanceFields, name) && value !== undefined,
   );
-  // Of a function, the table of what it has given.
+  // For a function, the table of its results.
   const shown = given.map(([name, value]) => [name, typeof value === 'function' ? {} : value]);
   const options: InstanceOptions = { ...current, ...Object.fromEntries(shown) };
   const { hops } = options;
   return Object.freeze({ ...options, hops: typeof hops === 'number' ? hops : Object.freeze({ ...hops }) });
 }
 
-/** @throws EmulatorOptionError if the function throws, or gives what cannot be used */
+/** @throws EmulatorOptionError if the function throws or returns something unusable */
 export function askForHops(hopsOf: HopsOfCaller, caller: string): number {
   let hops: unknown;
   try {
@@ -143,7 +143,7 @@ export function askForHops(hopsOf: HopsOfCaller, caller: string): number {
   return routers.check(hops, `hops('${caller}')`);
 }
 
-/** @throws EmulatorOptionError if it is no object, has a field that is no option, or a value that cannot be used */
+/** @throws EmulatorOptionError if it is not an object, has a field that is not an option, or an unusable value */
 export function checkOptions(given: unknown, taker: string, known: Fields): void {
   if (!isObject(given)) throw refused(`what ${taker} is given`, 'an object of options', given);
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name));

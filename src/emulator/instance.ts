@@ -1,13 +1,13 @@
 import { instant } from './documents.js';
 import { identityTree } from './identity.js';
 // Addresses are from the ranges for documentation (RFC 5737, RFC 3849); account, access keys and secrets are the ones in
-// AWS's own examples and open nothing.
+// AWS's own examples and give access to nothing.
 import instance from './instance.json' with { type: 'json' };
 import { account, attachedRole, instanceCredentials, renewed } from './roles.js';
 import type { MetadataTree, Tree } from './tree.js';
 import { toTree } from './values.js';
 
-/** An On-Demand Instance in us-east-1 with a role, to which nothing happens; it is laid into `tree`. */
+/** An On-Demand Instance in us-east-1 with a role, to which nothing happens; it is merged into `tree`. */
 export function instanceTree(tree: MetadataTree, launched: Date): Tree {
   return {
     ...toTree(instance, launched),
@@ -20,7 +20,7 @@ export function instanceTree(tree: MetadataTree, launched: Date): Tree {
   };
 }
 
-/** Another network interface, in another subnet and with a private IPv4 address only. */
+/** Another network interface, in another subnet, with only a private IPv4 address. */
 export function furtherInterface(mac: string, deviceNumber: number, networkCard: number) {
   const { 'owner-id': owner, profile, ...first } = instance['network/interfaces/macs']['0e:49:61:0f:c3:11'];
   return {

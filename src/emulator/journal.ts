@@ -1,25 +1,25 @@
 import type { Fault } from './faults.js';
 
-/** One request that arrived. It holds no header, no query and no session token. */
+/** One request that arrived. Contains no header, no query and no session token. */
 export interface SeenRequest {
   /** 1 for the first request, and so on. */
   readonly number: number;
   /** The address it came from. */
   readonly caller: string;
-  /** When, by the emulator's clock, in milliseconds since 1970. */
+  /** When it arrived, by the emulator's clock, in milliseconds since the epoch. */
   readonly at: number;
-  /** Empty if what arrived was no HTTP, or its headers were too large. */
+  /** Empty if it was not HTTP, or its headers were too large. */
   readonly method: string;
   /**
-   * As it was sent, such as `/latest/meta-data/instance-id`, but for what may be a secret: `?…` stands for a query, and `…`
-   * for a segment that holds a session token, or for what is beyond 1,024 characters. Empty where `method` is.
+   * As sent, such as `/latest/meta-data/instance-id`, except possible secrets: `?…` stands for a query, and `…` for a
+   * segment with a session token, or for anything beyond 1,024 characters. Empty if `method` is.
    */
   readonly path: string;
-  /** 2 if it asked for a session token or carried one, else 1. */
+  /** 2 if it requested a session token or had one, else 1. */
   readonly version: 1 | 2;
-  /** Status of the answer, or `unanswered` if none was sent. */
+  /** Status of the reply, or `unanswered` if none was sent. */
   readonly status: number | 'unanswered';
-  /** Why it did not get what it asked for, or not unharmed. */
+  /** The reason that it did not get its value, or not intact. */
   readonly reason?:
     | 'endpoint off'
     | 'hop limit'
@@ -36,11 +36,11 @@ export interface SeenRequest {
     | 'too large'
     | 'instance off'
     | `fault: ${Fault['kind']}`;
-  /** The faults that hit it, in the order in which they acted. */
+  /** The faults that hit it, in the order they were applied. */
   readonly faults?: readonly Fault[];
-  /** Of a token request: the limit that the reply had, and the one that its caller needs. With less, it died on its way. */
+  /** For a token request: the limit that the reply had, and the one its caller needs. With less, it died on the way. */
   readonly hopLimit?: { readonly had: number; readonly needed: number };
-  /** The error thrown by a computed value of the tree; the answer was a 500. */
+  /** The error thrown by a computed value of the tree; the reply was a 500. */
   readonly error?: unknown;
 }
 
@@ -48,7 +48,7 @@ const size = 10_000;
 
 export const noneYet = { total: 0, v1: 0, v2: 0, token: 0, other: 0, refused: 0, unanswered: 0 };
 
-/** By what it was asked: without a token, with one, for one, or in no HTTP. */
+/** Counts by kind of request: without a token, with one, for one, or not HTTP. */
 export function kindOf({ method, version, hopLimit }: Omit<SeenRequest, 'number'>): 'v1' | 'v2' | 'token' | 'other' {
   if (method === '') return 'other';
   return hopLimit === undefined ? `v${version}` : 'token';
@@ -57,7 +57,7 @@ export function kindOf({ method, version, hopLimit }: Omit<SeenRequest, 'number'
 /** The latest requests, and the counts of all. */
 export class Journal {
   readonly requests: SeenRequest[] = [];
-  /** Of the requests since the last `clear`. */
+  /** Counts since the last `clear`. */
   counts = { ...noneYet };
   /** The number of the latest request before the last `clear`. */
   cleared = 0;

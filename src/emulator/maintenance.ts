@@ -16,10 +16,10 @@ export const maintenanceCode = oneOf(...(Object.keys(descriptions) as Code[]));
 
 type Row = Readonly<Record<string, string>>;
 
-/** Of each list; each event reads and writes it. Real instances have one or two. */
+/** Maximum length of each list; each event reads and writes it. Real instances have one or two entries. */
 const mostRows = 20;
 
-/** Adds an event to `events/maintenance/scheduled`, in place of one of the same ID. */
+/** Adds an event to `events/maintenance/scheduled`, replacing one with the same ID. */
 export function schedule(
   tree: MetadataTree,
   { code, eventId, begin, end }: { code: Code; eventId: string; begin: Date; end: Date },
@@ -50,7 +50,7 @@ export function archive(tree: MetadataTree, eventId: string, outcome: 'completed
   write(tree, 'history', [...past, ...rows(tree, 'history', at)].slice(0, mostRows), at);
 }
 
-/** What is no row, in a list of the user's, is left out. */
+/** Anything that is not a row, in a list set by the user, is left out. */
 function rows(tree: MetadataTree, list: 'scheduled' | 'history', at: Date): readonly Row[] {
   const found = tree.json(`meta-data/events/maintenance/${list}`, at);
   return Array.isArray(found) ? found.filter((row): row is Row => isObject(row)) : [];

@@ -1,9 +1,9 @@
-/** An option, a scenario or a change cannot be used; the message names the culprit and says what is accepted. */
+/** An option, a scenario or a change is invalid; the message names the culprit and says what is accepted. */
 export class EmulatorOptionError extends TypeError {
   /** Stable identifier of this failure. */
   readonly code = 'ERR_EMULATOR_OPTION';
   override readonly name = 'EmulatorOptionError';
-  /** Where in what was given the mistake is, such as `timeline[2].at`; undefined where there is no such place. */
+  /** The place of the mistake, such as `timeline[2].at`; undefined if there is none. */
   readonly place: string | undefined;
 
   constructor(message: string, place?: string, options?: { readonly cause?: unknown }) {
@@ -19,7 +19,7 @@ const longestShown = 80;
  * the message has of the value.
  */
 export function refused(name: string, accepted: string, value: unknown, show = textOf): EmulatorOptionError {
-  // Of an async function; that it is rejected as well is no news.
+  // From an async function; its rejection is no news.
   if (value instanceof Promise) value.catch(() => {});
   const shown = value instanceof Promise ? 'a promise' : show(value);
   const clipped = shown.length > longestShown ? `${shown.slice(0, longestShown)}…` : shown;
@@ -27,7 +27,7 @@ export function refused(name: string, accepted: string, value: unknown, show = t
   return new EmulatorOptionError(`${name || 'it'} must be ${accepted}, not ${clipped}`, isPlace ? name : undefined);
 }
 
-/** Falls back to `{…}` for what JSON cannot hold: circular or too deep. */
+/** Falls back to `{…}` for values that JSON cannot hold: circular or too deep. */
 function textOf(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (typeof value !== 'object') return String(value);
@@ -38,14 +38,14 @@ function textOf(value: unknown): string {
   }
 }
 
-/** Of a value that may be a secret. */
+/** For a value that may be a secret. */
 export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value !== 'object' || value === null) return String(value);
   return `an object of ${Object.keys(value).join(', ')}`;
 }
 
-/** @throws EmulatorOptionError for text that is no JSON; `name` says what it is */
+/** @throws EmulatorOptionError for text that is not JSON; `name` says what it is */
 export function parseJson(text: string, name: string): unknown {
   try {
     // Editors may begin a file with a byte order mark.

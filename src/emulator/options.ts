@@ -13,30 +13,30 @@ import type { Tree } from './tree.js';
 /** Options of `createEmulator`; each has a default. */
 export interface EmulatorOptions extends InstanceSettings {
   /**
-   * Address, or addresses, to listen on; the first is `emulator.url`. Default `127.0.0.1`. Anything but loopback lets
+   * Address, or addresses, to listen on; the first is `emulator.url`. Default `127.0.0.1`. Any other than loopback lets
    * the network in.
    */
   readonly host?: string | readonly string[] | undefined;
-  /** Names of it that callers may have in their `Host` header, beside its hosts and `localhost`. Default none. */
+  /** Names that callers may use in their `Host` header, besides its hosts and `localhost`. Default none. */
   readonly allowedHosts?: readonly string[] | undefined;
   /** Port to listen on, the same at every host. Default 0: a free one for each. */
   readonly port?: number | undefined;
-  /** What `tree` is laid over: a calm On-Demand Instance, or nothing. Default `instance`. */
+  /** The base of `tree`: a quiet On-Demand Instance, or nothing. Default `instance`. */
   readonly base?: 'instance' | 'empty' | undefined;
-  /** Values by path, nested or not, laid over the base; `null` removes. */
+  /** Values by path, nested or not, merged into the base; `null` removes. */
   readonly tree?: Tree | undefined;
   /**
-   * What is to happen: the name of a ready scenario, or one of your own. The options given beside it win over its own,
-   * and `tree` is laid over its tree. Default: nothing happens.
+   * Events and faults: the name of a built-in scenario, or one of your own. Other options win over the scenario's,
+   * and `tree` is merged into its tree. Default: nothing happens.
    */
   readonly scenario?: ScenarioName | Scenario | undefined;
-  /** The clock, in milliseconds since 1970: lifetimes, dates and credentials follow it. Default `Date.now`. */
+  /** The clock, in milliseconds since the epoch: lifetimes, dates and credentials follow it. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
-  /** How many times as fast as `now` time passes; 0: only `emulator.advance()` moves it. Default 1. */
+  /** Speed of time relative to `now`; 0: only `emulator.advance()` moves it. Default 1. */
   readonly speed?: number | undefined;
   /**
    * `true`: the identity document is signed, in all its forms, with a new RSA key whose certificate is
-   * `emulator.certificate`. Default `false`: the signatures verify with no certificate.
+   * `emulator.certificate`. Default `false`: the signatures do not verify.
    */
   readonly signIdentity?: boolean | undefined;
   /**
@@ -49,19 +49,19 @@ export interface EmulatorOptions extends InstanceSettings {
   /** Called with each event as it happens. An error it throws is uncaught, and the emulator goes on. */
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
   /**
-   * Called with the instance's options when they have changed, by an event, `configure`, what a function `hops` gives of a
-   * caller, or the control service, whose reply waits for what this promises. An error it throws is uncaught.
+   * Called with the instance's options after a change by an event, `configure`, the result of a function `hops` for a
+   * caller, or the control service, whose reply waits for the promise. An error it throws is uncaught.
    */
   readonly onOptions?: ((options: InstanceOptions) => void | Promise<void>) | undefined;
 }
 
 /** Where the control service listens. */
 export interface ControlOptions {
-  /** An address. Default `127.0.0.1`. Anything but loopback lets the network in, which can then change everything. */
+  /** An address. Default `127.0.0.1`. Any other than loopback lets the network in, which can then change everything. */
   readonly host?: string | undefined;
   /** Default 0: a free one. */
   readonly port?: number | undefined;
-  /** Set by `imds lab`, in which callers are at a real distance. Default: they are as far as `hops` pretends. */
+  /** Set by `imds lab`, where callers are at a real distance. Default: the distance is `hops`. */
   readonly network?: Network | undefined;
 }
 
@@ -70,7 +70,7 @@ const isHost = (value: unknown): boolean =>
   typeof value === 'string' && (isIP(value.replace(/^\[(.*)\]$/, '$1')) > 0 || /^[\w.-]{1,253}$/.test(value));
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const aFunction = shape('a function', {}, (value) => typeof value === 'function');
-/** For what is checked where it is used. */
+/** For options that are checked where they are used. */
 const anything = shape('anything', {}, () => true);
 
 const port = wholeNumber(0, 65535);
@@ -126,5 +126,5 @@ export function readOptions(given: EmulatorOptions) {
   };
 }
 
-/** Hosts that no proxy is asked for, as the environment of this process lists them in either spelling. */
+/** Hosts that bypass proxies, as listed in this process's environment in either spelling. */
 export const proxyExceptions = (): readonly string[] => [process.env['NO_PROXY'] ?? '', process.env['no_proxy'] ?? ''];

@@ -6,7 +6,7 @@ export const account = '123456789012';
 const usualLifetime = '6h';
 
 export interface CredentialsTerms {
-  /** How long each set is valid; if less than ten minutes, the next one comes at half time. Default `6h`. */
+  /** Validity of each set; if less than ten minutes, the next one comes at half time. Default `6h`. */
   readonly lifetime?: Duration;
   /** Account in the documents of `iam/security-credentials-extended/`. Default: none, as in the others. */
   readonly accountId?: string | undefined;
@@ -18,7 +18,7 @@ interface Period {
   readonly serial: number;
 }
 
-/** A document that is renewed five minutes before its credentials end. `serial` is the number of the first set. */
+/** A document that is renewed five minutes before its credentials expire. `serial` is the number of the first set. */
 export function renewed(
   fields: (period: Period) => Readonly<Record<string, string>>,
   launched: Date,

@@ -11,23 +11,23 @@ import { mostPending } from './timeline.js';
 import { MetadataTree, type Tree } from './tree.js';
 import { type JsonTree, nodeShape, toTree, treeShape } from './values.js';
 
-/** What an instance is and what happens to it. As JSON it can be kept in a file. */
+/** An instance and what happens to it. As JSON, it can be kept in a file. */
 export interface Scenario {
   /** URL or path of the JSON Schema, for editors. */
   readonly $schema?: string;
-  /** What it shows, in a sentence. */
+  /** Its description, in a sentence. */
   readonly description?: string;
-  /** What `tree` is laid over: a calm On-Demand Instance, or nothing. Default `instance`. */
+  /** The base of `tree`: a quiet On-Demand Instance, or nothing. Default `instance`. */
   readonly base?: 'instance' | 'empty';
   /** The instance's options at the start. */
   readonly options?: ScenarioOptions;
-  /** Values by path, laid over the base. */
+  /** Values by path, merged into the base. */
   readonly tree?: JsonTree;
-  /** What happens, and when. */
+  /** The events, and when they happen. */
   readonly timeline?: readonly TimelineEntry[];
-  /** What goes wrong from the start on. */
+  /** The faults from the start on. */
   readonly faults?: readonly Fault[];
-  /** Decides what is left to chance: the same seed, the same faults. Default 0. */
+  /** Seed for everything random: the same seed gives the same faults. Default 0. */
   readonly seed?: number;
 }
 
@@ -86,7 +86,7 @@ export function parseScenario(source: unknown): Scenario {
 }
 
 /**
- * The tree at the start: the base, the scenario's tree laid over it, and `over` laid over both; and before that. A signer
+ * The tree at the start: the base, with the scenario's tree and then `over` merged in; and before that. A signer
  * signs the identity document, wherever that is from, unless `over` has signatures of its own.
  */
 export function startTree(

@@ -4,10 +4,10 @@ import ready from './scenarios.json' with { type: 'json' };
 
 type Described = Scenario & { readonly description: string };
 
-/** Keeps the names alone, so that the published types do not repeat the file. */
+/** Keeps only the names, so that the published types do not repeat the file. */
 const named = <Name extends string>(all: Readonly<Record<Name, object>>) => all as Readonly<Record<Name, Described>>;
 
-/** The ready scenarios by name. Each begins when the emulator starts. */
+/** The built-in scenarios by name. Each begins when the emulator starts. */
 export const scenarios = named(ready);
 
 export type ScenarioName = keyof typeof scenarios;

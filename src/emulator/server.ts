@@ -5,22 +5,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Delivery, deliver } from './delivery.js';
 import type { Request } from './service.js';
 
-/** Decides what is answered. */
+/** Answers requests. */
 export interface Handler {
   /** Answers a request that has arrived with its body, if any. */
   readonly handle: (request: Request) => Delivery;
   readonly servesIpv6: () => boolean;
 }
 
-/** What is read of a request that is no HTTP. */
+/** Stands for a request that is not HTTP. */
 const unread = { method: '', target: '', httpVersion: '', headers: {} };
 const headerLimit = 8 * 1024;
 const bodyLimit = 64 * 1024;
-/** Connections kept open while their request arrives, and as many while they are answered; beyond, the oldest is closed. */
+/** Maximum connections whose request is arriving, and as many being answered; beyond that, the oldest is closed. */
 const connectionLimit = 1024;
-/** Time for a whole request to arrive, and for a caller to go on reading its answer. */
+/** Time for a whole request to arrive, and for a caller to continue reading its reply. */
 const usualTimeoutMs = 10_000;
-/** Before another attempt to listen again at the same port. */
+/** Delay before another attempt to listen on the same port. */
 const retryMs = 50;
 
 /**
@@ -40,7 +40,7 @@ export class Server {
   readonly #timeoutMs: number;
   readonly #http;
   #bound: AddressInfo = { address: '', family: '', port: 0 };
-  // Two sets, so that callers that send nothing never displace callers that have asked.
+  // Two sets, so that callers that send nothing never displace callers that sent a request.
   readonly #arriving = new Set<Socket>();
   readonly #asked = new Set<Socket>();
   #isWanted = true;
@@ -56,7 +56,7 @@ export class Server {
       headersTimeout: timeoutMs,
       requestTimeout: timeoutMs,
       connectionsCheckingInterval: timeoutMs / 2,
-      // Node's own answer to a request without one differs.
+      // Node's own reply to a request without one differs.
       requireHostHeader: false,
     });
     this.#http.on('connection', (socket) => this.#accept(socket));
@@ -76,7 +76,7 @@ export class Server {
     });
   }
 
-  /** Listens at `host`; rejects with the system's error if that is not possible. Port 0 is any free one. */
+  /** Listens on `host`; rejects with the system error if that is not possible. Port 0 is any free one. */
   static async listen(host: string, port: number, handler: Handler, timeoutMs = usualTimeoutMs): Promise<Server> {
     const server = new Server(host, handler, timeoutMs);
     server.#http.listen({ host, port });
@@ -86,14 +86,14 @@ export class Server {
     return server;
   }
 
-  /** Base URL without a slash at the end, such as `http://127.0.0.1:1338`. */
+  /** Base URL without a trailing slash, such as `http://127.0.0.1:1338`. */
   get url(): string {
     return urlOf(this.#bound);
   }
 
   /**
-   * Listens again at the same port, or stops listening at once and closes every connection. Resolves once the socket is
-   * as wanted last.
+   * Listens again on the same port, or stops listening at once and closes every connection. Resolves once the socket is
+   * in the state last requested.
    */
   setListening(isWanted: boolean): Promise<void> {
     this.#isWanted = isWanted;
@@ -107,7 +107,7 @@ export class Server {
     while (this.#http.listening !== this.#isWanted) {
       if (this.#isWanted) {
         this.#http.listen({ host: this.#host, port: this.#bound.port });
-        // If another process has taken the port meanwhile, it may become free again.
+        // If another process took the port meanwhile, it may become free again.
         await once(this.#http, 'listening').catch(() => delay(retryMs));
       } else {
         const closed = once(this.#http, 'close');
@@ -153,13 +153,13 @@ export class Server {
   }
 }
 
-/** The base URL of what listens there, as callers on this machine have it. */
+/** The base URL of a listener, as used by callers on this machine. */
 export function urlOf({ address, family, port }: AddressInfo): string {
   const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
   return `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
 }
 
-/** An address in IPv4's own form also where the socket serves both families. */
+/** An address in IPv4 form, even if the socket serves both families. */
 const ownForm = (address = ''): string => (address.startsWith('::ffff:') ? address.slice(7) : address);
 
 function admit(room: Set<Socket>, socket: Socket): void {

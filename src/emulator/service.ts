@@ -16,7 +16,7 @@ export interface Request {
   /** The caller's address. */
   readonly caller: string;
   readonly headers: IncomingHttpHeaders;
-  /** The status by which it is answered if it is no HTTP or too large. */
+  /** The status for a request that is not HTTP or too large. */
   readonly rejection?: 400 | 413 | 431;
 }
 
@@ -26,7 +26,7 @@ const longestTtlSeconds = 21600;
 const serviceHost = '169.254.169.254';
 const allowedReads = 'GET, HEAD, OPTIONS';
 
-// What `GET /` lists.
+// The versions that `GET /` lists.
 const versions = `
   1.0 2007-01-19 2007-03-01 2007-08-29 2007-10-10 2007-12-15 2008-02-01 2008-09-01 2009-04-04 2011-01-01 2011-05-01
   2012-01-12 2014-02-25 2014-11-05 2015-10-20 2016-04-19 2016-06-30 2016-09-02 2018-03-28 2018-08-17 2018-09-24
@@ -34,12 +34,12 @@ const versions = `
 `
   .trim()
   .split(/\s+/);
-// Named in the table of categories, but in no published listing.
+// In the table of categories, but in no published listing.
 const unlistedVersions = ['2016-11-15', '2016-11-30', '2018-05-23', '2018-11-29', '2020-08-24', '2020-11-01'];
 const knownVersions = new Set([...versions, ...unlistedVersions]);
 
 export interface Decision extends Pick<SeenRequest, 'reason' | 'hopLimit' | 'error'> {
-  /** `undefined` if the answer dies on its way back. */
+  /** `undefined` if the reply dies on its way. */
   readonly answer: Answer | undefined;
 }
 
@@ -49,7 +49,7 @@ export function versionOf({ method, headers }: Request): 1 | 2 {
 }
 
 /**
- * The service's answer, with a body also for HEAD. Of the faults, only those that change session tokens matter.
+ * The service's reply, with a body even for HEAD. Of the faults, only those that change session tokens matter.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
@@ -65,7 +65,7 @@ export function decide(request: Request, state: State, now: Date, faults: readon
 
   if (area === 'api' && name === 'token' && segments.length === 3 && knownVersions.has(version)) {
     if (method === 'PUT') {
-      // Each router takes one off the TTL of the packet, and the last one drops it without a word.
+      // Each router decrements the TTL of the packet, and the last one drops it silently.
       // https://aws.amazon.com/blogs/security/defense-in-depth-open-firewalls-reverse-proxies-ssrf-vulnerabilities-ec2-instance-metadata-service/
       // In the lab, real routers do.
       const isLost = state.network.kind === 'pretended' && hopLimit.needed > hopLimit.had;

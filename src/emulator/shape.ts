@@ -2,7 +2,7 @@ import { EmulatorOptionError, refused } from './option-error.js';
 
 export type Schema = { readonly [keyword: string]: unknown };
 
-/** One description of a value, from which come its type, its check and its JSON Schema. */
+/** A description of a value: the source of its type, its check and its JSON Schema. */
 export interface Shape<T = unknown> {
   /** In words, after "must be", such as `a whole number from 1 to 64`. */
   readonly accepted: string;
@@ -22,14 +22,14 @@ export type ObjectOf<F> = {
   readonly [Name in Exclude<keyof F, OptionalNames<F>>]: F[Name] extends Shape<infer T> ? T : never;
 } & { readonly [Name in OptionalNames<F>]?: F[Name] extends Shape<infer T> ? T : never };
 
-/** Objects whose field `Key` says which of the declarations describes the other fields. */
+/** Objects whose field `Key` selects the declaration of the other fields. */
 export type UnionOf<Key extends string, Declarations> = {
   [Name in keyof Declarations]: { readonly [K in Key]: Name } & (Declarations[Name] extends { fields: infer F }
     ? ObjectOf<F>
     : never);
 }[keyof Declarations];
 
-/** A shape by its test of a value, which may also throw an error about a part of it. */
+/** A shape from a test of a value, which may also throw an error about a part of it. */
 export function shape<T>(accepted: string, schema: Schema, fits: (value: unknown, path: string) => boolean): Shape<T> {
   return {
     accepted,
@@ -45,7 +45,7 @@ export function optional<T>(shape: Shape<T>): Optional<T> {
   return { ...shape, isOptional: true };
 }
 
-/** A shape that the JSON Schema defines once, under this name. */
+/** A shape that the JSON Schema defines only once, under this name. */
 export function named<T>(name: string, shape: Shape<T>): Shape<T> & { readonly definition: Schema } {
   return { ...shape, schema: { $ref: `#/$defs/${name}` }, definition: shape.schema };
 }
@@ -84,7 +84,7 @@ export function list<T>(item: Shape<T>, most = Number.POSITIVE_INFINITY): Shape<
   });
 }
 
-/** What fits the one shape, or is an object that fits the other. */
+/** A value of the one shape, or an object of the other. */
 export function either<One, Other>(one: Shape<One>, other: Shape<Other>): Shape<One | Other> {
   return {
     accepted: `${one.accepted}, or ${other.accepted}`,

@@ -9,7 +9,7 @@ type Hash = 'sha1' | 'sha256';
 export interface Signer {
   /** In PEM. */
   readonly certificate: string;
-  /** Issuer and serial number of the certificate, by which a message names it (RFC 5652, section 10.2.4). */
+  /** Issuer and serial number, which identify the certificate in a message (RFC 5652, section 10.2.4). */
   readonly identifier: Buffer;
   sign(hash: Hash, bytes: Uint8Array): Buffer;
 }
@@ -18,10 +18,10 @@ export interface Signer {
 export const rsaWith = { sha1: '2a864886f70d010105', sha256: '2a864886f70d01010b' } as const;
 
 const issuer = commonName('imds emulator (not AWS)');
-// Whatever an emulator's clock says.
+// Valid at any time of an emulator's clock.
 const validity = sequence(utcTime(new Date('2000-01-01T00:00:00Z')), utcTime(new Date('2049-12-31T23:59:59Z')));
 
-/** Makes an RSA key of 2048 bits, which takes some tenths of a second but does not hold the event loop. */
+/** Makes a 2048-bit RSA key, which takes some tenths of a second but does not block the event loop. */
 export async function newSigner(): Promise<Signer> {
   const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
   // The first byte is not 0, nor its first bit 1, so that the encoding is the shortest.

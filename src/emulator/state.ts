@@ -10,20 +10,20 @@ import {
 import { SessionTokens } from './tokens.js';
 import type { MetadataTree } from './tree.js';
 
-/** Where the callers are: as far as the option `hops` pretends, or as far as they are in `imds lab`. */
+/** The distance of callers: as in the option `hops`, or their real one in `imds lab`. */
 export type Network =
   | { readonly kind: 'pretended' }
   | { readonly kind: 'lab'; readonly place: string; readonly hops: number };
 
 const pretended: Network = { kind: 'pretended' };
-/** Of whom the table keeps what a function `hops` gave. */
+/** The number of callers in the table of results of a function `hops`. */
 const mostCallers = 100;
 
-/** The emulated instance: all that requests read, and that events and callers change. */
+/** The emulated instance: everything that requests read, and that events and callers change. */
 export class State {
   readonly launched: Date;
   readonly tree: MetadataTree;
-  /** The tree as it was by the scenario alone. */
+  /** The tree as the scenario set it. */
   readonly ofScenario: MetadataTree;
   readonly tokens = new SessionTokens();
   readonly faults: Faults;
@@ -42,14 +42,14 @@ export class State {
     this.network = network;
   }
 
-  /** Changes options, those that are not named stay; `settings` have been checked and may have other fields. */
+  /** Changes options and keeps those not named; `settings` have been checked and may have other fields. */
   configure(settings: InstanceSettings): void {
     const { hops } = settings;
     if (hops !== undefined) this.#askedForHops = typeof hops === 'function' ? hops : undefined;
     this.options = withSettings(this.options, settings);
   }
 
-  /** Routers between a caller and the instance. What a function gives is a change of the options. */
+  /** Routers between a caller and the instance. The result of a function changes the options. */
   hopsOf(caller: string): number {
     if (this.network.kind === 'lab') return this.network.hops;
     const { hops } = this.options;
@@ -70,7 +70,7 @@ export class State {
     return this.#credentialSets;
   }
 
-  /** Why nobody listens, if so. */
+  /** The reason that nothing listens, if so. */
   absence(now: number): 'instance off' | 'fault: refuse' | undefined {
     if (!this.isOn) return 'instance off';
     return this.faults.isRefusing(now) ? 'fault: refuse' : undefined;

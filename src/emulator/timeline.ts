@@ -3,28 +3,28 @@ import { declarationOf, type SeenEvent, type TimelineEntry, type TimelineEvent, 
 import { EmulatorOptionError } from './option-error.js';
 import type { State } from './state.js';
 
-/** What is still to come. */
+/** A pending event. */
 export interface Pending {
   /** Its number in this timeline, from 1. */
   readonly id: number;
-  /** When it is due, in milliseconds since 1970. */
+  /** When it is due, in milliseconds since the epoch. */
   readonly at: number;
   readonly step: TimelineStep;
 }
 
-/** The most that can be to come. */
+/** The maximum number of pending events. */
 export const mostPending = 1000;
 const shownNames = 20;
 
-/** The events that are still to come. */
+/** The pending events. */
 export class Timeline {
   readonly #state: State;
   readonly #onEvent: (event: SeenEvent) => void;
   /** Those that wait for a trigger. */
   readonly triggered: readonly TimelineEntry[];
-  /** In the order in which they are due. Another array after each change. */
+  /** In the order they are due. A new array after each change. */
   pending: readonly Pending[] = [];
-  /** The ID that was given last. */
+  /** The last ID assigned. */
   lastId = 0;
 
   constructor(entries: readonly TimelineEntry[], state: State, onEvent: (event: SeenEvent) => void) {
@@ -35,7 +35,7 @@ export class Timeline {
     for (const { at = 0, on, ...step } of entries) if (on === undefined) this.add(step, started + milliseconds(at));
   }
 
-  /** When the next event is due, in milliseconds since 1970; `Infinity` if none is. */
+  /** When the next event is due, in milliseconds since the epoch; `Infinity` if none is. */
   get next(): number {
     return this.pending[0]?.at ?? Number.POSITIVE_INFINITY;
   }
@@ -60,7 +60,7 @@ export class Timeline {
     for (const { at = 0, on: _, ...step } of entries) this.add(step, now + milliseconds(at));
   }
 
-  /** Has what is to come happen at another time; false if there is nothing of this ID. */
+  /** Moves a pending event to another time; false if there is none with this ID. */
   move(id: number, at: number): boolean {
     const pending = this.pending.find((one) => one.id === id);
     if (pending === undefined) return false;
@@ -69,14 +69,14 @@ export class Timeline {
     return true;
   }
 
-  /** Takes away what is to come; false if there is nothing of this ID. */
+  /** Removes a pending event; false if there is none with this ID. */
   remove(id: number): boolean {
     const index = this.pending.findLastIndex((one) => one.id === id);
     if (index >= 0) this.pending = this.pending.toSpliced(index, 1);
     return index >= 0;
   }
 
-  /** Runs all that is due by `now`, each step dated as it was due; gives what has happened. */
+  /** Runs everything due by `now`, each at its own time; returns what happened. */
   settle(now: number): readonly SeenEvent[] {
     const happened: SeenEvent[] = [];
     for (let [due] = this.pending; due !== undefined && due.at <= now; [due] = this.pending) {
@@ -104,7 +104,7 @@ export class Timeline {
     }
   }
 
-  /** Calls off the end that was to come of an earlier event about the same. */
+  /** Cancels the pending end of an earlier event with the same subject. */
   #callOffEnd(event: TimelineEvent): void {
     const about = aboutOf(event);
     const stale = this.pending.findLast(({ step }) => step.part === 'end' && aboutOf(step) === about);

@@ -1,18 +1,18 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { pathOf } from './path.js';
 
-// 40 bytes: a mark, the end of life, the promised end, a random part, a seal over those four. The seal proves a token, so
-// none is stored and any number can be alive.
+// 40 bytes: a mark, the expiry, the stated expiry, a random part, and a seal over those four. The seal proves a token, so
+// none is stored and any number can be valid.
 const mark = Buffer.from([0x01, 0x00, 0x04, 0x00]); // tokens begin with AQAEA
 const sealedLength = mark.length + 6 + 6 + 8;
 const sealLength = 16;
-/** Characters of a token without the two of padding. */
+/** Length of a token without its two padding characters. */
 const tokenLength = 54;
 
-/** Ends of a token's life, in milliseconds since 1970. */
+/** Expiry of a token, in milliseconds since the epoch. */
 export interface TokenLife {
   readonly end: number;
-  /** As the answers say; later than the end if a fault makes the token expire early. */
+  /** As stated by replies; later than the real one if a fault makes the token expire early. */
   readonly promisedEnd: number;
 }
 
@@ -20,7 +20,7 @@ export interface TokenLife {
 export class SessionTokens {
   #key = randomBytes(32);
 
-  /** Another object each time tokens are voided. */
+  /** A new object each time tokens are voided. */
   get generation(): object {
     return this.#key;
   }
@@ -33,7 +33,7 @@ export class SessionTokens {
     return encode(Buffer.concat([sealed, this.#sealOf(sealed)]));
   }
 
-  /** The token's life, or `undefined` if it was not issued here or has been voided. */
+  /** The token's expiry, or `undefined` if it was not issued here or has been voided. */
   lifeOf(token: string): TokenLife | undefined {
     const bytes = Buffer.from(token, 'base64url');
     if (bytes.length !== sealedLength + sealLength || encode(bytes) !== token) return undefined;
@@ -42,7 +42,7 @@ export class SessionTokens {
     return { end: sealed.readUIntBE(mark.length, 6), promisedEnd: sealed.readUIntBE(mark.length + 6, 6) };
   }
 
-  /** Ends the life of every token issued so far. */
+  /** Voids every token issued so far. */
   voidAll(): void {
     this.#key = randomBytes(32);
   }
@@ -54,7 +54,7 @@ export class SessionTokens {
 
 const longestShown = 1024;
 
-/** A request target without what may be a secret: a token belongs in a header, but some callers put it in the path. */
+/** A request target without possible secrets: a token belongs in a header, but some callers put it in the path. */
 export function withoutTokens(target: string): string {
   if (target.length < tokenLength && !target.includes('?')) return target;
   const path = pathOf(target);

@@ -7,13 +7,13 @@ import { isObject } from './shape.js';
 /** Text, served as UTF-8, or bytes. */
 export type Content = string | Uint8Array;
 
-/** Content with a `Last-Modified` of its own. */
+/** Content with its own `Last-Modified`. */
 export interface DatedContent {
   readonly content: Content;
   readonly lastModified: Date;
 }
 
-/** A value, or how to compute it whenever it is read. */
+/** A value, or a function that computes it at each read. */
 export type Value = Content | ((now: Date) => Content | DatedContent);
 
 /** A directory: values and directories by name or by path; `null` removes what is there. */
@@ -32,14 +32,14 @@ export interface Leaf {
 
 type Path = readonly string[];
 
-/** The most paths of changes that are remembered. */
+/** The maximum number of changed paths remembered. */
 export const mostChanged = 100;
 
 /** Everything below `/latest/`. A directory exists as long as something is in it. */
 export class MetadataTree {
   readonly #root: Directory;
   #lastChange: Date;
-  /** Where something was set or removed; whoever takes them clears it. */
+  /** The changed paths; the consumer clears them. */
   readonly changed = new Set<string>();
 
   constructor(root: Directory = new Map(), lastChange = new Date(0)) {
@@ -47,17 +47,17 @@ export class MetadataTree {
     this.#lastChange = lastChange;
   }
 
-  /** Replaces what is at `path` by a value or a whole directory, or changes nothing. */
+  /** Replaces `path` with a value or a whole directory, or changes nothing. */
   set(path: string, value: Value | Tree, now: Date): void {
     const names = this.#names(segmentsOf(path));
-    // Made apart, so that one that cannot be leaves this tree as it is.
+    // Built separately, so that an invalid one leaves this tree unchanged.
     const fresh: Directory = new Map();
     for (const [segments, content] of leavesOf(names, value)) put(fresh, this.#names(segments), leafOf(content, now));
     put(this.#root, names, lookUp(fresh, names));
     this.#note(names, now);
   }
 
-  /** Lays `tree` over what is there. If one of its values cannot be set, those before it have been. */
+  /** Merges `tree` in. If one of its values cannot be set, those before it have been. */
   merge(tree: Tree, now: Date): void {
     for (const [path, value] of entriesOf(tree, 'tree', 'an object of values by path'))
       for (const [segments, content] of leavesOf(segmentsOf(path), value))
@@ -65,7 +65,7 @@ export class MetadataTree {
     this.#note([], now);
   }
 
-  /** Removes a value or a directory with all that is in it; false if nothing was there. */
+  /** Removes a value, or a directory with everything in it; false if nothing was there. */
   remove(path: string, now: Date): boolean {
     const names = this.#names(segmentsOf(path));
     const isThere = lookUp(this.#root, names) !== undefined;
@@ -74,7 +74,7 @@ export class MetadataTree {
     return isThere;
   }
 
-  /** The value or listing at `segments`, or `undefined`; what is at or below `hidden` is not there. */
+  /** The value or listing at `segments`, or `undefined`; anything at or below `hidden` is treated as absent. */
   read(segments: Path, now: Date, hidden?: string): Reading | undefined {
     const path = segments.join('/');
     if (hidden !== undefined && `${path}/`.startsWith(`${hidden}/`)) return undefined;
@@ -95,14 +95,14 @@ export class MetadataTree {
     return contentOfJson(this.text(path, now) ?? '');
   }
 
-  /** What is at a path, or all if that is empty: a value, or a directory as a map by name. */
+  /** The content of a path, or everything if it is empty: a value, or a directory as a map by name. */
   find(path = ''): { readonly segments: Path; readonly entry: Leaf | Directory } | undefined {
     const segments = path === '' ? [] : this.#names(segmentsOf(path));
     const entry = lookUp(this.#root, segments);
     return entry && { segments, entry };
   }
 
-  /** A tree that is as this one is now, whatever becomes of this one. */
+  /** An independent copy of this tree. */
   snapshot(): MetadataTree {
     return new MetadataTree(copied(this.#root), this.#lastChange);
   }
@@ -113,7 +113,7 @@ export class MetadataTree {
     if (this.changed.size < mostChanged) this.changed.add(names.join('/'));
   }
 
-  /** Key 0 is asked for as `public-keys/0/` and listed as `0=its-name`, which is its name in the tree. */
+  /** Key 0 is requested as `public-keys/0/` and listed as `0=its-name`, which is its name in the tree. */
   #names(segments: Path): Path {
     const [top, list, index, ...rest] = segments;
     if (top !== 'meta-data' || list !== 'public-keys' || index === undefined || index.includes('=')) return segments;
@@ -140,7 +140,7 @@ function entriesOf(tree: Tree, name: string, accepted: string): [string, Value |
   throw refused(name, accepted, tree, kindOf);
 }
 
-/** The content of a value at a time; throws what a function throws that computes it. */
+/** The content of a value at a time; throws the errors of a function that computes it. */
 export function contentOf({ value, lastModified }: Leaf, path: string, now: Date): DatedContent {
   const content = typeof value === 'function' ? value(now) : value;
   if (isContent(content)) return { content, lastModified };
@@ -184,7 +184,7 @@ function lookUp(root: Directory, names: Path): Leaf | Directory | undefined {
 }
 
 function listing(directory: Directory, path: string, hidden: string | undefined): string {
-  // The top and the public keys are listed without slashes, though directories lie beneath.
+  // The root and the public keys are listed without slashes, although they contain directories.
   const slash = path === '' || path === 'meta-data/public-keys' ? '' : '/';
   return [...directory]
     .filter(([name]) => `${path}/${name}` !== hidden)

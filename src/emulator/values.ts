@@ -16,7 +16,7 @@ type JsonValue =
    * `2026-11-23T09:02:00Z`.
    */
   | { readonly $template: string }
-  /** Fake credentials of a role, renewed forever, five minutes before they end. */
+  /** Fake role credentials, renewed forever, five minutes before they expire. */
   | { readonly $credentials: CredentialsTerms };
 
 /** Values and directories by name or by path; `null` removes what is there. */
@@ -30,7 +30,7 @@ export interface JsonTree {
 /** A value or a directory. */
 export type JsonNode = JsonValue | JsonTree;
 
-/** Of names in a directory, where `$` is kept for the forms of a value. */
+/** Pattern of names in a directory, where `$` is reserved for the forms of a value. */
 const namePattern = /^[^$/]/;
 const spans = new RegExp(`\\{\\{([+-]?)(${spanSource})\\}\\}`, 'g');
 const noSpan = new RegExp(`\\{\\{(?![+-]?(?:${spanSource})\\}\\})`);
@@ -105,13 +105,13 @@ function isDirectory(directory: object, path: string, depth: number): boolean {
   return true;
 }
 
-/** A scenario's checked tree as one of the emulator, set at `at`. */
+/** Converts a scenario's checked tree to the emulator's, set at `at`. */
 export function toTree(tree: JsonTree, at: Date): Tree {
   const entries = Object.entries(tree).map(([name, node = null]) => [name, node === null ? null : toNode(node, at)]);
   return Object.fromEntries(entries);
 }
 
-/** A scenario's checked value or directory as one of the emulator, set at `at`. */
+/** Converts a scenario's checked value or directory to the emulator's, set at `at`. */
 export function toNode(node: JsonNode, at: Date): Value | Tree {
   if (typeof node === 'string') return node;
   if ('$base64' in node && node.$base64 !== undefined) return Buffer.from(node.$base64, 'base64');

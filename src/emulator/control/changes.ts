@@ -3,7 +3,7 @@ import { mostChanged } from '../tree.js';
 import type { Stream } from './stream.js';
 import { clockView, eventView, requestView } from './views.js';
 
-/** Tells a stream what the emulator is asked, what happens and what changes. */
+/** Publishes requests, events and changes of the emulator to a stream. */
 export function observing(engine: Engine, stream: Stream): Observer {
   let before = facts(engine);
   const tell = (what: string, news: object = {}): void => stream.publish('change', { what, ...news });
@@ -27,7 +27,7 @@ export function observing(engine: Engine, stream: Stream): Observer {
   };
 }
 
-/** Those that are other ones after a change. */
+/** The ones that a change replaced. */
 function facts({ state, timeline, clock }: Engine) {
   return {
     state,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Refusal } from './route.js';
 
-/** Beside the built files, and seen from the source. */
+/** Next to the built files, and relative to the source. */
 const places = ['../emulator/panel.html', '../../../dist/emulator/panel.html'];
 
 /** The page from which the emulator is controlled, and its headers: it may run its own script, and ask this service. */

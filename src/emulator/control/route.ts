@@ -4,20 +4,20 @@ import type { Shape } from '../shape.js';
 import type { State } from '../state.js';
 import type { Stream } from './stream.js';
 
-/** What a request is about, and what it brings along. */
+/** A request, and its subject. */
 export interface Asked<Body = unknown> {
   readonly engine: Engine;
   readonly state: State;
   readonly now: number;
   readonly date: Date;
-  /** Where the service listens that is controlled. */
+  /** The URLs of the controlled service. */
   readonly urls: readonly string[];
   /** Where this service listens. */
   readonly url: string;
   readonly stream: Stream;
   readonly body: Body;
   readonly query: URLSearchParams;
-  /** What stands in the path for the name in braces, else empty. */
+  /** The value in the path for the name in braces, else empty. */
   readonly parameter: string;
   /** The parameter, where it is a number. */
   readonly id: number;
@@ -39,7 +39,7 @@ export interface Route<Body = unknown, Reply = unknown> {
   readonly run: (given: Omit<Asked, 'state' | 'now' | 'date' | 'id'>) => unknown;
 }
 
-/** A request is not answered as it wants. */
+/** A request is refused. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly status: number;
@@ -52,7 +52,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The types of what is sent and replied come from the shapes. Every request but GET is a change. */
+/** The shapes give the types of request and reply. Every request except GET is a change. */
 export function route<Body, Reply>(
   request: string,
   summary: string,

@@ -114,7 +114,7 @@ function requestsView({ engine: { journal }, query }: Asked): Of<'requests'> {
   };
 }
 
-/** Makes a change of the timeline, and shows what has happened by it, and what is now to come or, with an ID, was moved. */
+/** Changes the timeline, and shows what happened, and what is now pending or, with an ID, was moved. */
 function consequences<Body>(asked: Asked<Body>, change: (asked: Asked<Body>) => unknown): Of<'consequences'> {
   const { engine, id: moved } = asked;
   const before = engine.timeline.lastId;

@@ -14,7 +14,7 @@ import { nodeOf } from './tree-view.js';
 
 const dayMs = 86_400_000;
 const units = { d: dayMs, h: 3_600_000, m: 60_000, s: 1000 };
-/** From here on a span has more digits than are read with a unit. */
+/** Durations from here on have more digits than can be read with a unit. */
 const longestWithUnit = 1e12;
 
 /**
@@ -39,7 +39,7 @@ export function scenarioOf(engine: Engine): Scenario {
   };
 }
 
-/** A span of time in the largest unit of which it is a whole number; in milliseconds if that is none or it is very long. */
+/** A duration in the largest unit that gives a whole number; in milliseconds if there is none or it is very long. */
 function span(ms: number): Duration {
   if (ms === 0) return '0s';
   if (!Number.isInteger(ms) || ms < 1000 || ms >= longestWithUnit) return Math.min(ms, longestSpan);
@@ -65,7 +65,7 @@ function remaining({ fault, hits, from, until }: Placed, now: number): Fault {
   } as Fault;
 }
 
-/** What has to be laid over the base: the scenario's own tree, but for what has changed since, and that. */
+/** The tree to merge into the base: the scenario's own, with the changes since. */
 function treeOf({ start, state }: Engine, now: Date): JsonTree {
   const changed = new Map(changes(rootOf(state.ofScenario), rootOf(state.tree), [], now));
   const hasChanged = (path: string): boolean => {
@@ -78,7 +78,7 @@ function treeOf({ start, state }: Engine, now: Date): JsonTree {
 
 const rootOf = (tree: MetadataTree): Directory => tree.find()?.entry as Directory;
 
-/** The entries of a scenario's tree that make one directory of another, those that remove first. */
+/** The entries of a scenario's tree that turn one directory into another, removals first. */
 function* changes(
   before: Directory,
   after: Directory,
@@ -99,7 +99,7 @@ function* changes(
   }
 }
 
-/** `undefined` if a function of the user's that computes it fails. */
+/** `undefined` if a user's function that computes it fails. */
 function exported(leaf: Leaf, path: string, now: Date): JsonNode | undefined {
   const terms = termsOf(leaf.value);
   if (terms) return { $credentials: { ...terms, lifetime: span(milliseconds(terms.lifetime)) } };
@@ -111,7 +111,7 @@ function exported(leaf: Leaf, path: string, now: Date): JsonNode | undefined {
   }
 }
 
-/** A text with the times of its day counted from now, so that it is as fresh whenever the scenario starts. */
+/** Text with its recent times counted from now, so that it is as fresh whenever the scenario starts. */
 function withTimes(text: string, now: Date): JsonNode {
   if (text.includes('{{')) return text;
   const template = text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, (instant) => {

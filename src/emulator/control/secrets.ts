@@ -2,16 +2,16 @@ import { contentOfJson } from '../documents.js';
 import { holdsToken } from '../tokens.js';
 import type { JsonNode } from '../values.js';
 
-/** However many slashes stand between the names. */
+/** With any number of slashes between the names. */
 const credentialsPath =
   /(?:^|\/)(?:iam(?:-ecs-[^/]+)?|identity-credentials\/+[^/]+)\/+security-credentials(?:-extended)?\/+[^/]/;
-/** The fields of such a document that are no secret. */
+/** The fields of such a document that are not secret. */
 const shownFields = ['Code', 'Message', 'LastUpdated', 'Type', 'Expiration', 'AccountId'];
 const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 const secretField = /"(?:SecretAccessKey|secretAccessKey|sessionToken)"/;
 const hidden = '…';
 
-/** A secret, and what may be shown in its place. */
+/** A secret, and a replacement that may be shown. */
 interface Secret {
   readonly shown: string;
   /** True for credentials where the instance has them. */
@@ -31,7 +31,7 @@ function secretIn(path: string, text: string): Secret | undefined {
   return { shown: shown ? JSON.stringify(Object.fromEntries(shown), undefined, 2) : hidden, isRole: true };
 }
 
-/** A value or directory with `replace` applied to each secret in it. `Replaced` is what it puts in their place. */
+/** A value or directory with `replace` applied to each secret in it. `Replaced` is its result. */
 export function withoutSecrets<Replaced>(
   node: JsonNode,
   path: string,

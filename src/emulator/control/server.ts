@@ -16,7 +16,7 @@ const bodyLimit = 1024 * 1024;
 const mostConnections = 1024;
 const timeoutMs = 10_000;
 
-/** The service by which an emulator is changed while it runs, in JSON over HTTP. */
+/** The service that changes an emulator while it runs, in JSON over HTTP. */
 export class ControlServer {
   readonly #http = createServer({ headersTimeout: timeoutMs, requestTimeout: timeoutMs });
   readonly #subject: Pick<Asked, 'engine' | 'urls' | 'stream'>;
@@ -31,7 +31,7 @@ export class ControlServer {
     engine.observe(observing(engine, this.#subject.stream));
   }
 
-  /** Listens; rejects with the system's error if that is not possible. */
+  /** Listens; rejects with the system error if that is not possible. */
   static async listen({ host = '127.0.0.1', port = 0 }: ControlOptions, engine: Engine, urls: readonly string[]) {
     const control = new ControlServer(host, engine, urls);
     control.#http.listen({ host, port });
@@ -40,7 +40,7 @@ export class ControlServer {
     return control;
   }
 
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   get url(): string {
     return this.#url;
   }
@@ -65,7 +65,7 @@ export class ControlServer {
       else {
         const body = await bodyOf(request, route);
         const result = route.run({ ...this.#subject, url: this.#url, body, parameter, query });
-        // Whoever has changed something finds all as it is to be.
+        // After a change, the caller finds everything up to date.
         if (route.method !== 'GET') await this.#subject.engine.settled;
         reply(response, route.status, route.reply && result);
       }
@@ -75,8 +75,8 @@ export class ControlServer {
   }
 
   /**
-   * Keeps pages of other sites away: those whose own name leads here (DNS rebinding) are recognised by it, and the others
-   * by the origin that browsers tell of.
+   * Keeps other sites' pages away: those whose own name leads here (DNS rebinding) are recognised by that name, others
+   * by the origin that browsers send.
    *
    * @throws Refusal
    */
@@ -96,7 +96,7 @@ export class ControlServer {
   }
 }
 
-/** @throws Refusal if nothing is there, or nothing for this method */
+/** @throws Refusal for an unknown path or method */
 function routeOf(method: string, path: string): { readonly route: Route; readonly parameter: string } {
   const found = routes.flatMap((route) => {
     const match = route.pattern.exec(path);
@@ -124,7 +124,7 @@ function decoded(text: string): string {
 async function bodyOf(request: IncomingMessage, { body }: Route): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
-  // All of it is read, since a caller may not look for an answer before it has sent all.
+  // All of it is read, since a caller may not read the reply before it has sent everything.
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size <= bodyLimit) chunks.push(chunk);
@@ -136,7 +136,7 @@ async function bodyOf(request: IncomingMessage, { body }: Route): Promise<unknow
   return parseJson(Buffer.concat(chunks).toString(), 'the body');
 }
 
-/** Of every answer. */
+/** Headers of every reply. */
 const always = new Map([
   ['cache-control', 'no-store'],
   ['x-content-type-options', 'nosniff'],
@@ -161,7 +161,7 @@ function reply(
 }
 
 function fail(response: ServerResponse, error: unknown): void {
-  // The caller has gone, or its stream has begun.
+  // The caller is gone, or its stream has begun.
   if (response.destroyed || response.headersSent) return;
   const message = error instanceof Error ? error.message : String(error);
   const [status, place] = error instanceof EmulatorOptionError ? [400, error.place] : [500, undefined];

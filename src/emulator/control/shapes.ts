@@ -23,7 +23,7 @@ import {
 } from '../shape.js';
 import { nodeShape } from '../values.js';
 
-/** Of what only this service makes, which nobody checks. */
+/** Shapes of replies, which are not checked. */
 const made = <T>(schema: Schema): Shape<T> => shape('', schema, () => true);
 
 const record = <F extends Fields>(name: string, all: F) => named(name, fields(all));
@@ -69,7 +69,7 @@ const network = made<object>({
   required: ['kind'],
 });
 
-/** Everything that is sent to the service and comes from it, by its name in the OpenAPI document. */
+/** The shapes of all requests and replies, by their name in the OpenAPI document. */
 export const shapes = {
   options,
   node: nodeShape,

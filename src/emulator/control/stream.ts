@@ -1,21 +1,21 @@
 import type { ServerResponse } from 'node:http';
 
-/** The latest messages, which a reader that comes back can still have. */
+/** The number of latest messages kept for readers that reconnect. */
 const kept = 1000;
 const mostReaders = 512;
 const heartbeatMs = 15_000;
 
 /**
- * Server-sent events to any number of readers. Nothing is stored for a reader but its place: one that reads slowly gets
- * the next message once its socket takes one, and is dropped when that one is no longer kept.
+ * Server-sent events to any number of readers. Only the position of a reader is stored: a slow one gets the next message
+ * once its socket accepts one, and is dropped when that message is no longer kept.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export class Stream {
-  /** Each sends one reader what comes next for it. */
+  /** Each sends one reader its next messages. */
   readonly #readers = new Set<() => void>();
   readonly #messages: Buffer[] = [];
-  // Larger than the IDs of any emulator before, so that a reader of that one learns that it has missed something.
+  // Larger than the IDs of any earlier emulator, so that a reader of that one learns that it missed something.
   #last = Date.now() * 1000;
 
   /** The ID of the latest message. */
@@ -30,7 +30,7 @@ export class Stream {
     for (const send of this.#readers) send();
   }
 
-  /** Sends all that comes after `since`, the ID of a message; false if there are too many readers. */
+  /** Sends everything after `since`, the ID of a message; false if there are too many readers. */
   open(response: ServerResponse, since: number): boolean {
     if (this.#readers.size >= mostReaders) return false;
     const isKept = since <= this.#last && since >= this.#last - this.#messages.length;
@@ -46,7 +46,7 @@ export class Stream {
         }
     };
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    // So that its reader knows that it is open.
+    // Tells the reader that it is open.
     response.write(isKept ? ':\n\n' : message(this.#last, 'missed', {}));
     this.#readers.add(send);
     const heartbeat = setInterval(() => isFull || response.write(':\n\n'), heartbeatMs).unref();

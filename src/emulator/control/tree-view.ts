@@ -2,7 +2,7 @@ import { type Content, contentOf, type Directory, type Leaf, type MetadataTree }
 import type { JsonNode } from '../values.js';
 import { withoutSecrets } from './secrets.js';
 
-/** What stands in the place of a value that is not shown as it is. */
+/** Stands for a value that is not shown as it is. */
 export const masked = ({ shown }: { readonly shown: string }) => ({ $masked: shown });
 
 /** A value, or all in a directory by name, in the form of a scenario; `undefined` if nothing is there. */
@@ -18,7 +18,7 @@ function viewAt(entry: Leaf | Directory, segments: readonly string[], now: Date)
   try {
     return withoutSecrets(nodeOf(contentOf(entry, path, now).content), path, masked);
   } catch (error) {
-    // A function of the user's computes it.
+    // A user's function computes it.
     return masked({ shown: `it fails: ${error}` });
   }
 }

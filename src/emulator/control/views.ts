@@ -8,7 +8,7 @@ import { withoutSecrets } from './secrets.js';
 import type { Of } from './shapes.js';
 import { masked } from './tree-view.js';
 
-/** What the service shows, as JSON. None of it holds a session token or credentials. */
+/** The service's replies, as JSON. None contains a session token or credentials. */
 
 const longestError = 1000;
 const time = (at: number): string => new Date(at).toISOString();
