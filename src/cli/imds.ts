@@ -5,6 +5,12 @@ import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
 import { main } from './main.js';
 
+/** Called at an interruption, of which whoever waits for the other end of a standard stream would not hear. */
+const waiting = new Set<() => void>();
+process.once('SIGINT', () => {
+  for (const giveUp of waiting) giveUp();
+});
+
 /** A stream of the process, opened by its first use. */
 function output(open: () => WriteStream): Output {
   let opened: WriteStream | undefined;
@@ -20,7 +26,13 @@ function output(open: () => WriteStream): Output {
     },
     write: (data) =>
       new Promise((resolve, reject) => {
-        stream().write(data, (error) => (error ? reject(error) : resolve()));
+        const giveUp = (): void => reject(new Error('interrupted'));
+        waiting.add(giveUp);
+        stream().write(data, (error) => {
+          waiting.delete(giveUp);
+          if (error) reject(error);
+          else resolve();
+        });
       }),
   };
 }
@@ -31,8 +43,7 @@ void main(process.argv.slice(2), {
   stdout: output(() => process.stdout),
   stderr: output(() => process.stderr),
   stdin() {
-    // Who reads it hears of no interruption: a command that waits for its end would go on.
-    process.once('SIGINT', () => process.stdin.destroy());
+    waiting.add(() => process.stdin.destroy());
     return process.stdin;
   },
   // Imported, node:tty would be loaded for pipes too.

@@ -76,6 +76,18 @@ describe('the built command', () => {
     }
   });
 
+  it('ends with 130 where it is interrupted while its reader has stalled', async () => {
+    emulator.set('user-data', 'x'.repeat(500_000));
+    const child = start(['get', 'user-data', '--endpoint', emulator.url]);
+    const exit = once(child, 'exit');
+    assert.ok(child.stdout);
+    // It has written as much as a pipe holds, and waits.
+    await once(child.stdout, 'readable');
+    child.kill('SIGINT');
+    assert.deepEqual(await exit, [130, null]);
+    child.stdout.resume();
+  });
+
   for (const args of [
     ['doctor', '--summarize'],
     ['emulate', '--scenario', '-'],
