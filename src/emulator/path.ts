@@ -16,9 +16,9 @@ export function namesIn(path: string): string[] {
 
 /** The names below `/latest/` of a path of the metadata. */
 export function segmentsOf(path: string): readonly string[] {
-  if (!pathPattern.test(path)) {
+  if (typeof path !== 'string' || !pathPattern.test(path)) {
     const same = "'placement/region', 'meta-data/placement/region' and '/latest/meta-data/placement/region'";
-    throw new EmulatorOptionError(`'${path}' is no path of the metadata; ${same} are, and mean the same`);
+    throw new EmulatorOptionError(`'${String(path)}' is no path of the metadata; ${same} are, and mean the same`);
   }
   const names = namesIn(path);
   const below = path.startsWith('/') ? names.slice(1) : names;

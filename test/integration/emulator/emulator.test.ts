@@ -345,6 +345,16 @@ describeBothWays('emulator', () => {
 
     const unusable: readonly [what: string, change: (emulator: Emulator) => void, message: RegExp][] = [
       ['the empty path', (emulator) => emulator.set('', 'x'), /'' is no path of the metadata/],
+      [
+        'no path',
+        (emulator) => Reflect.apply(emulator.remove, emulator, []),
+        /^'undefined' is no path of the metadata/,
+      ],
+      [
+        'a symbol',
+        (emulator) => Reflect.apply(emulator.set, emulator, [Symbol('a'), 'x']),
+        /^'Symbol\(a\)' is no path/,
+      ],
       ['a slash', (emulator) => emulator.remove('/'), /'\/' is no path of the metadata/],
       ['another version', (emulator) => emulator.set('/2021-03-23/meta-data/x', 'x'), /is no path of the metadata/],
       ['a blank path', (emulator) => emulator.set(' / ', 'x'), /is no path of the metadata/],
