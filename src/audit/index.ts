@@ -21,6 +21,7 @@ const folderVariable = 'IMDS_AUDIT_FOLDER';
 const flushMs = 200;
 /** Node's timers take no longer time, some 24 days: one that is longer would end at once. */
 const longestTimerMs = 2 ** 31 - 1;
+const byName = /(?<!\S)(?:--import|--require|-r)[ =]"?imds\/audit"?(?!\S)/g;
 const { env } = process;
 const startedAt = performance.now();
 
@@ -59,6 +60,9 @@ function reportTo(folder: string): void {
 
 /** In the first process: prints the report when it ends, or is asked to. */
 function begin(): void {
+  // Programs below may start in folders from which the name of this package leads nowhere.
+  const options = env['NODE_OPTIONS'];
+  if (options) env['NODE_OPTIONS'] = options.replace(byName, `--import=${import.meta.url}`);
   let folder = '';
   // Without one, this thread alone is seen.
   safely(() => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, statSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, it } from 'mocha';
 import { binary, listen, outcomeOf } from '../cli/harness.js';
 import { Application, preload } from './audited.js';
@@ -196,6 +196,22 @@ describe('imds/audit', () => {
       assert.deepEqual(left(application), []);
     });
   }
+
+  for (const options of ['--import imds/audit', '--no-warnings --require="imds/audit" --import=imds/audit'])
+    it(`sees programs in other folders by NODE_OPTIONS='${options}'`, async () => {
+      await using application = await Application.create();
+      symlinkSync(resolve('.'), join(application.folder, 'node_modules/imds'));
+      const below = application.write('below.mjs', read);
+      application.write(
+        'app.mjs',
+        `import { spawnSync } from 'node:child_process';
+        process.exitCode = spawnSync(process.execPath, ['${below}'], { cwd: '/', stdio: 'inherit' }).status;`,
+      );
+      const env = { NODE_OPTIONS: options, IMDS_AUDIT_JSON: 'report.json' };
+      const { code, stderr } = await application.run(node, ['app.mjs'], env);
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.equal(application.readReport().callers[0]?.v1, 1);
+    });
 
   it('does as the variables say: one line of JSON on standard error, an exit code, reports in between', async () => {
     await using application = await Application.create();
