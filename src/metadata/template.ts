@@ -1,4 +1,5 @@
-import { ImdsPathError } from '../errors.js';
+import { ImdsDecodeError, ImdsPathError } from '../errors.js';
+import type { Category } from './category.js';
 
 /** The value of a placeholder in a template: a name or an address, or a number for `{n}`. */
 export type Parameter = string | number;
@@ -34,6 +35,17 @@ export function fill(template: string, values: readonly Parameter[]): string {
 function instead(value: unknown): string {
   if (typeof value === 'string') return '';
   return typeof value === 'number' ? `, not ${value}` : `, not of type ${typeof value}`;
+}
+
+/**
+ * The names in a listing, each of which can be a parameter.
+ *
+ * @throws {@link ImdsDecodeError} when one is no path segment: the service is to blame for it, not the caller.
+ */
+export function namesIn(listing: readonly string[], { path }: Category<unknown>): readonly string[] {
+  const names = listing.map((line) => line.replace(/\/$/, ''));
+  if (names.every((name) => segment.pattern.test(name))) return names;
+  throw new ImdsDecodeError(`Expected names of one path segment each from ${path}, got something else`);
 }
 
 /** True for a segment that gives the parameter of a template's part a value: `ebs1` for `ebs{n}`. */

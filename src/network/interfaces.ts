@@ -1,6 +1,7 @@
 import { isEmptyAnswer, isNotFound } from '../errors.js';
 import type { Accessor, CallOptions } from '../metadata/accessor.js';
 import type { Categories } from '../metadata/categories.js';
+import { namesIn } from '../metadata/template.js';
 
 /** Properties that any interface may lack. */
 interface OptionalProperties {
@@ -126,7 +127,7 @@ export class NetworkInterfaces {
   async read(options: Options): Promise<readonly NetworkInterface[]> {
     const { macs } = this.#reader.network.interfaces;
     const fresh: Options = () => ({ ...options(), fresh: true });
-    const list = async (how: CallOptions) => (await macs(how)).map((name) => name.replace(/\/$/, ''));
+    const list = async (how: CallOptions) => namesIn(await macs(how), macs.category);
 
     const [primary, attached] = await Promise.all([this.#reader.mac(options()), list(options())]);
     const snapshots = new Map<string, Snapshot>();
@@ -192,7 +193,10 @@ async function snapshot(nic: Nic, options: Options): Promise<Snapshot> {
     // Empty if DNS hostnames are disabled for the VPC.
     if (name !== 'ipv4Associations') return await readListed<unknown>(nic[name](options()), name === 'publicHostname');
     const addresses = await readListed(nic.ipv4Associations(options()));
-    return addresses && readAll(addresses, (ip) => readListed(nic.ipv4Associations.publicIp(ip, options())));
+    return (
+      addresses &&
+      readAll(namesIn(addresses, category), (ip) => readListed(nic.ipv4Associations.publicIp(ip, options())))
+    );
   });
   // Each value has its accessor's type.
   return { properties: properties as Values, isComplete };

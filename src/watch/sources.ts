@@ -3,6 +3,7 @@ import type { Accessor, CallOptions } from '../metadata/accessor.js';
 import type { Categories } from '../metadata/categories.js';
 import { deepFreeze } from '../metadata/decode.js';
 import type { MaintenanceEvent } from '../metadata/documents.js';
+import { namesIn } from '../metadata/template.js';
 import type { Item } from './changes.js';
 import type { Addresses, NoticeFacts, NoticeKind } from './notices.js';
 
@@ -65,9 +66,9 @@ export const sources: { readonly [Kind in NoticeKind]: Source<NoticeFacts[Kind]>
   },
   credentials: {
     intervalMs: 60 * second,
-    async *read({ iam }, options) {
-      const [role] = (await iam.securityCredentials(options)) ?? [];
-      const document = role === undefined ? undefined : await iam.securityCredentials.role(role, options);
+    async *read({ iam: { securityCredentials: roles } }, options) {
+      const [role] = namesIn((await roles(options))?.slice(0, 1) ?? [], roles.category);
+      const document = role === undefined ? undefined : await roles.role(role, options);
       if (role === undefined || document === undefined) return;
       const { Code, AccessKeyId } = document;
       const facts =
@@ -89,8 +90,8 @@ export const sources: { readonly [Kind in NoticeKind]: Source<NoticeFacts[Kind]>
     async *read({ network }, options) {
       const { macs } = network.interfaces;
       // One interface at a time, so that a failing poll sends no more requests.
-      for (const name of (await ifPresent(macs(options))) ?? []) {
-        const facts = await readAddresses(macs, name.replace(/\/$/, ''), options);
+      for (const mac of namesIn((await ifPresent(macs(options))) ?? [], macs.category)) {
+        const facts = await readAddresses(macs, mac, options);
         if (facts) yield { facts, key: facts.mac, compared: unordered(facts) };
       }
     },

@@ -962,6 +962,20 @@ describe('imds.watch', () => {
     assert.ok(ipv6s.length > 0 && ipv6s.length <= 8, `${ipv6s.length} of ${nics.length}`);
   });
 
+  for (const [kind, directory] of [
+    ['addresses', macs],
+    ['credentials', roles],
+  ] as const)
+    it(`blames the service for a listed name that no path can hold: ${kind}`, async () => {
+      await using s = await stand({ tree: { [directory]: { 'a b': { x: '1' } } } });
+      collect(s.poller.watch({ kinds: [kind] }));
+      await s.time.pass(0);
+      assert.deepEqual(
+        s.events.map(({ kind, error }) => [kind, error]),
+        [[kind, 'ERR_IMDS_DECODE']],
+      );
+    });
+
   it('calls what was there from the start, though otherwise, present to a slow consumer', async () => {
     await using s = await stand();
     const [spot] = cases;

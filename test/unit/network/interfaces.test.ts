@@ -390,7 +390,16 @@ describe('networkInterfaces()', () => {
     it('when the list contains something that cannot be a MAC address', async () => {
       const service = new Service(interfaces);
       service.set('', `${primary}/\n<!DOCTYPE html>`);
-      await assert.rejects(networkInterfaces(service), { code: 'ERR_IMDS_PATH' });
+      await assert.rejects(networkInterfaces(service), {
+        code: 'ERR_IMDS_DECODE',
+        message: `Expected names of one path segment each from ${directory}, got something else`,
+      });
+    });
+
+    it('when the list of public addresses contains something that cannot be one', async () => {
+      const service = new Service({ [primary]: device(0, { 'ipv4-associations/192.0.2.54': '10.0.1.10' }) });
+      service.set(`${primary}/ipv4-associations/`, '192.0.2.54\n..');
+      await assert.rejects(networkInterfaces(service), { code: 'ERR_IMDS_DECODE' });
     });
 
     it('with the reason of its signal, and reads no more', async () => {
