@@ -65,11 +65,8 @@ const unwritable = (file: string) => failWith(`${file} cannot be written`);
 
 /** Makes sure, before a command runs that may take long, that its report can be written. */
 async function checkPlace(file: string): Promise<void> {
-  const { access, constants } = await import('node:fs/promises');
-  await access(file, constants.W_OK)
-    .catch((error) => {
-      if (codeOf(error) !== 'ENOENT') throw error;
-      return access(dirname(file), constants.W_OK);
-    })
-    .catch(unwritable(file));
+  const { access, constants, stat } = await import('node:fs/promises');
+  const found = await stat(file).catch((error) => (codeOf(error) === 'ENOENT' ? undefined : unwritable(file)(error)));
+  if (found?.isDirectory() ?? file.endsWith('/')) unwritable(file)('it is a directory');
+  await access(found ? file : dirname(file), constants.W_OK).catch(unwritable(file));
 }

@@ -75,12 +75,17 @@ What to do:
     });
   }
 
-  it('does not run a command whose report it could not write', async () => {
-    await using application = await Application.create();
-    const { code, stdout, stderr } = await application.audit('--json', 'nowhere/audit.json', '--', 'echo', 'ran');
-    assert.deepEqual([code, stdout.toString()], [1, '']);
-    assert.match(stderr, /nowhere\/audit\.json cannot be written: ENOENT/);
-  });
+  for (const [file, words] of [
+    ['nowhere/audit.json', /^imds: nowhere\/audit\.json cannot be written: ENOENT$/m],
+    ['.', /^imds: \. cannot be written: it is a directory$/m],
+    ['reports/', /^imds: reports\/ cannot be written: it is a directory$/m],
+  ] as const)
+    it(`does not run a command whose report it could not write: ${file}`, async () => {
+      await using application = await Application.create();
+      const { code, stdout, stderr } = await application.audit('--json', file, '--', 'echo', 'ran');
+      assert.deepEqual([code, stdout.toString()], [1, '']);
+      assert.match(stderr, words);
+    });
 
   it('takes the endpoint that --endpoint names, too', async () => {
     await using application = await Application.create();
