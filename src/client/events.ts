@@ -27,7 +27,7 @@ export interface ImdsEvents {
   /** A session token was obtained, was rejected with a 401, or could not be obtained; then with the error's code. */
   readonly token: {
     readonly action: 'obtained' | 'rejected' | 'failed';
-    /** TTL granted, when obtained. */
+    /** TTL granted, in seconds, when obtained. */
     readonly ttlSeconds?: number;
     /** `true` when the service, unlike IMDS, did not state the token's TTL. */
     readonly isTtlAssumed?: true;
@@ -43,7 +43,7 @@ export interface ImdsEvents {
   readonly settings: { readonly action: 'left-out' } & LeftOut;
   /** The result of a refresh of role credentials. */
   readonly credentials: {
-    /** A new set is in use; the old one stays, as there was no newer one; or the old one must no longer be used. */
+    /** A new set is in use; the old one stays: none is newer, or the refresh failed; or it must no longer be used. */
     readonly action: 'obtained' | 'kept' | 'ended';
     /** Seconds until the set expires; negative when it is used past that. */
     readonly secondsLeft: number;
