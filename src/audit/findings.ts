@@ -1,6 +1,6 @@
 import type { Caller } from './tally.js';
 
-/** Something that will break, that floods IMDS, or that could not be looked into. */
+/** Something that will break, that floods IMDS, or that could not be observed. */
 export interface Finding {
   readonly id:
     | 'v1'
@@ -15,10 +15,10 @@ export interface Finding {
   readonly detail: string;
 }
 
-/** Fewer reads than this for each token, on an average, are a token for each value. */
+/** Fewer reads per token than this, on average, count as a token for each value. */
 const fewReads = 1.5;
 const someTokens = 3;
-/** So many reads of one path in a row, each less than a second after the one before, are polling. */
+/** This many consecutive reads of one path, each less than a second after the previous one, count as polling. */
 const longRow = 5;
 
 const times = (count: number): string => (count === 1 ? 'once' : count === 2 ? 'twice' : `${count} times`);
@@ -29,7 +29,7 @@ export type Counts = Pick<Caller, 'place' | 'counts' | 'busiest' | 'paths' | 'ro
 export const readsPerToken = ({ counts: { v2 = 0, tokens = 0 } }: Counts): number | null =>
   tokens === 0 ? null : Math.round((v2 / tokens) * 10) / 10;
 
-/** What is wrong with a caller, in words that follow its name. */
+/** The problems of a caller, in words that follow its name. */
 const checks: Readonly<Record<Exclude<Finding['id'], 'unseen'>, (caller: Counts) => string | 0 | undefined>> = {
   v1: ({ counts: { v1 } }) => v1 && `read without a token ${times(v1)}`,
   'v1-after-401': ({ counts: { 'v1-after-401': count } }) => count && `gave up its token after a 401, ${times(count)}`,

@@ -10,7 +10,7 @@ const created = 'http.client.request.created';
 
 interface Pending {
   readonly place: Place;
-  /** The request's headers are complete, and its connection is there: it is sent once both hold. */
+  /** Its headers are complete, and its connection is there: once both are true, it is sent. */
   isComplete: boolean;
   isConnected: boolean;
   exchange?: Exchange;
@@ -19,7 +19,7 @@ interface Pending {
 /**
  * Observes node:http and node:https, with agents of any kind.
  *
- * @param isTaken told of the sockets that are seen here, so that they are not seen as raw ones, too
+ * @param isTaken gets the sockets seen here, so that they are not also seen as raw ones
  */
 export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
   const pending = new WeakMap<ClientRequest, Pending>();
@@ -53,13 +53,13 @@ export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
       channels.end();
     });
   };
-  // This package queues its requests: their stacks end inside it, but this one leads to who asked for the value.
+  // This package queues its requests: their stacks end inside it, but this one leads to the caller.
   const asked = on<{ action: string }>('imds:cache', ({ action }) => void (action === 'miss' && placeOf()));
   new Channels(asked).begin();
   if (publishesCreated()) {
     new Channels(on<{ request: ClientRequest }>(created, ({ request }) => note(request))).begin();
   } else {
-    // Node 20 publishes a request no sooner than its connection is made, when its stack is lost.
+    // Node 20 publishes a request only when its connection is made, and its stack is lost.
     wrap(http.Agent.prototype, 'addRequest', (_agent, [request]) => note(request as ClientRequest));
     const seen: unknown = Reflect.get(http.Agent.prototype, 'addRequest');
     wrap(
@@ -78,14 +78,14 @@ function publishesCreated(): boolean {
     isPublished = true;
   };
   subscribe(created, note);
-  // A request that goes to nobody.
+  // A request without a destination.
   const nobody = Object.assign(Object.create(http.Agent.prototype), { addRequest: () => {} });
   new http.ClientRequest({ agent: nobody });
   unsubscribe(created, note);
   return isPublished;
 }
 
-/** True for a request for IMDS: also for one that is sent to a proxy, with the whole URL in place of the path. */
+/** True for a request to IMDS, including one sent to a proxy, with the whole URL as its path. */
 function concerns(request: ClientRequest, { targets }: Audit): boolean {
   const { host, path } = request;
   return targets.has(host, () => portOf(request)) || (path.startsWith('http') && targets.hasUrl(path));
@@ -97,14 +97,14 @@ const portOf = (request: ClientRequest): unknown =>
 function begin(request: ClientRequest, entry: Pending, { tally }: Audit): void {
   if (!entry.isComplete || !entry.isConnected || entry.exchange) return;
   const { path, host, socket } = request;
-  // As it was sent: `getHeader` knows nothing of headers that were given as a list.
+  // As sent: `getHeader` does not have headers that were given as a list.
   const sent = parsedHead(String(Reflect.get(request, '_header')));
   if (!sent) return;
   entry.exchange = tally.begin(entry.place, sent);
   if (path.startsWith('http') || isElsewhere(socket, host)) entry.exchange.proxied();
 }
 
-/** True when the other end of a connection is not the address that was asked for. */
+/** True when the other end of a connection is not the requested address. */
 export function isElsewhere(socket: Socket | null, host: string): boolean {
   const [asked, other] = [host, socket?.remoteAddress ?? ''].map((each) => each.replace(/^\[|\]$|^::ffff:/g, ''));
   return isIP(asked ?? '') !== 0 && isIP(other ?? '') !== 0 && asked !== other;

@@ -1,4 +1,4 @@
-/** The audit, as it is loaded into a program before its own code. The one file of the audit that touches the process. */
+/** The audit's entry, loaded into a program before its own code. The audit's only file that touches the process. */
 import { writeFileSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers';
@@ -19,13 +19,13 @@ export type { Report as AuditReport } from './report.js';
 
 const folderVariable = 'IMDS_AUDIT_FOLDER';
 const flushMs = 200;
-/** Node's timers take no longer time, some 24 days: one that is longer would end at once. */
+/** The longest delay of Node's timers, about 24 days: a longer one would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 const byName = /(?<!\S)(?:--import|--require|-r)[ =]"?imds\/audit"?(?!\S)/g;
 const { env } = process;
 const startedAt = performance.now();
 
-/** Counts what this thread asks. */
+/** Counts the requests of this thread. */
 function watch(changed: () => void): Tally {
   const audit: Audit = { targets: new Targets(env, env['IMDS_AUDIT_ENDPOINT']), tally: new Tally(changed) };
   const isTaken = new WeakSet<Socket>();
@@ -34,9 +34,9 @@ function watch(changed: () => void): Tally {
   return audit.tally;
 }
 
-/** In a worker or a child: writes the counts down, for whoever began the audit. What they were a moment ago survives all. */
+/** In a worker or a child: writes its counts to a file, for the audit's first process. They survive a sudden end. */
 function reportTo(folder: string): void {
-  // IDs of processes come again.
+  // Process IDs are reused.
   const name = `${process.pid}-${threadId}-${Date.now()}`;
   let flushedAt = Number.NEGATIVE_INFINITY;
   let isScheduled = false;
@@ -51,20 +51,20 @@ function reportTo(folder: string): void {
     else if (!isScheduled) wait(flush, restMs).unref();
     isScheduled = restMs > 0;
   });
-  // Says that there was one, even if it counts nothing and so leaves no file of its own.
+  // Shows that there was one, even if it counts nothing and so leaves no file.
   safely(() => writeState(folder, 'any', tally.state));
   process.on('exit', () => {
     if (isScheduled) flush();
   });
 }
 
-/** In the first process: prints the report when it ends, or is asked to. */
+/** In the first process: prints the report when it exits, or on a signal. */
 function begin(): void {
   // Programs below may start in folders from which the name of this package leads nowhere.
   const options = env['NODE_OPTIONS'];
   if (options) env['NODE_OPTIONS'] = options.replace(byName, `--import=${import.meta.url}`);
   let folder = '';
-  // Without one, this thread alone is seen.
+  // Without one, only this thread is seen.
   safely(() => {
     folder = makeFolder();
     env[folderVariable] = folder;
@@ -97,7 +97,7 @@ function begin(): void {
   if (Number(every) > 0) repeat(Number(every) * 1000, () => safely(() => print(report())));
 }
 
-/** A value that cannot be used is said, and left out: the program has to run. */
+/** Reports an unusable value and ignores it: the program must run. */
 function setting(name: string, expected: string, form: RegExp): string | undefined {
   const value = env[name];
   if (!value || form.test(value)) return value;
@@ -106,8 +106,8 @@ function setting(name: string, expected: string, form: RegExp): string | undefin
 }
 
 /**
- * A signal that nobody listens to ends the process without an `exit` event. The listener is gone before others run, so
- * that those who count listeners, to end the process when they are alone, count right.
+ * A signal without a listener ends the process without an `exit` event. Our listener is removed before others run, so
+ * that code that counts listeners, to exit when it has the only one, counts correctly.
  */
 function beforeEndBy(signal: NodeJS.Signals, end: () => void): void {
   const heard = (): void => {
@@ -145,7 +145,7 @@ function print(report: Report): void {
     }
 }
 
-/** Writes to standard error, whole: a pipe that is full because its reader is slow gets a second. */
+/** Writes all of it to standard error: a pipe that is full because of a slow reader gets a second. */
 function say(text: string): void {
   const bytes = Buffer.from(text);
   const end = performance.now() + 1000;
@@ -159,7 +159,7 @@ function say(text: string): void {
     }
 }
 
-// A program may load it by several ways.
+// A program may load it in several ways.
 const loaded = Symbol.for('imds.audit');
 if (!Object.hasOwn(globalThis, loaded))
   safely(() => {

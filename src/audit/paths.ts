@@ -1,7 +1,7 @@
-/** Names in a path that somebody chose, or that there are many of, by what stands before them. */
+/** The path before names that somebody chose, or that there are many of. */
 const chosen = /(\/(?:security-credentials|active-keys|tags\/instance|macs|iam-ecs-[^/]*)\/)[^/]+/g;
 
-/** A path as it is reported: without its query, and without names that somebody chose, such as those of roles. */
+/** A path for the report: without its query, and without names that somebody chose, such as those of roles. */
 export const cutPath = (path: string): string =>
   path
     .replace(/[?#].*/s, '')

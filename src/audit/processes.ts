@@ -8,7 +8,7 @@ import type { Targets } from './targets.js';
 
 const shells = /^(sh|bash|dash|zsh|ash|busybox|cmd\.exe)$/;
 
-/** Observes the start of other programs whose command line names an address of IMDS, as `curl`. */
+/** Observes the start of other programs whose command line names an address of IMDS, such as `curl`. */
 export function watchProcesses({ targets, tally }: Audit): void {
   const note = (words: readonly unknown[], place = placeOf()): void => {
     const command = shownCommand(words.map(String), targets);
@@ -16,21 +16,21 @@ export function watchProcesses({ targets, tally }: Audit): void {
   };
   const spawned = on<{ process: ChildProcess }>('child_process', ({ process }) => {
     const place = placeOf();
-    // Published before the child knows its arguments.
+    // Published before the child has its arguments.
     queueMicrotask(() => safely(() => note(process.spawnargs ?? [], place)));
   });
   new Channels(spawned).begin();
-  // Those that wait are published nowhere.
+  // Synchronous ones are not published.
   for (const name of ['spawnSync', 'execFileSync'])
     wrap(child, name, (_module, [file, args]) => note([file, ...(Array.isArray(args) ? args : [])]));
   wrap(child, 'execSync', (_module, [script]) => note(['sh', '-c', script]));
   syncBuiltinESMExports();
 }
 
-/** The programs that are given an address, with it: nothing else of a command line, which may hold a token. */
+/** The programs that get an address, and the address: nothing else of a command line, which may contain a token. */
 export function shownCommand([file = '', ...args]: readonly string[], targets: Targets): string | undefined {
   const program = basename(file);
-  // Node tells of itself.
+  // Node programs report for themselves.
   if (program === basename(process.execPath)) return undefined;
   const parts = shells.test(program) ? args.join(' ').split(/[;|&\n`(]+/) : [[program, ...args].join(' ')];
   const shown = parts.flatMap((part) => {

@@ -3,7 +3,7 @@ import { type Counts, type Finding, findingsOn, readsPerToken } from './findings
 import type { Place } from './stack.js';
 import type { Started, State } from './tally.js';
 
-/** A caller as it is reported: its counts in all processes and threads. */
+/** A caller in the report: its counts in all processes and threads. */
 export interface CallerReport extends Place {
   readonly v1: number;
   readonly v2: number;
@@ -38,7 +38,7 @@ export function reportOf(states: readonly State[], about: { command: string; dur
   );
   const unseen = processes.map(({ command, count }): Finding => {
     const often = count === 1 ? '' : ` ${count} times`;
-    return { id: 'unseen', detail: `${command} was started${often}; what it asks cannot be seen` };
+    return { id: 'unseen', detail: `${command} was started${often}; its requests cannot be seen` };
   });
   return {
     version: 1,
@@ -75,7 +75,7 @@ function reported(caller: Counts): CallerReport {
 const placed = (place: Place): string =>
   place.package !== null && place.file ? `${nameOf(place)} (${basename(place.file)}:${place.line})` : nameOf(place);
 
-/** One of each key, with the sum of all that have it. */
+/** One item per key, the sum of all with that key. */
 function added<One>(all: readonly One[], keyOf: (one: One) => unknown, sumOf: (one: One, other: One) => One): One[] {
   const sums = new Map<string, One>();
   for (const one of all) {
@@ -94,7 +94,7 @@ const sumOf = (one: Counts, other: Counts): Counts => ({
   rows: combined(one.rows, other.rows, Math.max),
 });
 
-/** Processes that were busiest in the same minute were so together. */
+/** Adds up the processes that were busiest in the same minute. */
 function busierOf(one: Counts['busiest'], other: Counts['busiest']): Counts['busiest'] {
   if (one.minute === other.minute) return { minute: one.minute, requests: one.requests + other.requests };
   return one.requests < other.requests ? other : one;
@@ -111,15 +111,15 @@ function combined<Key extends string>(
   return sums;
 }
 
-/** The sentence that matters. */
+/** The summary sentence. */
 export function headline({ callers, processes, findings }: Report): string {
   const first = callers.filter(({ v1 }) => v1 > 0).length;
   const programs = processes.length;
-  const asking = programs === 1 ? 'program asks' : 'programs ask';
-  const unseen = programs === 0 ? '' : ` What ${programs} started ${asking} cannot be seen.`;
+  const started = programs === 1 ? '1 started program' : `${programs} started programs`;
+  const unseen = programs === 0 ? '' : ` The requests of ${started} cannot be seen.`;
   if (first > 0)
     return `${first} ${first === 1 ? 'caller uses' : 'callers use'} IMDSv1 and will fail with HttpTokens=required.${unseen}`;
-  if (callers.length === 0) return `Nothing asked IMDS.${unseen}`;
+  if (callers.length === 0) return `Nothing used IMDS.${unseen}`;
   const other = findings.length - programs;
   const notes = other === 0 ? '' : ` ${other} ${other === 1 ? 'thing is' : 'things are'} worth a look.`;
   return `No caller uses IMDSv1: HttpTokens=required breaks none of them.${notes}${unseen}`;
@@ -129,7 +129,7 @@ export function headline({ callers, processes, findings }: Report): string {
 export const hasFailed = ({ findings }: Report, failOn: string | undefined): boolean =>
   failOn === 'any' ? findings.length > 0 : failOn === 'v1' && findings.some(({ id }) => id === 'v1');
 
-/** A command line without its arguments but the first, which may be secret. */
+/** A command line without any arguments after the first, as they may be secret. */
 export function commandOf([program = '', first, ...more]: readonly string[]): string {
   const isShown = first !== undefined && /^[\w@./\\:-]+$/.test(first) && !first.startsWith('-');
   const isCut = more.length > 0 || (first !== undefined && !isShown);

@@ -4,18 +4,18 @@ import { parsedHead } from './head.js';
 import { type Place, placeOf } from './stack.js';
 import type { Exchange } from './tally.js';
 
-// As much as servers take for a head.
+// As much as servers accept for a head.
 const mostBytes = 16_384;
 
 /**
- * Observes sockets that speak HTTP without a client. Node publishes neither the address that a socket is for nor sockets
- * that somebody makes and connects later, so the method that all go through is observed, and then only those for IMDS.
+ * Observes sockets that speak HTTP without a client. Node publishes neither the address of a socket nor sockets that
+ * are created first and connected later, so the method that all go through is observed, and then only those for IMDS.
  *
- * @param isTaken the sockets of HTTP clients, which are observed by themselves
+ * @param isTaken the sockets of HTTP clients, which are observed separately
  */
 export function watchSockets(audit: Audit, isTaken: WeakSet<Socket>): void {
   wrap(Socket.prototype, 'connect', (socket, args) => {
-    // node:net, node:http and node:tls hand over their arguments as one list.
+    // node:net, node:http and node:tls pass their arguments as one list.
     const [first, second] = Array.isArray(args[0]) ? args[0] : args;
     const options = typeof first === 'object' && first !== null ? first : { port: first, host: second };
     if (audit.targets.has(options.host, () => options.port)) follow(socket, audit, isTaken);

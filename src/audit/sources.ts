@@ -22,13 +22,13 @@ const installed = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+(?=[\\/])/;
 
 const rootOf = (file: string): string | undefined => installed.exec(file)?.[0];
 
-// A program may be installed, too.
+// A program may itself be installed.
 const program = rootOf(realPathOf(process.argv[1] ?? ''));
 
-/** True for a file of the application, false for one of a package in node_modules that it uses. */
+/** True for a file of the application, false for one of a package in node_modules. */
 export const isApplication = (file: string): boolean => [undefined, program].includes(rootOf(file));
 
-/** The package by the nearest package.json that has a name; for a bundled file, at least the name that its path has. */
+/** The package of the nearest package.json with a name; for a bundled file, at least the name in its path. */
 export function packageOf(file: string): Package {
   const root = rootOf(file);
   if (root !== undefined) {
@@ -64,7 +64,7 @@ function readManifest(file: string): Package | undefined {
   }
 }
 
-/** The place that a bundled or compiled file says by its source map that a place of it was made of; else that place. */
+/** The original place of a place in a bundled or compiled file, by its source map; else the same place. */
 export function original(file: string, line: number, column: number): Position {
   if (!maps.has(file)) maps.set(file, mapOf(file));
   const entry = maps.get(file)?.findEntry(line - 1, column - 1);
@@ -74,7 +74,7 @@ export function original(file: string, line: number, column: number): Position {
 
 function mapOf(file: string): SourceMap | undefined {
   try {
-    // Node knows it only of a program that was started with --enable-source-maps.
+    // Node has it only for a program started with --enable-source-maps.
     const known = findSourceMap(file);
     if (known) return known;
     const code = readFileSync(file, 'utf8');
@@ -92,7 +92,7 @@ function mapOf(file: string): SourceMap | undefined {
   }
 }
 
-/** The file of a source as a map names it: relative to the map, or to the project as webpack does. */
+/** The file of a source as named in a map: relative to the map, or to the project, as in webpack. */
 function located(source: string, bundle: string): string {
   if (source.startsWith('file:')) return fileURLToPath(source);
   const [, inProject] = /^webpack:\/\/[^/]*\/(?:\.\/)?(.*)/.exec(source) ?? [];

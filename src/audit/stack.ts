@@ -2,7 +2,7 @@ import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isApplication, original, type Position, packageOf } from './sources.js';
 
-/** Where requests come from: a package, and the line of the application, `null` where that is not known. */
+/** The origin of requests: a package, and the line of the application, `null` if unknown. */
 export interface Place {
   readonly package: string | null;
   readonly packageVersion: string | null;
@@ -10,11 +10,11 @@ export interface Place {
   readonly line: number | null;
 }
 
-/** Packages that carry the requests of others: who called them is meant. */
+/** Packages that send requests for others: their caller is reported. */
 const carriers =
   /^(got|axios|follow-redirects|undici|node-fetch|cross-fetch|ky|ofetch|needle|superagent|request|agent-base|([a-z]+-)*proxy-agent|agentkeepalive|@(smithy|aws-sdk)\/(node|fetch)-http-handler|@opentelemetry\/(api|core|instrumentation.*|context-.*)|@sentry\/.*|dd-trace|newrelic|p-retry|p-queue|p-limit|async-retry|retry|bluebird|tslib)$/;
 
-// This package, which a link may have brought to a folder that is not below node_modules.
+// This package, which may be linked from a folder outside node_modules.
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const ownCode = [join(root, 'dist') + sep, join(root, 'src') + sep];
 const ownAudit = ownCode.flatMap((folder) => [join(folder, 'audit') + sep, join(folder, 'lib', 'audit')]);
@@ -27,7 +27,7 @@ const isOfApplication = (file: string): boolean => isApplication(file) && !start
 // Async frames count too, and packages nest deep.
 const mostFrames = 100;
 
-/** The places of the stack outside Node, from the innermost on, followed by those that await it; none if `Error` is frozen. */
+/** The places of the stack outside Node, innermost first, then those that await it; none if `Error` is frozen. */
 function capture(): readonly Position[] {
   const { stackTraceLimit, prepareStackTrace } = Error;
   const holder: { stack?: unknown } = {};
@@ -53,7 +53,7 @@ function capture(): readonly Position[] {
   }
 }
 
-// The places that led to a package last, or that had it ask for a path, for requests that it sends in a later tick.
+// The last places that led to a package, or made it request a path, for requests that it sends in a later tick.
 const leading = new Map<string, Place>();
 const mostLeading = 200;
 
@@ -62,7 +62,7 @@ function lead(key: string, place: Place): void {
   leading.set(key, place);
 }
 
-/** The package that asks by the stack of now, with the line of the application, if that is in it, and what stands for both. */
+/** The requesting package by the current stack, with the line of the application, if present, and a key for both. */
 function read(path: string): { place: Place; packageKey: string; pathKey: string } {
   const stack = capture();
   const asking = stack.find(({ file }) => !carriers.test(packageOf(file).name ?? '')) ?? stack[0];
@@ -77,8 +77,8 @@ function read(path: string): { place: Place; packageKey: string; pathKey: string
 }
 
 /**
- * Where the request that is made now comes from: the package that asks, and the innermost line of the application that awaits
- * it. Where the stack has none, whatever had the package ask for this path, else whatever led to the package last.
+ * The origin of the current request: the requesting package, and the innermost line of the application that awaits it.
+ * If the stack has none, the line that made the package request this path, else the one that last led to the package.
  */
 export function placeOf(path = ''): Place {
   const { place, packageKey, pathKey } = read(path);
@@ -88,7 +88,7 @@ export function placeOf(path = ''): Place {
   return known;
 }
 
-/** Notes who has a client ask for a path, which it may do in a later tick. */
+/** Notes the caller that makes a client request a path, possibly in a later tick. */
 export function expect(path: string): void {
   const { place, pathKey } = read(path);
   if (place.line !== null) lead(pathKey, place);

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { safely } from './audit.js';
 import type { State } from './tally.js';
 
-/** Makes the folder, of the user alone, in which the processes and threads below this one write their counts. */
+/** Makes a folder, private to the user, where the processes and threads below this one write their counts. */
 export const makeFolder = (): string => mkdtempSync(join(tmpdir(), 'imds-audit-'));
 
 export const removeFolder = (folder: string): void => safely(() => rmSync(folder, { recursive: true }));
 
-/** Replaces the counts of one process or thread, which nobody sees half written. */
+/** Replaces the counts of one process or thread atomically. */
 export function writeState(folder: string, name: string, state: State): void {
   const file = join(folder, name);
   writeFileSync(`${file}.part`, JSON.stringify(state), { mode: 0o600 });

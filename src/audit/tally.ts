@@ -5,26 +5,26 @@ import type { Place } from './stack.js';
 export interface Sent {
   readonly method: string;
   readonly path: string;
-  /** The session token that it bore, as a hash: no token is kept. */
+  /** Its session token, as a hash: no token is kept. */
   readonly token: number | undefined;
   readonly isForwarded: boolean;
 }
 
-/** What became of one request; only the first call counts. */
+/** The outcome of one request; only the first call counts. */
 export interface Exchange {
   answered(status: number | undefined): void;
-  /** No answer came, though it was sent. */
+  /** It was sent, but no reply came. */
   lost(): void;
-  /** It went to something else than the address of IMDS. */
+  /** It went to an address other than IMDS. */
   proxied(): void;
 }
 
-/** What is counted of a caller: its requests, what they bore, and what became of them. */
+/** The counts of a caller: its requests, their tokens and headers, and their outcomes. */
 export type Counted =
   | 'v1'
   | 'v2'
   | 'tokenRequests'
-  /** Times that a read bore another session token than the read before. */
+  /** How often a read had a session token other than the previous read's. */
   | 'tokens'
   | 'unauthorized'
   | 'forbidden'
@@ -40,7 +40,7 @@ export interface Started extends Place {
   count: number;
 }
 
-/** The counts of one process or thread, as it writes them down for the report. */
+/** The counts of one process or thread, as written for the report. */
 export interface State {
   readonly nodeVersion: string;
   readonly callers: readonly Caller[];
@@ -51,14 +51,14 @@ const mostPaths = 50;
 const mostCallers = 200;
 const others: Place = { package: '(others)', packageVersion: null, file: null, line: null };
 
-/** The counts of one caller. The fields without # are what other processes get to know. */
+/** The counts of one caller. Fields without # are passed to other processes. */
 export class Caller {
   readonly place: Place;
   readonly counts: Partial<Record<Counted, number>> = {};
   /** The busiest minute since the epoch, and its requests. */
   readonly busiest = { minute: 0, requests: 0 };
   readonly paths: string[] = [];
-  /** Most reads of a path in a row with less than a second between them, by path. */
+  /** The most consecutive reads of a path with less than a second between them, by path. */
   readonly rows: Record<string, number> = {};
 
   readonly #minute = { minute: 0, requests: 0 };
@@ -113,7 +113,7 @@ export class Caller {
   }
 }
 
-/** Tells tokens apart, and leads back to none: 32 bits (FNV-1a). */
+/** Distinguishes tokens without revealing them: 32 bits (FNV-1a). */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
@@ -124,7 +124,7 @@ export function hashOf(text: string): number {
 export class Tally {
   readonly #callers = new Map<string, Caller>();
   readonly #processes = new Map<string, Started>();
-  /** The packages of which the last read got a 401 for its token. */
+  /** The packages whose last read got a 401 for its token. */
   readonly #refused = new Set<string | null>();
   readonly #changed: () => void;
   readonly #now: () => number;

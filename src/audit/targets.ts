@@ -1,4 +1,4 @@
-// The names are those of the resolver in a VPC.
+// The names are those of a VPC's resolver.
 const known = new Set([
   '169.254.169.254',
   'fd00:ec2::254',
@@ -15,7 +15,7 @@ interface Endpoint {
   readonly port: number;
 }
 
-/** The addresses of IMDS. Every request of the program is compared with them, so this does no more than compare. */
+/** The addresses of IMDS. Every request of the program is compared with them, so this only compares. */
 export class Targets {
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #given: string | undefined;
@@ -24,8 +24,8 @@ export class Targets {
   readonly #origins = new Map<string, boolean>();
 
   /**
-   * @param env asked again for each request, as programs set their own variables
-   * @param given an endpoint beside the one in the environment
+   * @param env read again for each request, as programs set their own variables
+   * @param given an endpoint in addition to the one in the environment
    */
   constructor(env: Readonly<Record<string, string | undefined>>, given?: string) {
     this.#env = env;
@@ -40,7 +40,7 @@ export class Targets {
     return this.#endpoints.some((endpoint) => endpoint.host === bare(host) && endpoint.port === Number(port()));
   }
 
-  /** The same for a URL. To parse it takes longer than all else, and most programs ask few origins. */
+  /** The same for a URL. Parsing it takes longest, and most programs use few origins. */
   hasUrl(text: string): boolean {
     this.#refresh();
     const [origin = ''] = /^\w+:\/\/[^/?#]+/.exec(text) ?? [];
@@ -60,7 +60,7 @@ export class Targets {
     this.#origins.clear();
   }
 
-  /** The places in a text, such as a command line, that name one of the addresses, each to the end of its word. */
+  /** The parts of a text, such as a command line, that name one of the addresses, each to the end of its word. */
   namedIn(text: string): readonly string[] {
     const hosts = ['169.254.169.254', '[fd00:ec2::254]', this.#env[variable], this.#given];
     return hosts.flatMap((host) => {
@@ -72,7 +72,7 @@ export class Targets {
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-// Without the protocol of the URL: the audit observes who reads that.
+// Without the URL's protocol: the audit observes reads of that.
 const endpointsOf = (...texts: readonly (string | undefined)[]): readonly Endpoint[] =>
   texts.flatMap((text) => {
     if (text === undefined || !URL.canParse(text)) return [];

@@ -29,7 +29,7 @@ function rowsOf(caller: CallerReport, folder: string): readonly string[] {
   return [row(nameOf(caller), counts), `  ${endOf(whereOf(caller, folder), columns - 2)}`];
 }
 
-/** The line of the application, from the folder that the program was started in. */
+/** The line of the application, relative to the working directory at the start. */
 function whereOf({ file, line }: Place, folder: string): string {
   if (file === null) return "(the application's line is not known)";
   const near = relative(folder, file);
@@ -47,7 +47,7 @@ const endOf = (text: string, most: number): string => (text.length > most ? `…
 const item = (text: string): readonly string[] =>
   wrapped(text, columns - 2).map((line, at) => `${at === 0 ? '-' : ' '} ${line}`);
 
-/** Words in lines; what is longer than a line is cut. */
+/** Words in lines; longer words are cut. */
 function wrapped(text: string, width = columns): readonly string[] {
   const lines = [''];
   for (const word of text.split(/\s+/)) {

@@ -5,7 +5,7 @@ import { isElsewhere } from './http.js';
 import { type Place, placeOf } from './stack.js';
 import type { Exchange } from './tally.js';
 
-/** What is used of undici's requests, of any version. */
+/** The used parts of undici's requests, in any version. */
 interface UndiciRequest {
   readonly origin?: string | URL;
   readonly path: string;
@@ -18,12 +18,12 @@ interface Message {
 /**
  * Observes `fetch` and undici.
  *
- * @param isTaken told of the sockets that are seen here, so that they are not seen as raw ones, too
+ * @param isTaken gets the sockets seen here, so that they are not also seen as raw ones
  */
 export function watchUndici({ targets, tally }: Audit, isTaken: WeakSet<Socket>): void {
   const places = new WeakMap<UndiciRequest, Place>();
   const exchanges = new WeakMap<UndiciRequest, Exchange>();
-  // Not at once: who is behind in a channel would be passed over.
+  // Not at once: the next subscriber of the channel would be skipped.
   const end = (request: UndiciRequest): void => {
     if (places.delete(request)) queueMicrotask(() => channels.end());
   };

@@ -1,8 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { pathOf } from './path.js';
 
-// 40 bytes: a mark, the expiry, the stated expiry, a random part, and a seal over those four. The seal proves a token, so
-// none is stored and any number can be valid.
+// 40 bytes: a mark, the expiry, the stated expiry, a random part, and a seal over those four. The seal proves a token,
+// so none is stored and any number can be valid.
 const mark = Buffer.from([0x01, 0x00, 0x04, 0x00]); // tokens begin with AQAEA
 const sealedLength = mark.length + 6 + 6 + 8;
 const sealLength = 16;

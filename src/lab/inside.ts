@@ -113,8 +113,8 @@ async function machineOf(
   { emulator: { scenario, tree, base } }: Plan,
   createEmulator: typeof import('../emulator/index.js').createEmulator,
 ): Promise<Machine> {
-  const calm = typeof scenario === 'object' ? { ...scenario, faults: [], timeline: [], options: {} } : scenario;
-  const emulator = await createEmulator({ scenario: calm, tree, base });
+  const quiet = typeof scenario === 'object' ? { ...scenario, faults: [], timeline: [], options: {} } : scenario;
+  const emulator = await createEmulator({ scenario: quiet, tree, base });
   const read = async (name: string): Promise<string> => {
     const [response] = await once(get(`${emulator.url}/latest/meta-data/${name}`), 'response');
     const body = await text(response);

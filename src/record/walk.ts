@@ -51,7 +51,7 @@ const deepest = 16;
 // An instance with sixty interfaces has about two thousand.
 const mostEntries = 4096;
 // After this many consecutive failures, the rest would fail too.
-const patience = 8;
+const mostFailures = 8;
 
 /**
  * Reads everything below some paths, and returns it in the service's order. Paths that vanish meanwhile are skipped.
@@ -136,7 +136,7 @@ function paced({ requestsPerSecond = Number.POSITIVE_INFINITY, signal }: WalkOpt
   let [nextAt, failures] = [performance.now(), 0];
   let lastError: unknown;
   return async <T>(send: () => Promise<T>): Promise<T> => {
-    if (failures >= patience) throw lastError;
+    if (failures >= mostFailures) throw lastError;
     const now = performance.now();
     const waitMs = nextAt - now;
     nextAt = Math.max(nextAt, now) + 1000 / requestsPerSecond;

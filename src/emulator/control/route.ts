@@ -5,7 +5,7 @@ import type { State } from '../state.js';
 import type { Stream } from './stream.js';
 
 /** A request, and its subject. */
-export interface Asked<Body = unknown> {
+export interface Context<Body = unknown> {
   readonly engine: Engine;
   readonly state: State;
   readonly now: number;
@@ -36,7 +36,7 @@ export interface Route<Body = unknown, Reply = unknown> {
   readonly hasSince?: true;
   /** True for the one that is answered by server-sent events. */
   readonly isStream?: true;
-  readonly run: (given: Omit<Asked, 'state' | 'now' | 'date' | 'id'>) => unknown;
+  readonly run: (given: Omit<Context, 'state' | 'now' | 'date' | 'id'>) => unknown;
 }
 
 /** A request is refused. */
@@ -57,7 +57,7 @@ export function route<Body, Reply>(
   request: string,
   summary: string,
   about: Partial<Pick<Route<Body, Reply>, 'body' | 'reply' | 'status' | 'hasSince' | 'isStream'>>,
-  run: (asked: Asked<Body>) => Reply,
+  run: (context: Context<Body>) => Reply,
 ): Route {
   const [method = '', path = ''] = request.split(' ');
   return {

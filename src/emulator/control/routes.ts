@@ -2,7 +2,7 @@ import { milliseconds } from '../clock.js';
 import { EmulatorOptionError } from '../option-error.js';
 import { toNode } from '../values.js';
 import { openapi } from './openapi.js';
-import { type Asked, type Route, route, sinceOf, there } from './route.js';
+import { type Context, type Route, route, sinceOf, there } from './route.js';
 import { scenarioOf } from './scenario-export.js';
 import { type Of, shapes } from './shapes.js';
 import { viewOf } from './tree-view.js';
@@ -45,8 +45,8 @@ export const routes: readonly Route[] = [
     'POST /v1/events',
     'Makes an event happen now or after a time, or what waits for a trigger',
     { body: shapes.happening, reply: shapes.consequences },
-    (asked) =>
-      consequences(asked, ({ engine: { timeline }, body, now }) => {
+    (context) =>
+      consequences(context, ({ engine: { timeline }, body, now }) => {
         if ('trigger' in body) return timeline.trigger(body.trigger, now);
         const { in: after = 0, ...event } = body;
         timeline.add(event, now + milliseconds(after));
@@ -56,8 +56,8 @@ export const routes: readonly Route[] = [
     'PATCH /v1/events/{id}',
     'Moves an event that is still to come',
     { body: shapes.move, reply: shapes.consequences },
-    (asked) =>
-      consequences(asked, ({ engine, id, body, now }) =>
+    (context) =>
+      consequences(context, ({ engine, id, body, now }) =>
         there(engine.timeline.move(id, now + milliseconds(body.in)), `event ${id}`),
       ),
   ),
@@ -75,9 +75,9 @@ export const routes: readonly Route[] = [
     },
   ),
   route('POST /v1/tokens/expire', 'Voids all session tokens', {}, ({ state }) => state.tokens.voidAll()),
-  route('POST /v1/reset', 'Back to how the emulator started', { reply: shapes.state }, (asked) => {
-    asked.engine.reset();
-    return stateView(asked);
+  route('POST /v1/reset', 'Back to how the emulator started', { reply: shapes.state }, (context) => {
+    context.engine.reset();
+    return stateView(context);
   }),
   route(
     'GET /v1/requests',
@@ -100,11 +100,11 @@ export const routes: readonly Route[] = [
   route('GET /v1/openapi.json', 'This description', { reply: shapes.document }, ({ url }) => openapi(routes, url)),
 ];
 
-function treeView({ state, parameter, date }: Asked): unknown {
+function treeView({ state, parameter, date }: Context): unknown {
   return there(viewOf(state.tree, parameter, date), parameter);
 }
 
-function requestsView({ engine: { journal }, query }: Asked): Of<'requests'> {
+function requestsView({ engine: { journal }, query }: Context): Of<'requests'> {
   const since = sinceOf(query) ?? journal.cleared;
   const kept = journal.requests;
   const first = journal.last - kept.length + 1;
@@ -115,10 +115,10 @@ function requestsView({ engine: { journal }, query }: Asked): Of<'requests'> {
 }
 
 /** Changes the timeline, and shows what happened, and what is now pending or, with an ID, was moved. */
-function consequences<Body>(asked: Asked<Body>, change: (asked: Asked<Body>) => unknown): Of<'consequences'> {
-  const { engine, id: moved } = asked;
+function consequences<Body>(context: Context<Body>, change: (context: Context<Body>) => unknown): Of<'consequences'> {
+  const { engine, id: moved } = context;
   const before = engine.timeline.lastId;
-  change(asked);
+  change(context);
   const happened = engine.settleChange();
   return {
     happened: happened.map(eventView),

@@ -8,7 +8,7 @@ import type { ControlOptions } from '../options.js';
 import { urlOf } from '../server.js';
 import { observing } from './changes.js';
 import { controlPage } from './page.js';
-import { type Asked, Refusal, type Route, sinceOf } from './route.js';
+import { type Context, Refusal, type Route, sinceOf } from './route.js';
 import { routes } from './routes.js';
 import { Stream } from './stream.js';
 
@@ -19,7 +19,7 @@ const timeoutMs = 10_000;
 /** The service that changes an emulator while it runs, in JSON over HTTP. */
 export class ControlServer {
   readonly #http = createServer({ headersTimeout: timeoutMs, requestTimeout: timeoutMs });
-  readonly #subject: Pick<Asked, 'engine' | 'urls' | 'stream'>;
+  readonly #subject: Pick<Context, 'engine' | 'urls' | 'stream'>;
   readonly #hosts: readonly string[];
   #url = '';
 

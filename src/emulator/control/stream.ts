@@ -6,7 +6,7 @@ const mostReaders = 512;
 const heartbeatMs = 15_000;
 
 /**
- * Server-sent events to any number of readers. Only the position of a reader is stored: a slow one gets the next message
+ * Server-sent events to any number of readers. Only a reader's position is stored: a slow one gets the next message
  * once its socket accepts one, and is dropped when that message is no longer kept.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html

@@ -3,7 +3,7 @@ import type { SeenEvent, TimelineStep } from '../events.js';
 import { type Faults, faultIds, type Placed } from '../fault-list.js';
 import { kindOf, type SeenRequest } from '../journal.js';
 import type { Pending } from '../timeline.js';
-import type { Asked } from './route.js';
+import type { Context } from './route.js';
 import { withoutSecrets } from './secrets.js';
 import type { Of } from './shapes.js';
 import { masked } from './tree-view.js';
@@ -43,7 +43,7 @@ export function requestView(seen: SeenRequest): Of<'request'> {
   return { ...shown, time: time(at), kind: kindOf(seen), ...(ids && { faults: ids }), ...failure(error) };
 }
 
-export function stateView({ engine, urls, stream }: Asked): Of<'state'> {
+export function stateView({ engine, urls, stream }: Context): Of<'state'> {
   const { state, timeline, clock, journal } = engine;
   const { options, network, isOn, faults } = state;
   return {

@@ -104,9 +104,9 @@ describe('the report as text', () => {
   it('begins with the sentence that matters', () => {
     assert.equal(
       headline(report),
-      '2 callers use IMDSv1 and will fail with HttpTokens=required. What 1 started program asks cannot be seen.',
+      '2 callers use IMDSv1 and will fail with HttpTokens=required. The requests of 1 started program cannot be seen.',
     );
-    assert.equal(headline({ ...report, callers: [], processes: [], findings: [] }), 'Nothing asked IMDS.');
+    assert.equal(headline({ ...report, callers: [], processes: [], findings: [] }), 'Nothing used IMDS.');
     const second = new Tally(() => {});
     second.begin(place, get('/', 'token'));
     assert.equal(
