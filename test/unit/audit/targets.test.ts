@@ -48,12 +48,14 @@ describe('reported paths', () => {
     ['//latest/meta-data/mac?token=1#2', '/latest/meta-data/mac'],
     ['/latest/meta-data/iam/security-credentials/', '/latest/meta-data/iam/security-credentials/'],
     ['/latest/meta-data/iam/security-credentials/my-role', '/latest/meta-data/iam/security-credentials/*'],
+    ['//latest/meta-data/iam//security-credentials//my-role', '/latest/meta-data/iam/security-credentials/*'],
     [
       '/latest/meta-data/network/interfaces/macs/0e:49:61:0f:c3:11/vpc-id',
       '/latest/meta-data/network/interfaces/macs/*/vpc-id',
     ],
     ['/latest/meta-data/tags/instance/Name', '/latest/meta-data/tags/instance/*'],
     ['/latest/meta-data/managed-ssh-keys/active-keys/me', '/latest/meta-data/managed-ssh-keys/active-keys/*'],
+    ['/latest/AQAEAKQRRHnsX8GCPgYTGMShrFJkMhru3n-8Ul5Gzvzj-bpWKYZuiw==/mac', '/latest/*/mac'],
     ['/a\u001b[2J\u00e9', '/a?[2J?'],
   ] as const) {
     it(`cut ${path}`, () => assert.equal(cutPath(path), shown));
