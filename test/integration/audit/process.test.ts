@@ -28,9 +28,9 @@ my-app 1.2.3                                     1   0       0         1       0
   app.mjs:1
 
 What to do:
-- my-app 1.2.3: Get a token by PUT /latest/api/token and send it as
-  X-aws-ec2-metadata-token with each read, or read by a client that does, such
-  as imds.
+- my-app 1.2.3: Get a token with PUT /latest/api/token and send it as
+  X-aws-ec2-metadata-token with each read, or use a client that does, such as
+  imds.
 `,
     );
   });
