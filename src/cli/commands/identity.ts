@@ -25,7 +25,7 @@ export const identity = command({
   options: {
     '--verify': 'verify the signature, offline',
     '--kind <kind>': [`which signature to verify: ${kinds.join(', ')}; default rsa2048`, kinds],
-    '--certificate <file>': "a certificate (PEM) to verify with, instead of AWS's built-in key",
+    '--certificate <file>': "a certificate or public key (PEM or DER) to verify with, instead of AWS's built-in key",
     '--json': 'a JSON object',
   },
   async run({ io, connect }, { verify, kind, certificate, json }) {
@@ -51,7 +51,9 @@ async function verified(imds: Imds, kind: IdentitySignatureKind, file: string | 
     if (!(error instanceof ImdsIdentityError) || error.reason !== 'signature') throw error;
     // Here nothing was retyped on the way, which is what the library's own hint is about.
     throw new Failure(exitCodes.unusable, error.message, {
-      hint: 'AWS did not sign this document. An emulator does not sign its document without --sign-identity; --certificate FILE trusts another key.',
+      hint: file
+        ? `The key in ${file} did not sign this document. Without --certificate, AWS's key is the one that counts.`
+        : 'AWS did not sign this document. An emulator does not sign its document without --sign-identity; --certificate FILE trusts another key.',
       cause: error,
     });
   });
@@ -61,7 +63,7 @@ async function verified(imds: Imds, kind: IdentitySignatureKind, file: string | 
 async function trusted(file: string, kind: IdentitySignatureKind): Promise<Uint8Array> {
   const { readFile } = await import('node:fs/promises');
   const certificate = await readFile(file).catch((error) => {
-    throw misuse(`--certificate ${file}: cannot be read (${codeOf(error)}), expected a PEM file`);
+    throw misuse(`--certificate ${file}: cannot be read (${codeOf(error)}), expected a certificate or public key`);
   });
   // The certificate is looked at first; then the signature, which is none, is refused.
   const nothing = { kind, signature: '', document: '' };

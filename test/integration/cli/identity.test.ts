@@ -88,6 +88,13 @@ describe('imds identity', () => {
     assert.match(stderr, /hint: AWS did not sign this document\. An emulator does not sign its document/);
   });
 
+  it('names the file whose key did not sign the document', async () => {
+    const { code, stderr } = await run('--verify', '--kind', 'signature', '--certificate', rsa2048);
+    assert.equal(code, 8);
+    assert.ok(stderr.includes(`hint: The key in ${rsa2048} did not sign this document.`), stderr);
+    assert.doesNotMatch(stderr, /AWS did not sign/);
+  });
+
   for (const [option, value] of [
     ['--kind', 'pkcs7'],
     ['--kind', 'rsa2048'],
