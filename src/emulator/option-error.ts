@@ -42,7 +42,8 @@ function textOf(value: unknown): string {
 export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value !== 'object' || value === null) return String(value);
-  return `an object of ${Object.keys(value).join(', ')}`;
+  const names = Object.keys(value);
+  return names.length > 0 ? `an object of ${names.join(', ')}` : Object.prototype.toString.call(value);
 }
 
 /** @throws EmulatorOptionError for text that is not JSON; `name` says what it is */

@@ -319,6 +319,7 @@ describeBothWays('emulator', () => {
       ['a rejected promise', async () => Promise.reject(new Error('late')), /^the value .* not a promise$/],
       ['a value without a date', () => ({ content: 'x' }), /^the value computed for .* not an object of content$/],
       ['a list', () => ['secret'], /^the value computed for .* not a list$/],
+      ['a date', () => new Date(0), /^the value computed for .* not \[object Date\]$/],
     ];
     for (const [what, compute, message] of noContents) {
       it(`answers 500 for a computed value that is ${what}, and says what is accepted`, async () => {
