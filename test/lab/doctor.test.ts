@@ -111,12 +111,12 @@ describe('the doctor, in labs', () => {
     assert.deepEqual(behind, [0, 0, 0, 0]);
   });
 
-  it('reads by version 1 where that is allowed and the token gets lost', async () => {
+  it('reads by version 1 where that is allowed and the token is lost', async () => {
     assert.equal(await (await world.agent('container')).read({ allowV1: true }), instanceId);
     assert.equal(await (await worlds.required.agent('container')).read({ allowV1: true }), 'ERR_IMDS_HOP_LIMIT');
   });
 
-  describe('the doctor comes to', () => {
+  describe('the doctor gives the verdict', () => {
     it('endpoint-disabled, wherever it is', async () => {
       // Behind a router the refusal of the token may get lost as a token would.
       for (const place of places)
@@ -218,7 +218,7 @@ describe('the doctor, in labs', () => {
   });
 
   describe('the doctor does not blame the hop limit', () => {
-    it('for one packet in five that gets lost', async () => {
+    it('for one packet in five that is lost', async () => {
       world.limitHops(3);
       world.filter('ip daddr 169.254.169.0/24 numgen random mod 100 < 20 drop');
       const all = await Promise.all(Array.from({ length: 6 }, () => diagnose('container')));
@@ -271,7 +271,7 @@ describe('the doctor, in labs', () => {
         assert.equal(await lab.tokenless(), before);
       });
 
-    it('is healthy to the doctor, which without the endpoint comes to enclave', async () => {
+    it('is healthy to the doctor, which without the endpoint says enclave', async () => {
       assert.equal((await diagnose('alone', 'IPv4', inEnclave)).verdict, 'enclave');
       const alone = await world.agent('alone');
       const endpoint = endpointOf(world);
@@ -283,7 +283,7 @@ describe('the doctor, in labs', () => {
       );
     });
 
-    it('is healthy to `imds doctor`, which without the endpoint leaves with 3', async () => {
+    it('is healthy to `imds doctor`, which without the endpoint exits with 3', async () => {
       const alone = await world.agent('alone');
       assert.equal((await alone.run(['doctor'], {})).code, 3);
       await alone.setEnvironment({ AWS_EC2_METADATA_SERVICE_ENDPOINT: endpointOf(world) });

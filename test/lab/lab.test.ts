@@ -88,7 +88,7 @@ describe('imds lab', () => {
         assert.deepEqual({ code, stdout, stderr }, { code: 2, stdout: '', stderr: said });
       });
 
-      it('passes signals on to its command', async () => {
+      it('forwards signals to its command', async () => {
         const names = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
         const traps = names.map((name) => `trap 'echo ${name}' ${name.slice(3)}`).join('; ');
         const { child, mark } = await ready(user, `${traps}; echo ready; while :; do sleep 0.05; done`);

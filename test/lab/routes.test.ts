@@ -52,7 +52,7 @@ describe('imds doctor in a network namespace', () => {
     ],
   ];
   for (const [what, script, args, expected] of routes)
-    it(`comes to ${expected} with ${what}`, async () => {
+    it(`gives the verdict ${expected} with ${what}`, async () => {
       const { code, stdout, stderr } = await inNamespace(`${script}; ${doctor} ${args}`);
       const { verdict, findings, fix }: Diagnosis = JSON.parse(stdout || `{"verdict":${JSON.stringify(stderr)}}`);
       assert.equal(verdict, expected);

@@ -75,7 +75,7 @@ describe('the packed package, installed into an empty folder', () => {
     });
   }
 
-  it('has each ready scenario as a file to copy', () => {
+  it('has each built-in scenario as a file to copy', () => {
     const program = `
       import { readFileSync } from 'node:fs';
       import { isDeepStrictEqual } from 'node:util';

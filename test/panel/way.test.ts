@@ -129,7 +129,7 @@ describe('the way and the options on the page', () => {
     await says(`${near}; 2 callers: token replies die after 1 of 2 hops; ${far}`);
   });
 
-  it('demands IMDSv2', async () => {
+  it('requires IMDSv2', async () => {
     const stand = await open();
     await stand.page.getByRole('switch', { name: 'Require IMDSv2' }).click();
     await stand.answers('meta-data/hostname', 401);
@@ -144,7 +144,7 @@ describe('the way and the options on the page', () => {
     await stand.answers('meta-data/hostname', 200);
   });
 
-  it('takes the tags out of the metadata', async () => {
+  it('removes the tags from the metadata', async () => {
     const stand = await open();
     await stand.page.getByRole('switch', { name: 'Tags in metadata' }).click();
     await stand.answers('meta-data/tags/instance', 404);

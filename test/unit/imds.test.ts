@@ -218,7 +218,7 @@ describe('the client', () => {
       assert.equal(get('/latest/user-data'), 1);
     });
 
-    it('no text of bytes that are no UTF-8, and quotes none of them', async () => {
+    it('not text of bytes that are no UTF-8, and quotes none of them', async () => {
       service.values = { '/latest/user-data': Buffer.from([0x53, 0x45, 0x43, 0xff]) };
       await assert.rejects(client().get('user-data'), {
         code: 'ERR_IMDS_DECODE',
@@ -461,7 +461,7 @@ describe('the client', () => {
       assert.equal(await readsAt([0, 0, 1e9], (imds) => imds.instanceId(), { cache: { liveMaxAgeMs: 0 } }), 1);
     });
 
-    it('credentials until five minutes before their end, judged by the clock of the service', async () => {
+    it('credentials until five minutes before they expire, by the clock of the service', async () => {
       service.values = {
         [role]: [200, credentials('2001-01-01T06:00:00Z'), { Date: 'Mon, 01 Jan 2001 00:00:00 GMT' }],
       };
@@ -470,7 +470,7 @@ describe('the client', () => {
       assert.equal(await readsAt([0, last - 1, last], (imds) => imds.iam.securityCredentials.role('web-role')), 2);
     });
 
-    it('credentials not for years when the Date header is wrong', async () => {
+    it('credentials not for years if the Date header is wrong', async () => {
       const end = new Date(Date.now() + 3_600_000).toISOString();
       service.values = { [role]: [200, credentials(end), { Date: 'Mon, 01 Jan 2001 00:00:00 GMT' }] };
       assert.equal(
@@ -479,7 +479,7 @@ describe('the client', () => {
       );
     });
 
-    it('credentials in their last five minutes as briefly as live values, and never past their end', async () => {
+    it('credentials in their last five minutes as briefly as live values, and never after they expire', async () => {
       for (const [seconds, maximumAgeMs] of [
         ['04:00', 1000],
         ['00:01', 1000],
@@ -687,7 +687,7 @@ describe('the client', () => {
     imds.token(),
   ];
 
-  describe('switched off by AWS_EC2_METADATA_DISABLED', () => {
+  describe('disabled by AWS_EC2_METADATA_DISABLED', () => {
     beforeEach(() => {
       process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
     });
@@ -784,7 +784,7 @@ describe('the client', () => {
     });
   });
 
-  describe('tells the region', () => {
+  describe('gives the region', () => {
     const region = '/latest/meta-data/placement/region';
     const document = '/latest/dynamic/instance-identity/document';
 
@@ -845,7 +845,7 @@ describe('the client', () => {
     });
   });
 
-  describe('tells the account', () => {
+  describe('gives the account', () => {
     const info = '/latest/meta-data/identity-credentials/ec2/info';
     const document = '/latest/dynamic/instance-identity/document';
     const cases: readonly [string, Record<string, Reply>, string][] = [
@@ -973,7 +973,7 @@ describe('the client', () => {
     assert.equal(service.asked.filter((request) => request === 'PUT').length, 1);
   });
 
-  it('says where a read came from on imds:cache', async () => {
+  it('publishes the source of a read on imds:cache', async () => {
     const events: unknown[] = [];
     const listener = (event: unknown): void => void events.push(event);
     service.values = { '/latest/meta-data/instance-id': 'i-1', '/latest/meta-data/ami-id': 'ami-1' };
@@ -1000,7 +1000,7 @@ describe('the client', () => {
     ]);
   });
 
-  it('shows of itself the endpoint, and nothing that it read', async () => {
+  it('shows the endpoint when inspected, and nothing that it read', async () => {
     service.values = { '/latest/user-data': 'SECRET-DATA', [role]: credentials('2099-01-01T00:00:00Z') };
     const imds = client();
     assert.equal(inspect(imds), 'Imds {}');

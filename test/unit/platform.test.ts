@@ -136,5 +136,5 @@ describe('platform', () => {
       assert.deepEqual(told, tells);
     });
 
-  it('tells something of any machine by itself', () => assert.equal(typeof platform().onEc2, 'boolean'));
+  it('recognises any machine by default', () => assert.equal(typeof platform().onEc2, 'boolean'));
 });

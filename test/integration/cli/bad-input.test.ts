@@ -215,7 +215,7 @@ const badServices: readonly BadService[] = [
     code: 8,
     names: ['deeper than instance metadata goes'],
   },
-  { title: 'that is switched off', open: () => serve(silence, answer(403)), code: 4, names: ['HttpEndpoint=disabled'] },
+  { title: 'that is disabled', open: () => serve(silence, answer(403)), code: 4, names: ['HttpEndpoint=disabled'] },
   { title: 'that refuses reads', open: () => serve(answer(403)), code: 4, names: ['GET', 'returned 403'] },
   {
     title: 'that refuses its own tokens',

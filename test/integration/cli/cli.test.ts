@@ -58,13 +58,13 @@ describe('the command line', () => {
         assert.equal(printed(await at(new Terminal({ tty: true }), 'get', path)), value);
     });
 
-    it('prints bytes that are no text unchanged', async () => {
+    it('prints bytes that are not text unchanged', async () => {
       emulator.set('user-data', everyByte);
       const { stdout } = await imds('get', 'user-data');
       assert.deepEqual(stdout, everyByte);
     });
 
-    it('gives credentials to those who ask for their path', async () => {
+    it('prints credentials if given their path', async () => {
       const { SecretAccessKey } = JSON.parse(printed(await imds('get', 'iam/security-credentials/example-role')));
       assert.equal(SecretAccessKey, 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY');
     });
@@ -105,7 +105,7 @@ describe('the command line', () => {
       assert.equal(printed(await imds('get', '--json', 'mac')), '{\n  "mac": "0e:49:61:0f:c3:11"\n}\n');
     });
 
-    it('gives user data that is no text in base64 as JSON', async () => {
+    it('gives user data that is not text in base64 as JSON', async () => {
       emulator.set('user-data', everyByte);
       assert.deepEqual(JSON.parse(printed(await imds('get', '--json', 'user-data'))), {
         'user-data': { base64: everyByte.toString('base64') },
@@ -300,7 +300,7 @@ describe('the command line', () => {
       });
     });
 
-    it('shows values that are empty, no text, overlong or meant for a terminal as what they are', async () => {
+    it('shows values that are empty, not text, overlong or meant for a terminal as what they are', async () => {
       emulator.set('tags/instance', {
         Empty: '',
         'With space': 'unreadable',
@@ -347,7 +347,7 @@ describe('the command line', () => {
       assert.ok(words.length > 100);
     });
 
-    it('passes over what vanishes, or is still empty, while it looks', async () => {
+    it('skips values that vanish, or are still empty, while it reads', async () => {
       const answers: Readonly<Record<string, string>> = {
         '/latest/meta-data/': 'hostname\nmac\nplacement/\nsystem',
         '/latest/meta-data/hostname': '',
@@ -402,7 +402,7 @@ describe('the command line', () => {
       assert.equal(await answer.text(), '0e:49:61:0f:c3:11');
     });
 
-    it('has it live as long as asked for', async () => {
+    it('requests the given TTL', async () => {
       const headers = { 'x-aws-ec2-metadata-token': printed(await imds('token', '--ttl', '60')) };
       const answer = await fetch(`${emulator.url}/latest/meta-data/mac`, { headers });
       const left = Number(answer.headers.get('x-aws-ec2-metadata-token-ttl-seconds'));
@@ -487,7 +487,7 @@ describe('the command line', () => {
       assert.ok(!said.includes(token.toString()));
     });
 
-    it('make as many attempts as asked for', async () => {
+    it('set the number of attempts', async () => {
       emulator.set('mac', () => {
         throw new Error('busy');
       });
@@ -606,7 +606,7 @@ describe('the command line', () => {
       ['--help'],
       ['completion', 'bash'],
     ]) {
-      it(`that nobody reads any more ends imds ${args.join(' ')} quietly`, async () => {
+      it(`whose reader is gone ends imds ${args.join(' ')} quietly`, async () => {
         const { code, stderr } = await at(failing('EPIPE'), ...args);
         assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
       });

@@ -68,7 +68,7 @@ describe('imds credentials', () => {
       });
     }
 
-    it('prints the secrets too when it is told so', async () => {
+    it('prints the secrets, too, with --show-secrets', async () => {
       const { stdout } = await credentials('--show-secrets');
       const expected = { ...shown, secretAccessKey, sessionToken, expiration: new Date(endsAt).toISOString() };
       assert.deepEqual(JSON.parse(stdout.toString()), expected);
@@ -114,7 +114,7 @@ describe('imds credentials', () => {
         sts.destroy();
       });
 
-      it("gives AWS's provider credentials past their end in a form that it accepts", async () => {
+      it("gives AWS's provider credentials after they expire in a form that it accepts", async () => {
         serve({ Expiration: '2026-01-01T00:00:00Z' });
         const { accessKeyId, expiration } = await profile()();
         assert.equal(accessKeyId, 'ASIAIOSFODNN7EXAMPLE');
@@ -178,7 +178,7 @@ describe('imds credentials', () => {
       },
     };
     for (const [title, { prepare, stderr }] of Object.entries(failures)) {
-      it(`leaves with 5 when ${title}, and says what to do`, async () => {
+      it(`exits with 5 when ${title}, and says what to do`, async () => {
         prepare();
         const outcome = await credentials('--format', 'process');
         assert.equal(outcome.code, 5);
@@ -187,7 +187,7 @@ describe('imds credentials', () => {
       });
     }
 
-    it('leaves with 2 when there is no such format', async () => {
+    it('exits with 2 when there is no such format', async () => {
       const { code, stderr } = await credentials('--format', 'yaml');
       assert.equal(code, 2);
       assert.match(stderr, /--format yaml: expected json, process or env/);

@@ -18,14 +18,14 @@ describe('imds doctor', () => {
   const doctor = (terminal: Terminal, ...args: readonly string[]) =>
     terminal.run('doctor', '--endpoint', emulator.url, ...args);
 
-  it('leaves with 0 when IMDSv2 works', async () => {
+  it('exits with 0 when IMDSv2 works', async () => {
     const { code, stdout, stderr } = await imds('doctor', '--endpoint', emulator.url);
     assert.equal(code, 0);
     assert.match(stdout.toString(), /^ {2}this process -- http:[^\n]*\n\nhealthy\nIMDSv2 works/);
     assert.equal(stderr, '');
   });
 
-  it('leaves with the code of what it found, and prints the command that helps', async () => {
+  it('exits with the code of what it found, and prints the command that helps', async () => {
     emulator.configure({ hops: 1 });
     const { code, stdout } = await doctor(new Terminal());
     assert.equal(code, 7);
@@ -33,7 +33,7 @@ describe('imds doctor', () => {
     assert.match(`${command?.[1]} ${command?.[2]}`, /--http-put-response-hop-limit 2 --http-endpoint enabled$/);
   });
 
-  it('leaves with 4 when the endpoint is off, 3 when nothing listens', async () => {
+  it('exits with 4 when the endpoint is off, 3 when nothing listens', async () => {
     emulator.configure({ httpEndpoint: 'disabled' });
     assert.equal((await doctor(new Terminal())).code, 4);
     assert.equal((await imds('doctor', '--endpoint', (await nobody()).url)).code, 3);
@@ -119,7 +119,7 @@ describe('imds doctor', () => {
     assert.ok(stdout.toString().includes('\x1b[1m'));
   });
 
-  it('never asks without a token when told so', async () => {
+  it('never sends a request without a token with --no-v1-probe', async () => {
     const silent = await listen(() => {});
     const { code, stderr } = await imds('doctor', '--endpoint', silent.url, '--no-v1-probe');
     await silent.close();
@@ -127,7 +127,7 @@ describe('imds doctor', () => {
     assert.equal(stderr, '');
   });
 
-  it('says on standard error that it asks without a token', async () => {
+  it('announces a request without a token on standard error', async () => {
     const silent = await listen(() => {});
     const { stderr } = await imds('doctor', '--endpoint', silent.url);
     await silent.close();
@@ -142,7 +142,7 @@ describe('imds doctor', () => {
       return `${healthy}${lost}${lost.slice(0, 100)}`;
     };
 
-    it('makes a table of what --json printed, from standard input and files, and leaves with the worst code', async () => {
+    it('makes a table of what --json printed, from standard input and files, and exits with the worst code', async () => {
       const text = await reports();
       const folder = mkdtempSync(join(tmpdir(), 'imds-doctor-'));
       const file = join(folder, 'log');
@@ -182,7 +182,7 @@ describe('imds doctor', () => {
       rmSync(folder, { recursive: true });
     });
 
-    it('leaves with 8 when there is no report, 2 when a file cannot be read, for --format alone, for a file alone', async () => {
+    it('exits with 8 when there is no report, 2 when a file cannot be read, for --format alone, for a file alone', async () => {
       const none = await new Terminal({ stdin: 'nothing' }).run('doctor', '--summarize');
       assert.deepEqual([none.code, none.stderr], [8, 'imds: there is no report of imds doctor --json in the input\n']);
       const missing = await new Terminal().run('doctor', '--summarize', '/nowhere/log');

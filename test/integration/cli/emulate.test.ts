@@ -96,7 +96,7 @@ describe('imds emulate', () => {
     assert.deepEqual([calm.stdout.toString(), announced.stdout.toString()], ['worked on\n', 'drained\nworked on\n']);
   });
 
-  it('frees a program from the variable that switches IMDS off, which some SDKs take any text of for a yes', async () => {
+  it('frees a program from the variable that disables IMDS, which some SDKs take any text of for a yes', async () => {
     const env = { AWS_EC2_METADATA_DISABLED: 'true' };
     const show = ['--', process.execPath, '--print', 'process.env.AWS_EC2_METADATA_DISABLED'];
     const { stdout } = await outcomeOf(start(['emulate', ...show], { env }));
@@ -167,7 +167,7 @@ describe('imds emulate', () => {
       assert.equal(JSON.parse(line).env.IMDS_EMULATOR_CONTROL_URL, `http://127.0.0.1:${port + 1}`);
     });
 
-    it('says which port is taken, and refuses what is none', async () => {
+    it('says which port is taken, and refuses what is not one', async () => {
       await emulating([], async (url) => {
         const { port } = new URL(url);
         const { code, stderr } = await new Terminal().run('emulate', '--port', '0', '--control', port);
@@ -225,7 +225,7 @@ describe('imds emulate', () => {
     });
   });
 
-  describe('tells what it is asked', () => {
+  describe('logs its requests', () => {
     it('in a line each, with the IMDS version and why something was refused', async () => {
       const { stderr, stdout, code } = await emulating(['--http-tokens', 'required'], async (url) => {
         await read(url, 'instance-id', { 'X-aws-ec2-metadata-token': await token(url) });
@@ -247,7 +247,7 @@ describe('imds emulate', () => {
       assert.ok(!stderr.includes(esc));
     });
 
-    it('a token reply that got lost included, and no token ever', async () => {
+    it('a token reply that was lost included, and no token ever', async () => {
       let given = '';
       const { stderr } = await emulating([], async (url) => {
         given = await token(url);
@@ -298,7 +298,7 @@ describe('imds emulate', () => {
       assert.match(stderr, /IMDSv1 3, refused or unanswered 2\n$/);
     });
 
-    it('and what is no request at all, as one of no version', async () => {
+    it('and bytes that are not a request, without a version', async () => {
       const { stderr } = await emulating([], async (url, terminal) => {
         const socket = connect(Number(new URL(url).port), '127.0.0.1');
         socket.end('rubbish\r\n\r\n').resume();
@@ -319,7 +319,7 @@ describe('imds emulate', () => {
       assert.match(stderr, /GET {2}\d{3} {2}\/latest\/%1b\[2J/);
     });
 
-    it('as JSON, an object a line', async () => {
+    it('as JSON, an object per line', async () => {
       const { stdout, stderr } = await emulating(['--json', '--http-tokens', 'required'], async (url) => {
         await read(url, 'mac', { 'X-aws-ec2-metadata-token': await token(url) });
         await read(url, 'mac');
@@ -343,7 +343,7 @@ describe('imds emulate', () => {
       assert.equal(stderr, '');
     });
 
-    it('until nobody reads that any more', async () => {
+    it('until its reader is gone', async () => {
       const child = start(['emulate', '--port', '0', '--json']);
       assert.ok(child.stdout);
       const [chunk] = await once(child.stdout, 'data');
@@ -354,7 +354,7 @@ describe('imds emulate', () => {
       assert.deepEqual(await left, [0, null]);
     });
 
-    it('not even where it is, if nobody reads', async () => {
+    it('not even its URL, if nobody reads', async () => {
       const write = () => Promise.reject(Object.assign(new Error('write'), { code: 'EPIPE' }));
       const stdin = JSON.stringify({ timeline: [{ at: '0s', event: 'rebalance' }] });
       const terminal = new Terminal({ stdin, stdout: { isTTY: false, columns: undefined, write } });
@@ -382,7 +382,7 @@ describe('imds emulate', () => {
       return await (await fetch(`${url}/latest/meta-data/instance-id`, { headers })).text();
     };
 
-    it('plays a ready one, at the speed asked for, and tells what happens', async () => {
+    it('plays a built-in one, at the speed asked for, and tells what happens', async () => {
       const args = ['--scenario', 'spot-interruption', '--speed', '10000'];
       const { stderr } = await emulating(args, async (_url, terminal) => void (await written(terminal, /is gone/)));
       assert.deepEqual(
@@ -505,7 +505,7 @@ describe('imds emulate', () => {
     });
   });
 
-  it('takes no speed that is none', async () => {
+  it('refuses an invalid --speed', async () => {
     const { code, stderr } = await new Terminal().run('emulate', '--speed', 'fast');
     assert.deepEqual([code, stderr], [2, 'imds: --speed fast: expected a number, 0 to 1000000\n']);
   });

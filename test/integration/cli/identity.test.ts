@@ -81,7 +81,7 @@ describe('imds identity', () => {
     assert.deepEqual(verdict.document, JSON.parse(document));
   });
 
-  it('leaves with 8 where the signature does not hold with the key of AWS', async () => {
+  it('exits with 8 where the signature does not hold with the key of AWS', async () => {
     const { code, stdout, stderr } = await run('--verify');
     assert.deepEqual([code, stdout.toString()], [8, '']);
     assert.match(stderr, /rsa2048 signature does not verify with the key for region us-east-1/);
@@ -117,7 +117,7 @@ describe('imds identity', () => {
     assert.match(unreadable.stderr, /--certificate .*absent\.pem: cannot be read \(ENOENT\)/);
   });
 
-  it('refuses a file that is no certificate with 2, by its name, before it asks', async () => {
+  it('refuses a file that is not a certificate with 2, by its name, before any request', async () => {
     let connections = 0;
     const service = await listen((socket) => {
       connections += 1;

@@ -139,7 +139,7 @@ describe('imds network', () => {
     assert.deepEqual(first.ipv4Associations, { '192.0.2.54': ['10.0.1.10'] });
   });
 
-  it('leaves with the exit code of what went wrong', async () => {
+  it('exits with the exit code of what went wrong', async () => {
     await using other = await createEmulator({ httpEndpoint: 'disabled' });
     const { code, stdout, stderr } = await imds('network', '--endpoint', other.url);
     assert.deepEqual([code, stdout.length], [4, 0]);

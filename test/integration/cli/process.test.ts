@@ -49,7 +49,7 @@ describe('the built command', () => {
       await succeeds(`set -o pipefail; imds get user-data | cmp - <(printf '${octal}')`);
     });
 
-    it('ends quietly when its reader leaves', async () => {
+    it('ends quietly when its reader is gone', async () => {
       // The lines are more than a pipe holds, so that the rest of them meets nobody.
       emulator.set(
         'tags/instance',
@@ -59,13 +59,13 @@ describe('the built command', () => {
       assert.equal(await succeeds(script), 't');
     });
 
-    it('gives an exit code that a script can go by', async () => {
+    it('gives an exit code that a script can use', async () => {
       const { stdout } = await outcomeOf(shell('imds get no-such-thing 2>/dev/null; echo $?', emulator.env));
       assert.equal(stdout.toString(), '5\n');
     });
   });
 
-  it('ends with 130 and not a word when it is interrupted', async () => {
+  it('ends with 130 silently when interrupted', async () => {
     const service = await listen((socket) => socket.once('data', () => child.kill('SIGINT')));
     const child = start(['get', 'instance-id', '--endpoint', service.url, '--timeout', '60000']);
     try {
@@ -114,7 +114,7 @@ describe('the built command', () => {
     });
   }
 
-  it('prints help to whoever asks for it by the command help', async () => {
+  it('prints help with the command help', async () => {
     for (const [args, same] of [
       [['help'], ['--help']],
       [
@@ -141,7 +141,7 @@ describe('the built command', () => {
       ['SIGTERM', 0],
       ['SIGINT', 130],
     ] as const) {
-      it(`prints where it listens, serves, and leaves with ${expected} on ${signal}`, async () => {
+      it(`prints where it listens, serves, and exits with ${expected} on ${signal}`, async () => {
         const child = start(['emulate', '--port', '0', '--http-tokens', 'required']);
         const outcome = outcomeOf(child);
         const [, url] =
@@ -235,7 +235,7 @@ describe('the built command', () => {
       ['its exit code', ['-e', 'process.exit(17)'], 17],
       ['128 and the signal that ended it', ['-e', 'process.kill(process.pid, "SIGKILL")'], 137],
     ] as const) {
-      it(`leaves with ${title}`, async () => {
+      it(`exits with ${title}`, async () => {
         assert.equal((await outcomeOf(emulate('--', process.execPath, ...command))).code, code);
       });
     }
@@ -244,7 +244,7 @@ describe('the built command', () => {
       ['no-such-program', 127, 'imds: there is no program no-such-program\n'],
       ['/', 126, 'imds: / cannot be run: EACCES\n'],
     ] as const) {
-      it(`leaves with ${code} when ${program} cannot be run`, async () => {
+      it(`exits with ${code} when ${program} cannot be run`, async () => {
         const { stdout, stderr, ...left } = await outcomeOf(emulate('--', program));
         assert.deepEqual({ code: left.code, stdout: stdout.toString(), stderr }, { code, stdout: '', stderr: message });
       });
@@ -260,7 +260,7 @@ describe('the built command', () => {
     });
 
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      it(`passes ${signal} on and leaves with what the command makes of it`, async () => {
+      it(`forwards ${signal} and exits with the exit code of the command`, async () => {
         const script = `process.once('${signal}', () => process.exit(23)); setInterval(() => {}, 1000); console.log('ready')`;
         const child = emulate('--', process.execPath, '-e', script);
         const outcome = outcomeOf(child);

@@ -77,7 +77,7 @@ describe('imds record', () => {
     });
   });
 
-  it('writes over nothing unless told to', async () => {
+  it('overwrites nothing without --force', async () => {
     await using emulator = await createEmulator(few);
     writeFileSync(file, 'mine', { mode: 0o644 });
     const refused = await imds('record', '--out', file, '--endpoint', emulator.url);
@@ -91,7 +91,7 @@ describe('imds record', () => {
     assert.equal(statSync(file).mode & 0o777, 0o600);
   });
 
-  it('puts itself in the place of a file alone', async () => {
+  it('replaces only a file', async () => {
     await using emulator = await createEmulator(few);
     mkdirSync(join(folder, 'inner'));
     symlinkSync('elsewhere', join(folder, 'link'));
@@ -110,7 +110,7 @@ describe('imds record', () => {
     assert.deepEqual(emulator.requests, []);
   });
 
-  it('says before it asks for anything that a file cannot be written', async () => {
+  it('says before any request that a file cannot be written', async () => {
     await using emulator = await createEmulator(few);
     writeFileSync(join(folder, 'file'), '');
     for (const [place, code] of [
@@ -123,7 +123,7 @@ describe('imds record', () => {
     assert.deepEqual(emulator.requests, []);
   });
 
-  it('tells neither file nor terminal a secret that it comes across', async () => {
+  it('writes no secret to file or terminal', async () => {
     const secrets = Array.from({ length: 14 }, (_, index) => `S3CR3T${index}x`);
     const [token, data, tag, value, role, key, host, message, strange, deep, user, profile, zone, member] = secrets;
     await using emulator = await createEmulator(few);
@@ -168,7 +168,7 @@ describe('imds record', () => {
     );
   });
 
-  it('writes what it got, says what it did not get, and leaves with the exit code of that', async () => {
+  it('writes what it got, says what it did not get, and exits with the exit code of that', async () => {
     await using emulator = await createEmulator(few);
     const broken = () => {
       throw new Error('out of order');
@@ -235,7 +235,7 @@ describe('imds record', () => {
     assert.deepEqual(readdirSync(folder), []);
   });
 
-  it('shows on a terminal how far it has come, and takes that away again', async () => {
+  it('shows its progress on a terminal, and clears it', async () => {
     await using emulator = await createEmulator(few);
     const terminal = new Terminal({ tty: true });
     const { code, stderr } = await terminal.run('record', '--out', file, '--endpoint', emulator.url);

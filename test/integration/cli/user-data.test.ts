@@ -136,7 +136,7 @@ cloud-config                               0
     assert.deepEqual([data.contentType, data.content], ['application/octet-stream', { base64: 'AAH+/w==' }]);
   });
 
-  it('tells with --json what was undone', async () => {
+  it('says with --json what was decoded', async () => {
     const packed = Buffer.from(gzipSync('#!/bin/sh\n').toString('base64'));
     emulator.set('user-data', packed);
     const { parts, ...facts } = JSON.parse(printed(await userData('--json')));
@@ -158,7 +158,7 @@ cloud-config                               0
       'Content-Type: text/x-shellscript\nContent-Disposition: attachment; filename="a\x1b.sh"\n\n\n#!/bin/sh',
     );
 
-    it('prints what each agent would do with each part, and leaves with 8 when one would not run', async () => {
+    it('prints what each agent would do with each part, and exits with 8 when one would not run', async () => {
       emulator.set('user-data', flawed);
       const { code, stdout, stderr } = await userData('--check');
       assert.deepEqual([code, stderr], [8, '']);
@@ -177,7 +177,7 @@ line 11: no agent runs this eks-node-config, because of a problem elsewhere in t
       );
     });
 
-    it('leaves with 0 when every part would be run, and remarks on flaws all the same', async () => {
+    it('exits with 0 when every part would be run, and remarks on flaws all the same', async () => {
       emulator.set('user-data', '#!/bin/sh\n');
       assert.match(printed(await userData('--check')), /^KIND .*\nscript {2}1 .*run [^\n]*\n$/);
       emulator.set('user-data', archive(named('a.sh', '#!/bin/sh')).replace('--B--\n', ''));
@@ -221,7 +221,7 @@ line 11: no agent runs this eks-node-config, because of a problem elsewhere in t
   });
 
   for (const args of [[], ['--parts'], ['--json'], ['--check']]) {
-    it(`says that there is none, and leaves with 5: ${['imds user-data', ...args].join(' ')}`, async () => {
+    it(`says that there is none, and exits with 5: ${['imds user-data', ...args].join(' ')}`, async () => {
       emulator.remove('user-data');
       const { code, stdout, stderr } = await userData(...args);
       assert.deepEqual([code, stdout.length], [5, 0]);
@@ -230,7 +230,7 @@ line 11: no agent runs this eks-node-config, because of a problem elsewhere in t
   }
 
   for (const option of ['--parts', '--json', '--check'])
-    it(`says with ${option} that it cannot be decoded, leaves with 8, and quotes nothing`, async () => {
+    it(`says with ${option} that it cannot be decoded, exits with 8, and quotes nothing`, async () => {
       const broken = gzipSync('#!/bin/sh\necho hunter2\n', { level: 0 }).subarray(0, -4);
       emulator.set('user-data', broken);
       const { code, stdout, stderr } = await userData(option);

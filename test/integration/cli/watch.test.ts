@@ -59,7 +59,7 @@ describe('imds watch', () => {
     ['SIGINT', 130],
   ] as const)
     for (const more of [[], ['--once']])
-      it(`leaves with ${expected} on ${signal} though the reader of its lines has stalled ${more}`, async () => {
+      it(`exits with ${expected} on ${signal} though the reader of its lines has stalled ${more}`, async () => {
         let hasStalled = false;
         const write = () => {
           hasStalled = true;
@@ -74,7 +74,7 @@ describe('imds watch', () => {
         assert.deepEqual(terminal.signals.eventNames(), []);
       });
 
-  it('leaves with 130 on Ctrl-C', async () => {
+  it('exits with 130 on Ctrl-C', async () => {
     const terminal = new Terminal();
     const running = at(terminal, 'tags');
     await until(() => lines(terminal).length === 1);
@@ -84,7 +84,7 @@ describe('imds watch', () => {
     assert.deepEqual(terminal.signals.eventNames(), []);
   });
 
-  it('leaves with 0 after the first notice when it is to watch once', async () => {
+  it('exits with 0 after the first notice when it runs with --once', async () => {
     const { code, stdout, stderr } = await at(new Terminal(), '--once', 'spot-interruption');
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
     assert.match(
@@ -93,7 +93,7 @@ describe('imds watch', () => {
     );
   });
 
-  it('prints a JSON object a line', async () => {
+  it('prints a JSON object per line', async () => {
     const terminal = new Terminal();
     const running = at(terminal, '--json', 'spot-interruption', 'maintenance', 'credentials', 'tags');
     await until(() => lines(terminal).length === 4);
@@ -110,7 +110,7 @@ describe('imds watch', () => {
     assert.ok(!/wJalrXUtnFEMI|ASIA|AccessKey/.test(text), text);
   });
 
-  it('tells of what happens later', async () => {
+  it('prints later notices', async () => {
     for (const path of ['spot', 'events/recommendations']) emulator.remove(path);
     const running = at(new Terminal(), '--once', 'spot-interruption', 'rebalance');
     await until(() => emulator.requests.length === 3);
@@ -131,7 +131,7 @@ describe('imds watch', () => {
       assert.equal(emulator.requests.length, 0);
     });
 
-  it('leaves with 3 when a setting forbids to ask', async () => {
+  it('exits with 3 when a setting forbids requests', async () => {
     process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
     try {
       const { code, stderr } = await at(new Terminal());
@@ -142,7 +142,7 @@ describe('imds watch', () => {
     }
   });
 
-  it('ends quietly when nobody reads its lines any more', async () => {
+  it('ends quietly when its reader is gone', async () => {
     const failing = new Terminal({
       stdout: {
         isTTY: false,
@@ -211,7 +211,7 @@ describe('imds watch', () => {
       ]);
     });
 
-    it('runs one command at a time, and tells how each left unless that was with 0', async () => {
+    it('runs one command at a time, and reports each exit code other than 0', async () => {
       const command = `echo "begin $IMDS_NOTICE_KIND" >> '${file('log')}'; sleep 0.1; echo end >> '${file('log')}'; [ $IMDS_NOTICE_KIND = maintenance ] || exit 3`;
       const terminal = new Terminal({ env: { PATH: process.env['PATH'] } });
       const running = at(terminal, '--exec', command);
@@ -228,7 +228,7 @@ describe('imds watch', () => {
       assert.match(read('log'), /^(begin [\w-]+\nend\n){3}$/);
     });
 
-    it('leaves with what the command left with when it is to watch once', async () => {
+    it('exits with the exit code of the command with --once', async () => {
       const terminal = new Terminal({ env: { PATH: process.env['PATH'] } });
       const { code, stderr } = await at(terminal, 'spot-interruption', '--once', '--exec', 'exit 17');
       assert.deepEqual(
@@ -237,7 +237,7 @@ describe('imds watch', () => {
       );
     });
 
-    it('does not mind a command that reads nothing, or one that cannot be found', async () => {
+    it('goes on after a command that reads nothing, or cannot be found', async () => {
       emulator.set(
         'tags/instance',
         Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`tag-${n}`, 'x'.repeat(256)])),
@@ -286,7 +286,7 @@ describe('imds watch', () => {
         assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
       });
 
-    it('goes on when a command cannot be started, unless it is to watch once', async () => {
+    it('goes on when a command cannot be started, unless it runs with --once', async () => {
       const terminal = new Terminal({ env: { PATH: folder } });
       const running = at(terminal, '--exec', 'true');
       await until(() => words(terminal).split('\n').length === 4);
@@ -331,7 +331,7 @@ describe('imds watch', () => {
       assert.deepEqual({ code, stderr }, { code: 1, stderr: 'imds: sh cannot be run: ENOENT\n' });
     });
 
-    it('waits for nothing that a command leaves behind', async () => {
+    it('does not wait for processes that a command leaves behind', async () => {
       const terminal = new Terminal({ env: { PATH: process.env['PATH'] } });
       const started = performance.now();
       const command = `sleep 60 & echo $! > '${file('pid')}'`;
@@ -359,7 +359,7 @@ describe('imds watch', () => {
       ['SIGQUIT', 131],
     ] as const)
       for (const more of [[], ['--once']])
-        it(`passes ${signal} on to the program of a command, waits for it, and leaves with ${expected} ${more}`, async () => {
+        it(`forwards ${signal} to the program of a command, waits for it, and exits with ${expected} ${more}`, async () => {
           const command = `'${slowDrain()}'; echo after >> '${file('log')}'`;
           const terminal = new Terminal({ env: { PATH: process.env['PATH'] } });
           const running = at(terminal, ...more, '--exec', command);
@@ -376,7 +376,7 @@ describe('imds watch', () => {
       ['SIGTERM', 0],
       ['SIGINT', 130],
     ] as const)
-      it(`leaves with ${expected} on ${signal}, and without a word`, async () => {
+      it(`exits with ${expected} on ${signal}, silently`, async () => {
         const child = start(['watch', 'tags', '--endpoint', emulator.url]);
         const outcome = outcomeOf(child);
         await once(child.stdout ?? assert.fail(), 'data');
@@ -389,7 +389,7 @@ describe('imds watch', () => {
       ['SIGTERM', 0],
       ['SIGINT', 130],
     ] as const)
-      it(`passes ${signal} on to its command, and ends with it though the reader of its lines has stalled`, async () => {
+      it(`forwards ${signal} to its command, and ends with it though the reader of its lines has stalled`, async () => {
         // More than a pipe holds.
         emulator.set('tags/instance/long', 'x'.repeat(1_000_000));
         execFileSync('mkfifo', [file('pipe')]);
@@ -406,7 +406,7 @@ describe('imds watch', () => {
         closeSync(pipe);
       });
 
-    it('ends quietly with the first notice after its reader has left', async () => {
+    it('ends quietly with the first notice after its reader is gone', async () => {
       const script = `'${process.execPath}' '${binary}' watch spot-interruption --json | head -n 1`;
       const shell = spawn('bash', ['-o', 'pipefail', '-c', script], { env: guardedEnv(emulator.env) });
       const outcome = outcomeOf(shell);
@@ -422,7 +422,7 @@ describe('imds watch', () => {
   describe('docs/watching.md', () => {
     const page = readFileSync('docs/watching.md', 'utf8');
 
-    it('has each kind with its rhythm and the path that is asked', async () => {
+    it('has each kind with its interval and its path', async () => {
       const rows = [...page.matchAll(/^\| `([\w-]+)` \| `([\w/-]+)` \| (\d+) s \|/gm)];
       assert.deepEqual(
         rows.map(([, kind, , seconds]) => [kind, Number(seconds) * 1000]),

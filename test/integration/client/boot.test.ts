@@ -48,7 +48,7 @@ async function serve(answer: (asked: string, request: http.IncomingMessage) => [
 }
 
 describe('a client whose service is not ready', () => {
-  it('waits with waitMs for somebody to listen, and fails at once without', async () => {
+  it('waits with waitMs for the service to listen, and fails at once without', async () => {
     const first = await serve(() => [200, 'i-1']);
     const { port } = first;
     await first[Symbol.asyncDispose]();
@@ -102,7 +102,7 @@ describe('a client whose service is not ready', () => {
 });
 
 describe('a client with a service that', () => {
-  it('is asked for 400 paths at once opens eight connections at a time, token requests included', async () => {
+  it('gets 400 reads at once opens eight connections at a time, token requests included', async () => {
     let served = 0;
     await using service = await serve((asked) => {
       if (!asked.startsWith('GET')) return [200];
@@ -125,7 +125,7 @@ describe('a client with a service that', () => {
     [200_000, () => 'x'],
   ];
   for (const [count, nameOf] of tooMany) {
-    it(`gives ${count} names gives up on them, and says so, without holding the event loop`, async () => {
+    it(`gives ${count} names gives up on them, and says so, without blocking the event loop`, async () => {
       const names = Array.from({ length: count }, (_, index) => nameOf(index)).join('\n');
       await using service = await serve((asked) => [200, asked.startsWith('GET') ? names : 'TOKEN']);
       const expected = { code: 'ERR_IMDS_DECODE', message: /at most 1024 entries from .*, got more$/ };
@@ -139,7 +139,7 @@ describe('a client with a service that', () => {
     });
   }
 
-  it('gives a document of a megabyte gives up on it, and says so, without holding the event loop', async () => {
+  it('gives a document of a megabyte gives up on it, and says so, without blocking the event loop', async () => {
     const events = `[${'{},'.repeat(340_000)}{}]`;
     await using service = await serve((asked) => [200, asked.startsWith('GET') ? events : 'TOKEN']);
     const expected = {
@@ -194,7 +194,7 @@ describe('a client with a service that', () => {
     assert.match(await imds.instanceId({ fresh: true }), /^i-/);
   });
 
-  it('cannot be reached for want of file descriptors names that', async () => {
+  it('cannot be reached for lack of file descriptors names that', async () => {
     const client = new URL('../../../src/imds.ts', import.meta.url).href;
     const code = `
       import { openSync } from 'node:fs';

@@ -65,7 +65,7 @@ describe('the client with the emulator', () => {
     assert.deepEqual(unread, []);
   });
 
-  it('gives all tags as a record, and undefined once they are switched off', async () => {
+  it('gives all tags as a record, and undefined once they are disabled', async () => {
     await using it = await pair();
     const tags = await it.imds.tags();
     assert.deepEqual(Object.keys(tags ?? {}), await it.imds.list('tags/instance'));
@@ -87,7 +87,7 @@ describe('the client with the emulator', () => {
     assert.equal(await answer.text(), await it.imds.instanceId());
   });
 
-  it('fetches one new token when the service knows the old one no more', async () => {
+  it('fetches one new token when the service no longer accepts the old one', async () => {
     await using it = await pair();
     const { imds, emulator } = it;
     const type = await imds.instanceType();
@@ -133,7 +133,7 @@ describe('the client with the emulator', () => {
     );
   });
 
-  it('says how to switch on a service that is switched off', async () => {
+  it('says how to enable a service that is disabled', async () => {
     await using it = await pair({ httpEndpoint: 'disabled' });
     await assert.rejects(it.imds.instanceId(), (error) => {
       assert.ok(isImdsError(error));

@@ -24,7 +24,7 @@ for name in os.listdir(sys.argv[1]):
 json.dump(found, sys.stdout)
 `;
 
-describe('a shared config file, read by botocore and AWS’s SDK for JavaScript', () => {
+describe('a shared config file, read by botocore and the AWS SDK for JavaScript', () => {
   let folder = '';
   let root = '';
   before(async function () {

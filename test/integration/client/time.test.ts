@@ -123,7 +123,7 @@ describe('the time of a call', () => {
     }
   });
 
-  it('ends in a lost token reply only if none came in it', async () => {
+  it('ends in a lost token reply only if no reply came', async () => {
     await using service = await serve((method) => (method === 'PUT' ? undefined : 0));
     const imds = new Imds({ endpoint: service.endpoint, requestTimeoutMs: 200, maxAttempts: 1 });
     await assert.rejects(imds.instanceId(), (error) => isImdsError(error) && error instanceof ImdsHopLimitError);

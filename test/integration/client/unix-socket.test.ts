@@ -45,7 +45,7 @@ describe('a Unix socket that is forwarded to the service', () => {
     await assert.rejects(imds.instanceId(), { code: 'ERR_IMDS_UNREACHABLE', message: /ENOENT/ });
   });
 
-  it('gives a hop limit error when the token reply gets lost behind it', async () => {
+  it('gives a hop limit error when the token reply is lost behind it', async () => {
     emulator.configure({ hops: 1 });
     const imds = new Imds({ endpoint, maxAttempts: 1, requestTimeoutMs: 200 });
     await assert.rejects(imds.instanceId(), { code: 'ERR_IMDS_HOP_LIMIT' });

@@ -114,7 +114,7 @@ const clientOf = ({ endpoint }: Peer, options: ImdsOptions = {}): Imds =>
   new Imds({ endpoint, maxAttempts: 2, retryDelayMs: 1, requestTimeoutMs: 3000, deadlineMs: 10_000, ...options });
 
 describe('the client on a socket', () => {
-  describe('takes for a value', () => {
+  describe('accepts as a value', () => {
     const values: readonly [string, Act, string][] = [
       ['an answer that says its length', says(head(3), 'abc'), 'abc'],
       ['an answer in pieces', says('HTTP/1.', '1 200 OK\r\nContent-', 'Length: 3\r\n', '\r\na', 'bc'), 'abc'],
@@ -140,7 +140,7 @@ describe('the client on a socket', () => {
     }
   });
 
-  describe('takes for a failure', () => {
+  describe('treats as a failure', () => {
     type Expected = Readonly<Record<string, unknown>>;
     const cut = { code: 'ERR_IMDS_RESPONSE', fault: 'cut', statusCode: 200 };
     const reset = { code: 'ERR_IMDS_RESPONSE', fault: 'reset' };
@@ -331,7 +331,7 @@ describe('the client on a socket', () => {
       await peer.quiet();
     });
 
-    it('takes no reply for lost, and does not fall back, because a caller was in a hurry', async () => {
+    it('does not treat a reply as lost, nor fall back, because of a caller in a hurry', async () => {
       const slowly: Act = (socket) => setTimeout(() => says(grant)(socket), 150);
       await using peer = await Peer.listening(slowly, says(head(3), 'abc'));
       const imds = clientOf(peer, { allowV1: true });

@@ -140,7 +140,7 @@ describe('imds.credentials()', () => {
     await assert.rejects(key(), missing);
   });
 
-  it('uses them past their end while the service has no newer ones, unless staticStability is false', async () => {
+  it('uses them after they expire while the service has no newer ones, unless staticStability is false', async () => {
     const strict = client({ staticStability: false });
     emulator.set(role, document('ASIAOLD', launch + hour));
     assert.equal(await key(), 'ASIAOLD');

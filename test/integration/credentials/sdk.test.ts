@@ -146,7 +146,7 @@ describe("imds.credentialProvider() with AWS's own clients", () => {
     });
   }
 
-  it('the test server refuses ended credentials', async () => {
+  it('the test server refuses expired credentials', async () => {
     const sts = new STSClient({ ...settings(), credentials: { ...(await imds.credentials()) } });
     time += 6 * hour;
     await assert.rejects(sts.send(new GetCallerIdentityCommand({})));

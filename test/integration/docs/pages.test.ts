@@ -80,11 +80,11 @@ describe('README.md', () => {
     assert.deepEqual([...new Set(named)].sort(), commandNames.toSorted());
   });
 
-  it('tells how many values can be read by name', () => {
+  it('says how many values can be read by name', () => {
     assert.ok(page.includes(`one of ${rows().length} values`));
   });
 
-  it('counts the requests of AWS and of imds rightly', async () => {
+  it('counts the requests of AWS and of imds correctly', async () => {
     const [, aws, ours] = /each read twice \|[^|]*\| (\d+) \| (\d+) \|/.exec(page) ?? [];
     const names = ['instance-id', 'mac', 'hostname', 'placement/region', 'reservation-id'];
     const requests = async (read: (path: string) => Promise<unknown>): Promise<number> => {

@@ -31,7 +31,7 @@ describe('diagnosis and platform of a client', () => {
       assert.ok(emulator.requests.every(({ version }) => version === 2));
     });
 
-    it('blames the hop limit where the token reply gets lost, and has the command that helps', async () => {
+    it('blames the hop limit where the token reply is lost, and has the command that helps', async () => {
       emulator.configure({ hops: 1 });
       const { verdict, hopLimit, fix } = await imds.diagnose();
       assert.equal(verdict, 'hop-limit');
@@ -40,7 +40,7 @@ describe('diagnosis and platform of a client', () => {
       assert.ok(emulator.requests.every(({ version }) => version === 2));
     });
 
-    it('finds the endpoint switched off', async () => {
+    it('finds the endpoint disabled', async () => {
       emulator.configure({ httpEndpoint: 'disabled' });
       const { verdict, fix } = await imds.diagnose();
       assert.equal(verdict, 'endpoint-disabled');
@@ -59,7 +59,7 @@ describe('diagnosis and platform of a client', () => {
       }
     });
 
-    it('ends when told to', async () => {
+    it('ends when its signal aborts', async () => {
       const reason = new Error('enough');
       await assert.rejects(imds.diagnose({ signal: AbortSignal.abort(reason) }), reason);
       assert.equal(emulator.requests.length, 0);

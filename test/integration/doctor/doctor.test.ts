@@ -143,7 +143,7 @@ describe('diagnose', () => {
     assert.equal(finding(diagnosis, 'distance')?.status, 'skip');
   });
 
-  it('comes to other-family where only the endpoint of the other family answers', async () => {
+  it('gives the verdict other-family where only the endpoint of the other family answers', async () => {
     const [endpoint, { url, requests }] = await Promise.all([stand(nobody()), emulator({ httpTokens: 'required' })]);
     const diagnosis = await examine(endpoint, { otherEndpoint: url });
     assert.equal(diagnosis.verdict, 'other-family');
@@ -152,7 +152,7 @@ describe('diagnose', () => {
     assert.ok(requests.length > 0 && requests.every(({ version, status }) => version === 2 && status === 401));
   });
 
-  it('comes to unreachable where no family answers, and says that both were asked', async () => {
+  it('gives the verdict unreachable where no family answers, and says that both were asked', async () => {
     const [endpoint, otherEndpoint] = await Promise.all([stand(nobody()), stand(nobody())]);
     const diagnosis = await examine(endpoint, { otherEndpoint });
     assert.equal(diagnosis.verdict, 'unreachable');
@@ -221,7 +221,7 @@ describe('diagnose', () => {
     assert.equal((await examine(url, { beacons: [await timeService(1)] })).verdict, 'inconclusive');
   });
 
-  it('finds the endpoint switched off', async () => {
+  it('finds the endpoint disabled', async () => {
     const { url } = await emulator({ httpEndpoint: 'disabled' });
     const diagnosis = await examine(url);
     assert.equal(diagnosis.verdict, 'endpoint-disabled');
@@ -274,13 +274,13 @@ describe('diagnose', () => {
     { what: 'a service that takes the request for malformed', read: asEc2(401), token: asEc2(400), verdict: 'refused' },
   ];
   for (const { what, read, token, verdict } of services)
-    it(`comes to ${verdict} for ${what}`, async () => {
+    it(`gives the verdict ${verdict} for ${what}`, async () => {
       const diagnosis = await examine(await stand(serve(read, token)));
       assert.equal(diagnosis.verdict, verdict);
       assert.ok(diagnosis.fix.length > 0);
     });
 
-  it('comes to foreign-responder for something that speaks no HTTP', async () => {
+  it('gives the verdict foreign-responder for something that speaks no HTTP', async () => {
     const url = await stand(
       listen((socket) => socket.once('data', () => socket.end('220 mail.example.com ESMTP\r\n'))),
     );
@@ -296,7 +296,7 @@ describe('diagnose', () => {
     assert.doesNotMatch(JSON.stringify(diagnosis.fix), /modify-instance-metadata-options/);
   });
 
-  it('does not take a slow service for one that loses packets', async () => {
+  it('does not mistake a slow service for one that loses packets', async () => {
     const slow = await emulator();
     slow.fault({ kind: 'latency', delay: '600ms', paths: 'api/token' });
     const diagnosis = await examine(slow.url);
@@ -307,7 +307,7 @@ describe('diagnose', () => {
     );
   });
 
-  it('asks again when a request gets lost', async () => {
+  it('retries a lost request', async () => {
     let connections = 0;
     const { url } = await emulator();
     const { port, hostname } = new URL(url);
@@ -392,7 +392,7 @@ describe('diagnose', () => {
     assert.ok(elapsedMs() < 3000);
   });
 
-  it('ends when it is told to, with the reason', async () => {
+  it('ends when its signal aborts, with the reason', async () => {
     const url = await stand(listen(() => {}));
     const reason = new Error('enough');
     const controller = new AbortController();
@@ -454,7 +454,7 @@ describe('diagnose', () => {
     });
   });
 
-  it('tells of the settings, proxies and other credentials of the environment', async () => {
+  it('reports the settings, proxies and other credentials of the environment', async () => {
     const { url } = await emulator();
     const diagnosis = await examine(url, {
       env: {

@@ -34,14 +34,14 @@ describe('bounds of the emulator', () => {
     `/${'*'.repeat(255)}`,
   ];
   for (const paths of patterns) {
-    it(`compares the longest paths with ${paths.slice(0, 40)} without holding the event loop`, async () => {
+    it(`compares the longest paths with ${paths.slice(0, 40)} without blocking the event loop`, async () => {
       await using emulator = await createEmulator({ scenario: { faults: [{ kind: 'newline', paths }] } });
       for (const target of [deep, wide])
         await assertHeldBriefly(async () => assert.equal((await ask(emulator, 'GET', target)).status, 404));
     });
   }
 
-  it('compares a request with the most faults without holding the event loop', async () => {
+  it('compares a request with the most faults without blocking the event loop', async () => {
     const faults = Array.from(
       { length: 1000 },
       (_, index): Fault => ({ kind: 'newline', paths: `**/x${index}/**/y*z` }),
@@ -65,7 +65,7 @@ describe('bounds of the emulator', () => {
     ['names in a path', { tree: { ['a/'.repeat(1000)]: 'x' } }, /^tree: .* is too long: a path has 100 names at most$/],
   ];
   for (const [what, scenario, message] of refused) {
-    it(`refuses ten times too many ${what} without holding the event loop`, async () => {
+    it(`refuses ten times too many ${what} without blocking the event loop`, async () => {
       await assertHeldBriefly(() => assert.throws(() => parseScenario(scenario), { message }));
       await assert.rejects(createEmulator({ scenario }), { message });
     });
@@ -98,7 +98,7 @@ describe('bounds of the emulator', () => {
     { at: '1s', event: 'replace-root-volume', imageId: 'ami-1' },
   ];
   for (const entry of events) {
-    it(`runs the most ${entry.event} events, all due at once, without holding the event loop`, async () => {
+    it(`runs the most ${entry.event} events, all due at once, without blocking the event loop`, async () => {
       const scenario = { timeline: Array.from({ length: 1000 }, () => entry) };
       await assertHeldBriefly(async () => {
         await using emulator = await createEmulator({ scenario, speed: 0 });

@@ -74,7 +74,7 @@ describe('the stream of the control service', () => {
     reader.close();
   });
 
-  it('tells of requests, events and changes as they come', async () => {
+  it('sends requests, events and changes as they come', async () => {
     await using emulator = await controlled({ scenario: { timeline: [{ at: '1s', event: 'hibernate' }] } });
     const reader = await Reader.open(emulator);
     await ask(emulator, 'GET', '/latest/meta-data/mac');

@@ -226,7 +226,7 @@ describe('the control service', () => {
     assert.equal((await change(emulator, 'GET', '/v1/state')).faults.length, 1);
   });
 
-  it('tells of the requests, whence they came, and why they failed', async () => {
+  it('reports the requests, their origin, and why they failed', async () => {
     await using emulator = await controlled({
       httpTokens: 'required',
       hops: 1,

@@ -119,7 +119,7 @@ describe('docs/emulator.md', () => {
     assert.equal(JSON.parse(state ?? '').running, true);
   });
 
-  it('lists each ready scenario with its description', async () => {
+  it('lists each built-in scenario with its description', async () => {
     const page = await pageOf('emulator.md');
     assert.deepEqual(column(page, 'name | what happens'), Object.keys(scenarios));
     for (const [name, { description }] of Object.entries(scenarios))

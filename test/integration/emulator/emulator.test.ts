@@ -39,7 +39,7 @@ describeBothWays('emulator', () => {
       spot: ['instance-action', 'termination-time'],
       'tags/instance': ['Name', 'aws:autoscaling:groupName', 'environment'],
     };
-    it('lists directories, one name a line, subdirectories with a slash', async () => {
+    it('lists directories, one name per line, subdirectories with a slash', async () => {
       await using emulator = await createEmulator({ scenario: 'everything' });
       for (const [path, names] of Object.entries(listings)) {
         assert.equal(await read(emulator, path), names.join('\n'), path);
@@ -95,7 +95,7 @@ describeBothWays('emulator', () => {
     `
       .trim()
       .split(/\s+/);
-    it('is calm unless a scenario says otherwise', async () => {
+    it('is quiet unless a scenario says otherwise', async () => {
       await using emulator = await createEmulator();
       for (const path of ['spot', 'events/recommendations', 'autoscaling'])
         assert.equal(await read(emulator, path), 404);
@@ -161,7 +161,7 @@ describeBothWays('emulator', () => {
       assert.equal(JSON.parse(await text('identity-credentials/ec2/info')).AccountId, document.accountId);
     });
 
-    it('has the values laid over it or set in the identity document, unless they bring their own document', async () => {
+    it('has the values merged into it or set in the identity document, unless they bring their own document', async () => {
       const tree = { 'placement/region': 'eu-west-1', 'ami-id': 'ami-1', 'local-ipv4': null };
       await using emulator = await createEmulator({ tree });
       const path = '/latest/dynamic/instance-identity/document';
@@ -332,7 +332,7 @@ describeBothWays('emulator', () => {
       });
     }
 
-    it('starts with values laid over the instance, or over nothing', async () => {
+    it('starts with values merged into the instance, or into nothing', async () => {
       const tree = { 'placement/region': 'eu-west-1', spot: null, 'tags/instance': { added: 'yes' } };
       await using over = await createEmulator({ tree });
       assert.equal(await read(over, 'placement/region'), 'eu-west-1');

@@ -176,7 +176,7 @@ describeBothWays('emulator faults', () => {
     socket.destroy();
   });
 
-  it('short-token ends tokens before their promised end', async () => {
+  it('short-token expires tokens before their stated TTL', async () => {
     await using emulator = await still();
     emulator.fault({ kind: 'short-token', lifetime: '10s', times: 1 });
     const ttl = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds';
@@ -235,7 +235,7 @@ describeBothWays('emulator faults', () => {
     assert.deepEqual(await statuses(), [200, 404, 200]);
   });
 
-  it('any-token takes made-up, ended and void tokens for valid ones', async () => {
+  it('any-token accepts made-up, expired and void tokens', async () => {
     await using emulator = await still({ httpTokens: 'required' });
     const ended = { 'X-aws-ec2-metadata-token': await token(emulator, 1) };
     const isVoid = { 'X-aws-ec2-metadata-token': await token(emulator) };

@@ -76,7 +76,7 @@ describeBothWays('hops by the address of the caller', () => {
       assert.deepEqual(emulator.options.hops, { '127.0.0.2': 1, '127.0.0.1': 0 });
     });
 
-    it('are asked at each request, until something else takes their place', async () => {
+    it('are called at each request, until replaced', async () => {
       let distance = 0;
       await using emulator = await createEmulator();
       emulator.configure({ hops: () => distance });

@@ -354,7 +354,7 @@ const promises: Readonly<Record<ScenarioName, (emulator: Emulator) => Promise<vo
   },
 };
 
-describe('ready scenarios', () => {
+describe('built-in scenarios', () => {
   it('are all tested', () => {
     assert.deepEqual(Object.keys(promises).sort(), Object.keys(scenarios).sort());
   });
@@ -421,7 +421,7 @@ describe('ready scenarios', () => {
 });
 
 describe('own scenario', () => {
-  it('lays its tree over the default instance, or over nothing', async () => {
+  it('merges its tree into the default instance, or into nothing', async () => {
     const tree: JsonTree = {
       'placement/region': 'eu-west-1',
       '/latest/user-data': { $base64: 'H4sIAA==' },
@@ -624,7 +624,7 @@ describe('scenario check and JSON Schema', () => {
   }
 
   for (const [name, scenario] of Object.entries(scenarios)) {
-    it(`accept the ready scenario ${name}`, () => {
+    it(`accept the built-in scenario ${name}`, () => {
       assert.equal(validate(JSON.parse(JSON.stringify(scenario))), true, JSON.stringify(validate.errors));
     });
   }

@@ -184,7 +184,7 @@ describeBothWays('emulator on the wire', () => {
     ['the header in capitals', { 'X-AWS-EC2-METADATA-TOKEN-TTL-SECONDS': '60' }, 200],
   ];
   for (const [what, headers, status] of tokenRequests) {
-    it(`answers a token request with ${what} by ${status}`, async () => {
+    it(`answers a token request with ${what} with ${status}`, async () => {
       await using lab = await atLaunch();
       const answer = await ask(lab.emulator, 'PUT', '/latest/api/token', headers);
       assert.equal(answer.status, status);
@@ -278,7 +278,7 @@ describeBothWays('emulator on the wire', () => {
     }
   });
 
-  it('reports the remaining life of the token on every read', async () => {
+  it('reports the remaining TTL of the token on every read', async () => {
     await using lab = await atLaunch();
     const session = { 'X-aws-ec2-metadata-token': await token(lab.emulator, 60) };
     const left = async (path: string) =>
@@ -350,7 +350,7 @@ describeBothWays('emulator on the wire', () => {
     ['', 403],
   ];
   for (const [host, status] of hosts) {
-    it(`answers a request for host "${host}" by ${status}`, async () => {
+    it(`answers a request for host "${host}" with ${status}`, async () => {
       await using lab = await atLaunch();
       const { status: got, body } = await ask(lab.emulator, 'GET', '/latest/meta-data/placement/region', {
         Host: host,

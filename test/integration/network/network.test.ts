@@ -199,7 +199,7 @@ describe('imds.networkInterfaces()', () => {
       assert.deepEqual(await asked(emulator, () => imds.networkInterfaces()), []);
     });
 
-    it('takes device 0 for no number unless the interface is primary', async () => {
+    it('treats device 0 as missing unless the interface is primary', async () => {
       await using emulator = await createEmulator({ scenario: 'everything' });
       using imds = new Imds({ endpoint: emulator.url });
       attach(emulator, { ...leaves(0, hotPlugged), 'network-card': '0' });
@@ -241,7 +241,7 @@ describe('imds.networkInterfaces()', () => {
     assert.equal(new Set(all).size, all.length);
   });
 
-  it('fails when the time of the call is over', async () => {
+  it('fails when the call runs out of time', async () => {
     await using emulator = await createEmulator({ scenario: 'everything' });
     const { url, close } = await relay(emulator, 250);
     using imds = new Imds({ endpoint: url });

@@ -105,7 +105,7 @@ describe('a recording of an instance', () => {
     assert.equal((await after.userData())?.parts[0]?.kind, 'cloud-config');
   });
 
-  it('asks for each thing once, with one session token', async () => {
+  it('reads each path once, with one session token', async () => {
     await using emulator = await createEmulator({ httpTokens: 'required' });
     await record(connect(emulator), { requestsPerSecond });
     const paths = emulator.requests.map(({ method, path }) => `${method} ${path}`);

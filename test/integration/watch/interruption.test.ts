@@ -129,7 +129,7 @@ describe('imds.onInterruption', () => {
     assert.deepEqual(s.state(), [1, true]);
   });
 
-  it('takes the deadline away with the notice, and takes the next one for another interruption', async () => {
+  it('removes the deadline with the notice, and takes the next one for another interruption', async () => {
     await using s = await hooked('2026-11-23T09:02:00Z');
     s.emulator.remove('spot');
     await s.time.pass(300_000);
@@ -200,7 +200,7 @@ describe('imds.onInterruption', () => {
     ],
   ];
   for (const [title, install] of ways)
-    it(`is taken away by ${title}, quietly, and leaves a running handler its deadline`, async () => {
+    it(`is removed by ${title}, quietly, and leaves a running handler its deadline`, async () => {
       await using s = await stand();
       announce(s.emulator, '2026-11-23T09:02:00Z');
       const { runs, handler } = worker();

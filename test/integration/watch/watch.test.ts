@@ -193,7 +193,7 @@ describe('imds.watch', () => {
         assert.deepEqual(timeless(notices), [{ kind, change: 'present', ...announced }]);
       });
 
-      it('asks for what it needs at its interval, and for nothing else', async () => {
+      it('reads what it needs at its interval, and nothing else', async () => {
         await using s = await announcing();
         collect(s.poller.watch({ kinds: [kind] }));
         const poll = paths.map(underLatest).sort();
@@ -329,7 +329,7 @@ describe('imds.watch', () => {
     await notices.return();
   });
 
-  it('asks for several kinds in one poll, with one token', async () => {
+  it('reads several kinds in one poll, with one token', async () => {
     await using s = await stand();
     collect(s.poller.watch({ kinds: ['rebalance', 'spot-interruption'] }));
     const both = ['events/recommendations/rebalance', 'spot/instance-action'].map(underLatest);
@@ -412,7 +412,7 @@ describe('imds.watch', () => {
     await late.return();
   });
 
-  it('asks no more for what nobody watches for any longer', async () => {
+  it('stops polling kinds that nobody watches any more', async () => {
     await using s = await stand();
     const spot = s.poller.watch({ kinds: ['spot-interruption'] });
     const rebalance = s.poller.watch({ kinds: ['rebalance'] });
@@ -447,7 +447,7 @@ describe('imds.watch', () => {
     }
   });
 
-  it('asks for nothing before the first notice is wanted', async () => {
+  it('sends no request before the first notice is requested', async () => {
     await using s = await stand();
     s.poller.watch();
     assert.deepEqual(await s.asked(() => s.time.pass(minute)), []);
@@ -488,7 +488,7 @@ describe('imds.watch', () => {
       assert.deepEqual(await s.asked(() => s.time.pass(0)), [underLatest('tags/instance/')]);
     });
 
-    it('ends in the middle of a poll, without a word about that', async () => {
+    it('ends in the middle of a poll, silently', async () => {
       await using s = await stand({}, { requestTimeoutMs: 250 });
       const controller = new AbortController();
       const { outcome } = collect(s.poller.watch({ signal: controller.signal }));
@@ -533,7 +533,7 @@ describe('imds.watch', () => {
       assert.deepEqual(await notices.next(), { done: true, value: undefined });
     });
 
-    it('throws no more once the loop was left', async () => {
+    it('throws nothing after the loop was left', async () => {
       await using s = await stand();
       cases[0]?.announce(s.emulator);
       const controller = new AbortController();
@@ -635,7 +635,7 @@ describe('imds.watch', () => {
     assert.match(await imds.instanceId(), /^i-/);
   });
 
-  it('does not ask in vain while the client remembers that a session token got lost', async () => {
+  it('sends no request while the client remembers a lost token reply', async () => {
     await using s = await stand({}, { requestTimeoutMs: 250 });
     cases[0]?.announce(s.emulator);
     s.setMood('silent');
@@ -731,7 +731,7 @@ describe('imds.watch', () => {
     }
   });
 
-  it('asks past the cache, whatever that keeps', async () => {
+  it('bypasses the cache', async () => {
     await using s = await stand({}, { cache: { liveMaxAgeMs: 3_600_000 } });
     const { notices } = await s.watching({ kinds: ['spot-interruption'] });
     cases[0]?.announce(s.emulator);
@@ -784,7 +784,7 @@ describe('imds.watch', () => {
     );
   });
 
-  it('takes missing categories for no failure, whatever instances are promised to have', async () => {
+  it('does not treat missing categories as failures', async () => {
     await using s = await stand({ base: 'empty' });
     s.emulator.remove('events');
     const { notices } = collect(s.poller.watch({ kinds: noticeKinds }));
@@ -834,7 +834,7 @@ describe('imds.watch', () => {
     assert.deepEqual(s.events, []);
   });
 
-  it('takes addresses in another order for the same, unless another is the primary one', async () => {
+  it('treats addresses in another order as the same, unless another is the primary one', async () => {
     await using s = await stand();
     const nic = `${macs}/${primary}`;
     s.emulator.remove(`${macs}/0e:49:61:0f:c3:77`);
@@ -849,7 +849,7 @@ describe('imds.watch', () => {
     assert.equal(take().length, 1);
   });
 
-  it('takes equal tags and maintenance events in another order for the same', async () => {
+  it('treats tags and maintenance events in another order as the same', async () => {
     await using s = await stand();
     const scheduled = 'events/maintenance/scheduled';
     const second = maintenance('instance-event-0b', '05 Dec 2026 09:00:00 GMT');

@@ -15,7 +15,7 @@ describe('a shared config file', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it('is read as AWS’s SDK for JavaScript reads it', async () => {
+  it('is read as the AWS SDK for JavaScript reads it', async () => {
     const file = join(folder, 'config');
     await fc.assert(
       fc.asyncProperty(configText, async (text) => {

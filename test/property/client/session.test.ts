@@ -245,7 +245,7 @@ describe('the session, in any order of events', () => {
     await retry(attempt, { ...limits, events: new Events(undefined), path: '/', clock, closing: new Closing() });
   });
 
-  it('never sends a token past its end or after its refusal, nor two token requests at a time, nor lets a call hang', async () => {
+  it('never sends a token after it expired or after its refusal, nor two token requests at a time, nor lets a call hang', async () => {
     await fc.assert(
       fc.asyncProperty(story, async (told) => {
         const { service, endings } = await tell(told);
@@ -256,7 +256,7 @@ describe('the session, in any order of events', () => {
     );
   });
 
-  it('gives every caller a value, with one token request for each token that ended, if the service is well', async () => {
+  it('gives every caller a value, with one token request per expired token, if the service works', async () => {
     const well = fc.record({
       events: fc.array(
         fc.oneof(

@@ -270,7 +270,7 @@ describe('CredentialsSource with random callers and outages', () => {
     );
   before(() => console.log(`    FAST_CHECK_SEED=${seed}`));
 
-  it('never returns ended credentials when the service is on time', async () => {
+  it('never returns expired credentials when the service is on time', async () => {
     await check(onTime, ({ sets, calls }) => {
       for (const { at, endedAt, given } of calls) {
         assert.ok(given !== undefined && endedAt !== undefined, `the call at ${at} failed`);

@@ -8,7 +8,7 @@ const segment = fc
   .string({ unit: fc.constantFrom(...visible.filter((character) => !'/?#%\\'.includes(character))), minLength: 1 })
   .filter((text) => text !== '.' && text !== '..');
 
-describe('the look-up of a category by its path', () => {
+describe('the lookup of a category by its path', () => {
   const seed = Number(process.env['FAST_CHECK_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
   const check = (property: fc.IRawProperty<unknown>, numRuns = 300) => fc.assert(property, { seed, numRuns });
   before(() => console.log(`    FAST_CHECK_SEED=${seed}`));

@@ -189,7 +189,7 @@ describe('decodeUserData() with arbitrary input', () => {
     [`${head}Content-Transfer-Encoding: `, '('],
     ['MIME-Version: 1.0\n', ' \n'],
   ] as const)
-    it(`holds the event loop for at most 50 ms for 1 MiB of ${JSON.stringify(unit)}`, async () => {
+    it(`blocks the event loop for at most 50 ms for 1 MiB of ${JSON.stringify(unit)}`, async () => {
       const content = Buffer.from(start + unit.repeat(Math.floor((mebibyte - start.length) / unit.length)));
       await assertHeldBriefly(() =>
         decodeUserData(content).catch((error) => assert.ok(error instanceof ImdsDecodeError)),

@@ -31,7 +31,7 @@ describe('Cache', () => {
 
   it('knows nothing at first', () => assert.equal(cache.get('/a'), undefined));
 
-  it('gives the very entry that was set', () => {
+  it('returns the same entry that was set', () => {
     const value = entry();
     cache.set('/a', value, brief, cache.epoch);
     assert.equal(cache.get('/a'), value);
@@ -43,7 +43,7 @@ describe('Cache', () => {
     assert.deepEqual(cache.get('/a'), { body: undefined });
   });
 
-  it('gives an entry up to its maximum age and not at it', () => {
+  it('returns an entry before its maximum age, not at it', () => {
     time = 500;
     cache.set('/a', entry(), brief, cache.epoch);
     time = 1499;
@@ -72,14 +72,14 @@ describe('Cache', () => {
     assert.equal(cache.get('/a'), undefined);
   });
 
-  it('gives an entry without a maximum age for ever', () => {
+  it('gives an entry without a maximum age forever', () => {
     cache.set('/a', entry(), forLife, cache.epoch);
     time = Number.MAX_SAFE_INTEGER;
     wallTime = Number.MAX_SAFE_INTEGER;
     assert.ok(cache.get('/a'));
   });
 
-  it('counts the age anew when a value is replaced', () => {
+  it('restarts the age when a value is replaced', () => {
     cache.set('/a', entry('old'), brief, cache.epoch);
     time = 900;
     cache.set('/a', entry('new'), brief, cache.epoch);
@@ -117,7 +117,7 @@ describe('Cache', () => {
     assert.equal(cache.get('/stop-start')?.body?.toString(), 'new');
   });
 
-  it('drops the entry used the longest time ago when there are too many', async () => {
+  it('evicts the least recently used entry when there are too many', async () => {
     await fill(10, entry());
     cache.get('/0');
     await cache.open();

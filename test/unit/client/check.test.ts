@@ -54,5 +54,5 @@ describe('checkOptions()', () => {
 
 describe('oneOf()', () => {
   it('lists words as a sentence does', () => assert.equal(oneOf(['a', 'b', 'c']), 'a, b or c'));
-  it('gives a single word alone', () => assert.equal(oneOf(['a']), 'a'));
+  it('returns a single word unchanged', () => assert.equal(oneOf(['a']), 'a'));
 });

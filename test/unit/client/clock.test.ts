@@ -21,7 +21,7 @@ describe('a timer of the system clock', () => {
     assert.deepEqual(steps, [['soon'], ['at the limit'], [], [], ['late']]);
   });
 
-  it('can be called off at any time', () => {
+  it('can be cancelled at any time', () => {
     const timer = systemClock.setTimer(() => assert.fail(), 2 * longestMs);
     mock.timers.tick(longestMs + 1);
     timer.cancel();

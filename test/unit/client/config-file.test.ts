@@ -58,7 +58,7 @@ describe('readProfile()', () => {
     assert.equal(read(Buffer.from(`# \xe9t\xe9\n[default]\n${key} = u`, 'latin1')), 'u');
   });
 
-  it('takes a missing file and /dev/null for empty ones', () => {
+  it('treats a missing file and /dev/null as empty', () => {
     for (const AWS_CONFIG_FILE of ['/dev/null', join(home, 'no'), join(home, 'no/such'), '/dev/null/x'])
       assert.deepEqual(readProfile({ AWS_CONFIG_FILE }, 'q', 'AWS_PROFILE'), {
         keys: new Map(),
@@ -66,7 +66,7 @@ describe('readProfile()', () => {
       });
   });
 
-  it('takes ~ for the home directory', () => {
+  it('expands ~ to the home directory', () => {
     writeFileSync(join(home, 'other'), `[default]\n${key} = u`);
     const { keys } = readProfile({ USERPROFILE: home, AWS_CONFIG_FILE: '~/other' }, 'default', 'default');
     assert.equal(keys.get(key), 'u');

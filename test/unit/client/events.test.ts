@@ -37,7 +37,7 @@ function publishAll(events: Events): void {
 }
 
 describe('events', () => {
-  it('are wanted by nobody at first', () => {
+  it('are not wanted at first', () => {
     const events = new Events(undefined);
     for (const kind of kinds) assert.equal(events.wanted(kind), false);
     publishAll(events);
@@ -98,7 +98,7 @@ describe('events', () => {
     assert.deepEqual(warnings, [['imds credentials', examples.credentials]]);
   });
 
-  it('do no harm with a logger that throws, rejects, or cannot be asked', async () => {
+  it('are safe with a logger that throws, rejects, or has a failing getter', async () => {
     const rejections: unknown[] = [];
     const onRejection = (reason: unknown): void => void rejections.push(reason);
     process.on('unhandledRejection', onRejection);

@@ -25,7 +25,7 @@ describe('statusError()', () => {
     });
   }
 
-  it('403 is given a note of its caller as the end of its hint', () => {
+  it('appends a note of the caller to the hint of a 403', () => {
     assert.match(statusError(403, 'PUT x', 'IMDSv1 was not tried.').hint ?? '', /\. IMDSv1 was not tried\.$/);
   });
 });

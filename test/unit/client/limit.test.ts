@@ -30,7 +30,7 @@ describe('the limit of requests', () => {
     return { begun, results, end: (index: number) => ends[index]?.() };
   }
 
-  it('runs so many pieces at a time, the others in the order in which they came', async () => {
+  it('runs a limited number at a time, the others in order of arrival', async () => {
     const { begun, results, end } = start(limitTo(2), 5);
     assert.deepEqual(begun, [0, 1]);
     for (const index of [1, 0, 2, 3, 4]) {
@@ -50,7 +50,7 @@ describe('the limit of requests', () => {
     assert.equal(await next, 'value');
   });
 
-  it('tells each request how long it may take, and makes none after the deadline', async () => {
+  it('passes each request the time it may take, and makes none after the deadline', async () => {
     const limit = limitTo(1);
     const told: number[] = [];
     const request = async (timeoutMs: number): Promise<void> => {

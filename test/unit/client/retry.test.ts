@@ -131,7 +131,7 @@ describe('retry()', () => {
     [0.5, [150, 300, 600, 1200]],
     [0.9999, [200, 400, 800, 1600]],
   ] as const) {
-    it(`waits ${delays.join(', ')} ms from a delay of 100 when chance says ${random}`, async () => {
+    it(`waits ${delays.join(', ')} ms from a delay of 100 when random() gives ${random}`, async () => {
       const waited: number[] = [];
       const clock: Clock = {
         ...systemClock,
@@ -147,7 +147,7 @@ describe('retry()', () => {
     });
   }
 
-  it('ends when the time is over, with the failure there was', async () => {
+  it('ends at the deadline, with the last failure', async () => {
     let time = 0;
     const failure = status(503);
     const { result, state } = series([failure], {
@@ -161,7 +161,7 @@ describe('retry()', () => {
     assert.equal(state.made, 1);
   });
 
-  it('does not wait for an attempt that there is no time for', async () => {
+  it('does not pause if there is no time for another attempt', async () => {
     let time = 0;
     const delays = mock.method(globalThis, 'setTimeout');
     const attempt = async (): Promise<never> => {
@@ -184,7 +184,7 @@ describe('retry()', () => {
     assert.equal(waits, 0);
   });
 
-  it('makes no attempt after a delay that outlasted the time', async () => {
+  it('makes no attempt after a delay that passed the deadline', async () => {
     const failure = status(503);
     const settings = { maxAttempts: 3, retryDelayMs: 60_000 };
     const { result, state } = series([failure], { ...settings, deadline: systemClock.running() + 20 });
@@ -192,7 +192,7 @@ describe('retry()', () => {
     assert.equal(state.made, 1);
   });
 
-  describe('with a last attempt that fails when the time is over', () => {
+  describe('when the last attempt fails at the deadline', () => {
     const busy = status(503);
 
     /** How a series ends in which the first attempt is answered 503, and the second fails like this. */
@@ -232,7 +232,7 @@ describe('retry()', () => {
     }
   });
 
-  it('gives the first failure when there is no earlier one', async () => {
+  it('ends with the first failure when there is no earlier one', async () => {
     const failure = timeout('response');
     const { result } = series([failure], { deadline: systemClock.running() });
     await assert.rejects(result, (error) => error === failure);
@@ -269,7 +269,7 @@ describe('retry()', () => {
       return { pauses, outcome };
     }
 
-    it('asks a service that is not ready again, with longer and longer pauses, and then makes all attempts', async () => {
+    it('retries a service that is not ready, with growing pauses, and then makes all attempts', async () => {
       const failures = [...Array(5).fill(refused), status(503), status(503)];
       const { pauses, outcome } = await waiting(failures, { waitMs: 30_000, maxAttempts: 3, retryDelayMs: 100 });
       assert.equal(outcome, 'value 8');
@@ -308,7 +308,7 @@ describe('retry()', () => {
     assert.deepEqual(pauses, [500, 1000]);
   });
 
-  it('publishes each failure that is followed by another attempt', async () => {
+  it('publishes each failure that is retried', async () => {
     const published: unknown[] = [];
     const listener = (message: unknown): void => void published.push(message);
     subscribe('imds:retry', listener);

@@ -167,7 +167,7 @@ describe('Session', () => {
     });
   });
 
-  describe('uses a token up to its end', () => {
+  describe('uses a token until it expires', () => {
     // Its last second, or its last tenth if that is less, is left unused.
     const lives: readonly [number | string, number][] = [
       [21600, 21_599_000],
@@ -213,7 +213,7 @@ describe('Session', () => {
       assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
     });
 
-    it('and does not send one that has ended when it comes', async () => {
+    it('and does not send one that has expired when it comes', async () => {
       service.put = (nth) => {
         if (nth === 1) service.time = 900;
         return granted(`TOKEN-${nth}`, 1);
@@ -222,7 +222,7 @@ describe('Session', () => {
       assert.deepEqual(service.seen, ['PUT', 'PUT', 'GET TOKEN-2']);
     });
 
-    it('and does not send it with a further attempt after its end', async () => {
+    it('and does not send it with a further attempt after it expired', async () => {
       service.put = (nth) => granted(`TOKEN-${nth}`, 10);
       service.get = (token) => {
         service.time = 9000;
@@ -233,7 +233,7 @@ describe('Session', () => {
     });
   });
 
-  it('sends no token that ended while a read waited for its turn', async () => {
+  it('sends no token that expired while a read waited for its turn', async () => {
     const slow = pending<Response>();
     service.put = (nth) => granted(`TOKEN-${nth}`, 10);
     service.get = (_, nth) => (nth <= 8 ? slow.promise : value());
@@ -254,7 +254,7 @@ describe('Session', () => {
       [10, 7000],
     ];
     for (const [ttlSeconds, renewalMs] of early) {
-      it(`behind the reads, which go on with the old one until the new one is there (TTL ${ttlSeconds})`, async () => {
+      it(`in the background, while reads go on with the old one (TTL ${ttlSeconds})`, async () => {
         const renewal = pending<Response>();
         service.put = (nth) => (nth === 1 ? granted('TOKEN-1', ttlSeconds) : renewal.promise);
         const session = start();
@@ -317,7 +317,7 @@ describe('Session', () => {
       assert.equal(service.seen.filter((request) => request === 'PUT').length, 4);
     });
 
-    it('and has reads wait for the renewal under way once the old one has ended', async () => {
+    it('and has reads wait for the renewal under way once the old one has expired', async () => {
       const renewal = pending<Response>();
       service.put = (nth) => (nth === 1 ? granted('TOKEN-1', 900) : renewal.promise);
       const session = start();
@@ -336,7 +336,7 @@ describe('Session', () => {
   });
 
   describe('learns from the answers to reads', () => {
-    it('that a token lives shorter than was promised', async () => {
+    it('that a token expires earlier than stated', async () => {
       service.get = (_, nth) => (nth === 1 ? value(60) : value());
       const session = start();
       await read(session);
@@ -345,7 +345,7 @@ describe('Session', () => {
       assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
     });
 
-    it('that a token is to be renewed earlier than was promised', async () => {
+    it('that a token must be renewed earlier than stated', async () => {
       service.get = (_, nth) => (nth === 1 ? value(60) : value());
       const session = start();
       await read(session);
@@ -355,7 +355,7 @@ describe('Session', () => {
       assert.deepEqual(service.seen.toSorted(), ['GET TOKEN-1', 'GET TOKEN-1', 'PUT', 'PUT']);
     });
 
-    it('that a token is at its end', async () => {
+    it('that a token has expired', async () => {
       service.get = (_, nth) => value(nth === 1 ? 0 : 60);
       const session = start();
       await read(session);
@@ -363,7 +363,7 @@ describe('Session', () => {
       assert.deepEqual(service.seen, ['PUT', 'GET TOKEN-1', 'PUT', 'GET TOKEN-2']);
     });
 
-    it('nothing that would lengthen its life', async () => {
+    it('nothing that would extend its TTL', async () => {
       service.put = (nth) => granted(`TOKEN-${nth}`, 60);
       service.get = () => value(21600);
       const session = start();
@@ -674,7 +674,7 @@ describe('Session', () => {
       service.put = () => timedOut('response');
     });
 
-    it('fails at once for five seconds, with the same error, then asks anew', async () => {
+    it('fails at once for five seconds, with the same error, then sends a new request', async () => {
       const session = start({ maxAttempts: 2 });
       const failure = await failureOf(read(session));
       assert.equal(failure.code, 'ERR_IMDS_HOP_LIMIT');
@@ -712,7 +712,7 @@ describe('Session', () => {
       assert.equal(service.seen.at(-1), 'GET TOKEN-4');
     });
 
-    it('is not taken for such because a caller was in a hurry', async () => {
+    it('is not treated as such because a caller was in a hurry', async () => {
       const reply = pending<Response>();
       service.put = () => reply.promise;
       const session = start();
@@ -724,7 +724,7 @@ describe('Session', () => {
       assert.deepEqual(service.seen, ['PUT', 'GET TOKEN']);
     });
 
-    it('is not taken for such when the end of the time cut the attempt short', async () => {
+    it('is not treated as such when the end of the time cut the attempt short', async () => {
       service.put = () => {
         service.time = 4500;
         return service.asked.length === 1 ? status(503) : timedOut('response');
@@ -739,7 +739,7 @@ describe('Session', () => {
       );
     });
 
-    it('is still known for such when a further attempt was cut short', async () => {
+    it('is still recognised when a further attempt was cut short', async () => {
       service.put = () => {
         service.time = service.asked.length === 1 ? 4500 : 5000;
         return timedOut('response');
@@ -763,7 +763,7 @@ describe('Session', () => {
       assert.deepEqual(published, [{ to: 1, reason: 'ERR_IMDS_FORBIDDEN' }]);
     });
 
-    it('asks each minute, behind a read, whether the service speaks version 2 by now', async () => {
+    it('probes version 2 each minute, in the background', async () => {
       const probe = pending<Response>();
       service.put = (nth) => (nth === 1 ? status(404) : nth === 2 ? probe.promise : granted('TOKEN-3'));
       service.get = withoutToken;
@@ -875,7 +875,7 @@ describe('Session', () => {
     );
   });
 
-  it('publishes the life of its tokens, never a token', async () => {
+  it('publishes the TTL of its tokens, never a token', async () => {
     service.put = (nth) => (nth === 3 ? status(400) : granted(`TOKEN-${nth}`, 60));
     service.get = (token) => (token === 'TOKEN-2' ? value() : status(401));
     const { published } = await record('token', async () => {
@@ -892,13 +892,13 @@ describe('Session', () => {
     ]);
   });
 
-  it('has no part of its token in what it shows of itself', async () => {
+  it('shows no part of its token when inspected', async () => {
     const session = start();
     await read(session);
     assert.doesNotMatch(inspect(session, { showHidden: true, depth: 10 }), /TOKEN-1/);
   });
 
-  it('sends no path that holds its token', async () => {
+  it('sends no path that contains its token', async () => {
     const session = start();
     for (const held of ['/latest/meta-data/TOKEN-1', '/latest/meta-data/TOKEN-1/x'])
       await assert.rejects(session.read(held, { deadline: service.time + 5000 }), { code: 'ERR_IMDS_PATH' });
@@ -910,7 +910,7 @@ describe('Session', () => {
     session.checkPath('/latest/TOKEN-10');
   });
 
-  it('refuses a reply that holds its token, of a short one only as a whole line', async () => {
+  it('refuses a reply that contains its token, of a short one only as a whole line', async () => {
     const long = 'AQAEAHUSH-0123456789';
     for (const [token, body, isEcho] of [
       ['TOKEN', 'a\nTOKEN', true],

@@ -268,7 +268,7 @@ ec2_metadata_service_endpoint = http://127.0.0.1:1004
       assert.throws(() => settings({}, { AWS_CONFIG_FILE: join(folder, 'config') }), /EACCES/);
     });
 
-    it('is left out and told of once when it cannot be read and nobody named it', () => {
+    it('is ignored, with one event, when it is unreadable and was not named', () => {
       mkdirSync(join(folder, '.aws/config'), { recursive: true });
       const { HOME = '' } = process.env;
       process.env['HOME'] = folder;

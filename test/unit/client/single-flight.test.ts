@@ -44,7 +44,7 @@ describe('SingleFlight', () => {
   });
   const join = (call: Call = within(), key = 'a'): Promise<string> => flights.run(key, call, work.begin);
 
-  it('does one piece of work for all who ask meanwhile', async () => {
+  it('does work once for all concurrent callers', async () => {
     const callers = Array.from({ length: 100 }, () => join());
     work.succeed('value');
     assert.deepEqual(new Set(await Promise.all(callers)), new Set(['value']));
@@ -239,7 +239,7 @@ describe('SingleFlight', () => {
     });
   });
 
-  it('makes no unhandled rejection of a failure that nobody waits for any more', async () => {
+  it('causes no unhandled rejection when nobody waits for a failure any more', async () => {
     const { signal, abort } = withAbort();
     const caller = join({ ...within(), signal });
     abort('enough');

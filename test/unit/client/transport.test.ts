@@ -80,12 +80,12 @@ describe('Transport', () => {
     });
   }
 
-  it('asks below the path of its endpoint', async () => {
+  it('sends requests below the path of its endpoint', async () => {
     nock(endpoint).get(`/some/where${path}`).reply(200, 'x');
     assert.equal((await transportTo(`${endpoint}/some/where/`).request(get)).body.toString(), 'x');
   });
 
-  it('asks for paths as they are', async () => {
+  it('sends paths unchanged', async () => {
     for (const odd of ['/latest//meta-data/', "/latest/a:b@c+d=e,f;g!h$i&j'(k)*l~m", '/latest/%C3%A4%2Fx', '/']) {
       let asked: string | undefined;
       nock(endpoint)
@@ -134,7 +134,7 @@ describe('Transport', () => {
     });
   });
 
-  describe('tells of a request', () => {
+  describe('publishes an event for a request, with', () => {
     async function published(act: () => Promise<unknown>): Promise<ImdsEvents['request'][]> {
       const events: ImdsEvents['request'][] = [];
       const listener = (message: unknown): void => void events.push(message as ImdsEvents['request']);
@@ -152,7 +152,7 @@ describe('Transport', () => {
       [put, 2, 403],
       [{ ...get, headers: {} }, 1, 401],
     ] as const) {
-      it(`how a ${exchange.method} in version ${version} was answered, and no header or body`, async () => {
+      it(`the outcome of a ${exchange.method} in version ${version}, and no header or body`, async () => {
         nock(endpoint).intercept(exchange.path, exchange.method).reply(statusCode, token);
         const events = await published(async () => await transportTo().request(exchange));
         assert.equal(events.length, 1);
@@ -168,7 +168,7 @@ describe('Transport', () => {
       });
     }
 
-    it('what became of it when it was not answered', async () => {
+    it('its failure when there was no reply', async () => {
       const closed = new ImdsError('ERR_IMDS_CLOSED', 'this client was closed');
       const events = await published(async () => {
         const closing = new Closing();

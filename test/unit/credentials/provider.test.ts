@@ -398,7 +398,7 @@ describe('CredentialsSource', () => {
     });
   });
 
-  describe('before the end of the credentials', () => {
+  describe('before the credentials expire', () => {
     /** Random numbers, and how early a refresh begins with them. */
     const beginnings: readonly (readonly [number, number])[] = [
       [0, 5 * minute],
@@ -506,7 +506,7 @@ describe('CredentialsSource', () => {
       }
     });
 
-    it('replaces them by others that end at the same time', async () => {
+    it('replaces them by others that expire at the same time', async () => {
       const world = World.withRole();
       await world.key();
       world.serve('ASIA2', end);
@@ -516,7 +516,7 @@ describe('CredentialsSource', () => {
       assert.equal(world.takeLogged().at(-1)?.event.action, 'obtained');
     });
 
-    it('keeps them when the new ones have already ended', async () => {
+    it('keeps them when the new ones have already expired', async () => {
       const world = World.withRole();
       await world.key();
       world.serve('ASIA0', end - hour);
@@ -542,7 +542,7 @@ describe('CredentialsSource', () => {
     });
   });
 
-  describe('past the end of the credentials', () => {
+  describe('after the credentials expired', () => {
     /** Answers without newer credentials. */
     const answers: Readonly<Record<string, Answer>> = {
       'has the same ones': document('ASIA1', end),
@@ -634,7 +634,7 @@ describe('CredentialsSource', () => {
       },
     };
     for (const [title, change] of Object.entries(certainties)) {
-      it(`uses them until the end, but not past it, when ${title}`, async () => {
+      it(`uses them until they expire, but no longer, when ${title}`, async () => {
         const world = World.withRole();
         await world.key();
         change(world);
@@ -743,7 +743,7 @@ describe('CredentialsSource', () => {
       assert.deepEqual(world.takeAsked(), [rolePath]);
     });
 
-    it('takes what the first answer said when the second fails', async () => {
+    it('uses the Date of the first reply when the second fails', async () => {
       const world = World.withRole({ roleName: 'web-role' });
       world.dates.push(long);
       const takeOnce = world.asked.push.bind(world.asked);
@@ -865,7 +865,7 @@ describe('CredentialsSource', () => {
       assert.equal(await other, 'ASIA1');
     });
 
-    it('throws after an abort, even if credentials are at hand', async () => {
+    it('throws after an abort, even if credentials are cached', async () => {
       const world = World.withRole();
       await world.key();
       const reason = new Error('enough');
@@ -936,7 +936,7 @@ describe('CredentialsSource', () => {
       assert.deepEqual([accessKeyId, accountId], ['ASIA2', '123456789012']);
     });
 
-    it('is left out when it cannot be read, and asked for again after a minute', async () => {
+    it('is left out when it cannot be read, and read again after a minute', async () => {
       const world = World.withRole();
       world.account = new ImdsDecodeError('no account');
       const provide = world.source.provider({ accountId: true });

@@ -105,19 +105,19 @@ describe('the distance', () => {
       assert.equal(process.getActiveResourcesInfo().length, before);
     });
 
-  it('takes no notice of a question that comes back unchanged', async () => {
+  it('ignores a question that comes back unchanged', async () => {
     for (const speaks of ['NTP', 'DNS'] as const)
       assert.equal(await measureDistance([await beacon(speaks, ({ datagram }) => datagram)]), undefined);
   });
 
   it('is unknown when nothing is there to ask', async () => assert.equal(await measureDistance([]), undefined));
 
-  it('takes no notice of answers to somebody else', async () => {
+  it('ignores answers to somebody else', async () => {
     const wrong = await beacon('NTP', () => ntpAnswer(Buffer.alloc(48, 1)));
     assert.equal(await measureDistance([wrong]), undefined);
   });
 
-  it('is given up when asked to', async () => {
+  it('ends when its signal aborts', async () => {
     const time = await beacon('NTP', silent);
     const elapsedMs = stopwatch();
     assert.equal(await measureDistance([time], AbortSignal.timeout(50)), undefined);

@@ -178,7 +178,7 @@ describe('the remedy for a hop limit that is too low', () => {
     );
   });
 
-  it('says what it takes and where it is refused', () => {
+  it('says which permission it needs and where it is refused', () => {
     const [raise] = diagnosisOf(lost).fix;
     assert.equal(raise?.permission, 'ec2:ModifyInstanceMetadataOptions');
     assert.match(raise?.refusedBy ?? '', /EKS Auto Mode.*get-instance-metadata-defaults/);
@@ -207,7 +207,7 @@ describe('the remedy for a hop limit that is too low', () => {
     });
   }
 
-  it('has nothing to do with IMDS where credentials come from elsewhere', () => {
+  it('does not involve IMDS where credentials come from elsewhere', () => {
     const [, alternative] = diagnosisOf({ ...lost, otherCredentials: 'EKS Pod Identity' }).fix;
     assert.equal(alternative?.command, 'export AWS_EC2_METADATA_DISABLED=true');
     assert.match(alternative?.why ?? '', /EKS Pod Identity gives them credentials/);
@@ -251,14 +251,14 @@ describe('the remedy where only the other family answers', () => {
     });
 });
 
-describe('the remedy for a service that turns requests away', () => {
+describe('the remedy for a service that rejects requests', () => {
   const route = { family: 'IPv4', address: '169.254.169.254', from: '10.0.0.4', device: 'ens5' } as const;
   const token = { ...answersOf({}).token, status: 503, isThrottled: true };
   const answers = answersOf({ token, routes: [route, { ...route, family: 'IPv6', device: 'ens6' }] });
   const [settings, family] = [resolveSettings({ endpointMode: 'IPv4' }).settings(), 'IPv4'] as const;
   const fixOn = (platform: Platform) => diagnosisOf(judge({ settings, env: {}, platform, family, answers })).fix[0];
 
-  it('looks at the network interface by which packets to IMDS leave', () =>
+  it('shows the network interface that packets to IMDS leave through', () =>
     assert.equal(fixOn(host)?.command, 'ethtool -S ens5 | grep linklocal_allowance_exceeded'));
 
   it('is for the host where this process has another network', () => {
@@ -328,7 +328,7 @@ describe('a command with what the environment holds', () => {
 
 describe('the remedy where something else answers', () => {
   for (const verdict of ['foreign-responder', 'v1-only'] as const)
-    it(`looks for what redirects IMDS, but asks an endpoint of one's own: ${verdict}`, () => {
+    it(`looks for what redirects IMDS, but queries a custom endpoint: ${verdict}`, () => {
       const found = { ...plain, verdict };
       assert.match(diagnosisOf(found).fix[0]?.command ?? '', /^sudo iptables-save -t nat \| grep 169\.254\.169\.254;/);
       const own = {

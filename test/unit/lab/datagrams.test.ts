@@ -17,7 +17,7 @@ describe('the time service of a lab', () => {
     assert.equal(reply.readUInt32BE(44), 2 ** 31);
   });
 
-  it('says nothing to what is no question', () => assert.equal(timeReply(Buffer.alloc(47), 0), undefined));
+  it('ignores anything that is not a question', () => assert.equal(timeReply(Buffer.alloc(47), 0), undefined));
 });
 
 describe('the name server of a lab', () => {

@@ -198,7 +198,7 @@ describe('accessors', () => {
     'a\\b',
   ];
   for (const key of [...refusedTexts, 'a%2fb', 'ä', '\u{1f600}', '\x7f'])
-    it(`refuse ${JSON.stringify(key)} as a parameter, before anything is asked for`, async () => {
+    it(`refuse ${JSON.stringify(key)} as a parameter, before any request`, async () => {
       const { accessors, asked } = bound();
       const message =
         'the parameter {tag-key} of meta-data/tags/instance/{tag-key} must be ' +

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { categoryOf, isDirectory, rows } from '../../../src/metadata/lookup.js';
 
-describe('the look-up of a category by its path', () => {
+describe('the lookup of a category by its path', () => {
   for (const [path, template] of [
     ['/latest/meta-data/instance-id', 'meta-data/instance-id'],
     ['/latest/meta-data/instance-id/', 'meta-data/instance-id'],

@@ -279,7 +279,7 @@ describe('networkInterfaces()', () => {
       );
     });
 
-    it('a settling interface again, past the cache, and nothing else', async () => {
+    it('a settling interface again, bypassing the cache, and nothing else', async () => {
       const service = new Service({ [primary]: required, [second]: device(0) });
       const isSecondListing = () => service.asked.filter(({ path }) => path === '').length === 2;
       service.meanwhile = (path) => path === '' && isSecondListing() && service.set(`${second}/device-number`, '1');
@@ -291,7 +291,7 @@ describe('networkInterfaces()', () => {
       );
     });
 
-    it('everything past the cache with fresh', async () => {
+    it('everything bypassing the cache with fresh', async () => {
       const service = new Service({ [primary]: required });
       await networkInterfaces(service, () => ({ fresh: true }));
       assert.deepEqual(

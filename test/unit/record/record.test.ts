@@ -536,7 +536,7 @@ describe('record', () => {
     });
   });
 
-  it('passes over what vanishes, and takes what is empty for empty', async () => {
+  it('skips what vanishes, and keeps empty values', async () => {
     const reader = treeReader({ 'meta-data': { ...instanceId, mac: '', tags: { instance: { a: '' } } } });
     const { scenario, failures } = await record(
       {
@@ -592,7 +592,7 @@ describe('record', () => {
     );
   });
 
-  it('asks no more when the service has stopped to answer', async () => {
+  it('sends no more requests once the service stops answering', async () => {
     const instance = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`tag${index}`, 'a']));
     let asked = 0;
     // Without a rate, so that no timer lets a value be read after the failures, which would begin their count anew.
@@ -631,7 +631,7 @@ describe('record', () => {
     ['directories that list themselves', ['a/', 'b/', 'c']],
     ['ten times as many entries as it reads', Array.from({ length: 40_960 }, (_, index) => `entry-${index}`)],
   ] as const) {
-    it(`gives up on ${title}, without holding the event loop`, async () => {
+    it(`gives up on ${title}, without blocking the event loop`, async () => {
       let requests = 0;
       const reader: WalkReader = {
         async list() {
@@ -673,7 +673,7 @@ describe('record', () => {
     await assert.rejects(rejected, closed);
   });
 
-  it('tells how far it has come', async () => {
+  it('reports its progress', async () => {
     const counts: number[] = [];
     await take(
       { 'meta-data': { ...instanceId, mac: '0e:49:61:0f:c3:11' }, 'user-data': 'a' },
@@ -682,7 +682,7 @@ describe('record', () => {
     assert.deepEqual(counts, [1, 2, 3]);
   });
 
-  it('asks at most four things at once, and so many in a second', async () => {
+  it('sends at most four requests at once, and a limited number per second', async () => {
     let [now, most, asked] = [0, 0, 0];
     const instance = Object.fromEntries(Array.from({ length: 26 }, (_, index) => [`tag${index}`, 'a']));
     const begun = performance.now();

@@ -91,11 +91,11 @@ describe('checkUserData()', () => {
     'more than 16 KB': [script.padEnd(16_385, '#'), 'xxxxx too-large:1'],
   };
   for (const [title, [content, ...expected]] of Object.entries(cases))
-    it(`tells the fates and flaws of ${title}`, async () => {
+    it(`gives the fates and flaws of ${title}`, async () => {
       assert.deepEqual(await told(content), expected);
     });
 
-  it('is fine when every part is run by someone, and nothing is flawed', async () => {
+  it('is fine when every part is run by some agent, without flaws', async () => {
     const isFine = async (content: string) => checkUserData(await decodeUserData(Buffer.from(content))).isFine;
     assert.equal(await isFine(archive(node(config), leaf('text/x-shellscript', script))), true);
     assert.equal(await isFine(archive(node(config), leaf('text/x-mine', script))), false);

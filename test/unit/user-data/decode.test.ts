@@ -70,7 +70,7 @@ describe('decodeUserData()', () => {
       );
     });
 
-    it('gives bytes but no text when it is not UTF-8', async () => {
+    it('gives bytes but not text when it is not UTF-8', async () => {
       // Latin-1, a lone surrogate, a code point too large, a sequence too long, UTF-16, UTF-8 that is cut.
       for (const bytes of ['e9', 'eda080', 'f4908080', 'c080', 'fffe2300', 'e3818']) {
         const content = Buffer.concat([Buffer.from('#!/bin/sh\n'), Buffer.from(bytes, 'hex')]);
@@ -84,7 +84,7 @@ describe('decodeUserData()', () => {
       assert.deepEqual(textsOf(await decode(`\ufeff${config}`)), [['unknown', `\ufeff${config}`]]);
     });
 
-    it('does not take the first two bytes of gzip for gzip', async () => {
+    it('does not mistake the first two bytes of gzip for gzip', async () => {
       const content = Buffer.from('1f8b0000', 'hex');
       const { isGzipped, parts } = await decode(content);
       assert.deepEqual([isGzipped, parts[0]?.kind, parts[0]?.content], [false, 'unknown', content]);
@@ -244,7 +244,7 @@ describe('decodeUserData()', () => {
       ['quoted-printable', 'caf=C3=A9 =3D =\nsoft', 'café = soft'],
       ['x-unheard-of', 'as it is', 'as it is'],
     ] as const)
-      it(`undoes the transfer encoding ${encoding}`, async () => {
+      it(`decodes the transfer encoding ${encoding}`, async () => {
         const part = `Content-Type: text/cloud-config\nContent-Transfer-Encoding: ${encoding}\n\n${body}`;
         assert.deepEqual(textsOf(await decode(archive(part))), [['cloud-config', content]]);
       });
@@ -372,7 +372,7 @@ describe('decodeUserData()', () => {
       assert.equal(parts[0]?.text, '#!/bin/sh\n');
     });
 
-    it('may have carriage returns alone for line ends', async () => {
+    it('may have bare carriage returns as line ends', async () => {
       const whole = archive(leaf('text/cloud-config', 'a: b\nc: d'), leaf('text/x-shellscript', script));
       const text = whole.replaceAll('\n', '\r');
       const userData = await decode(text);
@@ -384,7 +384,7 @@ describe('decodeUserData()', () => {
       assert.deepEqual(userData.parts[1]?.flaws, [{ flaw: 'carriage-return', line: 12 }]);
     });
 
-    it('takes no line of a part for a boundary or a header that it declares there', async () => {
+    it('treats no line of a part as a boundary or a header', async () => {
       const text = 'Content-Type: multipart/mixed; boundary=X\n--X\n#!/bin/sh\n--X--\n';
       const userData = await decode(archive(leaf('text/x-shellscript', text), leaf('message/rfc822', text)));
       assert.deepEqual(
@@ -439,12 +439,12 @@ describe('decodeUserData()', () => {
       }
     });
 
-    it('has isCut even if an archive within has its last boundary', async () => {
+    it('has isCut even if a nested archive has its last boundary', async () => {
       const inner = `Content-Type: multipart/mixed; boundary="C"\n\n--C\n\nx\n--C--\n`;
       assert.equal((await decode(`${head}--B\n${inner}`)).isCut, true);
     });
 
-    it('takes the boundary that an archive within shares for that of the outer one, as cloud-init does', async () => {
+    it('treats a boundary shared with a nested archive as the outer one, as cloud-init does', async () => {
       const inner = `Content-Type: multipart/mixed; boundary="B"\n\n`;
       const userData = await decode(`${head}--B\n${inner}--B\n${leaf('text/cloud-config', 'x: y')}\n--B--\nthe end\n`);
       assert.deepEqual(textsOf(userData), [['cloud-config', 'x: y']]);

@@ -99,7 +99,7 @@ describe('piecesOf(): a Jinja template', () => {
       assert.deepEqual(piecesOf(content, contentType), [{ kind, content, isTemplate: true }]);
     });
 
-  it('is no template when the media type decides: cloud-init does not render it then', () => {
+  it('is not a template when the media type decides: cloud-init does not render it then', () => {
     const content = Buffer.from('## template: jinja\n#cloud-config\n');
     assert.deepEqual(piecesOf(content, 'text/cloud-config'), [{ kind: 'cloud-config', content }]);
   });
