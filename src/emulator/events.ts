@@ -87,8 +87,9 @@ const events = {
     ({ action = 'terminate', notice = action === 'hibernate' ? 0 : '2m' }, { tree }, at) => {
       const endsIn = milliseconds(notice);
       const time = instant(later(at, endsIn));
-      const announced = { 'instance-action': `{"action": "${action}", "time": "${time}"}`, 'termination-time': time };
-      tree.set('spot', announced, at);
+      const announced = { 'instance-action': `{"action": "${action}", "time": "${time}"}` };
+      // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+      tree.set('spot', action === 'terminate' ? { ...announced, 'termination-time': time } : announced, at);
       return [`${action} at ${time} is announced`, endsIn];
     },
     {

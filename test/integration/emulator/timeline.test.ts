@@ -208,6 +208,20 @@ const cases: readonly Case[] = [
       ],
     ],
   },
+  ...(['stop', 'hibernate'] as const).map((action) => ({
+    what: `announces no time of termination before a ${action}`,
+    event: { event: 'spot-interruption', action, notice: '2m' } as const,
+    reads: [
+      [
+        0,
+        {
+          'spot/': 'instance-action',
+          'spot/instance-action': `{"action": "${action}", "time": "2026-11-23T09:02:30Z"}`,
+          'spot/termination-time': 404,
+        },
+      ],
+    ] as const,
+  })),
   {
     what: 'moves to an Auto Scaling state',
     event: { event: 'autoscaling', state: 'Terminated' },
