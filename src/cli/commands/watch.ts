@@ -28,25 +28,22 @@ export const watch = command({
   options,
   async run(context, wanted, given) {
     const stopping = new AbortController();
-    const { signal } = stopping;
     // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
     const stopListening = onSignals(context.io, ['SIGTERM'], () => stopping.abort());
-    const ended = new Promise<never>((_, reject) => {
-      for (const each of [context.signal, signal]) each.addEventListener('abort', () => reject(each.reason));
-    });
-    ended.catch(() => {});
+    const signal = AbortSignal.any([context.signal, stopping.signal]);
     const trouble = troubleReporter(context.io);
     subscribe('imds:watch', trouble);
     try {
       const kinds = given.length > 0 ? given : undefined;
       for await (const notice of context.connect().watch<NoticeKind>({ kinds, signal })) {
-        const code = await handle(notice, wanted, context, signal, ended);
+        const code = await handle(notice, wanted, context, signal);
         if (code !== undefined) return code;
       }
       return exitCodes.done;
     } catch (error) {
-      if (signal.aborted) return exitCodes.done;
-      throw error;
+      if (!stopping.signal.aborted) throw error;
+      // After `--once &&` comes what a notice calls for.
+      return wanted.once ? 128 + constants.signals.SIGTERM : exitCodes.done;
     } finally {
       unsubscribe('imds:watch', trouble);
       stopListening();
@@ -58,19 +55,18 @@ export const watch = command({
 async function handle(
   notice: Notice,
   { json, once, exec }: Given<typeof options>,
-  { io, paint, signal }: Context,
-  stopped: AbortSignal,
-  ended: Promise<never>,
+  { io, paint }: Context,
+  signal: AbortSignal,
 ): Promise<number | undefined> {
   const line = json ? jsonLine(notice) : noticeLine(notice, paint);
   if (exec === undefined) {
     // The reader of the lines may have stalled, which no signal waits for.
-    await Promise.race([io.stdout.write(line), ended]);
+    signal.throwIfAborted();
+    await orAborted(io.stdout.write(line), signal);
     return once ? exitCodes.done : undefined;
   }
   const { runProgram } = await import('../child.js');
-  if (signal.aborted) return exitCodes.interrupted;
-  if (stopped.aborted) return exitCodes.done;
+  signal.throwIfAborted();
   const running = runProgram('sh', ['-c', exec], noticeEnv(notice, io.env), io, jsonLine(notice));
   // After the command has begun, and not waited for: the reader of the lines may have left, or stalled.
   io.stdout.write(line).catch(() => {});
@@ -87,6 +83,14 @@ async function handle(
     return undefined;
   }
 }
+
+/** Waits for some work, but not beyond the abort of a signal. */
+const orAborted = (work: Promise<void>, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 
 /** Says once that the service does not answer, and when it does again. */
 function troubleReporter(io: Io): (message: unknown) => void {

@@ -54,25 +54,40 @@ describe('imds watch', () => {
     assert.deepEqual(terminal.signals.eventNames(), []);
   });
 
-  for (const [signal, expected] of [
+  for (const [signal, expected, ...more] of [
     ['SIGTERM', 0],
     ['SIGINT', 130],
-  ] as const)
-    for (const more of [[], ['--once']])
-      it(`exits with ${expected} on ${signal} though the reader of its lines has stalled ${more}`, async () => {
-        let hasStalled = false;
-        const write = () => {
-          hasStalled = true;
-          return new Promise<never>(() => {});
-        };
-        const terminal = new Terminal({ stdout: { isTTY: false, columns: undefined, write } });
-        const running = at(terminal, ...more);
-        await until(() => hasStalled);
+    ['SIGTERM', 143, '--once'],
+    ['SIGINT', 130, '--once'],
+  ] as const) {
+    it(`exits with ${expected} on ${signal} though the reader of its lines has stalled ${more}`, async () => {
+      let hasStalled = false;
+      const write = () => {
+        hasStalled = true;
+        return new Promise<never>(() => {});
+      };
+      const terminal = new Terminal({ stdout: { isTTY: false, columns: undefined, write } });
+      const running = at(terminal, ...more);
+      await until(() => hasStalled);
+      terminal.signals.emit(signal);
+      const { code, stderr } = await running;
+      assert.deepEqual({ code, stderr }, { code: expected, stderr: '' });
+      assert.deepEqual(terminal.signals.eventNames(), []);
+    });
+
+    it(`exits with ${expected} on ${signal} before there is a notice ${more}`, async () => {
+      emulator.remove('spot');
+      for (const exec of [[], ['--exec', 'true']]) {
+        const terminal = new Terminal();
+        const running = at(terminal, 'spot-interruption', ...more, ...exec);
+        const asked = emulator.requests.length;
+        await until(() => emulator.requests.length > asked + 1);
         terminal.signals.emit(signal);
-        const { code, stderr } = await running;
-        assert.deepEqual({ code, stderr }, { code: expected, stderr: '' });
-        assert.deepEqual(terminal.signals.eventNames(), []);
-      });
+        const { code, stdout, stderr } = await running;
+        assert.deepEqual({ code, stdout: `${stdout}`, stderr }, { code: expected, stdout: '', stderr: '' });
+      }
+    });
+  }
 
   it('exits with 130 on Ctrl-C', async () => {
     const terminal = new Terminal();
