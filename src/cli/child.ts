@@ -5,18 +5,18 @@ import os from 'node:os';
 import { codeOf, Failure } from './exit-codes.js';
 import { type Io, onSignals } from './io.js';
 
-// A terminal sends the first three to all processes in its foreground by itself.
+// A terminal itself sends the first three to all processes in its foreground.
 const sentByTerminals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP'];
 
 /**
- * Runs a program on the standard streams of this process and waits for its end; signals go on to it. It is started by
- * the time this returns.
+ * Runs a program on the standard streams of this process and waits for its end; signals are forwarded to it. It has
+ * started when this returns.
  *
- * @param env variables beside this process's own; `undefined` takes one away
- * @param input written to its standard input; the program then has a process group of its own, signals go to all in the
- *   group, and after one the program has ended when the last of the group has
- * @returns its exit code, or as in shells 128 and the number of the signal that ended it; the first signal that came meanwhile
- * @throws Failure when it cannot be started, with the exit code of shells: 127 if there is none of that name, else 126
+ * @param env variables in addition to this process's own; `undefined` removes one
+ * @param input written to its standard input; the program then has its own process group, which gets signals as a
+ *   whole, and after a signal the program counts as ended once the last process of the group has
+ * @returns its exit code, or as in shells 128 plus the number of the signal that ended it; and the first signal received
+ * @throws Failure if it cannot be started, with the exit code of shells: 127 if it does not exist, else 126
  */
 export async function runProgram(
   program: string,
@@ -33,12 +33,12 @@ export async function runProgram(
     if (isGroup) signalGroup(child, name, io);
     else if (!io.stdinIsTTY || !sentByTerminals.includes(name)) child.kill(name);
   });
-  // A program that does not read its input has closed it before all was written.
+  // A program that does not read its input closes it before all is written.
   child.stdin?.on('error', () => {}).end(input);
   const closed = once(child, 'close').catch(() => {});
   try {
     await once(child, 'exit');
-    // A signal may end a shell before the program that it waited for. What it leaves behind by itself is not waited for.
+    // A signal may end a shell before the program it waits for. Processes it leaves behind otherwise are not waited for.
     if (isGroup && stoppedBy) await closed;
     const { exitCode, signalCode } = child;
     return { code: exitCode ?? 128 + (signalCode ? os.constants.signals[signalCode] : 0), stoppedBy };
@@ -53,7 +53,7 @@ export async function runProgram(
 function started(program: string, args: readonly string[], env: Io['env'], isGroup: boolean): ChildProcess {
   const opened = isGroup ? [reopened(1), reopened(2)] : [];
   try {
-    // Nothing is written to the last one: it is closed when the last process that has it ends.
+    // Nothing is written to the last one: it closes when the last process that has it ends.
     const stdio = ['pipe', opened[0] ?? 'inherit', opened[1] ?? 'inherit', 'pipe'] as const;
     return spawn(program, args, { stdio: isGroup ? [...stdio] : 'inherit', env: { ...env }, detached: isGroup });
   } catch (cause) {
@@ -64,8 +64,8 @@ function started(program: string, args: readonly string[], env: Io['env'], isGro
 }
 
 /**
- * A pipe that this process writes to, opened once more. A child makes what it inherits block, for this process too, which
- * would hear no signal then while a reader has stalled. Undefined for anything else, and where there is no `/dev/fd`.
+ * A pipe that this process writes to, opened again. A child makes inherited pipes blocking, for this process, too,
+ * which would then get no signals while a reader stalls. Undefined for anything else, and if there is no `/dev/fd`.
  */
 function reopened(descriptor: number): number | undefined {
   try {
@@ -80,7 +80,7 @@ function signalGroup({ pid }: ChildProcess, name: NodeJS.Signals, io: Io): void 
   try {
     if (pid !== undefined) io.kill(-pid, name);
   } catch {
-    // The last of its processes has ended a moment ago.
+    // The last of its processes has just ended.
   }
 }
 

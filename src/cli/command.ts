@@ -5,14 +5,14 @@ import { glossary } from './layout.js';
 import { oneOf, someText } from './options.js';
 import type { Paint } from './output.js';
 
-/** Passed to a command beside its own options and argument. */
+/** Passed to a command in addition to its own options and argument. */
 export interface Context {
   readonly io: Io;
   /** For standard output. */
   readonly paint: Paint;
   /** For standard error. */
   readonly paintStderr: Paint;
-  /** Aborted by Ctrl-C, for what waits for anything but a client. The exit code is then 130 whatever is thrown. */
+  /** Aborted by Ctrl-C, for waits on anything but a client. The exit code is then 130, whatever is thrown. */
   readonly signal: AbortSignal;
   /** The options that every command takes. */
   readonly globals: { readonly endpoint?: string; readonly verbose?: true };
@@ -24,12 +24,12 @@ export interface Context {
   connect(options?: ImdsOptions): Imds;
 }
 
-/** A text for the help, what is taken (one of some words, or what a function reads), and an option that excludes this one. */
+/** Help text, accepted values (some words, or what a function parses), and an option that excludes this one. */
 type Row = string | readonly [help: string, takes?: readonly string[] | Takes | undefined, excludedBy?: string];
 
 type Takes = (text: string, flag: string, earlier?: never) => unknown;
 
-/** Options by their flags. One without a text is not in the help. */
+/** Options by their flags. One without a text is hidden from the help. */
 export type Options = Readonly<Record<string, Row>>;
 
 /** The values that were given: `{ ttl?: number }` for `{ '--ttl <seconds>': ['…', wholeNumber(…)] }`. */
@@ -60,20 +60,20 @@ type Listed<Form, Item> = Form extends `<${string}...>`
 
 type Argumented<Only extends Options> = Value<keyof Only, Only[keyof Only]>;
 
-/** A command: its help, what it takes, and what it does. */
+/** A command: its help, its argument and options, and its action. */
 interface Declaration<All extends Options, Only extends Options> {
   readonly summary: string;
   readonly text: string;
-  /** Command lines, each with what it is for. */
+  /** Command lines, each with its purpose. */
   readonly examples: Readonly<Record<string, string>>;
   /** The one argument by its form, such as `<path...>`. */
   readonly argument?: Only;
   readonly options?: All;
-  /** Imports parts of Node and whole subjects that only it needs: start-up time counts. Gives an exit code other than 0. */
+  /** Imports on demand parts that only it needs: start-up time counts. Returns an exit code other than 0. */
   run(context: Context, options: Given<All>, argument: Argumented<Only>): Promise<unknown>;
 }
 
-/** Makes an action for commander of a function that gets the context. */
+/** Makes a commander action from a function that gets the context. */
 export type Run = <Args extends unknown[]>(
   body: (context: Context, ...args: Args) => Promise<unknown>,
 ) => (...args: Args) => Promise<void>;
@@ -107,7 +107,7 @@ export function addOptions(to: Command, options: Options): void {
 
 const partsOf = (row: Row): Exclude<Row, string> => (typeof row === 'string' ? [row] : row);
 
-/** Has an option or argument take what its row says. */
+/** Makes an option or argument accept the values of its row. */
 function taking<T extends Option | Argument>(taken: T, takes: Exclude<Row, string>[1], flag: string): T {
   if (!takes) return taken;
   if (typeof takes === 'function')
@@ -118,6 +118,6 @@ function taking<T extends Option | Argument>(taken: T, takes: Exclude<Row, strin
   return Object.assign(taken, { argChoices: takes, parseArg });
 }
 
-/** A description with examples: command lines, each with what it is for. */
+/** A description with examples: command lines, each with its purpose. */
 export const withExamples = (text: string, examples: Readonly<Record<string, string>>): string =>
   [text, '', 'Examples:', ...glossary(examples)].join('\n');

@@ -5,7 +5,7 @@ import type { Output } from './io.js';
 import { shortPath } from './values.js';
 
 export interface Completion {
-  /** Words, some of them with a tab and what they mean. */
+  /** Words, some with a tab and their meaning. */
   readonly candidates: readonly string[];
   /** Candidates that the shell finds itself. */
   readonly also: 'nothing' | 'files' | 'commands';
@@ -14,11 +14,11 @@ export interface Completion {
 /**
  * Completes the last word, which may be empty or typed in part.
  *
- * @param words those behind `imds`
- * @param scenarios the names that `--scenario` takes beside files
+ * @param words those after `imds`
+ * @param scenarios the names that `--scenario` takes besides files
  */
 export function complete(program: Command, words: readonly string[], scenarios: readonly string[] = []): Completion {
-  // Bash makes words of their own of = and :.
+  // Bash splits words at = and :.
   const joined = words
     .join('\n')
     .replace(/\n:\n?/g, ':')
@@ -56,7 +56,7 @@ export function complete(program: Command, words: readonly string[], scenarios: 
   return values(argument?.name(), argument?.argChoices);
 }
 
-/** Those that the help shows. */
+/** The options that the help shows. */
 function flagsOf(program: Command, command = program): readonly string[] {
   const help = program.createHelp();
   return [...help.visibleOptions(command), ...help.visibleGlobalOptions(command)].flatMap((option) =>
@@ -64,17 +64,17 @@ function flagsOf(program: Command, command = program): readonly string[] {
   );
 }
 
-/** What the shell finds for a value, by the name that it has in the help. */
+/** Values that the shell completes, by their name in the help. */
 const shellsOwn: Readonly<Record<string, Completion['also']>> = { scenario: 'files', file: 'files', cmd: 'commands' };
 
-/** The words for a value, by the name that it has in the help. */
+/** The words for a value, by its name in the help. */
 function wordsOf(kind: string, current: string, scenarios: readonly string[]): readonly string[] {
   if (kind === 'scenario') return scenarios;
   if (kind === 'path') return pathsAt(current);
   return kind === 'directory' ? pathsAt(current).filter((path) => path.endsWith('/')) : [];
 }
 
-/** The paths in the directory that is being typed, those of directories with a slash at their end. */
+/** The paths in the directory being typed; those of directories end in a slash. */
 function pathsAt(current: string): readonly string[] {
   const above = current.replace(/[^/]*$/, '');
   const names = rows().flatMap(({ category }) => {
@@ -86,7 +86,7 @@ function pathsAt(current: string): readonly string[] {
   return [...new Set(names)];
 }
 
-/** Writes a completion as the scripts read it: what else there is, and then a line for each candidate. */
+/** Formats a completion for the scripts: the shell's own kind, and then a line for each candidate. */
 export async function writeCompletions(program: Command, words: readonly string[], stdout: Output): Promise<number> {
   const scenarios = words.some((word) => word.startsWith('--scenario'))
     ? Object.keys((await import('../emulator/index.js')).scenarios)

@@ -38,7 +38,7 @@ export const exitCodeOf: Readonly<Record<ImdsError['code'], number>> = {
   ERR_IMDS_CLOSED: exitCodes.failure,
 };
 
-/** A word that was given, and those that would be accepted: the nearest are suggested. */
+/** A given word, and the accepted ones, of which the nearest are suggested. */
 export interface Choice {
   readonly given: string;
   readonly accepted: readonly string[];
@@ -65,7 +65,7 @@ export class Failure extends Error {
 /** The arguments are wrong; the message names the culprit and what would be accepted. */
 export const misuse = (message: string, hint?: string): Failure => new Failure(exitCodes.usage, message, { hint });
 
-/** Fails for what the system says of a file or an address, by its code. */
+/** Fails with the code of a system error for a file or an address. */
 export const failWith =
   (message: string, exitCode: number = exitCodes.failure) =>
   (cause: unknown): never => {

@@ -7,27 +7,27 @@ import { type Paint, printable } from './output.js';
 /** The reports of one verdict and hop limit. */
 interface Group {
   readonly verdict: Diagnosis['verdict'];
-  /** The limit that these nodes need; absent if not known. */
+  /** The limit that these nodes need; absent if unknown. */
   readonly hopLimit?: number;
   /** Nodes, pods, instances or files. */
   readonly nodes: string[];
 }
 
-// What a line of a report begins with: a brace or bracket alone, a property, or the whole report on one line.
+// Start of a report's line: a single brace or bracket, a property, or the whole report on one line.
 const piece = /(?:[{[\]}],?|\{".*\}|"[A-Za-z]+": ?.*)$/;
 const time = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?/g;
 const isVerdict = (line: string): boolean => line.startsWith('"verdict":');
 const instance = /\bi-[0-9a-f]{8,17}\b/;
 
-/** Gathers what `imds doctor --json` printed on many nodes, from logs whose lines may bear a prefix and come interleaved. */
+/** Collects reports of `imds doctor --json` from logs of many nodes, whose lines may have prefixes and be interleaved. */
 export class Fleet {
-  /** Reports that were cut or garbled. */
+  /** Number of truncated or garbled reports. */
   damaged = 0;
   readonly #groups = new Map<string, Group>();
-  /** The reports of this file that are being read, by the prefix of their lines without its time. */
+  /** The unfinished reports of this file, by the prefix of their lines without its time. */
   readonly #readings = new Map<string, { readonly lines: string[]; depth: number }>();
 
-  /** @param source the name of the file, for reports that tell no other */
+  /** @param source the name of the file, for reports without another name */
   add(line: string, source: string): void {
     const whole = line.trimEnd();
     const start = whole.search(piece);
@@ -39,9 +39,9 @@ export class Fleet {
       return;
     }
     let reading = this.#readings.get(prefix);
-    // A report has one verdict, and its parts have none, so this is the next one's, and the one before was cut.
+    // A report has only one verdict, so this is the next one's, and the previous one was truncated.
     if (isVerdict(text) && reading && (reading.depth > 1 || reading.lines.some(isVerdict))) {
-      // Its own beginning is only known where it stands just before: elsewhere both are lost.
+      // Its beginning is known only if it comes just before: otherwise both are lost.
       const isBeginning = reading.lines.at(-1) === '{';
       this.damaged += Number(reading.lines.length > 2) + Number(!isBeginning);
       this.#readings.delete(prefix);
@@ -58,14 +58,14 @@ export class Fleet {
     this.#readings.delete(prefix);
   }
 
-  /** Ends a file, and counts what it left unfinished. */
+  /** Ends a file, and counts its unfinished reports. */
   end(): void {
     for (const { lines } of this.#readings.values()) this.damaged += Number(lines.some(isVerdict));
     this.#readings.clear();
   }
 
   #take(text: string, prefix: string, source: string): void {
-    // In an array a comma follows.
+    // In an array, a comma follows.
     const report = reportIn(text.replace(/,$/, ''));
     if (!report) {
       this.damaged += Number(text.includes('"verdict":'));
@@ -80,13 +80,13 @@ export class Fleet {
     group.nodes.push(node ?? (prefix.replace(/^\[|[\]:|]+$/g, '').trim() || source));
   }
 
-  /** The worst first, the larger before the smaller. */
+  /** The worst first, larger groups before smaller ones. */
   get groups(): readonly Group[] {
     const rank = ({ verdict, nodes }: Group): number => verdicts[verdict][0] * 1e9 + nodes.length;
     return [...this.#groups.values()].sort((one, other) => rank(other) - rank(one));
   }
 
-  /** The highest that a report stands for. */
+  /** The highest exit code of a report. */
   get exitCode(): number {
     const codes = this.groups.map(({ verdict }) => verdicts[verdict][0]);
     return codes.length > 0 ? Math.max(...codes) : exitCodes.unusable;
@@ -102,7 +102,7 @@ export class Fleet {
     return table(['verdict', 'hop limit', 'reports', 'nodes'], rows, paint);
   }
 
-  /** For the textfile collector of node_exporter. */
+  /** Metrics for node_exporter's textfile collector. */
   prometheus(): string {
     const rows = this.groups.map(({ verdict, hopLimit = '', nodes }) => {
       return `imds_doctor_reports{verdict="${verdict}",hop_limit="${hopLimit}"} ${nodes.length}`;
@@ -121,13 +121,13 @@ export class Fleet {
 
 type Report = Pick<Diagnosis, 'verdict'> & Partial<Pick<Diagnosis, 'hopLimit' | 'summary' | 'fix'>>;
 
-/** A report, if the text is one. */
+/** The report in a text, if it is one. */
 function reportIn(text: string): Report | undefined {
   try {
     const value: unknown = JSON.parse(text);
     const isReport = typeof value === 'object' && value !== null && 'verdict' in value;
     if (!isReport || !Object.hasOwn(verdicts, String(value.verdict))) return undefined;
-    // What else it holds is only printed, or looked for an instance ID.
+    // Its other properties are only printed, or searched for an instance ID.
     const report = value as Report;
     return Number.isSafeInteger(report.hopLimit ?? 1) && Array.isArray(report.fix ?? []) ? report : undefined;
   } catch {
@@ -135,7 +135,7 @@ function reportIn(text: string): Report | undefined {
   }
 }
 
-/** The first names that fit, and how many there are beside. */
+/** The first names that fit, and the number of others. */
 function listed([first = '', ...names]: readonly string[], width: number): string {
   let text = first;
   for (const [index, name] of names.entries()) {

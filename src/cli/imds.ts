@@ -5,23 +5,23 @@ import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
 import { main } from './main.js';
 
-/** Called at an interruption, of which whoever waits for the other end of a standard stream would not hear. */
+/** Called on an interruption, which code that waits for the other end of a standard stream would not notice. */
 const waiting = new Set<() => void>();
 process.once('SIGINT', () => {
   for (const giveUp of waiting) giveUp();
 });
 
-/** A stream of the process, opened by its first use. */
+/** A stream of the process, opened on first use. */
 function output(open: () => WriteStream): Output {
   let opened: WriteStream | undefined;
-  // A failed write is known from its callback; without a listener the event would end the process with a stack trace.
+  // Callbacks report failed writes; without a listener, the event would end the process with a stack trace.
   const stream = (): WriteStream => (opened ??= open().on('error', () => {}));
   return {
     get isTTY() {
       return stream().isTTY === true;
     },
     get columns() {
-      // A terminal that does not know its width says 0.
+      // A terminal of unknown width reports 0.
       return stream().columns || undefined;
     },
     write: (data) =>
@@ -37,7 +37,7 @@ function output(open: () => WriteStream): Output {
   };
 }
 
-// Until `main` is done: if nothing is left that could finish it, that is a failure too.
+// Until `main` is done: if nothing is left to finish it, that is a failure, too.
 process.exitCode = exitCodes.failure;
 void main(process.argv.slice(2), {
   stdout: output(() => process.stdout),
@@ -46,7 +46,7 @@ void main(process.argv.slice(2), {
     waiting.add(() => process.stdin.destroy());
     return process.stdin;
   },
-  // Imported, node:tty would be loaded for pipes too.
+  // An import would load node:tty even for pipes.
   get stdinIsTTY() {
     return process.getBuiltinModule('node:tty').isatty(0);
   },
@@ -55,6 +55,6 @@ void main(process.argv.slice(2), {
   kill: (pid, signal) => void process.kill(pid, signal),
 }).then((code) => {
   process.exitCode = code;
-  // Whatever is needed was waited for: this would wait for a reader that has stalled.
+  // Everything needed was awaited; a normal exit would wait for a stalled reader.
   if (process.stdout.writableLength > 0) process.exit();
 });

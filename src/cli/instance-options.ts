@@ -4,7 +4,7 @@ import { codeOf, exitCodes, Failure, failWith, misuse } from './exit-codes.js';
 import type { Io } from './io.js';
 import { aNumber, refuse, wholeNumber } from './options.js';
 
-/** The options that say what instance is emulated, and what happens to it. */
+/** The options for the emulated instance, and what happens to it. */
 export const instanceOptions = {
   '--scenario <scenario>': 'the instance and what happens to it: a name from --list, or a file; - for standard input',
   '--speed <n>': ["how fast the emulator's clock runs; at 0 it stands still (1)", aNumber('a number', 0, 1_000_000)],
@@ -25,21 +25,21 @@ export const instanceOptions = {
 
 export const panelOption = { '--panel': 'shows its control panel in the browser; implies --control' } as const;
 
-/** The options of an emulator that those above stand for. */
+/** Converts the options above to those of an emulator. */
 export async function instanceOf({ certificateOut, scenario, ...given }: Given<typeof instanceOptions>, io: Io) {
   if (certificateOut !== undefined && !given.signIdentity)
     throw misuse('--certificate-out needs --sign-identity: without it there is no certificate');
   return { ...given, ...(scenario !== undefined && { scenario: await scenarioOf(scenario, io) }) };
 }
 
-/** Reads where the control service listens: a port, or an address and a port. */
+/** Parses where the control service listens: a port, or an address and a port. */
 export function controlAt(text: string, flag: string): ControlOptions {
   const [, host, digits] = /^(?:\[?(.+?)\]?:)?(\d+)$/.exec(text) ?? [];
   const port = Number(digits);
   return port <= 65535 ? { host, port } : refuse(flag, text, 'a port, 0 to 65535, or ADDRESS:PORT');
 }
 
-/** A ready scenario by its name, or one that is read. */
+/** A built-in scenario by its name, or one from a file. */
 async function scenarioOf(name: string, io: Io): Promise<Scenario> {
   const { parseScenario, scenarios } = await import('../emulator/index.js');
   const ready = new Map<string, Scenario>(Object.entries(scenarios));

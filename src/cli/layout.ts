@@ -5,12 +5,12 @@ import { columnsOfAny } from './unicode.js';
 /** The columns to fill: as many as the terminal has, at most 100. */
 export const widthOf = ({ columns }: Output, elsewhere = 100): number => Math.min(columns ?? elsewhere, 100);
 
-/** The columns that one line of printable text takes at a terminal. */
+/** The columns of one line of printable text at a terminal. */
 export const columnsOf = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : columnsOfAny(text));
 
 const padded = (text: string, columns: number): string => text + ' '.repeat(Math.max(0, columns - columnsOf(text)));
 
-/** Text that is no wider than so many columns; an ellipsis stands for the rest. */
+/** Text cut to a number of columns; an ellipsis stands for the rest. */
 export function cut(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   const characters = [...text];
@@ -21,7 +21,7 @@ export function cut(text: string, columns: number): string {
 /** `a`, `a or b`, `a, b or c`. */
 export const oneOfThese = (words: readonly string[]): string => words.join(', ').replace(/, (?=[^,]*$)/, ' or ');
 
-/** Words in lines of at most so many characters; a word that is longer has a line of its own. */
+/** Words in lines of a maximum length; a longer word gets its own line. */
 export function wrap(words: readonly string[], width: number): readonly string[] {
   const lines: string[] = [];
   for (const word of words) {
@@ -32,15 +32,15 @@ export function wrap(words: readonly string[], width: number): readonly string[]
   return lines;
 }
 
-/** Terms with what they mean, in two columns. */
+/** Terms with their meanings, in two columns. */
 export function glossary(items: Readonly<Record<string, string>>): readonly string[] {
   const width = Math.max(...Object.keys(items).map((term) => term.length));
   return Object.entries(items).map(([term, text]) => `  ${term.padEnd(width)}  ${text}`);
 }
 
 /**
- * Rows under a heading, in columns as wide as they need to be. Where that is more than there is, a first cell that is too
- * long has a line of its own, and the text of the last one is wrapped.
+ * Rows under a heading, in columns as wide as needed. If they do not fit, a first cell that is too long gets its own
+ * line, and the last one is wrapped.
  */
 export function table(
   heading: readonly string[],

@@ -15,7 +15,7 @@ import { reportOf } from './report.js';
  * Runs one command line.
  *
  * @param args the arguments after the name of the program
- * @returns the exit code; whatever went wrong has been reported by then
+ * @returns the exit code; errors have been reported by then
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   const run = new Run(args, io);
@@ -24,12 +24,12 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     return await run.perform();
   } catch (error) {
     if (run.isOver) return exitCodes.interrupted;
-    // The reader of a pipe has left, as `head` does once it has its lines.
+    // The reader of a pipe is gone, such as `head` once it has its lines.
     if (codeOf(error) === 'EPIPE') return exitCodes.done;
     const { exitCode, message, hint } = reportOf(error, run.program, args);
     const { bold, red } = run.paintStderr;
     const lines = [`${bold(red('imds:'))} ${oneLine(message)}\n`, hint ? `${bold('hint:')} ${oneLine(hint)}\n` : ''];
-    // Where nobody reads that either, the exit code has to do.
+    // If nobody reads that either, only the exit code is left.
     await io.stderr.write(lines.join('')).catch(() => {});
     return exitCode;
   } finally {
@@ -72,7 +72,7 @@ class Run implements Context {
     return client;
   };
 
-  /** Ends what is under way. After a Ctrl-C, the next one ends the process, whatever it is doing. */
+  /** Aborts everything under way. After a Ctrl-C, the next one ends the process, whatever it is doing. */
   readonly end = (): void => {
     this.isOver = true;
     this.io.signals.off('SIGINT', this.end);
@@ -92,7 +92,7 @@ class Run implements Context {
     const run: ProgramRun =
       (body) =>
       async (...given) => {
-        // A client refuses what is no endpoint, also where a command asks no service.
+        // A client refuses an invalid endpoint, even if a command sends no request.
         if (this.globals.endpoint !== undefined) this.connect();
         const code = await body(this, ...given);
         if (typeof code === 'number') exitCode = code;
@@ -123,15 +123,15 @@ class Run implements Context {
       this.#clients.push(closing);
       await writeServed(this.io.stdout, await reader.bytes(paths[0], {}));
     }
-    // There is nothing to end, and closing a client takes a millisecond.
+    // There is nothing to abort, and closing a client takes a millisecond.
     this.#clients = [];
     return exitCodes.done;
   }
 }
 
 /**
- * True for help that nobody asked for: there is no command, or none of the name that help was asked on. The exit code of the
- * error does not tell: commander takes that of the process, which is a failure until `main` is done.
+ * True for unrequested help: there is no command, or none with the name given to help. The error's exit code does not
+ * show it: commander uses that of the process, which is a failure until `main` is done.
  */
 const isUnaskedHelp = (error: unknown, { args: [first, name], commands }: Command): boolean =>
   error instanceof CommanderError &&

@@ -2,7 +2,7 @@ import type { Notice, NoticeOf } from '../index.js';
 import type { Io } from './io.js';
 import { type Paint, printable } from './output.js';
 
-/** A notice as people read it: when it was seen, what it is about, what it says. */
+/** A notice for people: when it was seen, its kind, and its content. */
 export function noticeLine(notice: Notice, { bold, red }: Paint): string {
   const seconds = notice.seenAt.replace(/\.\d+Z$/, 'Z');
   const isUrgent = notice.kind === 'spot-interruption' && notice.change !== 'withdrawn';
@@ -57,7 +57,7 @@ function maintenance({ event }: NoticeOf<'maintenance'>): string {
 
 type Tags = Readonly<Record<string, string>>;
 
-/** The tags that are new or have another value, and those that are no more. */
+/** The tags that are new or changed, and those that were removed. */
 function changes(before: Tags, now: Tags): string {
   const set = Object.entries(now).filter(([key, value]) => before[key] !== value);
   const gone = Object.keys(before).filter((key) => !Object.hasOwn(now, key));
@@ -73,12 +73,12 @@ const without = (these: readonly string[], those: readonly string[], sign: strin
   these.filter((each) => !those.includes(each)).map((each) => sign + each);
 
 const prefix = 'IMDS_NOTICE_';
-// Linux takes 128 KiB for one variable, and all of them count towards what a program may be started with.
+// Linux allows 128 KiB per variable, and all of them count towards the limit for starting a program.
 const longestValue = 32 * 1024;
 
 /**
- * `IMDS_NOTICE_KIND`, `IMDS_NOTICE_MILLISECONDS_LEFT`, …: the texts and numbers of a notice. A variable cannot hold a NUL,
- * which is spelt `\x00`; a longer value is left out, and so is what an environment has of another notice.
+ * `IMDS_NOTICE_KIND`, `IMDS_NOTICE_MILLISECONDS_LEFT`, …: the strings and numbers of a notice. A variable cannot hold a
+ * NUL, which is written `\x00`; longer values are left out, and so are an environment's variables of another notice.
  */
 export function noticeEnv(notice: Notice, inherited: Io['env']): Io['env'] {
   const others = Object.keys(inherited).filter((name) => name.startsWith(prefix));

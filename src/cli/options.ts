@@ -4,19 +4,19 @@ import type { Output } from './io.js';
 import { oneOfThese } from './layout.js';
 import { oneLine } from './output.js';
 
-/** Reads the value of an option or argument; `earlier` is what it read where that was given before. */
+/** Parses the value of an option or argument; `earlier` is its result for an earlier occurrence. */
 export type Reader<Value> = (text: string, flag: string, earlier?: Value) => Value;
 
-/** Reads one of a few words, in any case. */
+/** Parses one of a few words, in any case. */
 export const oneOf =
   <Word extends string>(words: readonly Word[]): Reader<Word> =>
   (text, flag) =>
     words.find((word) => word.toLowerCase() === text.toLowerCase()) ?? refuse(flag, text, oneOfThese(words), words);
 
-/** Reads a whole number of some unit. */
+/** Parses a whole number of some unit. */
 export const wholeNumber = (unit: string, least: number, most: number) => numeric(/^\d+$/, unit, least, most);
 
-/** Reads a number, written with or without a decimal point. */
+/** Parses a number, with or without a decimal point. */
 export const aNumber = (unit: string, least: number, most: number) => numeric(/^\d+(\.\d+)?$/, unit, least, most);
 
 const numeric =
@@ -26,7 +26,7 @@ const numeric =
     return value >= least && value <= most ? value : refuse(flag, text, `${unit}, ${least} to ${most}`);
   };
 
-/** Says what of an option or argument cannot be used, and what would be accepted. */
+/** Refuses an option or argument, and says what would be accepted. */
 export function refuse(flag: string, text: string, expected: string, accepted: readonly string[] = []): never {
   const message = `${flag} ${shown(text)}: expected ${expected}`;
   throw new Failure(exitCodes.usage, message, { choice: { given: text, accepted } });
@@ -34,13 +34,13 @@ export function refuse(flag: string, text: string, expected: string, accepted: r
 
 const shown = (text: string): string => (/^[!-~]+$/.test(text) ? text : JSON.stringify(text));
 
-/** Reads any text that is not empty and no option, which follows where a value was forgotten; `-` and `-5` are values. */
+/** Accepts any non-empty text that is not an option, which means a forgotten value; `-` and `-5` are values. */
 export const someText: Reader<string> = (text, flag) => {
   if (!/^(?:$|-\D)/.test(text)) return text;
   throw misuse(`${flag} needs a value, not ${shown(text)}`);
 };
 
-/** The options of a client that each option of the command line sets, beside --verbose. */
+/** The client options that each command line option sets, except --verbose. */
 const sets = {
   endpoint: ['endpoint'],
   endpointMode: ['endpointMode'],
@@ -70,12 +70,12 @@ export const globalOptions = {
   '--no-color': 'no colours, even at a terminal',
 } as const;
 
-/** The client's options that the options of a command line stand for. */
+/** Converts command line options to client options. */
 export function clientOptions(given: Readonly<Record<string, unknown>>, stderr: Output): ImdsOptions {
   return {
     ...Object.fromEntries(Object.entries(sets).flatMap(([name, all]) => all.map((option) => [option, given[name]]))),
     ...(given['verbose'] === true && { logger: verboseLogger(stderr) }),
-    // A run reads each value once, and to start fast it must not build what decides how long values are kept.
+    // A run reads each value once, and to start fast it must not load what decides how long values are kept.
     cache: false,
   };
 }
@@ -99,7 +99,7 @@ const phrases: Readonly<Record<string, (value: string) => string>> = {
   ttlSeconds: (value) => `for ${value} s`,
 };
 
-/** Writes a line for each event of the client, such as `imds token obtained for 21600 s`, but those of the cache. */
+/** Writes a line for each client event except those of the cache, such as `imds token obtained for 21600 s`. */
 function verboseLogger(stderr: Output): NonNullable<ImdsOptions['logger']> {
   const log = (kind: string, fields: object = {}): void => {
     if (kind === 'imds cache') return;

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Io, Output } from './io.js';
 import { withoutActing } from './unicode.js';
 
-/** Makes text stand out at a terminal; gives it back unchanged elsewhere. */
+/** Makes text stand out at a terminal; returns it unchanged elsewhere. */
 export interface Paint {
   readonly bold: (text: string) => string;
   readonly red: (text: string) => string;
@@ -19,8 +19,8 @@ export function painter(output: Output, { env }: Io, args: readonly string[]): P
 const hex = (character: string, digits: number): string => character.charCodeAt(0).toString(16).padStart(digits, '0');
 
 /**
- * Text that can do nothing to a terminal: characters that it acts on are spelt out. Every value and name of a service goes
- * to a terminal through this function.
+ * Escapes the characters that a terminal acts on. Every value and name from a service goes to a terminal through this
+ * function.
  */
 export const printable = (text: string): string =>
   spelt(text, (character) => (character > '\xff' ? `\\u${hex(character, 4)}` : `\\x${hex(character, 2)}`));
@@ -28,24 +28,24 @@ export const printable = (text: string): string =>
 const spelt = (text: string, spell: (character: string) => string): string =>
   /^[\t\n -~]*$/.test(text) ? text : withoutActing(text, spell);
 
-/** Text of one line, and printable. */
+/** Printable text on one line. */
 export const oneLine = (text: string): string => printable(text.replace(/\s*\n\s*/g, ' '));
 
-/** A document as it is printed. JSON can spell what a terminal acts on, so that it is the same to programs. */
+/** A document for printing. JSON escapes what a terminal acts on, so it stays the same for programs. */
 export const jsonText = (value: unknown, indent: number | undefined = 2): string =>
   `${spelt(JSON.stringify(value, undefined, indent), (character) => `\\u${hex(character, 4)}`)}\n`;
 
 /** The same on one line. */
 export const jsonLine = (value: unknown): string => jsonText(value, 0);
 
-/** Writes what was served: unchanged, but printable at a terminal, and there it ends its line. */
+/** Writes bytes as served; at a terminal, printable and with a final newline. */
 export async function writeServed(output: Output, body: string | Uint8Array): Promise<void> {
   if (!output.isTTY) return await output.write(body);
   const text = typeof body === 'string' ? body : textOf(body);
   await output.write(text === '' || text.endsWith('\n') ? printable(text) : `${printable(text)}\n`);
 }
 
-/** Bytes that are no text are spelt out where they are not ASCII. */
+/** Escapes the non-ASCII bytes of anything that is not text. */
 const textOf = (body: Uint8Array): string =>
   isUtf8(body)
     ? Buffer.from(body).toString()
@@ -53,6 +53,6 @@ const textOf = (body: Uint8Array): string =>
         .toString('latin1')
         .replace(/[\x80-\xff]/g, (byte) => `\\x${hex(byte, 2)}`);
 
-/** Says something beside the output; whoever does not listen misses it. */
+/** Writes a message to standard error, and ignores a closed one. */
 export const say = ({ stderr }: Io, text: string): void =>
   void stderr.write(`imds: ${oneLine(text)}\n`).catch(() => {});

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Io } from './io.js';
 import { say } from './output.js';
 
-/** Says where the control panel is, and opens it where there is a browser. */
+/** Prints the URL of the control panel, and opens it if there is a browser. */
 export function showPanel(url: string, io: Io): void {
   say(io, `the control panel is at ${url}`);
   const opener = openerOf(io.env);
@@ -13,7 +13,7 @@ export function showPanel(url: string, io: Io): void {
     .unref();
 }
 
-/** The program that opens a URL in the user's browser; `undefined` where there is no display. */
+/** The program that opens a URL in the user's browser; `undefined` without a display. */
 function openerOf(env: Io['env']): string | undefined {
   if (process.platform === 'darwin') return 'open';
   if (process.platform === 'win32') return 'explorer.exe';

@@ -4,8 +4,8 @@ export interface PlainGet {
 }
 
 /**
- * Reads `get PATH…`, with or without `--endpoint URL` in it, as scripts write it: with commander, that takes a third as long
- * as a whole process that makes two requests. Gives undefined for any other command line.
+ * Parses `get PATH…`, with or without `--endpoint URL`, as scripts write it: with commander, that takes a third as long
+ * as a whole process that sends two requests. Returns undefined for any other command line.
  */
 export function plainGet([name, ...words]: readonly string[]): PlainGet | undefined {
   const at = words.indexOf('--endpoint');

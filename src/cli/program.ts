@@ -6,7 +6,7 @@ import { glossary } from './layout.js';
 import { globalOptions } from './options.js';
 import type { Paint } from './output.js';
 
-/** Loads each command, by name and in the order of the help: one command line needs the code of one. */
+/** Loads each command, by name and in the order of the help: a command line needs the code of only one. */
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   get: async () => (await import('./commands/get.js')).get,
   list: async () => (await import('./commands/list.js')).list,
@@ -45,9 +45,9 @@ export interface HelpOutput {
 }
 
 /**
- * The parser. It never ends the process: it throws `CommanderError`, also once it has printed help.
+ * The parser. It never ends the process: it throws `CommanderError`, even after it has printed help.
  *
- * @param first the first argument: where it names a command, the parser has that one alone, since start-up time counts
+ * @param first the first argument: if it names a command, the parser has only that one, since start-up time counts
  */
 export async function createProgram(run: Run, { write, columns, paint }: HelpOutput, first = ''): Promise<Command> {
   const program = new Command('imds')
@@ -56,7 +56,7 @@ export async function createProgram(run: Run, { write, columns, paint }: HelpOut
     .configureOutput({
       writeOut: write,
       writeErr: write,
-      // Whoever catches the error reports it.
+      // The error is reported where it is caught.
       outputError: () => {},
       getOutHelpWidth: () => columns,
       // `paint` decides whether there are any.
@@ -87,7 +87,7 @@ export async function createProgram(run: Run, { write, columns, paint }: HelpOut
   return program;
 }
 
-/** Help of one screen, for who gave no command. */
+/** One screen of help, for a missing command. */
 export function overview(program: Command, { bold }: Paint): string {
   const help = program.createHelp();
   const commands = help

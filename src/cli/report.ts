@@ -12,7 +12,7 @@ interface Report {
   readonly hint?: string | undefined;
 }
 
-/** @param program what read the arguments, if commander did */
+/** @param program the parser of the arguments, if it was commander */
 export function reportOf(error: unknown, program: Command | undefined, args: readonly string[]): Report {
   if (error instanceof Failure) {
     const { exitCode, message, hint, choice } = error;
@@ -26,7 +26,7 @@ export function reportOf(error: unknown, program: Command | undefined, args: rea
   return { exitCode: exitCodeOf[error.code], message: withFlags(error.message), hint: hint && withFlags(hint) };
 }
 
-/** Commander's words, and what may have been meant: also a path, which is read with `imds get`. */
+/** Commander's message, and a suggestion, which may be a path for `imds get`. */
 function misuse({ code, message }: CommanderError, program: Command, args: readonly string[]): Report {
   const command = program.commands.find((candidate) => args.includes(candidate.name()));
   const options = [...program.options, ...(command?.options ?? [])].map(({ long }) => long ?? '');
@@ -56,7 +56,7 @@ function nearestOf({ given, accepted }: Choice): string | undefined {
   return words.length < accepted.length ? didYouMean(words) : undefined;
 }
 
-/** A path of no category is probably misspelt; the others are only there at times, and the error says when. */
+/** A path of no category is probably misspelt; others exist only at times, and the error says when. */
 function hintOn(error: ImdsError): string | undefined {
   if (error.code !== 'ERR_IMDS_NOT_FOUND' || !('path' in error)) return error.hint;
   const path = String(error.path);

@@ -3,7 +3,7 @@ import { jsonLine, oneLine, type Paint, printable } from './output.js';
 
 type Reason = NonNullable<SeenRequest['reason']>;
 
-/** In the words of whoever has to make the request succeed. */
+/** Reasons for refusals, worded to help fix the request. */
 const reasons: Readonly<Record<Exclude<Reason, `fault: ${string}`>, string>> = {
   'endpoint off': 'refused: the endpoint is off (HttpEndpoint)',
   'v1 off': 'refused: no session token, and HttpTokens is required',
@@ -23,10 +23,10 @@ const reasons: Readonly<Record<Exclude<Reason, `fault: ${string}`>, string>> = {
 };
 
 /**
- * A line for each request and each event of the timeline, with the emulator's time in UTC, as notices have it. IMDSv1 and
- * what was refused stand out.
+ * A line for each request and each event of the timeline, with the emulator's time in UTC, as in notices. IMDSv1 and
+ * refusals stand out.
  *
- * @param columns of a terminal, where a last line that is written anew each time keeps count
+ * @param columns of a terminal, where the last line is a counter that is rewritten each time
  */
 export function requestLog(output: (text: string) => Promise<void>, paint: Paint, columns?: () => number | undefined) {
   const count = { v1: 0, v2: 0, refused: 0 };
@@ -59,7 +59,7 @@ export function requestLog(output: (text: string) => Promise<void>, paint: Paint
   };
 }
 
-/** The same as JSON, one object a line. */
+/** The same as JSON, one object per line. */
 export function jsonLog(write: (line: string) => void): ReturnType<typeof requestLog> {
   const put =
     (type: string) =>

@@ -3,7 +3,7 @@ import { rows } from '../metadata/lookup.js';
 import { shortPath } from './values.js';
 
 /**
- * Paths that may have been meant by one of no category: those spelt alike, and those of that name in another place.
+ * Suggestions for a path of no category: paths with a similar spelling, and paths of that name in another place.
  *
  * @param path absolute, such as `/latest/meta-data/regoin`
  * @returns at most three, the likeliest first, in the form that `imds get` takes
@@ -13,20 +13,20 @@ export function nearest(path: string): string[] {
   return likeliest(rows().map(({ category }) => guess(asked, shortPath(category.template))));
 }
 
-/** Those of the least cost; infinity is not likely at all. */
+/** The candidates of the least cost; infinite ones are excluded. */
 function likeliest(guesses: readonly { readonly candidate: string; readonly cost: number }[]): string[] {
   const best = Math.min(...guesses.map(({ cost }) => cost));
   const close = guesses.filter(({ cost }) => cost < Infinity && cost <= 2 * best + 1).sort((a, b) => a.cost - b.cost);
   return [...new Set(close.map(({ candidate }) => candidate))].slice(0, 3);
 }
 
-/** A template, and what it costs to turn what was asked into it. */
+/** A template, and the cost of turning the given path into it. */
 function guess(asked: readonly string[], template: string) {
   const expected = segmentsOf(template);
-  // Another place is a likelier mistake than a wrong letter; of places alike, one near the top.
+  // A wrong place is a likelier mistake than a wrong letter; of equal places, one near the top.
   const place = 0.5 + expected.length / 100;
   const name = expected.at(-1) ?? '';
-  // A placeholder is no name, and no command can be run with one.
+  // A placeholder is not a name, and no command can be run with one.
   const elsewhere = {
     candidate: template,
     cost: name.includes('{') ? Infinity : place + cost(asked.at(-1) ?? '', name),
@@ -46,27 +46,27 @@ const isBeginning = (given: string, word: string): boolean =>
 
 const segmentsOf = (path: string): string[] => path.replace(/\/$/, '').split('/');
 
-/** True when this may stand for the placeholder of a segment such as `ebs{n}`. */
+/** True if this may be a segment with a placeholder, such as `ebs{n}`. */
 const fits = (text = '', segment: string): boolean =>
   segment.includes('{') && text.startsWith(segment.slice(0, segment.indexOf('{')));
 
-/** What it costs to turn what was given into a name: the wrong letters, up to a third of them, or less. */
+/** The cost of turning the given text into a name: its wrong letters, at most a third of them, or less. */
 function cost(given: string, name: string): number {
   const [asked, expected] = [normal(given), normal(name)];
   const [words, all] = [asked.split('-'), expected.split('-')];
   const wrong = distance(asked, expected);
   return Math.min(
     wrong <= Math.max(1, asked.length / 3) ? wrong : Infinity,
-    // Letters in another order are as likely as one wrong letter.
+    // Transposed letters are as likely as one wrong letter.
     sorted(asked) === sorted(expected) ? 1 : Infinity,
-    // Half a point for each word that `zone` lacks to be `availability-zone`.
+    // Half a point for each missing word, as from `zone` to `availability-zone`.
     words.every((word) => all.includes(word)) ? (all.length - words.length) / 2 : Infinity,
   );
 }
 
 const sorted = (text: string): string => [...text].sort().join('');
 
-/** An option without its dashes, and names as other worlds have them, `instanceId` and `instance_id`, as they are here. */
+/** Normalises an option without its dashes, and names in other styles: `instanceId` and `instance_id`. */
 const normal = (text: string): string =>
   text
     .replace(/^--/, '')

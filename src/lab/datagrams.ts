@@ -2,16 +2,16 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { addresses, imdsName, isIpv6 } from './layout.js';
 
-/** Seconds from 1900, where the time of NTP begins, to 1970. */
+/** Seconds from 1900, the start of NTP time, to 1970. */
 const ntpEpoch = 2_208_988_800;
 
-/** The answer of a time server, which repeats the transmit timestamp of the question (RFC 5905). */
+/** The reply of a time server, which repeats the transmit timestamp of the request (RFC 5905). */
 export function timeReply(question: Buffer, now: number): Buffer | undefined {
   if (question.length < 48) return undefined;
   const reply = Buffer.alloc(48);
   const version = ((question[0] ?? 0) >> 3) & 0b111;
   reply[0] = (version << 3) | 4;
-  // Stratum, poll interval and precision as Amazon's service has them; then its reference clock.
+  // Stratum, poll interval and precision of Amazon's service; then its reference clock.
   reply.set([3, question[2] ?? 0, 0xe9], 1);
   reply.write('LOCL', 12, 'latin1');
   question.copy(reply, 24, 40, 48);
@@ -26,7 +26,7 @@ const typeA = 1;
 const refused = 5;
 
 /**
- * The answer of a name server (RFC 1035) that knows EC2's own name for IMDS and refuses all others at once, so that a
+ * The reply of a name server (RFC 1035) that knows EC2's own name for IMDS and refuses all others at once, so that a
  * resolver goes on to the next server, or gives up.
  */
 export function namesReply(question: Buffer): Buffer | undefined {
@@ -45,7 +45,7 @@ export function namesReply(question: Buffer): Buffer | undefined {
     isKnown && address ? Buffer.from([0xc0, 12, 0, typeA, 0, 1, 0, 0, 0, 60, 0, 4, ...address]) : undefined;
   const head = Buffer.alloc(12);
   question.copy(head, 0, 0, 2);
-  // A response, recursion desired as asked; recursion available.
+  // A response, recursion desired as in the request; recursion available.
   head[2] = 0x80 | ((question[2] ?? 0) & 0x79);
   head[3] = 0x80 | (isKnown ? 0 : refused);
   head.writeUInt16BE(1, 4);

@@ -4,10 +4,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { folder } from './layout.js';
 import type { Place } from './plan.js';
 
-/** What proxies tell of whom they ask for; IMDS gives no token to requests that have it. */
+/** The header that proxies add; IMDS refuses token requests that have it. */
 const header = '\r\nX-Forwarded-For: 10.0.10.5\r\n';
 
-/** Stands in front of a service at these addresses, on port 80, as a proxy that adds `X-Forwarded-For` to each request. */
+/** A proxy in front of a service at these addresses, on port 80, that adds `X-Forwarded-For` to each request. */
 export async function forward(hosts: readonly string[], target: string): Promise<void> {
   const { hostname, port } = new URL(target);
   const servers = hosts.map((host) => {
@@ -24,7 +24,7 @@ export async function forward(hosts: readonly string[], target: string): Promise
   await Promise.all(servers);
 }
 
-/** Has what is going to listen at a port of the loopback here answer the connections of a socket that listens elsewhere. */
+/** Makes a server on a loopback port here accept the connections of a socket that listens in another place. */
 export function answerHere(server: Server, opened: Promise<number>): void {
   server.on('connection', async (socket) => {
     socket.on('error', () => socket.destroy());
@@ -32,7 +32,7 @@ export function answerHere(server: Server, opened: Promise<number>): void {
   });
 }
 
-/** Listens in a place: a process there makes the socket, hands it over and ends. */
+/** Listens in a place: a process there creates the socket, passes it on and exits. */
 export async function listenIn(place: Place, port: number, nsenter: string): Promise<Server> {
   const program = `require('node:net').createServer().listen(${port}, '127.0.0.1', function () {
     process.send('', this, () => this.close(() => process.disconnect()));

@@ -1,4 +1,4 @@
-/** The process inside a lab, in the namespace of IMDS: makes the network, serves, runs the command. Process 1 there. */
+/** Process 1 inside a lab, in the namespace of IMDS: makes the network, serves, runs the command. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
@@ -21,13 +21,13 @@ const terminalSignals = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM'] as const;
 
 let command: ChildProcess | undefined;
 
-// A terminal sends these to all of its foreground, this process included: the command alone decides what they mean.
+// A terminal sends these to its whole foreground, including this process: the command decides how to handle them.
 for (const name of terminalSignals) process.on(name, () => {});
 process.on('message', (order: Order, listening?: Server) => {
   if ('signal' in order) command?.kill(order.signal);
   else void live(order.plan, listening);
 });
-// The other end has gone; with process 1 goes everything that runs here.
+// The other end is gone; when process 1 exits, everything here ends.
 process.on('disconnect', () => process.exit());
 
 const report = (report: Report): Promise<void> =>
@@ -44,13 +44,13 @@ async function live(plan: Plan, listening?: Server): Promise<void> {
   process.exit();
 }
 
-/** @param listening where the caller reaches the control service, if there is one */
+/** @param listening the address of the control service for the caller, if there is one */
 async function run(plan: Plan, listening: Server | undefined): Promise<number> {
   let open: (port: number) => void = () => {};
   const opened = new Promise<number>((resolve) => {
     open = resolve;
   });
-  // Connections may come already.
+  // Connections may already arrive.
   if (listening) answerHere(listening, opened);
   // Loading the emulator takes as long as making the network.
   const network = shell(layout(plan));
@@ -67,7 +67,7 @@ async function run(plan: Plan, listening: Server | undefined): Promise<number> {
   if (plan.certificateOut !== undefined) writeCertificate(plan.certificateOut, emulator);
   const { httpPutResponseHopLimit } = emulator.options;
   await Promise.all([
-    // A proxy's replies are its own.
+    // A proxy's replies are not limited.
     plan.trouble === 'forwarded-for' ? undefined : limitHops(httpPutResponseHopLimit),
     shell(surroundings(plan)),
     plan.internet ? internetIsThere() : undefined,
@@ -86,7 +86,7 @@ async function serve(
   createEmulator: typeof import('../emulator/index.js').createEmulator,
 ): Promise<Emulator> {
   const isForwarded = trouble === 'forwarded-for';
-  // A proxy's replies are its own, however far away it is.
+  // A proxy's replies are not limited, however far away it is.
   const network = { kind: 'lab', place, hops: isForwarded ? 0 : distances[place] - 1 } as const;
   let limited: Promise<void> = Promise.resolve();
   const emulator = await createEmulator({
@@ -105,10 +105,10 @@ async function serve(
   return emulator;
 }
 
-/** An error as it survives JSON. */
+/** An error in a form for JSON. */
 const failure = (error: unknown): { error?: string } => (error === undefined ? {} : { error: String(error) });
 
-/** Asks a second emulator, so that neither faults nor counts of the first have to do with it. */
+/** Reads from a second emulator, unaffected by the faults of the first and not counted there. */
 async function machineOf(
   { emulator: { scenario, tree, base } }: Plan,
   createEmulator: typeof import('../emulator/index.js').createEmulator,
@@ -128,7 +128,7 @@ async function machineOf(
   }
 }
 
-/** From now on, replies to token requests travel so many hops. */
+/** Sets how many hops token replies travel from now on. */
 async function limitHops(hopLimit: number): Promise<void> {
   const nft = spawn('nft', ['-f', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
   nft.stdin.end(hopLimitRules(hopLimit));
@@ -139,7 +139,7 @@ async function shell(script: string): Promise<void> {
   await succeeded(spawn('sh', ['-ec', script], { stdio: ['ignore', 'ignore', 'inherit'] }), 'the set-up');
 }
 
-/** @throws when it fails; why, it has said on standard error, which the process outside reads. */
+/** @throws if it fails; the reason is on standard error, which the process outside reads. */
 async function succeeded(child: ChildProcess, name: string): Promise<void> {
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`${name} failed`);
@@ -165,7 +165,7 @@ function writeFiles(files: Readonly<Record<string, string>>): void {
   }
 }
 
-/** Waits for the interface that the process outside has pasta make. */
+/** Waits for the interface that pasta makes for the process outside. */
 async function internetIsThere(): Promise<void> {
   const probe = `ip link show ${internetInterface} >/dev/null 2>&1`;
   for (let tries = 0; tries < 100; tries += 1) {
@@ -177,12 +177,12 @@ async function internetIsThere(): Promise<void> {
   throw new Error(`pasta has made no interface ${internetInterface}`);
 }
 
-/** Standard error of this process is read by the one outside; the caller's own, which the command gets, is this. */
+/** The caller's standard error, for the command; the process outside reads this process's own. */
 const callersStderr = 4;
 
 async function runCommand({ place, command: words, greeting, nsenter, dropCapabilities, env }: Plan): Promise<number> {
   if (greeting.length > 0) writeSync(callersStderr, greeting.map((line) => `${line}\n`).join(''));
-  // Said first, so that nobody who has heard of the command can be faster with a signal for it.
+  // Reported first, so that no signal for the command can arrive earlier.
   void report({ started: true });
   command = spawn(nsenter, [`--net=${folder}/${place}`, '--', ...dropCapabilities, ...words], {
     stdio: [0, 1, callersStderr],

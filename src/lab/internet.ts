@@ -4,7 +4,7 @@ import { folder, internetInterface } from './layout.js';
 import { find, LabError } from './requirements.js';
 import { internetResolver } from './surroundings.js';
 
-/** What connects the lab's host with the machine's network. */
+/** Connects the lab's host with the machine's network. */
 export interface Internet {
   /** @param pid of the process that made the namespaces */
   start(pid: number, setpriv: string, isPrivileged: boolean): ChildProcess;
@@ -28,21 +28,21 @@ export function pasta(path: string): Internet {
     start(pid, setpriv, isPrivileged) {
       const user = isPrivileged ? ['--netns-only', '--runas', '0'] : ['--userns', `/proc/${pid}/ns/user`];
       const terms = [
-        // Otherwise it becomes a daemon, which would outlive the lab.
+        // Otherwise it would become a daemon that outlives the lab.
         '--foreground',
         '--quiet',
         '--config-net',
         ...['--ns-ifname', internetInterface],
-        // An address from those for tests (RFC 2544): the machine's own could be one of the lab's.
+        // A test address (RFC 2544): the machine's own could be one of the lab's.
         ...['--ipv4-only', '--address', '198.18.0.2', '--netmask', '30', '--gateway', '198.18.0.1'],
         ...['--dns-forward', internetResolver],
-        // Nothing of the machine itself can be reached, and nobody reaches the lab.
+        // The machine itself is unreachable, and so is the lab.
         '--no-map-gw',
         ...['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'],
         ...user,
         ...['--netns', '/proc/self/fd/0'],
       ];
-      // Started by root it has given up the right to open this by its path; standard input it keeps.
+      // Started as root, it has dropped the right to open this by its path, but keeps standard input.
       const namespace = openSync(`/proc/${pid}/root${folder}/host`, 'r');
       try {
         const stdio = [namespace, 'ignore', 'pipe'] as const;

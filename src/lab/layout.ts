@@ -1,13 +1,13 @@
 import { type Plan, places, type Trouble } from './plan.js';
 
 /**
- * The lab's own folder: names of its network namespaces, and files that are mounted over others. It exists on every
- * Linux, programs have no use for it, and what is mounted there is gone with the lab even if that is killed, whereas a
- * folder in /tmp would stay.
+ * The lab's own folder: names of its network namespaces, and files to mount over others. It exists on every Linux,
+ * programs do not use it, and mounts there vanish with the lab even if that is killed, whereas a folder in /tmp would
+ * stay.
  */
 export const folder = '/proc/fs';
 
-/** The link-local addresses of the service, and of what stands beside it on EC2. */
+/** The link-local addresses of the service, and of those next to it on EC2. */
 export const addresses = {
   imds: ['169.254.169.254', 'fd00:ec2::254'],
   time: ['169.254.169.123', 'fd00:ec2::123'],
@@ -17,7 +17,7 @@ export const addresses = {
 /** EC2's own name for IMDS. */
 export const imdsName = 'instance-data.ec2.internal';
 
-/** The interface by which `--internet` reaches the machine's network, in the host. */
+/** The interface through which `--internet` reaches the machine's network, in the host. */
 export const internetInterface = 'internet0';
 
 export const isIpv6 = (address: string): boolean => address.includes(':');
@@ -42,7 +42,7 @@ const links = {
 
 /**
  * A shell script that makes the network, run in the namespace of IMDS: `eth0` leads towards IMDS in each place, `docker0`
- * away from it. The host has no default route, so that all else fails at once instead of waiting.
+ * away from it. The host has no default route, so that everything else fails at once instead of waiting.
  */
 export function layout(network: Network): string {
   const { hasIpv6 } = network;
@@ -57,7 +57,7 @@ export function layout(network: Network): string {
     host: [
       ...up('eth0', vpc[1], hasIpv6),
       ...all.map((address) => `route add ${single(address)} dev eth0`),
-      // Of other link-local addresses none must be looked for beyond the lab, such as those of container credentials.
+      // Other link-local addresses, such as that of container credentials, must not be reached outside the lab.
       'route add unreachable 169.254.0.0/16',
       'route add unreachable fd00:ec2::/32',
       ...link('docker0', 'eth0', 'container'),
@@ -90,7 +90,7 @@ const link = (name: string, peer: string, namespace: string): string[] => [
   `link add ${name} type veth peer name ${peer} netns ${folder}/${namespace}`,
 ];
 
-/** Without an address of its own making, and without looking for duplicates, an interface can be used at once. */
+/** Without a generated address, and without duplicate detection, an interface can be used at once. */
 const up = (name: string, own: readonly string[], hasIpv6: boolean): string[] => [
   `link set ${name} ${hasIpv6 ? 'addrgenmode none ' : ''}up`,
   ...own.map((address) => `address add ${address} dev ${name}${isIpv6(address) ? ' nodad' : ''}`),
@@ -99,12 +99,12 @@ const up = (name: string, own: readonly string[], hasIpv6: boolean): string[] =>
 const defaultRoutes = (gateways: readonly string[]): string[] =>
   gateways.map((gateway) => `route add ${isIpv6(gateway) ? '::/0' : 'default'} via ${gateway.replace(/\/.*/, '')}`);
 
-/** Routes of the command's place that take IMDS away from it. */
+/** Routes in the command's place that make IMDS unreachable. */
 function closedRoutes({ place, trouble }: Network): string[] {
   const kind = trouble === 'no-route' ? 'unreachable' : trouble === 'locked' ? 'prohibit' : undefined;
   if (kind === undefined) return [];
   return addresses.imds.flatMap((address) => [
-    // Replaced, an IPv6 route would only get another beside it, of another metric.
+    // `replace` would only add another IPv6 route, with another metric.
     ...(place === 'host' ? [`route del ${single(address)} dev eth0`] : []),
     `route add ${kind} ${single(address)}`,
   ]);
@@ -115,19 +115,19 @@ function ipBatch(lines: readonly string[], hasIpv6: boolean): string {
   return `ip -batch - <<'IP'\n${possible.join('\n')}\nIP\n`;
 }
 
-/** What a firewall on the host does to packets for IMDS. */
+/** Firewall rules on the host for packets to IMDS. */
 const barriers: { readonly [T in Trouble]?: { readonly ipv4: string; readonly ipv6: string } } = {
   drop: { ipv4: 'drop', ipv6: 'drop' },
-  // The same message of ICMPv6 would arrive as EACCES, which stands for a prohibiting route of the caller's own.
+  // The same ICMPv6 message would arrive as EACCES, which stands for a prohibit route on the caller's side.
   reject: { ipv4: 'reject with icmp type admin-prohibited', ipv6: 'reject with icmpv6 type addr-unreachable' },
 };
 
-/** Forwards, behind one address, as container runtimes set it up. */
+/** Forwards behind one address, as set up by container runtimes. */
 function router(hasIpv6: boolean, trouble: Trouble | undefined): string {
   const switches = ['ipv4/ip_forward', ...(hasIpv6 ? ['ipv6/conf/all/forwarding'] : [])];
   const forwarding = switches.map((name) => {
     const file = `/proc/sys/net/${name}`;
-    // In a container the files may be read-only, and say what they should.
+    // In a container the files may be read-only, and already have the right values.
     return `[ "$(cat ${file})" = 1 ] || echo 1 >${file}\n`;
   });
   const [ipv4, ipv6] = addresses.imds;

@@ -9,16 +9,16 @@ import type { LabOptions, Order, Plan, Report } from './plan.js';
 import { explain, find, LabError, mayMakeNamespaces, requirements, thisMachine, toolPath } from './requirements.js';
 import { introduction, shellAt } from './shell.js';
 
-/** What a lab needs of the process that starts it. */
+/** The parts of the starting process that a lab needs. */
 export interface Caller {
   /** Whether a terminal sends its signals to the command by itself. */
   readonly isAtTerminal: boolean;
-  /** Calls back for each of these signals, which then do not end the process, until the returned function is called. */
+  /** Handles these signals, which then do not end the process, until the returned function is called. */
   readonly onSignals: (names: readonly NodeJS.Signals[], heard: (name: NodeJS.Signals) => void) => () => void;
-  /** Told of what the emulator is asked, and of what its timeline does. */
+  /** Called with the emulator's requests and events. */
   readonly onRequest?: ((request: SeenRequest) => void) | undefined;
   readonly onEvent?: ((event: SeenEvent) => void) | undefined;
-  /** Told where the control service is. */
+  /** Called with the URL of the control service. */
   readonly onControl?: ((url: string) => void) | undefined;
   /** Prints a line for the user. */
   readonly say: (line: string) => void;
@@ -28,11 +28,11 @@ const forwarded: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SI
 const sentByTerminals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP'];
 
 /**
- * Makes a lab, runs a command in it and takes all of it down again. Whatever ends this process, SIGKILL included, ends the
- * lab: the kernel sends SIGKILL on to the parent of the lab's process 1, and with that process its namespaces go.
+ * Makes a lab, runs a command in it and removes it again. Whatever ends this process, even SIGKILL, ends the lab: the
+ * kernel then sends SIGKILL to the parent of the lab's process 1, and its namespaces end with that process.
  *
- * @returns the exit code of the command, as in shells 128 and the number of the signal that ended it
- * @throws LabError with what keeps a lab from being made, and what helps
+ * @returns the exit code of the command, or as in shells 128 plus the number of the signal that ended it
+ * @throws LabError with the reason that no lab can be made, and the fix
  */
 export async function runLab(options: LabOptions, caller: Caller): Promise<number> {
   const path = toolPath(options.env['PATH']);
@@ -53,7 +53,7 @@ export async function runLab(options: LabOptions, caller: Caller): Promise<numbe
     ...interactive({ ...options, env }, path),
     hasIpv6,
     nsenter: tools.nsenter,
-    // Who could make the namespaces without one of users keeps what root may do; in one of its own nobody needs it.
+    // Without a user namespace, the command keeps root's capabilities; in one of its own, it does not need any.
     dropCapabilities: isPrivileged
       ? []
       : [tools.setpriv, '--ambient-caps=-all', '--inh-caps=-all', '--bounding-set=-all', '--'],
@@ -65,7 +65,7 @@ export async function runLab(options: LabOptions, caller: Caller): Promise<numbe
   const child = spawn(
     tools.setpriv,
     ['--pdeathsig', 'KILL', tools.unshare, ...users, ...namespaces, process.execPath, inside],
-    // Standard error is for what goes wrong; the command's own is number 4. NODE_OPTIONS are the command's alone.
+    // Standard error is for errors; the command's own is number 4. NODE_OPTIONS are for the command only.
     { stdio: ['inherit', 'inherit', 'pipe', 'ipc', 2], env: { PATH: path, LC_ALL: 'C' } },
   );
   return await outcome(
@@ -76,7 +76,7 @@ export async function runLab(options: LabOptions, caller: Caller): Promise<numbe
   );
 }
 
-/** Listens for those who want to change the emulator; the process inside answers them. */
+/** Listens for the control service; the process inside answers. */
 async function listen(port: number): Promise<Server> {
   const server = createServer().listen(port, '127.0.0.1');
   try {
@@ -93,7 +93,7 @@ function portOf(server: Server | undefined): number | undefined {
   return typeof address === 'object' ? address?.port : undefined;
 }
 
-/** What an interactive shell adds to the plan; nothing where there is a command. */
+/** The additions of an interactive shell to the plan; none for a command. */
 function interactive(
   { command, place, env, emulator }: LabOptions,
   path: string,
@@ -110,7 +110,7 @@ function interactive(
   };
 }
 
-/** Gives the plan to the process inside and waits until nothing of the lab is left. */
+/** Passes the plan to the process inside and waits until nothing of the lab is left. */
 function outcome(
   child: ChildProcess,
   { plan, listening }: { readonly plan: Plan; readonly listening: Server | undefined },
@@ -128,7 +128,7 @@ function outcome(
       child.kill('SIGKILL');
     } else if (!isAtTerminal || !sentByTerminals.includes(name)) send({ signal: name });
   };
-  // That the command has started may have been said, and not yet been read.
+  // The message that the command has started may not have been read yet.
   const stopListening = onSignals(forwarded, (name) => void setImmediate(pass, name));
   const hear = (report: Report): void => {
     if ('request' in report) onRequest?.(report.request);
@@ -154,7 +154,7 @@ function outcome(
       if (typeof result === 'number') resolve(result);
       else reject(result ?? (isStarted ? new LabError('the lab was ended from outside') : explain(said, thisMachine)));
     });
-    // The process inside listens from now on.
+    // From now on the process inside listens.
     child.send({ plan } satisfies Order, listening, () => listening?.close());
   }).finally(() => {
     internet?.kill();

@@ -1,42 +1,42 @@
 import type { EmulatorOptions, SeenEvent, SeenRequest } from '../emulator/index.js';
 
-/** Where a command can run: on the instance, in a container on it, in a container in that. */
+/** Where a command can run: on the instance, in a container on it, or in a container inside that. */
 export const places = ['host', 'container', 'nested'] as const;
 export type Place = (typeof places)[number];
 
-/** Hops from IMDS to each place: the hop limit that it needs. */
+/** Hops from IMDS to each place: the hop limit it needs. */
 export const distances: Readonly<Record<Place, number>> = { host: 1, container: 2, nested: 3 };
 
-/** What can stand between a place and IMDS. */
+/** The obstacles between a place and IMDS. */
 export const troubles = ['drop', 'reject', 'no-route', 'forwarded-for', 'locked'] as const;
 export type Trouble = (typeof troubles)[number];
 
-/** What a lab is to be. */
+/** Description of a lab. */
 export interface LabOptions {
   readonly place: Place;
   readonly trouble?: Trouble | undefined;
-  /** What the emulator is told, all but where it listens. It has to survive JSON. */
+  /** The emulator's options, except where it listens. Passed as JSON. */
   readonly emulator: Omit<EmulatorOptions, 'host' | 'port' | 'control' | 'now' | 'onRequest' | 'onEvent' | 'onOptions'>;
   /** File for the certificate of the key that signs the identity document, as an absolute path. */
   readonly certificateOut?: string | undefined;
-  /** Port of the control service, on the loopback of the caller and of the place; 0 for a free one. */
+  /** Port of the control service, on the loopback of both the caller and the place; 0 for a free one. */
   readonly control?: number | undefined;
-  /** Whether programs inside reach what the machine reaches, by pasta. */
+  /** True if programs inside can reach what the machine reaches, through pasta. */
   readonly internet: boolean;
   /** The program to run and its arguments; empty for an interactive shell. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** What the process outside tells the one inside, as JSON. */
+/** The plan from the process outside to the one inside, as JSON. */
 export interface Plan extends LabOptions {
   /** Whether this kernel has IPv6. */
   readonly hasIpv6: boolean;
   /** Files of the lab's folder that the command needs, by name. */
   readonly files: Readonly<Record<string, string>>;
-  /** What the command is preceded by, on standard error. */
+  /** Text before the command's output, on standard error. */
   readonly greeting: readonly string[];
-  /** What enters the place: `nsenter`, and in a user namespace `setpriv`, which drops the capabilities. */
+  /** The programs that enter the place: `nsenter`, and in a user namespace `setpriv`, which drops the capabilities. */
   readonly nsenter: string;
   readonly dropCapabilities: readonly string[];
   /** Whether requests and events are reported. */
@@ -56,5 +56,5 @@ export type Report =
   | { readonly event: SeenEvent }
   /** The command has ended, with the exit code of shells. */
   | { readonly exitCode: number }
-  /** The emulator's complaint about an option, or what a step of the set-up has failed with. */
+  /** The emulator's error for an option, or the failure of a set-up step. */
   | { readonly failure: string; readonly isUsage: boolean };

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What keeps a lab from being made, and what helps. */
+/** A reason that no lab can be made, and the fix. */
 export class LabError extends Error {
   override readonly name = 'LabError';
   readonly hint: string | undefined;
@@ -12,11 +12,11 @@ export class LabError extends Error {
   }
 }
 
-/** What is known of a machine before anything is tried. */
+/** The facts about a machine before anything is tried. */
 export interface Machine {
   /** `process.platform` */
   readonly platform: string;
-  /** The text of a small file; undefined when it is not there. */
+  /** The text of a small file; undefined if it does not exist. */
   readonly read: (path: string) => string | undefined;
   readonly exists: (path: string) => boolean;
 }
@@ -33,7 +33,7 @@ export const thisMachine: Machine = {
   exists: existsSync,
 };
 
-/** The programs that a lab is made with, and the package of each as Debian and Fedora call it. */
+/** The programs that a lab needs, and the package of each in Debian and Fedora. */
 const tools = {
   ip: ['iproute2', 'iproute'],
   nft: ['nftables', 'nftables'],
@@ -44,10 +44,10 @@ const tools = {
 } as const;
 type Tool = keyof typeof tools;
 
-/** Directories with tools, two of which an ordinary user's PATH lacks. */
+/** Directories of tools, two of which are not in an ordinary user's PATH. */
 const toolFolders = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'];
 
-/** A PATH by which the tools are found. */
+/** A PATH with the tools. */
 export const toolPath = (path = ''): string => [path, ...toolFolders].filter(Boolean).join(':');
 
 /** The first program of this name on a PATH. */
@@ -68,7 +68,7 @@ export function isProgram(file: string): boolean {
 }
 
 /**
- * Finds what a lab is made with.
+ * Finds the programs that a lab needs.
  *
  * @throws LabError naming what is missing and the command that helps
  */
@@ -100,7 +100,7 @@ function installing(missing: readonly Tool[], { read }: Machine): string {
   return `install ${packages(0)}`;
 }
 
-/** Whether this process may make namespaces as it is. Being user 0 says nothing: in containers root mostly may not. */
+/** True if this process can make namespaces as it is. Being user 0 is not enough: in containers root usually cannot. */
 export function mayMakeNamespaces({ read }: Machine): boolean {
   const [, hex = '0'] = /^CapEff:\s*([0-9a-f]+)/m.exec(read('/proc/self/status') ?? '') ?? [];
   const needed = [12n, 21n]; // CAP_NET_ADMIN, CAP_SYS_ADMIN
@@ -118,7 +118,7 @@ const containerRights =
   '--security-opt apparmor=unconfined (as root), or with --security-opt seccomp=unconfined ' +
   '--security-opt apparmor=unconfined --security-opt systempaths=unconfined (as another user)';
 
-/** Says why no lab could be made, from what the tools have said. */
+/** Explains a failure to make a lab, from the output of the tools. */
 export function explain(said: string, machine: Machine): LabError {
   const { read } = machine;
   const lines = said.split('\n').filter((line) => line.trim() !== '');

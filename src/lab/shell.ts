@@ -10,7 +10,7 @@ export interface Shell {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** Each shell sets its prompt where its user's own settings are read; what it reads first is therefore of the lab. */
+/** Each shell sets its prompt where it reads its user's settings, so the file it reads first is the lab's. */
 export function shellAt(place: Place, program: string): Shell {
   const mark = `(lab: ${place}) `;
   switch (basename(program)) {
@@ -39,12 +39,12 @@ export function shellAt(place: Place, program: string): Shell {
         files: {},
       };
     default:
-      // Without job control, which at its end would give the terminal back to a process group that is not of the lab.
+      // Without job control, which on exit would return the terminal to a process group outside the lab.
       return { command: [program, '+m'], env: { PS1: `${mark}$ ` }, files: {} };
   }
 }
 
-/** The lines before the shell: where it is, and what to try. */
+/** The lines before the prompt: the place, and what to try. */
 export function introduction(place: Place, hopLimit: number): readonly string[] {
   const distance = distances[place];
   const fate = hopLimit < distance ? 'and dies on the way' : 'and arrives';

@@ -1,22 +1,22 @@
 import { folder } from './layout.js';
 import type { Plan } from './plan.js';
 
-/** What a program sees of the instance in files. */
+/** The instance as programs see it in files. */
 export interface Machine {
   readonly instanceId: string;
   readonly instanceType: string;
 }
 
-/** The resolver that `--internet` offers, which asks the machine's. */
+/** The resolver that `--internet` offers, which queries the machine's. */
 export const internetResolver = '198.18.0.53';
 
-/** Where the firmware's fields show; the other name for it is a link. */
+/** The folder of the firmware's fields; its other name is a link. */
 const dmi = '/sys/devices/virtual/dmi/id';
 
-/** Files of the lab's folder, by name, beside those of the command. */
+/** Files of the lab's folder, by name, in addition to the command's. */
 export function surroundingFiles({ instanceId, instanceType }: Machine, internet: boolean): Record<string, string> {
   const servers = ['169.254.169.253', ...(internet ? [internetResolver] : [])];
-  // Nitro shows the instance ID in both; cloud-init goes by the beginning.
+  // Nitro has the instance ID in both; cloud-init looks at the beginning.
   const uuid = `ec2${instanceId.replace(/\W/g, '').padEnd(29, '0').slice(0, 29)}`;
   const firmware = {
     sys_vendor: 'Amazon EC2',
@@ -31,13 +31,13 @@ export function surroundingFiles({ instanceId, instanceType }: Machine, internet
     product_uuid: uuid.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
   };
   return {
-    // It refuses what it does not know, upon which the next is asked.
+    // It refuses unknown names, and the next server is queried.
     'resolv.conf': servers.map((server) => `nameserver ${server}\n`).join(''),
     ...Object.fromEntries(Object.entries(firmware).map(([name, text]) => [`virtual/dmi/id/${name}`, `${text}\n`])),
   };
 }
 
-/** A shell script that puts these files where programs look. Whatever of it a kernel does not allow is left out. */
+/** A shell script that puts these files where programs look. Steps that a kernel does not allow are skipped. */
 export const surroundings = ({ place }: Pick<Plan, 'place'>): string => `
 exec 2>/dev/null
 # Sockets with a path reach the machine's resolver from every network namespace.

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 interface Given {
   readonly title: string;
   readonly className?: string;
-  /** What stands beside the title. */
+  /** Content next to the title. */
   readonly beside?: ComponentChildren;
   readonly children: ComponentChildren;
 }

@@ -5,7 +5,7 @@ import { attempt, useModel } from './store.js';
 
 type Form = keyof typeof forms;
 
-/** The present state in the forms that can be kept: a file, code, a command. */
+/** The current state in forms to keep: a file, code, a command. */
 export function CopyAs({ onClose }: { readonly onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [scenario, setScenario] = useState<Scenario>();

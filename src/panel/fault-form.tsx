@@ -5,18 +5,18 @@ import { attempt } from './store.js';
 type Schemas = Readonly<Record<string, Schema>>;
 
 const common = ['paths', 'times'];
-/** What few faults need stands apart. */
+/** Fields that few faults need are shown separately. */
 const scope = ['method', 'probability', 'from', 'until'];
 const asText = (name: string): string => name[0]?.toUpperCase() + name.slice(1);
 
-/** Adds a fault. Its fields are what the service's schema says. */
+/** Adds a fault. Its fields come from the service's schema. */
 export function FaultForm({ schemas }: { readonly schemas: Schemas }) {
   const kinds = schemas['fault']?.oneOf ?? [];
   const [kind, setKind] = useState('status');
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
   const chosen = kinds.find(({ properties }) => properties?.['kind']?.const === kind);
   const all = Object.keys(chosen?.properties ?? {}).filter((name) => name !== 'kind');
-  // Its own before those that most faults have.
+  // Its own fields before those that most faults have.
   const names = [...all.filter((name) => !common.includes(name)), ...all.filter((name) => common.includes(name))];
   const add = async (event: Event): Promise<void> => {
     event.preventDefault();
@@ -67,7 +67,7 @@ function schemaOf(schema: Schema | undefined, schemas: Schemas): Schema {
   return (name === undefined ? schema : schemas[name]) ?? {};
 }
 
-/** What was typed, in the type that the schema wants. */
+/** The input, in the type of the schema. */
 function typed(value: string, schema: Schema): unknown {
   const types = [schema, ...(schema.anyOf ?? [])].map(({ type }) => type);
   const isNumber = types.some((type) => type === 'number' || type === 'integer');

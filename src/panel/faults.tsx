@@ -6,7 +6,7 @@ import { attempt, useModel } from './store.js';
 
 const none: readonly Fault[] = [];
 
-/** What goes wrong, and how often it did. */
+/** The faults, and their hits. */
 export function Faults() {
   const faults = useModel(({ state }) => state?.faults ?? none);
   const [schemas, setSchemas] = useState<Readonly<Record<string, Schema>>>();

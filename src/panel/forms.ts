@@ -1,4 +1,4 @@
-/** A scenario as the service gives it: `base` is always there, and so are the others, though they may be empty. */
+/** A scenario from the service: all fields are present, though some may be empty. */
 export interface Scenario {
   readonly base: string;
   readonly options: Readonly<Record<string, string | number | Readonly<Record<string, number>>>>;
@@ -11,7 +11,7 @@ export interface Scenario {
 const isEmpty = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
-/** Without what is empty, and the base that is the default. */
+/** Without empty fields and a default base. */
 function essence(scenario: Scenario): Partial<Scenario> {
   const said = Object.entries(scenario).filter(
     ([name, value]) => !isEmpty(value) && !(name === 'base' && value === 'instance'),
@@ -19,16 +19,16 @@ function essence(scenario: Scenario): Partial<Scenario> {
   return Object.fromEntries(said);
 }
 
-/** What there is to copy. */
+/** The state to copy. */
 interface Present {
   readonly scenario: Scenario;
-  /** How fast the clock runs; 0 while it is paused. */
+  /** Speed of the clock; 0 while paused. */
   readonly speed: number;
-  /** Where the caller is, in a lab. */
+  /** The caller's place, in a lab. */
   readonly place: string | undefined;
 }
 
-/** A form of the state, and in words what of it is not in it. */
+/** A form of the state, and a description of what it lacks. */
 interface Form {
   text(present: Present): string;
   leftOut(present: Present): string;
@@ -52,7 +52,7 @@ export const forms = {
 
 const fileOf = (scenario: Scenario): string => `${JSON.stringify(scenario, undefined, 2)}\n`;
 
-/** The state as a program in JavaScript. */
+/** The state as a JavaScript program. */
 function codeOf({ scenario, speed }: Present): string {
   const { options = {}, ...rest } = essence(scenario);
   const given = { ...options, ...(speed === 1 ? {} : { speed }), ...(isEmpty(rest) ? {} : { scenario: rest }) };
@@ -77,14 +77,14 @@ function literal(value: unknown, indent: string): string {
   return `${open}\n${items.map((item) => `${inner}${item},\n`).join('')}${indent}${close}`;
 }
 
-/** The state as a command, with the scenario on its standard input where flags do not say all of it. */
+/** The state as a command, with the scenario on its standard input if flags are not enough. */
 function commandOf({ scenario, speed, place }: Present): string {
   const { options = {}, ...rest } = essence(scenario);
   const pace = speed === 0 || speed === 1 ? '' : ` --speed ${speed}`;
   const command = `npx imds ${place === undefined ? 'emulate' : `lab --in ${place}`}${pace}`;
-  // The generation of the hypervisor has no flag.
+  // The hypervisor generation has no flag.
   if (isEmpty(rest) && !('system' in options)) return `${command}${flagsOf(options)}\n`;
-  // The standard input of a lab is that of its shell.
+  // A lab's standard input is for its shell.
   if (place !== undefined) return `# Save "Scenario file" as scenario.json.\n${command} --scenario scenario.json\n`;
   return `${command} --scenario - <<'EOF'\n${fileOf(scenario)}EOF\n`;
 }

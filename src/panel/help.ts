@@ -6,5 +6,5 @@ const known = Object.entries(categories).map(([template, text]) => {
   return { pattern: new RegExp(`^${pattern}$`), text };
 });
 
-/** What the documentation says of the category at a path; `undefined` if there is none. */
+/** The documentation of the category at a path; `undefined` if there is none. */
 export const helpFor = (path: string): string | undefined => known.find(({ pattern }) => pattern.test(path))?.text;

@@ -4,7 +4,7 @@ import { attempt, useModel } from './store.js';
 
 let waiting: Partial<Options> | undefined;
 
-/** Sends a change; while one is under way only the latest of a slider's values waits. */
+/** Sends a change; while one is under way, only the latest of a slider's values waits. */
 async function change(options: Partial<Options>): Promise<void> {
   const isBusy = waiting !== undefined;
   waiting = { ...waiting, ...options };
@@ -74,7 +74,7 @@ interface Given {
 }
 
 function Slider({ label, range: [min, max], value, onChange }: Given) {
-  // Only while it is typed: until then, what the service says.
+  // Only while typing; otherwise the service's value.
   const [draft, setDraft] = useState<string>();
   const read = ({ currentTarget }: { currentTarget: HTMLInputElement }): void => {
     if (currentTarget.validity.valid && currentTarget.value !== '') onChange(currentTarget.valueAsNumber);

@@ -3,7 +3,7 @@ import { useModel } from './store.js';
 
 const tickMs = 250;
 
-/** The time of the emulator's clock now, in milliseconds since 1970; it ticks. */
+/** The current time of the emulator's clock, in milliseconds since the epoch; updated as it ticks. */
 export function useNow(): number {
   const clock = useModel(({ state }) => state?.clock);
   const arrived = useModel((model) => model.arrived);
@@ -17,7 +17,7 @@ export function useNow(): number {
   return clock ? Date.parse(clock.now) + (performance.now() - arrived) * clock.speed : 0;
 }
 
-/** The width of an element, as it is now. */
+/** The current width of an element. */
 export function useWidth<Of extends HTMLElement>(): readonly [{ current: Of | null }, number] {
   const element = useRef<Of>(null);
   const [width, setWidth] = useState(0);
@@ -37,7 +37,7 @@ const units = [
   ['s', 1000],
 ] as const;
 
-/** `1 h 5 min`, of the two largest units that say something. */
+/** `1 h 5 min`: the two largest non-zero units. */
 export function spanText(ms: number): string {
   let rest = Math.max(0, Math.round(ms / 1000) * 1000);
   const parts = units.flatMap(([unit, size]) => {
@@ -48,5 +48,5 @@ export function spanText(ms: number): string {
   return parts.slice(0, 2).join(' ') || '0 s';
 }
 
-/** `09:00:10`, UTC as all of AWS's times. */
+/** `09:00:10`, in UTC like all AWS times. */
 export const timeText = (time: number | string): string => new Date(time).toISOString().slice(11, 19);

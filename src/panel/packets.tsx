@@ -5,13 +5,13 @@ import { onRequest } from './store.js';
 const mostAtOnce = 12;
 const goneAfterMs = 3000;
 
-/** Where a way is drawn. */
+/** The position of a drawn path. */
 export interface Path {
   readonly y: number;
-  /** Who goes this way. */
+  /** The callers on this path. */
   readonly callers: readonly string[];
   readonly links: number;
-  /** The place so many links from IMDS. */
+  /** The place this many links from IMDS. */
   readonly at: (distance: number) => number;
 }
 
@@ -20,7 +20,7 @@ interface Journey {
   readonly began: number;
 }
 
-/** Requests and replies as they travel. Where too many come, some are not drawn. */
+/** Requests and replies on their way. If there are too many, some are not drawn. */
 export function Packets({ paths }: { readonly paths: readonly Path[] }) {
   const [journeys, setJourneys] = useState<readonly Journey[]>([]);
   const current = useRef(journeys);
@@ -39,7 +39,7 @@ export function Packets({ paths }: { readonly paths: readonly Path[] }) {
   return (
     <g>
       {journeys.map(({ request }) => {
-        // A caller who is new has no way yet.
+        // A new caller has no path yet.
         const path = paths.find(({ callers }) => callers.includes(request.caller));
         return path && <Travel key={request.number} request={request} path={path} />;
       })}
@@ -73,7 +73,7 @@ function Travel({ request, path: { y, at, links } }: { request: SeenRequest; pat
 export const isRefused = ({ status }: SeenRequest): boolean =>
   status === 'unanswered' || (status >= 400 && status !== 404);
 
-/** What kind of request it is, by shape and colour. */
+/** The kind of a request, by shape and colour. */
 export function Shape({ kind }: { readonly kind: Kind }) {
   if (kind === 'v1') return <path class="shape v1" d="M0 -7L7 0L0 7L-7 0Z" />;
   if (kind === 'v2') return <circle class="shape v2" r={5.5} />;

@@ -8,10 +8,10 @@ import { useModel } from './store.js';
 const narrowBelow = 520;
 const height = { wide: 30, narrow: 48 };
 const viewHeight = 560;
-// Rows beyond what is seen, for quick scrolling.
+// Extra rows outside the view, for quick scrolling.
 const spare = 8;
 
-/** The requests as they come, the latest first. */
+/** The requests, latest first. */
 export function Requests() {
   const all = useModel(({ requests }) => requests);
   const counts = useModel(({ state }) => state?.counts);
@@ -73,7 +73,7 @@ export function Requests() {
 
 const isLost = ({ hopLimit }: SeenRequest): boolean => hopLimit !== undefined && hopLimit.needed > hopLimit.had;
 
-/** Draws only the rows that are seen, so that their number does not matter: a table by its roles, as no `<table>` can. */
+/** Draws only the visible rows, so that their number does not matter: a table by its ARIA roles, as `<table>` cannot. */
 function Rows({ requests, hasNone }: { requests: readonly SeenRequest[]; hasNone: boolean }) {
   const [element, width] = useWidth<HTMLDivElement>();
   const [scrolled, setScrolled] = useState(0);
@@ -81,7 +81,7 @@ function Rows({ requests, hasNone }: { requests: readonly SeenRequest[]; hasNone
   const isNarrow = width < narrowBelow;
   const rowHeight = isNarrow ? height.narrow : height.wide;
   const newest = requests[0]?.number ?? 0;
-  // What is looked at stays where it is when others come above it.
+  // The view stays in place when rows are added above it.
   useLayoutEffect(() => {
     const added = requests.findIndex(({ number }) => number <= latest.current);
     latest.current = newest;

@@ -6,7 +6,7 @@ export interface Options {
   readonly httpPutResponseHopLimit: number;
   readonly httpProtocolIpv6: 'enabled' | 'disabled';
   readonly instanceMetadataTags: 'enabled' | 'disabled';
-  /** A table has them by the caller's address, and at `*` those of all others. */
+  /** A table has them by the caller's address, and `*` for all others. */
   readonly hops: number | Readonly<Record<string, number>>;
   readonly system: 'nitro' | 'xen';
 }
@@ -80,13 +80,13 @@ export interface Happened {
   readonly error?: string;
 }
 
-/** A value, or values by name. `{ $base64: … }` and `{ $masked: … }` are values that are no plain text. */
+/** A value, or values by name. `{ $base64: … }` and `{ $masked: … }` are values that are not plain text. */
 export type Node = string | Directory;
 export interface Directory {
   readonly [name: string]: Node;
 }
 
-/** A part of a JSON Schema, as far as forms are made from it. */
+/** The part of a JSON Schema that forms are made from. */
 export interface Schema {
   readonly type?: string;
   readonly const?: string;
@@ -102,7 +102,7 @@ export interface Schema {
   readonly $ref?: string;
 }
 
-/** A request that the service refuses, in its own words. */
+/** A request that the service refused, with its message. */
 class Refused extends Error {
   override readonly name = 'Refused';
 }

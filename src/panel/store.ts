@@ -5,7 +5,7 @@ const mostRequests = 10_000;
 const mostHappened = 50;
 const batchMs = 50;
 
-/** All that the page shows, as the service says it. */
+/** Everything the page shows, as returned by the service. */
 export interface Model {
   readonly state: State | undefined;
   /** When the state arrived, by the browser's clock. */
@@ -14,7 +14,7 @@ export interface Model {
   readonly requests: readonly SeenRequest[];
   readonly happened: readonly Happened[];
   readonly isConnected: boolean;
-  /** Why the last thing that was asked of the service did not work. */
+  /** The error of the last request to the service. */
   readonly problem: string;
   /** For screen readers. */
   readonly news: string;
@@ -37,7 +37,7 @@ function update(change: Partial<Model>): void {
   for (const read of readers) read();
 }
 
-/** A part of the model; the component is drawn again when that part is another one. */
+/** A part of the model; the component renders again when that part changes. */
 export function useModel<Part>(part: (model: Model) => Part): Part {
   const [, redraw] = useState<unknown>();
   const current = part(model);
@@ -55,7 +55,7 @@ export function useModel<Part>(part: (model: Model) => Part): Part {
   return current;
 }
 
-/** Waits for what was asked of the service, and shows why it did not work. */
+/** Waits for a request to the service, and shows its error. */
 export async function attempt(asked: Promise<unknown>): Promise<boolean> {
   try {
     await asked;
@@ -69,7 +69,7 @@ export async function attempt(asked: Promise<unknown>): Promise<boolean> {
 
 export const dismiss = (): void => update({ problem: '' });
 
-/** A reading that is under way or about to be is not asked for twice. */
+/** Does not request a reading twice while one is under way or about to begin. */
 function reading(read: () => Promise<void>): () => void {
   let wanted = false;
   let busy = false;
@@ -86,7 +86,7 @@ function reading(read: () => Promise<void>): () => void {
   };
 }
 
-/** The parts of a state that are as they were are the same objects, so that what shows them is not drawn again. */
+/** Keeps unchanged parts of a state as the same objects, so that their components do not render again. */
 function renewed(state: State): State {
   const known = new Map(Object.values(model.state ?? {}).map((part) => [JSON.stringify(part), part]));
   const parts = Object.entries(state).map(([name, part]) => [name, known.get(JSON.stringify(part)) ?? part]);
@@ -116,7 +116,7 @@ function take(): void {
   readState();
 }
 
-/** Everything anew, after the page has lost the thread. */
+/** Reads everything again, after the page missed messages. */
 function readAll(): void {
   readState();
   readTree();
@@ -125,13 +125,13 @@ function readAll(): void {
 
 const watchers = new Set<(request: SeenRequest) => void>();
 
-/** Calls back for each request as it comes, until the returned function is called. */
+/** Calls back for each new request, until the returned function is called. */
 export function onRequest(watch: (request: SeenRequest) => void): () => void {
   watchers.add(watch);
   return () => void watchers.delete(watch);
 }
 
-/** Reads all there is, and from then on what changes. */
+/** Reads everything, and from then on the changes. */
 export async function connect(): Promise<void> {
   const state = await ask<State>('GET', '/v1/state');
   update({ state, arrived: performance.now(), isConnected: true });

@@ -15,7 +15,7 @@ const buttons = [
   { label: 'Expire tokens', run: () => void attempt(ask('POST', '/v1/tokens/expire')) },
 ];
 
-/** What is to come and what has happened, and the clock by which it does. */
+/** The pending and past events, and their clock. */
 export function Timeline() {
   const hasRole = useModel(({ tree }) => tree['meta-data'] instanceof Object && 'iam' in tree['meta-data']);
   const isRunning = useModel(({ state }) => state?.running ?? true);
@@ -64,7 +64,7 @@ function Coming() {
 
 const none: readonly Pending[] = [];
 
-/** An event that is dragged to another time by a slider, whose left end is now. */
+/** An event to drag to another time with a slider, whose left end is now. */
 function Item({ pending, left, horizon }: { pending: Pending; left: number; horizon: number }) {
   const { id, event } = pending;
   const [dragged, setDragged] = useState<number>();

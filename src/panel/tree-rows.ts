@@ -1,6 +1,6 @@
 import type { Directory, Node } from './service.js';
 
-/** A value that is no directory. */
+/** A value that is not a directory. */
 export interface Leaf {
   readonly form: 'text' | 'base64' | 'secret';
   readonly text: string;
@@ -24,7 +24,7 @@ export function leafOf(node: Node): Leaf | undefined {
   return typeof $masked === 'string' ? { form: 'secret', text: $masked } : undefined;
 }
 
-/** The lines of a tree that are seen: all that fit what is looked for, or else what stands in open directories. */
+/** The visible lines of a tree: those that match the search, or else those in open directories. */
 export function rowsOf(tree: Directory, opened: ReadonlySet<string>, search: string): readonly TreeRow[] {
   const wanted = search.toLowerCase();
   const below = (directory: Directory, above: string, level: number): TreeRow[] =>
@@ -39,7 +39,7 @@ export function rowsOf(tree: Directory, opened: ReadonlySet<string>, search: str
   return below(tree, '', 1);
 }
 
-/** The node of a path; `undefined` if it is not there any more. */
+/** The node of a path; `undefined` if it no longer exists. */
 export const nodeAt = (tree: Directory, path: string): Node | undefined =>
   path
     .split('/')

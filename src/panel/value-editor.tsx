@@ -10,10 +10,10 @@ interface Given {
   readonly onRemove: () => void;
 }
 
-/** What a value means, and the value to change. */
+/** The meaning of a value, and its editor. */
 export function ValueEditor({ path, node, onRemove }: Given) {
   const leaf = leafOf(node);
-  // Only while it is being changed: until then, what the service says.
+  // Only while editing; otherwise the service's value.
   const [draft, setDraft] = useState<string>();
   const isSecret = leaf?.form === 'secret';
   const help = helpFor(path);
@@ -61,7 +61,7 @@ export function ValueEditor({ path, node, onRemove }: Given) {
   );
 }
 
-/** Puts a value where there may be none yet. */
+/** Sets a value where there may be none yet. */
 export function AddValue({ onDone }: { readonly onDone: (path: string) => void }) {
   const [path, setPath] = useState('');
   const [value, setValue] = useState('');

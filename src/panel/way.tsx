@@ -9,7 +9,7 @@ const imdsWidth = 70;
 const mostCallers = 4;
 const mostNamedRouters = 4;
 
-/** A way to IMDS: where it begins, and how many links it has. A reply needs a hop limit of as many. */
+/** A path to IMDS: its start, and its number of links, which is the hop limit that a reply needs. */
 interface Lane {
   readonly name: string;
   readonly links: number;
@@ -32,10 +32,10 @@ function lanesOf({ network, options }: State, callers: string): readonly Lane[] 
   });
 }
 
-/** Who asks, what is between them and IMDS, and how far the reply with a session token comes. */
+/** The callers, the routers between them and IMDS, and how far the reply with a session token gets. */
 export function Way() {
   const state = useModel((model) => model.state);
-  // As text, so that a request of a caller who is known already draws nothing anew.
+  // As text, so that a request of a known caller does not render again.
   const callers = useModel(({ requests }) => [...new Set(requests.map(({ caller }) => caller))].sort().join(' '));
   const [element, width] = useWidth<HTMLDivElement>();
   const lanes = state ? lanesOf(state, callers) : [];
