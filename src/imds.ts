@@ -188,8 +188,7 @@ export class Imds extends Accessors {
 
   /**
    * Checks that IMDSv2 works for this process, and if not, finds the reason and the fix: `imds doctor`, as data. Takes
-   * well under a second if all is well, three and a half at most. Contains no secret, and does not reject because of a
-   * finding.
+   * well under a second if all is well, three at most. Contains no secret, and does not reject because of a finding.
    * @throws ImdsSettingsError when the shared config file has an unusable value, and the signal's reason.
    */
   async diagnose(options?: DiagnoseOptions): Promise<Diagnosis> {

@@ -39,7 +39,7 @@ const optionChecks = {
 
 /**
  * Finds out whether IMDSv2 works for this process, and if not, why, and what helps. Takes well under a second if all is
- * well, and at most three and a half.
+ * well, and at most three.
  *
  * @throws ImdsSettingsError for an unusable option, and the signal's reason; never because of its findings
  */

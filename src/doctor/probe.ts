@@ -49,23 +49,25 @@ export type Reply = Awaited<ReturnType<typeof ask>>;
 const metadata = '/latest/meta-data/';
 const instanceId = `${metadata}instance-id`;
 const unknownToken = 'none';
-// A lost packet must not look like a lost reply, so a request without a reply is repeated. Everything takes less than
-// three and a half seconds.
+// A lost packet must not look like a lost reply, so a request without a reply is repeated.
 const tokenSchedule = { sendAtMs: [0, 400, 800], timeoutMs: 1300 };
 const readSchedule = { sendAtMs: [0, 300], timeoutMs: 650 };
 const v1Schedule = { sendAtMs: [0], timeoutMs: 400 };
+const mostMs = 2900;
+const lastReadMs = 300;
 
 /** Everything that came back, or did not. */
 export type Answers = Awaited<ReturnType<typeof probe>>;
 
 /**
- * Sends all requests that a diagnosis needs, in less than three and a half seconds.
+ * Sends all requests that a diagnosis needs, in less than three seconds.
  *
  * @throws the signal's reason
  */
 export async function probe(input: Input, options: DiagnoseOptions) {
   const { signal } = options;
   const { endpoint } = input.settings;
+  const endAt = performance.now() + mostMs;
   const family = familyOf(endpoint);
   const beacons = input.beacons ?? (family ? wellKnownBeacons[family] : []);
   const routes = family && (await Promise.all([route('IPv4'), route('IPv6')]));
@@ -78,8 +80,14 @@ export async function probe(input: Input, options: DiagnoseOptions) {
   ]);
   // IMDS replies 401 to a token it never issued, whatever `HttpTokens` is: proof that it is there and that its replies
   // arrive. Such a request does not count as one without a token.
-  const get = (path: string, given = token.granted?.token ?? unknownToken, at = endpoint): Promise<Reply> =>
-    ask(input, at, path, { [tokenHeader]: given }, readSchedule, signal);
+  const { granted } = token;
+  const get = (path: string, given = granted?.token ?? unknownToken, at = endpoint, schedule = readSchedule) =>
+    ask(input, at, path, { [tokenHeader]: given }, schedule, signal);
+  /** The last read, in the time that slow replies before it have left. */
+  const getLast = (path: string) => {
+    const timeoutMs = Math.min(readSchedule.timeoutMs, Math.max(lastReadMs, endAt - performance.now()));
+    return get(path, granted?.token, endpoint, { ...readSchedule, timeoutMs });
+  };
   const isUnreachable = token.error instanceof ImdsUnreachableError;
   const read = isUnreachable ? undefined : await get(instanceId);
   const elsewhere = isUnreachable ? (input.otherEndpoint ?? otherEndpoint(routes, family)) : undefined;
@@ -87,8 +95,8 @@ export async function probe(input: Input, options: DiagnoseOptions) {
   const wouldTell = isLost(token.error) && read?.error && isSilence(read.error) && distance?.hops !== 1;
   const v1 = wouldTell ? await probeV1(input, options) : undefined;
   const [details, missing] =
-    token.granted && read?.instanceId
-      ? await Promise.all([readDetails(get), family ? undefined : missingIn(token, get)])
+    granted && read?.instanceId
+      ? await Promise.all([readDetails(get, getLast), family ? undefined : missingIn(token, get)])
       : [];
   signal?.throwIfAborted();
   return { routes, allowance, isMeasurable: beacons.length > 0, distance, token, other, read, v1, details, missing };
@@ -128,12 +136,12 @@ async function probeV1(input: Input, { v1Probe, signal, announce }: DiagnoseOpti
 }
 
 /** Further values of a service that works. */
-async function readDetails(get: (path: string) => Promise<Reply>) {
+async function readDetails(get: (path: string) => Promise<Reply>, getLast: (path: string) => Promise<Reply>) {
   const roles = `${metadata}iam/security-credentials/`;
   const replies = await Promise.all([get(`${metadata}placement/region`), get(roles), get(`${metadata}tags/instance/`)]);
   const [region, listed, tags] = replies;
   const name = listed.text?.split('\n')[0];
-  const credentials = name ? await get(roles + encodeURIComponent(name)) : undefined;
+  const credentials = name ? await getLast(roles + encodeURIComponent(name)) : undefined;
   const document = credentials && documentIn(credentials);
   return {
     // One of these reads got a 429 or 503.
@@ -191,7 +199,7 @@ async function ask(
   };
   signal?.addEventListener('abort', end, { once: true });
   try {
-    const outcome = await Promise.any(sendAtMs.map(attempt)).catch(mostTelling);
+    const outcome = await Promise.any(sendAtMs.filter((at) => at < timeoutMs).map(attempt)).catch(mostTelling);
     signal?.throwIfAborted();
     // Nothing was sent, for instance because got cannot be loaded.
     if (outcome instanceof Error && !isImdsError(outcome)) throw outcome;

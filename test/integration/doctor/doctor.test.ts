@@ -392,6 +392,15 @@ describe('diagnose', () => {
     assert.ok(elapsedMs() < 3000);
   });
 
+  it('leaves the last read no more time than slow replies before it have left of three seconds', async () => {
+    const slow = await emulator();
+    slow.fault({ kind: 'latency', paths: ['/latest/api/token'], delay: '560ms' });
+    slow.fault({ kind: 'latency', delay: '590ms' });
+    const diagnosis = await examine(slow.url);
+    assert.equal(finding(diagnosis, 'tags')?.status, 'ok');
+    assert.match(finding(diagnosis, 'role')?.detail ?? '', /^example-role: its credentials could not be read/);
+  });
+
   it('ends when its signal aborts, with the reason', async () => {
     const url = await stand(listen(() => {}));
     const reason = new Error('enough');
