@@ -60,9 +60,7 @@ function reportTo(folder: string): void {
 
 /** In the first process: prints the report when it exits, or on a signal. */
 function begin(): void {
-  // Programs below may start in folders from which the name of this package leads nowhere.
-  const options = env['NODE_OPTIONS'];
-  if (options) env['NODE_OPTIONS'] = options.replace(byName, `--import=${import.meta.url}`);
+  safely(nameByPlace);
   let folder = '';
   // Without one, only this thread is seen.
   safely(() => {
@@ -95,6 +93,19 @@ function begin(): void {
     );
   const every = setting('IMDS_AUDIT_EVERY', 'a number of seconds', /^\d+$/);
   if (Number(every) > 0) repeat(Number(every) * 1000, () => safely(() => print(report())));
+}
+
+/** Programs below may start in folders from which the name of this package leads nowhere. */
+function nameByPlace(): void {
+  const byPlace = `--import=${import.meta.url}`;
+  const options = env['NODE_OPTIONS'];
+  if (options) env['NODE_OPTIONS'] = options.replace(byName, byPlace);
+  // What a fork is started with.
+  const { execArgv } = process;
+  const at = execArgv.findIndex((option) => /^(?:--(?:import|require)=)?imds\/audit$/.test(option));
+  if (at < 0) return;
+  const isPair = execArgv[at] === 'imds/audit';
+  execArgv.splice(isPair ? at - 1 : at, isPair ? 2 : 1, byPlace);
 }
 
 /** Reports an unusable value and ignores it: the program must run. */

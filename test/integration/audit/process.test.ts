@@ -202,20 +202,31 @@ describe('imds/audit', () => {
     });
   }
 
-  for (const options of ['--import imds/audit', '--no-warnings --require="imds/audit" --import=imds/audit'])
-    it(`sees programs in other folders by NODE_OPTIONS='${options}'`, async () => {
+  for (const options of [
+    ['--import', 'imds/audit'],
+    ['--no-warnings', '--require="imds/audit"'],
+  ])
+    it(`sees programs in other folders by ${options.join(' ')}`, async () => {
       await using application = await Application.create();
       symlinkSync(resolve('.'), join(application.folder, 'node_modules/imds'));
       const below = application.write('below.mjs', read);
       application.write(
         'app.mjs',
-        `import { spawnSync } from 'node:child_process';
-        process.exitCode = spawnSync(process.execPath, ['${below}'], { cwd: '/', stdio: 'inherit' }).status;`,
+        `import { fork } from 'node:child_process';
+        fork('${below}', { cwd: '/' }).on('exit', (code) => { process.exitCode = code; });`,
       );
-      const env = { NODE_OPTIONS: options, IMDS_AUDIT_JSON: 'report.json' };
-      const { code, stderr } = await application.run(node, ['app.mjs'], env);
-      assert.deepEqual([code, stderr], [0, '']);
-      assert.equal(application.readReport().callers[0]?.v1, 1);
+      const args = options.map((option) => option.replaceAll('"', ''));
+      for (const [env, all] of [
+        [{ NODE_OPTIONS: options.join(' ') }, []],
+        [{ NODE_OPTIONS: undefined }, args],
+      ] as const) {
+        const { code, stderr } = await application.run(node, [...all, 'app.mjs'], {
+          ...env,
+          IMDS_AUDIT_JSON: 'report.json',
+        });
+        assert.deepEqual([code, stderr], [0, '']);
+        assert.equal(application.readReport().callers[0]?.v1, 1);
+      }
     });
 
   it('does as the variables say: one line of JSON on standard error, an exit code, reports in between', async () => {
