@@ -19,12 +19,12 @@ export const record = command({
   },
   options: {
     '--out <file>': [`the file to write (default: ${usualFile})`, undefined, 'stdout'],
-    '--stdout': 'print it, and write no file',
+    '--stdout': 'print it, and write no file; --out - does the same',
     '--force': 'overwrite an existing file',
     '--keep': 'keep names, tags, addresses and identifiers, but no secrets',
   },
   async run({ io, signal, connect }, { out = usualFile, stdout, force, keep }) {
-    const file = stdout ? undefined : out;
+    const file = stdout || out === '-' ? undefined : out;
     if (file !== undefined) await checkPlace(file, force);
     const { record } = await import('../../record/record.js');
     // Over the last line of a terminal; elsewhere nobody looks.

@@ -50,15 +50,16 @@ describe('imds record', () => {
     assert.deepEqual(readdirSync(folder), ['imds-recording.json']);
   });
 
-  it('prints it with --stdout, and writes no file', async () => {
-    await using emulator = await createEmulator(few);
-    const { code, stdout, stderr } = await outcomeOf(
-      start(['record', '--stdout', '--endpoint', emulator.url], { cwd: folder }),
-    );
-    assert.deepEqual([code, stderr], [0, 'recorded 2 values\n']);
-    assert.deepEqual(JSON.parse(stdout.toString()), recorded);
-    assert.deepEqual(readdirSync(folder), []);
-  });
+  for (const option of ['--stdout', '--out=-'])
+    it(`prints it with ${option}, and writes no file`, async () => {
+      await using emulator = await createEmulator(few);
+      const { code, stdout, stderr } = await outcomeOf(
+        start(['record', option, '--endpoint', emulator.url], { cwd: folder }),
+      );
+      assert.deepEqual([code, stderr], [0, 'recorded 2 values\n']);
+      assert.deepEqual(JSON.parse(stdout.toString()), recorded);
+      assert.deepEqual(readdirSync(folder), []);
+    });
 
   it('is replayed by imds emulate, and the same when recorded from that', async () => {
     await using emulator = await createEmulator({ ...few, httpTokens: 'required' });
