@@ -54,8 +54,8 @@ export class Emulator {
   }
 
   /**
-   * Environment variables that point the AWS SDKs and tools, and this package, to the emulator, bypassing proxies: its
-   * hosts are added to this process's `NO_PROXY`. `IMDS_EMULATOR_CONTROL_URL` is its `controlUrl`.
+   * Environment variables that point the AWS SDKs and tools, and this package, to the emulator, bypassing proxies:
+   * `NO_PROXY` has its hosts beside those of this process. `IMDS_EMULATOR_CONTROL_URL` is its `controlUrl`.
    */
   get env(): Readonly<Record<string, string>> {
     // Some tools want an IPv6 address with brackets, others without.
