@@ -188,7 +188,7 @@ const events = {
     ({ mac, deviceNumber = 1, networkCard = 0, lag = '5s' }, { tree }, at) => {
       const { 'interface-id': id = '', 'owner-id': owner = '' } = furtherInterface(mac, deviceNumber, networkCard);
       tree.set(`${interfaces}/${mac}`, { 'device-number': '0', 'interface-id': id, mac, 'owner-id': owner }, at);
-      return [`${mac} shows, with device number 0`, milliseconds(lag)];
+      return [`${mac} appears, with device number 0`, milliseconds(lag)];
     },
     {
       about: ({ mac }) => mac,

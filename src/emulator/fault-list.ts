@@ -50,7 +50,7 @@ export class Faults {
   add(given: Fault, at: number): Placed {
     this.all = this.all.filter((one) => !this.isOver(one, at));
     if (this.all.length >= mostFaults)
-      throw new EmulatorOptionError(`there are ${mostFaults} faults already, which is the most; remove one first`);
+      throw new EmulatorOptionError(`there are ${mostFaults} faults already, which is the maximum; remove one first`);
     const fault = structuredClone(given);
     for (const part of [...Object.values(fault), fault]) Object.freeze(part);
     this.#count += 1;

@@ -71,6 +71,6 @@ export function foreignHost(host: string | undefined, hosts: readonly string[]):
   const name = (bracketed ?? bare).toLowerCase();
   if (isIP(name) !== 0 || name === 'localhost' || hosts.some((own) => own.toLowerCase() === name)) return undefined;
   return /^[\w.-]{1,253}$/.test(name)
-    ? `${name} is no name of this emulator; --allow-host ${name}, or allowedHosts, makes it one`
-    : 'the Host header holds no name';
+    ? `${name} is not a name of this emulator; --allow-host ${name}, or allowedHosts, adds it`
+    : 'the Host header has no name';
 }

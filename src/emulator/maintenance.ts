@@ -26,7 +26,8 @@ export function schedule(
   at: Date,
 ): void {
   const others = rows(tree, 'scheduled', at).filter(({ EventId }) => EventId !== eventId);
-  if (others.length >= mostRows) throw new EmulatorOptionError(`${mostRows} events are scheduled, which is the most`);
+  if (others.length >= mostRows)
+    throw new EmulatorOptionError(`${mostRows} events are scheduled, which is the maximum`);
   const row = {
     NotBefore: eventDate(begin),
     Code: code,

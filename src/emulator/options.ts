@@ -93,7 +93,7 @@ const startFields = {
   tree: anything,
   scenario: anything,
   now: shape(
-    'a function that returns milliseconds since 1970, to the year 9000 at most',
+    'a function that returns milliseconds since the epoch, up to the year 9000',
     {},
     (value) => typeof value === 'function' && value() >= 0 && value() <= latestTime,
   ),

@@ -18,7 +18,7 @@ export function namesIn(path: string): string[] {
 export function segmentsOf(path: string): readonly string[] {
   if (typeof path !== 'string' || !pathPattern.test(path)) {
     const same = "'placement/region', 'meta-data/placement/region' and '/latest/meta-data/placement/region'";
-    throw new EmulatorOptionError(`'${String(path)}' is no path of the metadata; ${same} are, and mean the same`);
+    throw new EmulatorOptionError(`'${String(path)}' is not a metadata path; ${same} are, and mean the same`);
   }
   const names = namesIn(path);
   const below = path.startsWith('/') ? names.slice(1) : names;

@@ -78,7 +78,7 @@ export function list<T>(item: Shape<T>, most = Number.POSITIVE_INFINITY): Shape<
   return shape(`a list, each item ${item.accepted}`, schema, (value, path) => {
     if (!Array.isArray(value)) return false;
     if (value.length > most)
-      throw new EmulatorOptionError(`${path} has ${value.length} items; the most is ${most}`, path);
+      throw new EmulatorOptionError(`${path} has ${value.length} items; the maximum is ${most}`, path);
     for (const [index, one] of value.entries()) item.check(one, `${path}[${index}]`);
     return true;
   });

@@ -43,7 +43,7 @@ export class Timeline {
   /** Adds an event that is due at `at`, after others of that time. */
   add(step: TimelineStep, at: number): void {
     if (this.pending.length >= mostPending)
-      throw new EmulatorOptionError(`${mostPending} events are to come, which is the most`);
+      throw new EmulatorOptionError(`${mostPending} events are pending, which is the maximum`);
     if (step.part === 'end') this.#callOffEnd(step);
     this.#insert(step, at, (other) => other.at <= at);
   }
@@ -54,7 +54,7 @@ export class Timeline {
     if (entries.length === 0) {
       const names = [...new Set(this.triggered.map(({ on }) => on))].slice(0, shownNames).join(', ');
       throw new EmulatorOptionError(
-        `nothing in the timeline waits for '${name}'; ${names === '' ? 'no entry has an "on"' : `there is ${names}`}`,
+        `nothing in the timeline waits for '${name}'; ${names === '' ? 'no entry has an "on"' : `expected ${names}`}`,
       );
     }
     for (const { at = 0, on: _, ...step } of entries) this.add(step, now + milliseconds(at));

@@ -126,7 +126,7 @@ export class MetadataTree {
 function leavesOf(segments: Path, value: Value | Tree | null): (readonly [Path, Value | null])[] {
   if (segments.length > longestPath) {
     const start = segments.slice(0, 4).join('/');
-    throw new EmulatorOptionError(`${start}/… is too long: a path has ${longestPath} names at most`);
+    throw new EmulatorOptionError(`${start}/… is too long: a path has at most ${longestPath} names`);
   }
   if (value === null || isContent(value) || typeof value === 'function') return [[segments, value]];
   const accepted = 'text, bytes, a function that returns one of them, or an object of such values';

@@ -36,7 +36,7 @@ const spans = new RegExp(`\\{\\{([+-]?)(${spanSource})\\}\\}`, 'g');
 const noSpan = new RegExp(`\\{\\{(?![+-]?(?:${spanSource})\\}\\})`);
 const base64 = 'bytes in base64';
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-const template = 'text in which {{…}} holds a time, such as {{+2m}}';
+const template = 'text in which {{…}} is a time, such as {{+2m}}';
 
 /** The forms of a value that is not text. */
 const forms: Fields = {
@@ -95,7 +95,7 @@ function isDirectory(directory: object, path: string, depth: number): boolean {
   const [pattern, names] =
     depth === 0 ? [pathPattern, pathShape.accepted] : [namePattern, 'a name that does not begin with $ or /'];
   if (depth === longestPath)
-    throw new EmulatorOptionError(`${path} is too deep: a path has ${longestPath} names at most`, path);
+    throw new EmulatorOptionError(`${path} is too deep: a path has at most ${longestPath} names`, path);
   for (const [name, inner] of Object.entries(directory)) {
     if (!pattern.test(name)) throw refused(`the key in ${path || 'it'}`, names, name);
     const place = member(path, name);

@@ -40,11 +40,11 @@ export async function runLab(options: LabOptions, caller: Caller): Promise<numbe
   const internet = options.internet ? pasta(path) : undefined;
   const isPrivileged = mayMakeNamespaces(thisMachine);
   const hasIpv6 = thisMachine.exists('/proc/net/if_inet6');
-  if (!hasIpv6) caller.say('this kernel has no IPv6, so the lab has IPv4 alone');
+  if (!hasIpv6) caller.say('this kernel has no IPv6, so the lab has only IPv4');
   const listening = options.control === undefined ? undefined : await listen(options.control);
   const control = portOf(listening);
   const url = control === undefined ? undefined : `http://127.0.0.1:${control}`;
-  if (url) caller.say(`the control service is at ${url}, inside the lab too`);
+  if (url) caller.say(`the control service is at ${url}, inside the lab, too`);
   if (url) caller.onControl?.(url);
   const env = { ...options.env, ...(url ? { IMDS_EMULATOR_CONTROL_URL: url } : {}) };
   const plan: Plan = {
@@ -152,7 +152,8 @@ function outcome(
     });
     child.on('close', () => {
       if (typeof result === 'number') resolve(result);
-      else reject(result ?? (isStarted ? new LabError('the lab was ended from outside') : explain(said, thisMachine)));
+      else
+        reject(result ?? (isStarted ? new LabError('the lab was stopped from outside') : explain(said, thisMachine)));
     });
     // From now on the process inside listens.
     child.send({ plan } satisfies Order, listening, () => listening?.close());

@@ -74,7 +74,7 @@ export function isProgram(file: string): boolean {
  */
 export function requirements(path: string, machine: Machine): Record<Tool, string> {
   if (machine.platform !== 'linux')
-    throw new LabError(`imds lab needs network namespaces, which ${machine.platform} has not`, inDocker);
+    throw new LabError(`imds lab needs network namespaces, which ${machine.platform} lacks`, inDocker);
   const names = Object.keys(tools) as Tool[];
   const found = names.map((name) => [name, find(name, path)] as const);
   const missing = found.flatMap(([name, file]) => (file === undefined ? [name] : []));
@@ -122,7 +122,7 @@ const containerRights =
 export function explain(said: string, machine: Machine): LabError {
   const { read } = machine;
   const lines = said.split('\n').filter((line) => line.trim() !== '');
-  const last = lines.at(-1)?.trim() ?? 'it ended without a word';
+  const last = lines.at(-1)?.trim() ?? 'it exited without a message';
   const isDenied = /^unshare: |^setpriv: |Operation not permitted|Permission denied|uid_map/m.test(said);
   const setting = (name: string): string | undefined => read(`/proc/sys/${name.replaceAll('.', '/')}`);
   const forbidden = (why: string, hint: string): LabError =>
@@ -140,8 +140,8 @@ export function explain(said: string, machine: Machine): LabError {
       );
   }
   if (isContainer(machine) && /Operation not permitted|Permission denied|Read-only file system/.test(said))
-    return new LabError(`this container may not make a lab: ${last}`, containerRights);
+    return new LabError(`this container is not allowed to make a lab: ${last}`, containerRights);
   if (/unrecognized option|invalid option/.test(said))
     return new LabError(`the tools here are too old: ${last}`, 'imds lab needs util-linux 2.36 and nftables 0.9.3');
-  return new LabError(`the lab cannot be made: ${last}`, isDenied ? 'as root it may be: sudo imds lab' : undefined);
+  return new LabError(`the lab cannot be made: ${last}`, isDenied ? 'as root it may work: sudo imds lab' : undefined);
 }

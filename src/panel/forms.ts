@@ -44,7 +44,7 @@ export const forms = {
     text: commandOf,
     leftOut({ speed, place }) {
       const others = place === undefined ? '--host, --allow-host, --port' : '--trouble, --internet';
-      const pause = speed === 0 ? ', and the pause: no flag holds the clock' : '';
+      const pause = speed === 0 ? ', and the pause: no flag stops the clock' : '';
       return `For bash and other POSIX shells. Left out: ${others} and --sign-identity${pause}.`;
     },
   },

@@ -99,9 +99,7 @@ function Rows({ requests, hasNone }: { requests: readonly SeenRequest[]; hasNone
       aria-rowcount={requests.length}
       onScroll={({ currentTarget }) => setScrolled(currentTarget.scrollTop)}
     >
-      {requests.length === 0 && (
-        <p class="empty">{hasNone ? 'Nobody has asked yet.' : 'No request fits this filter.'}</p>
-      )}
+      {requests.length === 0 && <p class="empty">{hasNone ? 'No requests yet.' : 'No request matches this filter.'}</p>}
       <div role="rowgroup" style={{ height: `${requests.length * rowHeight}px` }}>
         {seen.map((request, index) => (
           <Row key={request.number} request={request} index={first + index} rowHeight={rowHeight} />

@@ -111,7 +111,7 @@ function take(): void {
   const lost = fresh.findLast(({ hopLimit }) => hopLimit && hopLimit.needed > hopLimit.had);
   update({
     requests: [...model.requests, ...fresh].slice(-mostRequests),
-    ...(lost ? { news: `A token reply to ${lost.caller} died on its way` } : {}),
+    ...(lost ? { news: `A token reply to ${lost.caller} died on the way` } : {}),
   });
   readState();
 }

@@ -84,7 +84,7 @@ const reasons: Partial<Readonly<Record<ImdsErrorCode, string>>> = {
   ERR_IMDS_PATH: 'its name cannot be part of a path',
   ERR_IMDS_TIMEOUT: 'no answer in time',
   ERR_IMDS_HOP_LIMIT: 'no answer in time',
-  ERR_IMDS_UNREACHABLE: 'the service could not be reached',
+  ERR_IMDS_UNREACHABLE: 'the service was unreachable',
   ERR_IMDS_RESPONSE: 'the answer is unusable',
 };
 

@@ -27,7 +27,7 @@ export function redactor(items: readonly Item[], keep: boolean) {
     const leftOut = known === undefined ? notKnown : known.kept === undefined ? `members ${notKnown}` : undefined;
     if (!keep) return { names, content: known?.replaced, leftOut };
     if (leftOut !== undefined && secretMarks.test(body.toString('latin1')))
-      return { names, leftOut: 'holds what looks like a secret' };
+      return { names, leftOut: 'contains something that looks like a secret' };
     return { names, content: known?.kept ?? text ?? { $base64: body.toString('base64') } };
   };
 }

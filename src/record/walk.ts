@@ -25,7 +25,7 @@ export const notKnown = 'not known to this version';
 type Omitted =
   | 'credentials'
   | 'user data'
-  | 'keys that are good for a minute'
+  | 'keys that are valid for a minute'
   | typeof notKnown
   | `${typeof notKnown}, and named like a secret`;
 
@@ -81,7 +81,7 @@ export async function walk(
   }
   async function listed(place: Place): Promise<readonly Item[]> {
     const { path, names } = place;
-    if (names.length > deepest) throw foreign(`${path} is deeper than instance metadata goes`);
+    if (names.length > deepest) throw foreign(`${path} is deeper than any instance metadata`);
     const lines = await ask(() => reader.list(path, { signal }));
     entries += lines.length;
     if (entries > mostEntries)
@@ -178,7 +178,7 @@ const secretNames = new RegExp(secretWords, 'i');
 function omission(path: string, { unknown = false, recording = false }: WalkOptions): Omitted | undefined {
   const category = categoryOf(path);
   if (category?.secret && !recording) return category.kind === 'binary' ? 'user data' : 'credentials';
-  if (/^\/[^/]+\/meta-data\/managed-ssh-keys\/active-keys$/.test(path)) return 'keys that are good for a minute';
+  if (/^\/[^/]+\/meta-data\/managed-ssh-keys\/active-keys$/.test(path)) return 'keys that are valid for a minute';
   if (isKnown(path)) return undefined;
   // A new kind of credentials will have such a path.
   if (secretNames.test(path)) return `${notKnown}, and named like a secret`;

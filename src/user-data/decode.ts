@@ -66,7 +66,7 @@ export async function decodeUserData(raw: Uint8Array): Promise<UserData> {
   const gunzip = unpacker();
   // Never quoted back, as user data may contain secrets.
   if (!ArrayBuffer.isView(raw))
-    throw new ImdsSettingsError(`user data is of type ${typeof raw}: expected a Uint8Array, as getBuffer() gives it`);
+    throw new ImdsSettingsError(`user data is of type ${typeof raw}: expected a Uint8Array, as from getBuffer()`);
   const served = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
   if (served.length > maxBytes) throw undecodable('The user data is larger than 1 MiB');
   const decoded = fromBase64(served);

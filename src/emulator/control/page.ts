@@ -35,8 +35,5 @@ async function text(): Promise<string> {
     const file = await readFile(new URL(place, import.meta.url), 'utf8').catch(() => undefined);
     if (file !== undefined) return file;
   }
-  throw new Refusal(
-    404,
-    'the page is not there; it is dist/emulator/panel.html of the package imds, copy it beside this program',
-  );
+  throw new Refusal(404, 'the page is missing: copy dist/emulator/panel.html of the package imds next to this program');
 }

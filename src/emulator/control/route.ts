@@ -87,6 +87,6 @@ export function sinceOf(query: URLSearchParams): number | undefined {
 
 /** @throws Refusal if it was not found */
 export function there<T>(found: T, what: string): T {
-  if (found === undefined || found === false) throw new Refusal(404, `${what} is not there`);
+  if (found === undefined || found === false) throw new Refusal(404, `there is no ${what}`);
   return found;
 }

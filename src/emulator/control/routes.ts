@@ -12,22 +12,22 @@ export const routes: readonly Route[] = [
   route('GET /v1/state', 'Options, clock, timeline, faults and counts', { reply: shapes.state }, stateView),
   route(
     'PATCH /v1/options',
-    'Changes options of the instance; those not named stay',
+    'Changes options of the instance; others are kept',
     { body: shapes.options, reply: shapes.options },
     ({ state, body }) => {
       if (body.hops !== undefined && state.network.kind === 'lab') {
-        const why = 'what the network of the lab makes it; imds lab --in host|container|nested is the choice';
+        const why = 'determined by the network of the lab; use imds lab --in host|container|nested';
         throw new EmulatorOptionError(`hops is ${why}`, 'hops');
       }
       state.configure(body);
       return state.options;
     },
   ),
-  route('GET /v1/tree', 'All values, in the form of a scenario, but for secrets', { reply: shapes.view }, treeView),
+  route('GET /v1/tree', 'All values, in the form of a scenario, without secrets', { reply: shapes.view }, treeView),
   route('GET /v1/tree/{path}', 'A value, or a directory of values by name', { reply: shapes.view }, treeView),
   route(
     'PUT /v1/tree/{path}',
-    'Puts a value or a directory in the place of what was there',
+    'Sets a value or a directory, and replaces what was there',
     { body: shapes.node },
     ({ state, parameter, body, date }) => state.tree.set(parameter, toNode(body, date), date),
   ),
@@ -43,7 +43,7 @@ export const routes: readonly Route[] = [
   route('DELETE /v1/faults/{id}', 'Ends a fault', {}, ({ state, id }) => there(state.faults.remove(id), `fault ${id}`)),
   route(
     'POST /v1/events',
-    'Makes an event happen now or after a time, or what waits for a trigger',
+    'Makes an event happen now, later, or by trigger',
     { body: shapes.happening, reply: shapes.consequences },
     (context) =>
       consequences(context, ({ engine: { timeline }, body, now }) => {
@@ -54,19 +54,19 @@ export const routes: readonly Route[] = [
   ),
   route(
     'PATCH /v1/events/{id}',
-    'Moves an event that is still to come',
+    'Moves a pending event',
     { body: shapes.move, reply: shapes.consequences },
     (context) =>
       consequences(context, ({ engine, id, body, now }) =>
         there(engine.timeline.move(id, now + milliseconds(body.in)), `event ${id}`),
       ),
   ),
-  route('DELETE /v1/events/{id}', 'Takes away an event that is still to come', {}, ({ engine, id }) =>
+  route('DELETE /v1/events/{id}', 'Removes a pending event', {}, ({ engine, id }) =>
     there(engine.timeline.remove(id), `event ${id}`),
   ),
   route(
     'POST /v1/clock',
-    'Moves the clock forward, and changes its speed',
+    'Advances the clock, and changes its speed',
     { body: shapes.clockChange, reply: shapes.clock },
     ({ engine, body: { advanceMs, speed } }) => {
       if (advanceMs !== undefined) engine.advance(advanceMs, 'advanceMs');
@@ -75,25 +75,25 @@ export const routes: readonly Route[] = [
     },
   ),
   route('POST /v1/tokens/expire', 'Voids all session tokens', {}, ({ state }) => state.tokens.voidAll()),
-  route('POST /v1/reset', 'Back to how the emulator started', { reply: shapes.state }, (context) => {
+  route('POST /v1/reset', 'Resets the emulator to its start', { reply: shapes.state }, (context) => {
     context.engine.reset();
     return stateView(context);
   }),
   route(
     'GET /v1/requests',
-    'The latest requests, after the one of this number',
+    'The latest requests, after the one with this number',
     { reply: shapes.requests, hasSince: true },
     requestsView,
   ),
   route(
     'GET /v1/stream',
-    'Requests, events and changes as they come',
+    'Requests, events and changes as they happen',
     { status: 200, hasSince: true, isStream: true },
     () => {},
   ),
   route(
     'GET /v1/scenario',
-    'The present state as a scenario, without its secrets',
+    'The current state as a scenario, without its secrets',
     { reply: shapes.scenario },
     ({ engine }) => scenarioOf(engine),
   ),

@@ -84,7 +84,7 @@ export class ControlServer {
     const why = foreignHost(host, this.#hosts);
     if (why !== undefined) throw new Refusal(403, why);
     if (origin === undefined || origin === `http://${host}` || origin === `https://${host}`) return;
-    throw new Refusal(403, `pages of ${origin} may not ask this emulator; only its own at ${this.#url} may`);
+    throw new Refusal(403, `pages of ${origin} may not use this emulator; only its own at ${this.#url} may`);
   }
 
   #openStream({ headers }: IncomingMessage, response: ServerResponse, query: URLSearchParams): void {
@@ -107,8 +107,7 @@ function routeOf(method: string, path: string): { readonly route: Route; readonl
   const match = found.find(({ route }) => isMeant(route));
   if (match) return { route: match.route, parameter: decoded(match.parameter) };
   const methods = found.map(({ route }) => route.method).join(', ');
-  if (methods === '')
-    throw new Refusal(404, `there is nothing at ${path}; GET /v1/openapi.json describes all there is`);
+  if (methods === '') throw new Refusal(404, `there is nothing at ${path}; GET /v1/openapi.json describes everything`);
   throw new Refusal(405, `${path} takes ${methods}, not ${method}`, { allow: methods });
 }
 
@@ -116,7 +115,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new EmulatorOptionError(`${text} is not percent-encoded as it should be`, 'path');
+    throw new EmulatorOptionError(`${text} is not percent-encoded correctly`, 'path');
   }
 }
 

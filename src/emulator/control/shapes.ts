@@ -30,7 +30,7 @@ const record = <F extends Fields>(name: string, all: F) => named(name, fields(al
 const count = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 const flag = made<boolean>({ type: 'boolean' });
 const time = made<string>({ type: 'string', format: 'date-time' });
-const asInScenario = 'as in the timeline of a scenario, what is secret in it as in a view';
+const asInScenario = 'as in the timeline of a scenario, with its secrets as in a view';
 
 const trigger = fields({ trigger: triggerName });
 const event = eventShape<TimelineEvent & { readonly in?: Duration }>({ in: optional(duration) });
@@ -102,7 +102,7 @@ export const shapes = {
   view: named(
     'view',
     made<unknown>({
-      description: 'Text, an object of views by name, {"$base64": …}, or {"$masked": …} for what is secret.',
+      description: 'Text, an object of views by name, {"$base64": …}, or {"$masked": …} for a secret.',
       anyOf: [{ type: 'string' }, { type: 'object', additionalProperties: { $ref: '#/$defs/view' } }],
     }),
   ),

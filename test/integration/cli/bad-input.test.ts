@@ -213,7 +213,7 @@ const badServices: readonly BadService[] = [
     open: () => serve(answer(200, 'deeper/')),
     args: ['list', '-r', '--all'],
     code: 8,
-    names: ['deeper than instance metadata goes'],
+    names: ['deeper than any instance metadata'],
   },
   { title: 'that is disabled', open: () => serve(silence, answer(403)), code: 4, names: ['HttpEndpoint=disabled'] },
   { title: 'that refuses reads', open: () => serve(answer(403)), code: 4, names: ['GET', 'returned 403'] },

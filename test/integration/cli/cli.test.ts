@@ -238,7 +238,7 @@ describe('the command line', () => {
         '/latest/meta-data/iam/security-credentials-extended/example-role (left out: credentials)',
         '/latest/meta-data/iam/security-credentials/example-role (left out: credentials)',
         '/latest/meta-data/identity-credentials/ec2/security-credentials/ec2-instance (left out: credentials)',
-        '/latest/meta-data/managed-ssh-keys/active-keys (left out: keys that are good for a minute)',
+        '/latest/meta-data/managed-ssh-keys/active-keys (left out: keys that are valid for a minute)',
         '/latest/user-data (left out: user data)',
       ]);
     });

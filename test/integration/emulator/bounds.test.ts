@@ -54,15 +54,15 @@ describe('bounds of the emulator', () => {
     [
       'events',
       { timeline: Array(10_000).fill({ at: 0, event: 'rebalance' }) },
-      /^timeline has 10000 items; the most is 1000$/,
+      /^timeline has 10000 items; the maximum is 1000$/,
     ],
-    ['faults', { faults: Array(10_000).fill({ kind: 'empty' }) }, /^faults has 10000 items; the most is 1000$/],
+    ['faults', { faults: Array(10_000).fill({ kind: 'empty' }) }, /^faults has 10000 items; the maximum is 1000$/],
     [
       'patterns',
       { faults: [{ kind: 'empty', paths: Array(1000).fill('iam/**') }] },
       /^faults\[0\]\.paths must be a pattern .* or a list of up to 100, /,
     ],
-    ['names in a path', { tree: { ['a/'.repeat(1000)]: 'x' } }, /^tree: .* is too long: a path has 100 names at most$/],
+    ['names in a path', { tree: { ['a/'.repeat(1000)]: 'x' } }, /^tree: .* is too long: a path has at most 100 names$/],
   ];
   for (const [what, scenario, message] of refused) {
     it(`refuses ten times too many ${what} without blocking the event loop`, async () => {
@@ -75,7 +75,7 @@ describe('bounds of the emulator', () => {
     await using emulator = await createEmulator({ speed: 0 });
     const handles = Array.from({ length: 999 }, () => emulator.fault({ kind: 'newline', paths: 'x' }));
     emulator.fault({ kind: 'newline', paths: 'x', until: '1s' });
-    const message = 'there are 1000 faults already, which is the most; remove one first';
+    const message = 'there are 1000 faults already, which is the maximum; remove one first';
     assert.throws(() => emulator.fault({ kind: 'empty' }), { code: 'ERR_EMULATOR_OPTION', message });
     handles[0]?.remove();
     emulator.fault({ kind: 'newline', paths: 'instance-id', times: 1 });

@@ -19,7 +19,7 @@ describe('the control service, safely:', () => {
     for (const foreign of ['attacker.example', 'attacker.example:80', 'imds.example.attacker.example', 'a b', '']) {
       const { status, body } = await asked(emulator, 'GET', '/v1/state', { Host: foreign });
       assert.equal(status, 403, foreign);
-      assert.match(body, /--allow-host attacker\.example|--allow-host imds\.example\.attacker|holds no name/);
+      assert.match(body, /--allow-host attacker\.example|--allow-host imds\.example\.attacker|has no name/);
     }
   });
 
@@ -75,9 +75,9 @@ describe('the control service, safely:', () => {
     ['GET', '/v1/statement', 404, /nothing at/],
     ['GET', '//[', 404, /nothing at/],
     ['DELETE', '/v1/faults/x', 404, /nothing at/],
-    ['DELETE', '/v1/faults/7', 404, /fault 7 is not there/],
-    ['GET', '/v1/tree/no/such', 404, /no\/such is not there/],
-    ['GET', '/v1/tree/latest/meta-data', 400, /'latest\/meta-data' is no path of the metadata/],
+    ['DELETE', '/v1/faults/7', 404, /there is no fault 7/],
+    ['GET', '/v1/tree/no/such', 404, /there is no no\/such/],
+    ['GET', '/v1/tree/latest/meta-data', 400, /'latest\/meta-data' is not a metadata path/],
     ['GET', '/v1/tree/%ff', 400, /percent-encoded/],
     ['POST', '/v1/state', 405, /\/v1\/state takes GET, not POST/, 'GET'],
     ['POST', '/v1/tree/mac', 405, /takes GET, PUT, DELETE, not POST/, 'GET, PUT, DELETE'],

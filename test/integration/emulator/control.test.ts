@@ -97,7 +97,7 @@ describe('the control service', () => {
     assert.equal(await metadata(emulator, 'dynamic/notes/'), 'at');
     for (const method of ['GET', 'DELETE']) {
       const { status, body } = await call(emulator, method, '/v1/tree/spot');
-      assert.deepEqual([status, body.error.message], [404, 'spot is not there']);
+      assert.deepEqual([status, body.error.message], [404, 'there is no spot']);
     }
     const below = await call(emulator, 'PUT', '/v1/tree/placement/region/x', 'y');
     assert.equal(below.status, 400);

@@ -345,32 +345,28 @@ describeBothWays('emulator', () => {
     });
 
     const unusable: readonly [what: string, change: (emulator: Emulator) => void, message: RegExp][] = [
-      ['the empty path', (emulator) => emulator.set('', 'x'), /'' is no path of the metadata/],
-      [
-        'no path',
-        (emulator) => Reflect.apply(emulator.remove, emulator, []),
-        /^'undefined' is no path of the metadata/,
-      ],
+      ['the empty path', (emulator) => emulator.set('', 'x'), /'' is not a metadata path/],
+      ['no path', (emulator) => Reflect.apply(emulator.remove, emulator, []), /^'undefined' is not a metadata path/],
       [
         'a symbol',
         (emulator) => Reflect.apply(emulator.set, emulator, [Symbol('a'), 'x']),
-        /^'Symbol\(a\)' is no path/,
+        /^'Symbol\(a\)' is not a metadata path/,
       ],
-      ['a slash', (emulator) => emulator.remove('/'), /'\/' is no path of the metadata/],
-      ['another version', (emulator) => emulator.set('/2021-03-23/meta-data/x', 'x'), /is no path of the metadata/],
-      ['a blank path', (emulator) => emulator.set(' / ', 'x'), /is no path of the metadata/],
-      ['latest without a slash', (emulator) => emulator.set('latest/x', 'x'), /'latest\/x' is no path of the metadata/],
+      ['a slash', (emulator) => emulator.remove('/'), /'\/' is not a metadata path/],
+      ['another version', (emulator) => emulator.set('/2021-03-23/meta-data/x', 'x'), /is not a metadata path/],
+      ['a blank path', (emulator) => emulator.set(' / ', 'x'), /is not a metadata path/],
+      ['latest without a slash', (emulator) => emulator.set('latest/x', 'x'), /'latest\/x' is not a metadata path/],
       [
         'a path with too many names',
         (emulator) => emulator.set('a/'.repeat(20_000), 'x'),
-        /^meta-data\/a\/a\/a\/… is too long: a path has 100 names at most$/,
+        /^meta-data\/a\/a\/a\/… is too long: a path has at most 100 names$/,
       ],
       [
         'a directory in which a name is both a value and a directory',
         (emulator) => emulator.set('placement', { b: '1', 'b/c': '2' }),
         /^meta-data\/placement\/b\/c cannot be set: meta-data\/placement\/b is a value, not a directory$/,
       ],
-      ['the token path', (emulator) => emulator.set('/latest/api/token', 'x'), /is no path of the metadata/],
+      ['the token path', (emulator) => emulator.set('/latest/api/token', 'x'), /is not a metadata path/],
       [
         'a path below a value',
         (emulator) => emulator.set('instance-id/more', 'x'),
@@ -496,7 +492,7 @@ describeBothWays('emulator', () => {
     ['{"onRequest": true}', /^onRequest must be a function, not true$/],
     ['{"onEvent": {}}', /^onEvent must be a function, not \{\}$/],
     ['{"scenario": 7}', /^a scenario must be an object of .* not 7$/],
-    ['{"now": 7}', /^now must be a function that returns milliseconds since 1970, .* not 7$/],
+    ['{"now": 7}', /^now must be a function that returns milliseconds since the epoch, .* not 7$/],
     ['null', /^what createEmulator\(\) is given must be an object of options, not null$/],
     ['5', /^what createEmulator\(\) is given must be an object of options, not 5$/],
     ['[]', /^what createEmulator\(\) is given must be an object of options, not \[\]$/],

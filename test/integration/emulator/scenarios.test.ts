@@ -476,12 +476,12 @@ describe('own scenario', () => {
     [
       'a path of too many names',
       { tree: { ['a/'.repeat(101)]: 'x' } },
-      /^tree: meta-data\/a\/a\/a\/… is too long: a path has 100 names at most$/,
+      /^tree: meta-data\/a\/a\/a\/… is too long: a path has at most 100 names$/,
     ],
     [
       'a tree that is too deep',
       { tree: JSON.parse(`${'{"a":'.repeat(20_000)}"x"${'}'.repeat(20_000)}`) },
-      /^tree(?:\.a){100} is too deep: a path has 100 names at most$/,
+      /^tree(?:\.a){100} is too deep: a path has at most 100 names$/,
     ],
     [
       'a value to set that is too deep',
@@ -544,14 +544,11 @@ const unsound: readonly [json: string, message: RegExp][] = [
   ],
   ['{"tree": {"a": {"$base64": "?"}}}', /^tree\.a\.\$base64 must be bytes in base64, not '\?'$/],
   ['{"tree": {"a": {"$base64": "", "b": "c"}}}', /^tree\.a\.b is not known here; known are \$base64$/],
-  [
-    '{"tree": {"a": {"$template": "{{tomorrow}}"}}}',
-    /^tree\.a\.\$template must be text in which \{\{…\}\} holds a time/,
-  ],
+  ['{"tree": {"a": {"$template": "{{tomorrow}}"}}}', /^tree\.a\.\$template must be text in which \{\{…\}\} is a time/],
   ['{"tree": {"a": {"$credentials": {"lifetime": "long"}}}}', /^tree\.a\.\$credentials\.lifetime must be a time /],
   [
     '{"tree": {"a": {"$template": "{{+999999999d}}"}}}',
-    /^tree\.a\.\$template must be text in which \{\{…\}\} holds a time/,
+    /^tree\.a\.\$template must be text in which \{\{…\}\} is a time/,
   ],
   ['{"tree": {"a": {"$template": "{{{0s}}"}}}', /^tree\.a\.\$template must be text in which/],
   [

@@ -661,7 +661,7 @@ describeBothWays('emulator timeline', () => {
     );
     assert.throws(() => emulator.trigger('deplox'), {
       code: 'ERR_EMULATOR_OPTION',
-      message: "nothing in the timeline waits for 'deplox'; there is deploy, other",
+      message: "nothing in the timeline waits for 'deplox'; expected deploy, other",
     });
   });
 

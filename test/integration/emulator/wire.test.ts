@@ -360,7 +360,7 @@ describeBothWays('emulator on the wire', () => {
       else
         assert.match(
           body,
-          /^(the Host header holds no name|(\S+) is no name of .*; --allow-host \2, or allowedHosts, .*)\n$/,
+          /^(the Host header has no name|(\S+) is not a name of .*; --allow-host \2, or allowedHosts, .*)\n$/,
         );
     });
   }
@@ -368,9 +368,9 @@ describeBothWays('emulator on the wire', () => {
   it('names the Host that it refuses, if that can be a name', async () => {
     await using lab = await atLaunch();
     for (const [Host, shown] of [
-      ['imds:1338', 'imds is no name of this emulator; --allow-host imds, or allowedHosts, makes it one'],
-      ['<script>', 'the Host header holds no name'],
-      [`${'a'.repeat(300)}.example`, 'the Host header holds no name'],
+      ['imds:1338', 'imds is not a name of this emulator; --allow-host imds, or allowedHosts, adds it'],
+      ['<script>', 'the Host header has no name'],
+      [`${'a'.repeat(300)}.example`, 'the Host header has no name'],
     ] as const) {
       const { headers, body } = await ask(lab.emulator, 'GET', '/latest/', { Host });
       assert.equal(body, `${shown}\n`);

@@ -35,7 +35,7 @@ describe('what a lab needs', () => {
 
   it('names the command that makes a lab in a container where there is no Linux', () => {
     const { message, hint } = missing({}, 'darwin');
-    assert.equal(message, 'imds lab needs network namespaces, which darwin has not');
+    assert.equal(message, 'imds lab needs network namespaces, which darwin lacks');
     assert.match(hint ?? '', /^a container has them: docker run --rm -it --privileged .*imds lab'$/);
   });
 
@@ -79,21 +79,21 @@ describe('why no lab can be made', () => {
       'a container',
       denied,
       { '/.dockerenv': '' },
-      /^this container may not make a lab: unshare: unshare failed: Operation not permitted$/,
+      /^this container is not allowed to make a lab: unshare: unshare failed: Operation not permitted$/,
       /--privileged.* --cap-add SYS_ADMIN --cap-add NET_ADMIN .*--security-opt seccomp=unconfined/,
     ],
     [
       'the masked /proc of a container',
       'unshare: mount /proc failed: Operation not permitted\n',
       { '/run/.containerenv': '' },
-      /^this container may not make a lab: unshare: mount \/proc failed/,
+      /^this container is not allowed to make a lab: unshare: mount \/proc failed/,
       /systempaths=unconfined/,
     ],
     [
       'the read-only /proc/sys of a container',
       'sh: 1: cannot create /proc/sys/net/ipv4/ip_forward: Read-only file system\n',
       { '/proc/1/cgroup': '0::/kubepods/pod1' },
-      /^this container may not make a lab: sh: 1: cannot create/,
+      /^this container is not allowed to make a lab: sh: 1: cannot create/,
       /--privileged/,
     ],
     [
@@ -104,7 +104,7 @@ describe('why no lab can be made', () => {
       /util-linux 2\.36/,
     ],
     ['what nobody has foreseen', 'nft: no such thing\n', {}, /^the lab cannot be made: nft: no such thing$/, /^$/],
-    ['a silent end', '', {}, /^the lab cannot be made: it ended without a word$/, /^$/],
+    ['a silent end', '', {}, /^the lab cannot be made: it exited without a message$/, /^$/],
   ] as const)
     it(`is told: ${what}`, () => {
       const error = explain(said, machine(files));

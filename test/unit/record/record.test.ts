@@ -279,7 +279,7 @@ describe('record', () => {
       [
         `iam/{unknown}: ${namedLikeASecret}`,
         'iam/info: not known to this version',
-        'managed-ssh-keys/active-keys: keys that are good for a minute',
+        'managed-ssh-keys/active-keys: keys that are valid for a minute',
         `managed-ssh-keys/{unknown}: ${namedLikeASecret}`,
         `network/interfaces/macs/{mac}/{unknown}: ${namedLikeASecret}`,
         'network/interfaces/macs/{mac}/{unknown}: not known to this version',
@@ -520,7 +520,7 @@ describe('record', () => {
       assert.deepEqual(scenario.tree, { 'meta-data': instanceId });
       assert.match(
         leftOut.map(({ why }) => why).join(),
-        /^(?:holds what looks|not known to this version, and named) like a secret$/,
+        /^(?:contains something that looks|not known to this version, and named) like a secret$/,
       );
     });
 
