@@ -38,7 +38,7 @@ export class Session {
   checkPath(path: string): void {
     const { newest } = this.#tokens;
     if (newest === undefined) return;
-    if (holds(path, newest) || holds(path, encodeURIComponent(newest))) throw pathWithToken();
+    if (holds(path, newest) || (path.includes('%') && holds(path, encodeURIComponent(newest)))) throw pathWithToken();
   }
 
   async #attempt(path: string, call: Call): Promise<Response> {
