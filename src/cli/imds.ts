@@ -55,6 +55,6 @@ void main(process.argv.slice(2), {
   kill: (pid, signal) => void process.kill(pid, signal),
 }).then((code) => {
   process.exitCode = code;
-  // Everything needed was awaited; a normal exit would wait for a stalled reader.
-  if (process.stdout.writableLength > 0) process.exit();
+  // Whatever is needed was waited for. A slow reader has this long for the rest; a stalled one would keep the process.
+  setTimeout(() => process.exit(), 1000).unref();
 });

@@ -157,6 +157,18 @@ describe('the built command', () => {
       });
     }
 
+    it('exits on SIGTERM though the reader of its log has stalled', async () => {
+      const child = start(['emulate', '--port', '0']);
+      const exit = once(child, 'exit');
+      const url = /http:.*(?=\/$)/.exec(await firstLine(child))?.[0];
+      // More than a pipe holds.
+      for (let bytes = 0; bytes < 1_000_000; bytes += 5000)
+        await (await fetch(`${url}/latest/meta-data/${'x'.repeat(5000)}`)).text();
+      child.kill('SIGTERM');
+      assert.deepEqual(await exit, [0, null]);
+      child.stderr?.resume();
+    });
+
     it('obeys the options of the instance', async () => {
       const args = ['--http-put-response-hop-limit', '2', '--hops', '2', '--instance-metadata-tags', 'disabled'];
       const child = start(['emulate', '--port', '0', ...args, '--host', 'localhost']);
