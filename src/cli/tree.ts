@@ -5,14 +5,14 @@ import type { Item } from '../record/walk.js';
 import { columnsOf } from './layout.js';
 import { jsonValue } from './values.js';
 
-// An RSA key of 4096 bits has some 750 characters.
+// A 4096-bit RSA key has about 750 characters.
 const longest = 1000;
 const head = 60;
-// The room that the beginning of a value is worth showing in.
+// The minimum room for showing the beginning of a value.
 const least = 30;
 
 /**
- * Items as objects in objects, their values as in {@link jsonValue}. What was left out is not there.
+ * Items as nested objects, their values as in {@link jsonValue}, without those left out.
  *
  * @param root the absolute path that they are below
  */
@@ -22,22 +22,22 @@ export function treeJson(items: readonly Item[], root: string): unknown {
   return nested(
     items.map(({ path, body }) => {
       const names = path.slice(root.length).split('/');
-      // The directory of what was left out is there, and empty.
+      // The directory of an item left out is included, but empty.
       return body ? ([names, jsonValue(path, body)] as const) : ([names.slice(0, -1), {}] as const);
     }),
   );
 }
 
 /**
- * An item as text: a line, or several for a value of several lines, which begin with its path as it is shown.
+ * An item as text: a line, or several for a multi-line value, beginning with its path as shown.
  *
- * @param columns of a terminal, where only the beginning is shown of long values that are one word, such as base64
+ * @param columns of a terminal, which shows only the beginning of long values of one word, such as base64
  */
 export function itemLines(item: Item, shown: string, columns = Number.POSITIVE_INFINITY): string {
   const { path, body, omitted } = item;
   const below = columns - 2;
   const besideOf = (start: string): number => columns - columnsOf(start) - 1;
-  // What fits the line below, but not the one of its path, stands there.
+  // Text that fits on the next line, but not next to its path, goes there.
   const put = (start: string, text: string): string => {
     const width = columnsOf(text);
     return `${start}${width > besideOf(start) && width <= below ? '\n ' : ''} ${text}\n`;

@@ -11,7 +11,7 @@ import type { Io } from './io.js';
 import { table } from './layout.js';
 import { jsonText, oneLine, type Paint } from './output.js';
 
-/** What is wrong, who minds, and what helps. */
+/** Each flaw, whom it matters to, and the fix. */
 const words: Readonly<Record<UserDataFlaw['flaw'], string>> = {
   'blank-before-shebang': 'there is whitespace before #!, so the kernel cannot execute the script: delete it',
   'no-shebang': 'the script does not begin with #!, so the kernel cannot execute it: begin with #!/bin/sh',
@@ -30,7 +30,7 @@ const words: Readonly<Record<UserDataFlaw['flaw'], string>> = {
     'the last boundary of the MIME archive is missing: nodeadm refuses it, and it may have been cut off',
 };
 
-/** Prints what would happen to each part, and gives the exit code. */
+/** Prints what would happen to each part, and returns the exit code. */
 export async function printCheck(io: Io, userData: UserData, json: boolean, paint: Paint): Promise<number> {
   const check = checkUserData(userData);
   await io.stdout.write(
@@ -63,7 +63,7 @@ function tableOf({ parts }: UserDataCheck, paint: Paint): string {
   return table(heading, rows, paint);
 }
 
-/** The flaws in the order of their lines, then the parts that are lost without one of their own. */
+/** The flaws in the order of their lines, then the parts that are lost without a flaw of their own. */
 function remarks({ flaws }: UserData, { parts }: UserDataCheck): string {
   const found = [...parts.flatMap(({ part }) => part.flaws), ...flaws].sort((a, b) => a.line - b.line);
   const isTooLarge = flaws.some(({ flaw }) => flaw === 'too-large');

@@ -3,16 +3,16 @@ import { type Imds, isImdsError } from '../index.js';
 import { categoryOf } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 
-/** The path of a template in the form that is the shortest to type: `meta-data/placement/region` is `placement/region`. */
+/** The shortest form of a template's path: `placement/region` for `meta-data/placement/region`. */
 export const shortPath = (template: string): string => template.replace(/^meta-data\/(?=.)/, '');
 
 /**
  * Reads several paths at once.
  *
- * @returns their values by path, `null` for what may be absent and is
+ * @returns their values by path, `null` for absent values of optional categories
  */
 export async function readJson(imds: Imds, paths: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
-  // All of them first: nothing is sent when one cannot be asked for.
+  // All of them first: nothing is sent if one is invalid.
   const targets = paths.map((path) => ({ path, absolute: absolutePath(path) }));
   const read = async (absolute: string): Promise<unknown> => {
     try {
@@ -28,11 +28,11 @@ export async function readJson(imds: Imds, paths: readonly string[]): Promise<Re
 }
 
 /**
- * A body as JSON shows it: numbers, booleans, arrays and documents where the category is known, text elsewhere, and
- * what is no text as `{ base64 }`.
+ * A body as JSON: numbers, booleans, arrays and documents for known categories, text for others, and `{ base64 }` for
+ * bytes that are not text.
  *
  * @param path absolute
- * @throws ImdsDecodeError when the body is not what the category promises
+ * @throws ImdsDecodeError when the body does not match the category
  */
 export function jsonValue(path: string, body: Buffer): unknown {
   const category = categoryOf(path);

@@ -38,7 +38,7 @@ export interface InstanceOptions {
    */
   readonly hops: number | HopsByCaller;
   /**
-   * The hypervisor, `nitro` or `xen`: Xen instances answer in HTTP/1.0 and redirect a directory that is asked for without
+   * The hypervisor, `nitro` or `xen`: Xen instances use HTTP/1.0 and redirect a directory that is requested without
    * its slash. Default `nitro`.
    */
   readonly system: 'nitro' | 'xen';

@@ -44,7 +44,7 @@ export function pathOf(target: string): string {
   return end < 0 ? target : target.slice(0, end);
 }
 
-/** The decoded names in the path of a request target; undefined for what is no path. */
+/** The decoded names in the path of a request target; undefined if it is not a path. */
 export function decodedNames(target: string): string[] | undefined {
   if (!target.startsWith('/')) return undefined;
   const names = namesIn(pathOf(target));

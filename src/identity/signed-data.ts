@@ -114,7 +114,7 @@ function algorithm(element: Element | undefined): string {
   return identifier.contents.toString('hex');
 }
 
-/** The children of an element, which must have this tag and, if given, so many of them. */
+/** The children of an element, which must have this tag and, if given, this number of them. */
 function children(element: Element | undefined, expected: number, count?: number): readonly Element[] {
   expect(
     element?.tag === expected && element.children.length === (count ?? element.children.length),

@@ -63,7 +63,7 @@ export const audit = command({
 
 const unwritable = (file: string) => failWith(`${file} cannot be written`);
 
-/** Makes sure, before a command runs that may take long, that its report can be written. */
+/** Checks that the report can be written, before a command that may take long. */
 async function checkPlace(file: string): Promise<void> {
   const { access, constants, stat } = await import('node:fs/promises');
   const found = await stat(file).catch((error) => (codeOf(error) === 'ENOENT' ? undefined : unwritable(file)(error)));

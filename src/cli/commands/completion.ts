@@ -1,6 +1,6 @@
 import { command } from '../command.js';
 
-/** Completion scripts; each asks `imds __complete` for what may stand at the cursor. */
+/** Completion scripts; each calls `imds __complete` for the candidates at the cursor. */
 const scripts = {
   bash: `# Completion of imds for bash. To use it: source <(imds completion bash)
 _imds() {
@@ -8,7 +8,7 @@ _imds() {
   COMPREPLY=()
   {
     read -r also
-    # What stands before = is a word of its own in bash.
+    # Bash treats the text before = as a separate word.
     while IFS=$'\\t' read -r word _; do COMPREPLY+=("\${word#--*=}"); done
   } < <(imds __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
   case $also in

@@ -18,13 +18,13 @@ export const credentials = command({
     '--show-secrets': 'with json: print the secret access key and the session token too',
   },
   async run({ io, connect }, { format = 'json', showSecrets }) {
-    // Their own time does not tell: it is that of the next attempt then.
+    // Their own expiration does not show it: it is then the time of the next attempt.
     const warn = (message: unknown): void => {
       const { secondsLeft } = message as ImdsEvents['credentials'];
       if (secondsLeft < 0) say(io, `these credentials expired ${-secondsLeft} s ago, and the service has none newer`);
     };
     subscribe('imds:credentials', warn);
-    // For people there is time for another request.
+    // For people, there is time for another request.
     const found = await connect()
       .credentials({ accountId: format === 'json' })
       .finally(() => unsubscribe('imds:credentials', warn));
@@ -35,7 +35,7 @@ export const credentials = command({
 });
 
 /**
- * The output that `credential_process` asks for.
+ * The output that `credential_process` needs.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  */
 function forProcess({ accessKeyId, secretAccessKey, sessionToken, expiration, accountId }: ImdsCredentials) {
@@ -49,7 +49,7 @@ function forProcess({ accessKeyId, secretAccessKey, sessionToken, expiration, ac
   };
 }
 
-/** Under the names that AWS's SDKs and tools read. */
+/** Under the names that the AWS SDKs and tools read. */
 function forShell({ accessKeyId, secretAccessKey, sessionToken, expiration }: ImdsCredentials): string {
   const variables = {
     AWS_ACCESS_KEY_ID: accessKeyId,
@@ -57,14 +57,14 @@ function forShell({ accessKeyId, secretAccessKey, sessionToken, expiration }: Im
     AWS_SESSION_TOKEN: sessionToken,
     AWS_CREDENTIAL_EXPIRATION: expiration.toISOString(),
   };
-  // The semicolons are for shells that join the lines of what they evaluate.
+  // The semicolons are for shells that join the lines they evaluate.
   return Object.entries(variables)
     .map(([name, value]) => `export ${name}=${quoted(value)};\n`)
     .join('');
 }
 
 /**
- * One word of a shell. Quotes and backslashes stand outside the single quotes: within, a backslash means itself in
+ * One word for a shell. Quotes and backslashes are put outside the single quotes: inside, a backslash is literal in
  * POSIX shells, but not always in fish.
  */
 const quoted = (text: string): string => `'${text.replace(/['\\]/g, (character) => `'\\${character}'`)}'`;

@@ -14,7 +14,7 @@ const usualPort = 1338;
 
 type Hops = InstanceOptions['hops'];
 
-/** Reads `1`, for all callers, or `127.0.0.2=1`, for one. */
+/** Parses `1`, for all callers, or `127.0.0.2=1`, for one. */
 function collectHops(text: string, flag: string, earlier: Hops = {}): Hops {
   const [, address, count] = /^(?:(.+)=)?(\d+)$/.exec(text) ?? [];
   const hops = Number(count);
@@ -23,7 +23,7 @@ function collectHops(text: string, flag: string, earlier: Hops = {}): Hops {
   return { ...(typeof earlier === 'number' ? { '*': earlier } : earlier), [address ?? '*']: hops };
 }
 
-/** Of an option that can be given several times. */
+/** Collects the values of a repeatable option. */
 const collect: Reader<readonly string[]> = (text, flag, earlier = []) => [...earlier, someText(text, flag)];
 
 const options = {
@@ -72,7 +72,7 @@ export const emulate = command({
       await writeCertificate(emulator, given.certificateOut);
       if (panel) showPanel(emulator.controlUrl ?? '', io);
       const { runProgram } = await import('../child.js');
-      // Unset, as AWS's SDK for JavaScript v2 takes any text for a yes, `false` too.
+      // Unset, as the AWS SDK for JavaScript v2 treats any text as true, even `false`.
       const env = { ...emulator.env, AWS_EC2_METADATA_DISABLED: undefined };
       return (await runProgram(name, args, env, io)).code;
     } finally {
@@ -81,7 +81,7 @@ export const emulate = command({
   },
 });
 
-/** Runs until it is told to stop, or nobody reads its log any more. */
+/** Runs until a signal stops it, or the reader of its log is gone. */
 async function serve(
   { port = usualPort, control, ...others }: EmulatorOptions,
   given: Given<typeof options>,
@@ -91,7 +91,7 @@ async function serve(
   let stopListening = (): void => {};
   const ended = new Promise<number>((resolve, reject) => {
     fail = reject;
-    // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
+    // Ctrl-C interrupts, as everywhere; SIGTERM stops a service, and is not a failure.
     stopListening = onSignals(io, ['SIGINT', 'SIGTERM'], (name) =>
       resolve(name === 'SIGINT' ? exitCodes.interrupted : exitCodes.done),
     );
@@ -121,7 +121,7 @@ async function serve(
   }
 }
 
-/** Says where the emulator is. */
+/** Prints the emulator's URL. */
 async function announce(emulator: Emulator, { json, panel, certificateOut }: Given<typeof options>, io: Io) {
   await writeCertificate(emulator, certificateOut);
   const { url, urls, controlUrl, env } = emulator;
@@ -166,7 +166,7 @@ async function start(options: EmulatorOptions): Promise<Emulator> {
           .replace(/^allowedHosts\[\d+\]/, '--allow-host')
           .replace(/^the key in hops/, '--hops'),
       );
-    // What the system says of an address has no port if that is 0, and what it says of a name has neither.
+    // The system error for an address has no port if that is 0; for a name it has neither.
     const { hostname, address = hostname, port }: Partial<Record<string, unknown>> = { ...error };
     const { control } = options;
     const isControl =

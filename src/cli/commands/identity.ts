@@ -49,7 +49,7 @@ async function verified(imds: Imds, kind: IdentitySignatureKind, file: string | 
   const certificates = certificate === undefined ? [] : [{ kind, region: await imds.region(), certificate }];
   return await verifyIdentityDocument({ kind, signature, document }, { certificates }).catch((error) => {
     if (!(error instanceof ImdsIdentityError) || error.reason !== 'signature') throw error;
-    // Here nothing was retyped on the way, which is what the library's own hint is about.
+    // Nothing was reformatted on the way here, which the library's own hint is about.
     throw new Failure(exitCodes.unusable, error.message, {
       hint: file
         ? `The key in ${file} did not sign this document. Without --certificate, AWS's key is the one that counts.`
@@ -59,13 +59,13 @@ async function verified(imds: Imds, kind: IdentitySignatureKind, file: string | 
   });
 }
 
-/** Reads a certificate, and makes sure that it can be used before anything is asked for. */
+/** Reads a certificate, and checks that it is usable before any request. */
 async function trusted(file: string, kind: IdentitySignatureKind): Promise<Uint8Array> {
   const { readFile } = await import('node:fs/promises');
   const certificate = await readFile(file).catch((error) => {
     throw misuse(`--certificate ${file}: cannot be read (${codeOf(error)}), expected a certificate or public key`);
   });
-  // The certificate is looked at first; then the signature, which is none, is refused.
+  // The certificate is checked first; then the signature, which is empty, is refused.
   const nothing = { kind, signature: '', document: '' };
   const certificates = [{ kind, region: 'us-east-1', certificate }];
   await verifyIdentityDocument(nothing, { certificates }).catch((error) => {
@@ -91,7 +91,7 @@ function verdict({ document, kind, region, ageMs }: VerifiedIdentity): string {
     .join('');
 }
 
-/** A span of time in its two largest units, such as `3 d 4 h`. */
+/** A duration in its two largest units, such as `3 d 4 h`. */
 function age(ms: number): string {
   const minutes = Math.max(0, Math.floor(ms / 60_000));
   const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];

@@ -9,7 +9,7 @@ import { wholeNumber } from '../options.js';
 import { say } from '../output.js';
 import { showPanel } from '../panel.js';
 
-/** For options of `imds emulate` that the lab settles by itself. */
+/** For options of `imds emulate` that the lab sets itself. */
 const settled =
   (hint?: string) =>
   (_text: string, flag: string): never => {
@@ -56,7 +56,7 @@ export const lab = command({
     const emulator = await instanceOf({ ...given, httpPutResponseHopLimit }, io);
     const { runLab, LabError } = await import('../../lab/index.js');
     const { requestLog } = await import('../request-log.js');
-    // Without what would lead the command away from the addresses of IMDS.
+    // Without the variables that would lead the command away from the addresses of IMDS.
     const env = { ...io.env, AWS_EC2_METADATA_SERVICE_ENDPOINT: undefined, AWS_EC2_METADATA_DISABLED: undefined };
     await checkProgram(words, env);
     const log = globals.verbose ? requestLog((data) => io.stderr.write(data), paintStderr) : undefined;
@@ -88,7 +88,7 @@ export const lab = command({
   },
 });
 
-/** Looks for the program beforehand: in the lab its absence would be told by the tool that enters the place. */
+/** Looks for the program beforehand: in the lab, the tool that enters the place would report its absence. */
 async function checkProgram([name]: readonly string[], env: LabOptions['env']): Promise<void> {
   if (name === undefined) return;
   const { find, isProgram } = await import('../../lab/index.js');

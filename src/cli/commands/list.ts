@@ -38,7 +38,7 @@ async function listTree({ io, connect, signal }: Context, path: string | undefin
   const { isKnown, notKnown, walk } = await import('../../record/walk.js');
   const { itemLines, treeJson } = await import('../tree.js');
   const root = absolutePath(path ?? 'meta-data/').replace(/\/?$/, '/');
-  // Whoever names a path that is not known wants what is below it.
+  // If an unknown path is named, everything below it is wanted.
   const unknown = all || !isKnown(root);
   const items = await walk(connect(), [root], { unknown, signal });
   const shown = items.filter(({ omitted }) => unknown || !omitted?.startsWith(notKnown));

@@ -24,7 +24,7 @@ export const network = command({
 // Wider than every label.
 const indent = 20;
 
-/** One interface: which it is, and below that what it has, no wider than the terminal where that can be. */
+/** One interface: its ID, and below that its properties, no wider than the terminal if possible. */
 function block(nic: NetworkInterface, columns: number, { bold }: Paint): string {
   const lines = Object.entries(factsOf(nic)).flatMap(([label, facts]) => {
     const items = facts.flat().filter((item) => item !== undefined);

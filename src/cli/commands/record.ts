@@ -27,7 +27,7 @@ export const record = command({
     const file = stdout || out === '-' ? undefined : out;
     if (file !== undefined) await checkPlace(file, force);
     const { record } = await import('../../record/record.js');
-    // Over the last line of a terminal; elsewhere nobody looks.
+    // Overwrites the last line of a terminal; elsewhere nothing is shown.
     const show = async (progress: string): Promise<void> => {
       if (io.stderr.isTTY) await io.stderr.write(`\r\x1b[K${progress}`).catch(() => {});
     };
@@ -41,14 +41,14 @@ export const record = command({
   },
 });
 
-/** That of the first failure. */
+/** The exit code of the first failure. */
 function exitCodeAfter({ failures: [first] }: Recording): number {
   if (first === undefined) return exitCodes.done;
-  // It is the service that named what cannot be asked for.
+  // The service itself listed the invalid path.
   return first.error.code === 'ERR_IMDS_PATH' ? exitCodes.unusable : exitCodeOf[first.error.code];
 }
 
-/** Makes sure, before anything is asked for, that the file can be written. */
+/** Checks that the file can be written, before any request. */
 async function checkPlace(file: string, force = false): Promise<void> {
   const found = await lstat(file).catch((error: unknown) => {
     return codeOf(error) === 'ENOENT' ? undefined : unwritable(file)(error);
@@ -58,12 +58,12 @@ async function checkPlace(file: string, force = false): Promise<void> {
   await access(dirname(file), constants.W_OK).catch(unwritable(file));
 }
 
-/** Writes a file as a whole or not at all. Nobody but its owner can read it. */
+/** Writes a file completely or not at all. Only its owner can read it. */
 async function writeWhole(file: string, text: string, force: boolean | undefined, signal: AbortSignal) {
   const unfinished = `${file}.${crypto.randomUUID()}`;
   try {
     await writeFile(unfinished, text, { mode: 0o600, flag: 'wx', signal });
-    // Somebody else may have been faster.
+    // Another process may have been faster.
     await checkPlace(file, force);
     signal.throwIfAborted();
     await rename(unfinished, file);
@@ -87,7 +87,7 @@ function summary({ values, failures, leftOut }: Recording, file: string | undefi
   return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
-/** One line for all that are the same. */
+/** One line for all that are equal. */
 function counted(fate: string, omissions: readonly Omission[]): readonly string[] {
   const times = new Map<string, number>();
   for (const { path, why } of omissions) {

@@ -28,7 +28,7 @@ export const watch = command({
   options,
   async run(context, wanted, given) {
     const stopping = new AbortController();
-    // Ctrl-C interrupts, as everywhere; SIGTERM is how a service is stopped, and no failure.
+    // Ctrl-C interrupts, as everywhere; SIGTERM stops a service, and is not a failure.
     const stopListening = onSignals(context.io, ['SIGTERM'], () => stopping.abort());
     const signal = AbortSignal.any([context.signal, stopping.signal]);
     const trouble = troubleReporter(context.io);
@@ -42,7 +42,7 @@ export const watch = command({
       return exitCodes.done;
     } catch (error) {
       if (!stopping.signal.aborted) throw error;
-      // After `--once &&` comes what a notice calls for.
+      // `--once &&` is followed by the reaction to a notice.
       return wanted.once ? 128 + constants.signals.SIGTERM : exitCodes.done;
     } finally {
       unsubscribe('imds:watch', trouble);
@@ -51,7 +51,7 @@ export const watch = command({
   },
 });
 
-/** Prints a notice and runs the command for it; gives the exit code where it was the last one. */
+/** Prints a notice and runs the command for it; returns the exit code if it was the last one. */
 async function handle(
   notice: Notice,
   { json, once, exec }: Given<typeof options>,
@@ -60,7 +60,7 @@ async function handle(
 ): Promise<number | undefined> {
   const line = json ? jsonLine(notice) : noticeLine(notice, paint);
   if (exec === undefined) {
-    // The reader of the lines may have stalled, which no signal waits for.
+    // The reader of the lines may have stalled; a signal does not wait for it.
     signal.throwIfAborted();
     await orAborted(io.stdout.write(line), signal);
     return once ? exitCodes.done : undefined;
@@ -68,7 +68,7 @@ async function handle(
   const { runProgram } = await import('../child.js');
   signal.throwIfAborted();
   const running = runProgram('sh', ['-c', exec], noticeEnv(notice, io.env), io, jsonLine(notice));
-  // After the command has begun, and not waited for: the reader of the lines may have left, or stalled.
+  // After the command has started, and without waiting: the reader of the lines may be gone, or stalled.
   io.stdout.write(line).catch(() => {});
   try {
     const { code, stoppedBy } = await running;
@@ -84,7 +84,7 @@ async function handle(
   }
 }
 
-/** Waits for some work, but not beyond the abort of a signal. */
+/** Waits for some work, at most until a signal aborts. */
 const orAborted = (work: Promise<void>, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);

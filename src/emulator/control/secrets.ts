@@ -18,7 +18,7 @@ interface Secret {
   readonly isRole: boolean;
 }
 
-/** Finds credentials, session tokens of IMDS and private keys; undefined for text that is no secret. */
+/** Finds credentials, session tokens of IMDS and private keys; undefined for text that is not secret. */
 function secretIn(path: string, text: string): Secret | undefined {
   if (!credentialsPath.test(path)) {
     const isSecret = holdsToken(text) || privateKey.test(text) || secretField.test(text);
