@@ -56,3 +56,9 @@ const textOf = (body: Uint8Array): string =>
 /** Writes a message to standard error, and ignores a closed one. */
 export const say = ({ stderr }: Io, text: string): void =>
   void stderr.write(`imds: ${oneLine(text)}\n`).catch(() => {});
+
+/**
+ * One word for a shell. Quotes and backslashes are put outside the single quotes: inside, a backslash is literal in
+ * POSIX shells, but not always in fish.
+ */
+export const quoted = (text: string): string => `'${text.replace(/['\\]/g, (character) => `'\\${character}'`)}'`;

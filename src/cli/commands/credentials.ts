@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ImdsCredentials, ImdsEvents } from '../../index.js';
 import { command } from '../command.js';
-import { jsonText, say, writeServed } from '../output.js';
+import { jsonText, quoted, say, writeServed } from '../output.js';
 
 export const credentials = command({
   summary: "the credentials of the instance's IAM role",
@@ -62,9 +62,3 @@ function forShell({ accessKeyId, secretAccessKey, sessionToken, expiration }: Im
     .map(([name, value]) => `export ${name}=${quoted(value)};\n`)
     .join('');
 }
-
-/**
- * One word for a shell. Quotes and backslashes are put outside the single quotes: inside, a backslash is literal in
- * POSIX shells, but not always in fish.
- */
-const quoted = (text: string): string => `'${text.replace(/['\\]/g, (character) => `'\\${character}'`)}'`;

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Omission, Recording } from '../../record/record.js';
 import { command } from '../command.js';
 import { codeOf, exitCodeOf, exitCodes, failWith, misuse } from '../exit-codes.js';
-import { jsonText, printable } from '../output.js';
+import { jsonText, printable, quoted } from '../output.js';
 
 const usualFile = 'imds-recording.json';
 
@@ -82,9 +82,15 @@ function summary({ values, failures, leftOut }: Recording, file: string | undefi
     file === undefined ? `recorded ${values} values` : `wrote ${file}: ${values} values`,
     ...counted('left out', leftOut),
     ...counted('not read', failures),
-    ...(file === undefined ? [] : [`replay it with: imds emulate --scenario ${file}`]),
+    ...(file === undefined ? [] : [`replay it with: imds emulate --scenario ${argument(file)}`]),
   ];
   return lines.map((line) => `${printable(line)}\n`).join('');
+}
+
+/** A file as a shell and `--scenario` take it: a plain word may be the name of a built-in scenario. */
+function argument(file: string): string {
+  const path = /^[\w-]+$/.test(file) ? `./${file}` : file;
+  return /^[\w./-]+$/.test(path) ? path : quoted(path);
 }
 
 /** One line for all that are equal. */

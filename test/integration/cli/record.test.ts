@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -13,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { createEmulator } from '../../../src/emulator/index.js';
+import { guardedEnv } from '../../support/guard.mjs';
 import { binary, imds, listen, nobody, outcomeOf, start, Terminal } from './harness.js';
 
 const few = { base: 'empty', tree: { 'instance-id': 'i-0abcdef1234567890', 'tags/instance/Team': 'web' } } as const;
@@ -69,6 +71,20 @@ describe('imds record', () => {
     assert.deepEqual([code, stderr], [0, 'recorded 2 values\n']);
     assert.equal(stdout.toString(), readFileSync(file, 'utf8'));
   });
+
+  for (const name of ['everything', "my host's $(id).json", 'é.json'])
+    it(`prints a command for a shell that replays it: ${name}`, async () => {
+      await using emulator = await createEmulator(few);
+      const { stderr } = await outcomeOf(start(['record', '--out', name, '--endpoint', emulator.url], { cwd: folder }));
+      const [, replay] = /^replay it with: imds (.+)$/m.exec(stderr) ?? [];
+      const imds = `'${process.execPath}' '${binary}'`;
+      const shell = spawn('sh', ['-c', `${imds} ${replay} -- ${imds} record --stdout`], {
+        cwd: folder,
+        env: guardedEnv(),
+      });
+      const { stdout } = await outcomeOf(shell);
+      assert.deepEqual(JSON.parse(stdout.toString()), recorded);
+    });
 
   it('keeps names, tags and addresses with --keep', async () => {
     await using emulator = await createEmulator(few);
