@@ -22,7 +22,7 @@ const paint = ({ ground, text, soft, ours, bare, aws }) =>
   `.bare { fill: ${bare}; } .aws { fill: ${aws}; }`;
 
 /**
- * @param {Record<string, Record<string, number>>} chart Milliseconds by way, by what is measured.
+ * @param {Record<string, Record<string, number>>} chart Milliseconds by client, by measurement.
  * @param {string} note
  */
 export function drawChart(chart, note) {

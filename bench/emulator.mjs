@@ -1,4 +1,4 @@
-/** The emulator in a process of its own. Each message is answered with the requests since the last one, by method. */
+/** The emulator in a separate process. It replies to each message with the requests since the last one, by method. */
 import { createEmulator } from 'imds/emulator';
 
 const interfaces = Number(process.argv[2] ?? 0);

@@ -1,4 +1,4 @@
-/** What the rows share: limits, medians of interleaved rounds, processes, and the server that is asked. */
+/** The parts that rows share: limits, medians of interleaved rounds, processes, and the server. */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -45,10 +45,10 @@ export const exactly = (value) => ({
 export const path = '/latest/meta-data/instance-id';
 
 /**
- * Runs all subjects once per round, every other round backwards, so that what else the machine does falls on all alike.
+ * Runs all subjects once per round, every other round backwards, so that other load on the machine affects all equally.
  *
  * @param {number} rounds
- * @param {Record<string, () => Promise<number>>} subjects Each gives its own time.
+ * @param {Record<string, () => Promise<number>>} subjects Each returns its own time.
  * @returns {Promise<Record<string, number>>} The medians.
  */
 export async function interleaved(rounds, subjects) {
@@ -62,7 +62,7 @@ export async function interleaved(rounds, subjects) {
 /** @param {number[]} values */
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-/** The environment, without what would change what the clients do. */
+/** The environment, without variables that would change the behaviour of the clients. */
 export function cleanEnv() {
   // Node 20 loads the certificates of the last at every start, which takes longer than everything else.
   const foreign =
@@ -78,7 +78,7 @@ export function cleanEnv() {
 }
 
 /**
- * A module of this folder in a process of its own, which ends with this one.
+ * A module of this folder in a separate process, which ends with this one.
  *
  * @param {string} file
  * @param {string[]} args
@@ -111,8 +111,8 @@ export async function startServer() {
 const cpu = fileURLToPath(new URL('programs/cpu.cjs', import.meta.url));
 
 /**
- * Runs Node with these arguments, and gives what it printed, the milliseconds from its start to its end, and those of
- * processor that it took.
+ * Runs Node with these arguments, and returns its output, the milliseconds from its start to its end, and its CPU
+ * milliseconds.
  *
  * @param {string[]} args
  */

@@ -5,7 +5,7 @@ import { path } from './measure.mjs';
 
 const [way, endpoint] = process.argv.slice(2);
 const url = endpoint + path;
-// The server gives any token; these ways bear one as a client with a session does.
+// The server issues any token; these ways send one as a client with a session does.
 const headers = { 'x-aws-ec2-metadata-token': 'AQAEAFSFnbFzRBpzwAhu9nGcqRnDiO1mBqTHV8vnsIKPm5yC7HJFKg==' };
 
 /** @param {import('node:stream').Readable} stream */
@@ -27,7 +27,7 @@ const ways = {
   http: () => bare(false),
   agent: () => bare(new Agent()),
 
-  // With the options that imds gives it.
+  // With the options that imds passes.
   async got() {
     const { default: got } = await import('got');
     const client = got.extend({

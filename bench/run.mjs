@@ -1,7 +1,7 @@
 /**
- * Measures imds beside its peers and says which limits hold: `npm run bench -- [--runs N] [--chart] [ROW…]`, all rows by
+ * Measures imds against its peers and says which limits hold: `npm run bench -- [--runs N] [--chart] [ROW…]`, all rows by
  * default. Of several runs the worst counts. `--chart` draws docs/images/benchmarks.svg. Ends with 1 when a limit does not
- * hold. docs/benchmarks.md tells what is measured, and how.
+ * hold. docs/benchmarks.md explains what is measured, and how.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -49,10 +49,10 @@ for (const name of positionals.length > 0 ? positionals : names) {
 }
 
 /**
- * Runs a row in a process of its own, so that what one loads, compiles or leaves behind does not touch another.
+ * Runs a row in a separate process, so that code, compilation and leftovers of one do not affect another.
  *
  * @param {import('./measure.mjs').Row} row
- * @returns {Promise<import('./measure.mjs').Result | undefined>} Nothing when it failed, of which it has told itself.
+ * @returns {Promise<import('./measure.mjs').Result | undefined>} Nothing if it failed, which it has reported itself.
  */
 async function measure({ name }) {
   const child = fork(new URL('row.mjs', import.meta.url), [name], { env: cleanEnv(), execArgv: ['--expose-gc'] });

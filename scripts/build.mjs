@@ -58,7 +58,7 @@ const builtinsWithoutRequire = {
  * @type {Record<string, RegExp>}
  */
 const files = {
-  // What `import 'imds'` loads. `require('imds')` leaves the second until one of them is asked for, or something fails.
+  // Loaded by `import 'imds'`. `require('imds')` loads the second only when one of its exports is used, or on an error.
   index: /^(index|imds)\./,
   common: /^(errors|watch\/notices|user-data\/agents)\./,
   // `new Imds()` loads `client` and `metadata`, the first request `wire`, what fails `failures`.
@@ -186,7 +186,7 @@ async function bundle() {
     input: {
       ...withExtension(library, '.js'),
       'cli/imds': join(modules, 'cli', 'imds.js'),
-      // A process of its own, which has to start fast.
+      // A separate process, which must start fast.
       'cli/lab-inside': join(modules, 'lab', 'inside.js'),
     },
     external: (name, importer) => isBuiltin(name) && !isReplaced(name, importer),

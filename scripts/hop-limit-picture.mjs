@@ -84,7 +84,7 @@ const style = `
     @media (prefers-color-scheme: dark) {${paint(colours.dark).replaceAll('\n', '\n  ')}
     }`;
 
-/** Places, one beside the other, and the three packets that matter below them. */
+/** Places, side by side, and the three relevant packets below them. */
 export function picture() {
   const { places, brokenAfter, caption, needed } = report();
   const sizes = places.map((name) => name.length * 8 + boxes.padding);

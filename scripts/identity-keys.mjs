@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The default folder, beside the checkout. */
+/** The default folder, next to the checkout. */
 export const certificatesFolder = join(root, '../shared/reference/identity-certificates');
 export const keysFile = join(root, 'src/identity/keys.ts');
 

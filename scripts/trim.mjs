@@ -47,7 +47,7 @@ const standIns = {
   // Commands that are programs of their own: there are none here.
   commander: { 'node:child_process': 'export default {}' },
   libmime: {
-    // For guesses at the type of a part without one, which nobody asks for.
+    // For guessing the type of a part without one, which is never used.
     './mimetypes.js': 'export const list = {}; export const extensions = {}',
     // 600 kB of tables for what Node's TextDecoder knows, too: the names of parts.
     './charset.js': `
@@ -102,8 +102,8 @@ const shortcuts = {
 };
 
 /**
- * Statements of a package for what nobody here asks for, by the end of the file's name and the start of their first line.
- * With a line that opens a block goes all of it. The build fails when a package has not this line any more.
+ * Statements of a package for unused features, by the end of the file's name and the start of their first line. A line
+ * that opens a block is removed with the whole block. The build fails if a package no longer has the line.
  *
  * @type {Record<string, readonly string[]>}
  */
@@ -160,7 +160,7 @@ const leftOut = {
     'timer(request)',
     'this._cancelTimeouts = ',
     'if (this.options.http2)',
-    // What is told of a reply, beside itself.
+    // Events about a reply, besides the reply itself.
     'typedResponse.',
     'this._isFromCache = ',
     'get isFromCache()',

@@ -11,7 +11,7 @@ export interface Outcome {
   readonly printed: readonly string[];
 }
 
-/** The TypeScript examples of a page of docs/, which run as they stand, each time as a module of its own. */
+/** The TypeScript examples of a page of docs/, which run as they are, each time as a separate module. */
 export class DocExamples implements Disposable {
   /** The whole page. */
   readonly page: string;

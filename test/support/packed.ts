@@ -21,7 +21,7 @@ export const program = {
   prints: 'i-1234567890abcdef0 us-east-1 true ERR_IMDS_NOT_FOUND',
 };
 
-/** Asks what needs permissions of a runtime; prints what fails with an error of somebody else, which should be nothing. */
+/** Calls everything that needs permissions of a runtime; prints the calls that fail with a foreign error, hopefully none. */
 export const confined = `import { Imds, isImdsError } from 'imds';
 const imds = new Imds({ deadlineMs: 500, ...(process.argv[2] && { endpoint: process.argv[2] }) });
 const calls = [() => imds.platform(), () => imds.isEC2(), () => imds.endpoint, () => imds.instanceId(), () => imds.diagnose()];
@@ -71,14 +71,14 @@ export class Installation {
     return spawnSync(command, args, { ...defaults, ...options }) as SpawnSyncReturns<string>;
   }
 
-  /** Runs a program to success, and gives what it prints. */
+  /** Runs a program to success, and returns its output. */
   run(command: string, args: readonly string[], options?: Parameters<Installation['spawn']>[2]): string {
     const { status, stdout, stderr, error } = this.spawn(command, args, options);
     assert.equal(status, 0, `${command} ${args.join(' ')}\n${error ?? ''}${stdout}${stderr}`);
     return stdout.trim();
   }
 
-  /** Runs an ES module in the folder and gives what it prints. */
+  /** Runs an ES module in the folder and returns its output. */
   evaluate(code: string): string {
     return this.run(process.execPath, ['--input-type=module', '--eval', code]);
   }

@@ -304,6 +304,6 @@ export const signerInfo = ({ signer: elements }: Assembly): Buffer => sequence(.
 export const signedMessage = (document: string, form: Form, change?: Partial<Pieces>): Buffer =>
   assemble(signedPieces(document, form, change));
 
-/** The signature beside a document, of the kind `signature`. */
+/** The detached signature of a document, of the kind `signature`. */
 export const detachedSignature = (document: string, by: Signer = signer('rsa1024')): Buffer =>
   sign('sha256', Buffer.from(document), by.privateKey);
