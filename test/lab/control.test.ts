@@ -15,7 +15,7 @@ async function lab(user: User, args: readonly string[], program: string): Promis
   assert.ok(child.stdout && child.stderr && child.stdin);
   const [line] = await once(child.stderr.setEncoding('utf8'), 'data');
   const [, url] =
-    /^imds: the control service is at (http:\/\/127\.0\.0\.1:\d+), inside the lab too\n$/.exec(line) ?? [];
+    /^imds: the control service is at (http:\/\/127\.0\.0\.1:\d+), inside the lab, too\n$/.exec(line) ?? [];
   assert.ok(url, line);
   child.stdout.setEncoding('utf8');
   return { child, url };

@@ -336,7 +336,7 @@ describe('imds lab', () => {
       shown.split('\n').findIndex((line) => line.includes('(lab: nested) ')),
       3,
     );
-    assert.match(shown, /^This is a container in a container: 3 hops from IMDS/);
+    assert.match(shown, /^This is a container inside a container: 3 hops from IMDS/);
     terminal.stdin.write('echo $((6 * 7)); sleep 1000\n');
     await waitFor(/^42/m);
     await delay(200);

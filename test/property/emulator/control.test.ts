@@ -90,7 +90,7 @@ async function copyAfter(all: readonly Step[], emulator: Emulator): Promise<Emul
       await one(emulator);
     } catch (error) {
       // A directory in the place of a value, or the other way round.
-      assert.match(String(error), /cannot be set|is no path|is the most/);
+      assert.match(String(error), /cannot be set|is not a metadata path|is the maximum/);
     }
   }
   const text = await (await fetch(`${emulator.controlUrl}/v1/scenario`)).text();
