@@ -158,7 +158,7 @@ describe('the present state, copied from the page', () => {
     const note = stand.page.getByRole('dialog').locator('.note');
     assert.equal(await shown(stand, 'Command line'), 'npx imds emulate --hops 1\n');
     const flags = '--host, --allow-host, --port and --sign-identity';
-    const pause = 'and the pause: no flag holds the clock';
+    const pause = 'and the pause: no flag stops the clock';
     assert.equal(await note.textContent(), `For bash and other POSIX shells. Left out: ${flags}, ${pause}.`);
     assert.match(await shown(stand, 'createEmulator()'), /createEmulator\(\{\n {2}hops: 1,\n {2}speed: 0,\n\}\);\n$/);
     assert.equal(await note.textContent(), 'Left out: addresses, ports, and signIdentity.');

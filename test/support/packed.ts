@@ -21,7 +21,7 @@ export const program = {
   prints: 'i-1234567890abcdef0 us-east-1 true ERR_IMDS_NOT_FOUND',
 };
 
-/** Calls everything that needs permissions of a runtime; prints the calls that fail with a foreign error, hopefully none. */
+/** Calls everything that needs permissions of a runtime, and prints any foreign error: there must be none. */
 export const confined = `import { Imds, isImdsError } from 'imds';
 const imds = new Imds({ deadlineMs: 500, ...(process.argv[2] && { endpoint: process.argv[2] }) });
 const calls = [() => imds.platform(), () => imds.isEC2(), () => imds.endpoint, () => imds.instanceId(), () => imds.diagnose()];
