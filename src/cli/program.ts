@@ -38,7 +38,7 @@ const environment = {
   NO_COLOR: 'as --no-color',
 };
 
-export interface HelpOutput {
+interface HelpOutput {
   readonly write: (text: string) => void;
   readonly columns: number;
   readonly paint: Paint;

@@ -67,7 +67,7 @@ export type Answers = Awaited<ReturnType<typeof probe>>;
 export async function probe(input: Input, options: DiagnoseOptions) {
   const { signal } = options;
   const { endpoint } = input.settings;
-  const endAt = performance.now() + mostMs;
+  const endAt = systemClock.now() + mostMs;
   const family = familyOf(endpoint);
   const beacons = input.beacons ?? (family ? wellKnownBeacons[family] : []);
   const routes = family && (await Promise.all([route('IPv4'), route('IPv6')]));
@@ -85,7 +85,7 @@ export async function probe(input: Input, options: DiagnoseOptions) {
     ask(input, at, path, { [tokenHeader]: given }, schedule, signal);
   /** The last read, in the time that slow replies before it have left. */
   const getLast = (path: string) => {
-    const timeoutMs = Math.min(readSchedule.timeoutMs, Math.max(lastReadMs, endAt - performance.now()));
+    const timeoutMs = Math.min(readSchedule.timeoutMs, Math.max(lastReadMs, endAt - systemClock.now()));
     return get(path, granted?.token, endpoint, { ...readSchedule, timeoutMs });
   };
   const isUnreachable = token.error instanceof ImdsUnreachableError;
@@ -179,7 +179,7 @@ async function ask(
   const settings = () => ({ ...input.settings, endpoint, connectTimeoutMs: timeoutMs });
   const transport = new Transport({ settings, events: input.events, clock: systemClock, closing });
   const method = path === tokenPath ? 'PUT' : 'GET';
-  const start = performance.now();
+  const start = systemClock.now();
   const over = new AbortController();
   let attempts = 0;
   const attempt = async (at: number): Promise<Response | ImdsError> => {
@@ -203,7 +203,7 @@ async function ask(
     signal?.throwIfAborted();
     // Nothing was sent, for instance because got cannot be loaded.
     if (outcome instanceof Error && !isImdsError(outcome)) throw outcome;
-    return { ...contentOf(outcome), tookMs: performance.now() - start, attempts };
+    return { ...contentOf(outcome), tookMs: systemClock.now() - start, attempts };
   } finally {
     signal?.removeEventListener('abort', end);
     end();

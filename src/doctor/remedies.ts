@@ -41,7 +41,7 @@ export function modify(
 }
 
 /** Run on the host, or in an enclave, where it connects to a vsock port of the parent, CID 3. */
-export function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
+function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
   const socket = socketOf(endpoint);
   const from = socket ? `UNIX-LISTEN:${socket},fork,unlink-early,mode=660` : 'TCP-LISTEN:1338,fork,reuseaddr';
   const to = socket && platform.isEnclave ? 'VSOCK-CONNECT:3:8002' : 'TCP:169.254.169.254:80';

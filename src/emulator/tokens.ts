@@ -10,7 +10,7 @@ const sealLength = 16;
 const tokenLength = 54;
 
 /** Expiry of a token, in milliseconds since the epoch. */
-export interface TokenLife {
+interface TokenLife {
   readonly end: number;
   /** As stated by replies; later than the real one if a fault makes the token expire early. */
   readonly promisedEnd: number;

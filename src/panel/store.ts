@@ -6,7 +6,7 @@ const mostHappened = 50;
 const batchMs = 50;
 
 /** Everything the page shows, as returned by the service. */
-export interface Model {
+interface Model {
   readonly state: State | undefined;
   /** When the state arrived, by the browser's clock. */
   readonly arrived: number;
