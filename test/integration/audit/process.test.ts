@@ -295,7 +295,7 @@ describe('imds/audit', () => {
     await using application = await Application.create();
     application.write(
       'app.mjs',
-      `${read} process.stderr.write('x'.repeat(1_000_000)); console.log('full'); process.exit(3);`,
+      `${read} console.log('read'); process.stderr.write('x'.repeat(1_000_000)); process.exit(3);`,
     );
     const child = application.start(node, ['--import', preload.import, 'app.mjs']);
     await once(child.stdout ?? child, 'data');
