@@ -60,7 +60,8 @@ function nodeAt(path: string): Node | undefined {
     const name = segment.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
     const named = Object.hasOwn(members, name) ? members[name] : undefined;
     const isNamed = named !== undefined && named.example === undefined;
-    const next = isNamed ? named : Object.values(members).find((member) => isFilledBy(lastPartOf(member), segment));
+    const takesPart = (member: Node) => member.example !== undefined && isFilledBy(lastPartOf(member), segment);
+    const next = isNamed ? named : Object.values(members).find(takesPart);
     if (!next) return undefined;
     if (!isNamed) parts[index] = lastPartOf(next);
     node = next;
