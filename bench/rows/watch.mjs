@@ -3,6 +3,7 @@ import { tsImport } from 'tsx/esm/api';
 import { atMost, exactly, helper, line } from '../measure.mjs';
 
 // Timers are no option of the client, so what is measured is the source, on a clock of its own.
+const { Closing } = await tsImport('../../src/client/closing.ts', import.meta.url);
 const { Poller } = await tsImport('../../src/watch/poller.ts', import.meta.url);
 
 const minutes = 10;
@@ -51,6 +52,7 @@ class VirtualTime {
  */
 function watching(reader, watchers) {
   const time = new VirtualTime();
+  const closing = new Closing();
   let underWay = 0;
   const counted = (read) => async (options) => {
     underWay += 1;
@@ -72,6 +74,7 @@ function watching(reader, watchers) {
     },
     () => {},
     time.clock,
+    closing,
   );
   const consume = async (notices) => {
     for await (const _ of notices);
@@ -81,7 +84,7 @@ function watching(reader, watchers) {
     do await new Promise(setImmediate);
     while (underWay > 0);
   };
-  return { pass: (ms) => time.pass(ms, settled), close: () => poller.close(new Error('over')) };
+  return { pass: (ms) => time.pass(ms, settled), close: () => closing.close(new Error('over')) };
 }
 
 /** @type {import('../measure.mjs').Row} */
