@@ -8,7 +8,7 @@ import { createEmulator, type Emulator, type EmulatorOptions } from '../../../sr
 import { Imds } from '../../../src/imds.js';
 import type { NoticeIterator, WatchOptions } from '../../../src/watch/iterator.js';
 import type { DefaultNoticeKind, Notice, NoticeKind } from '../../../src/watch/notices.js';
-import { Poller } from '../../../src/watch/poller.js';
+import { Poller, type Report } from '../../../src/watch/poller.js';
 import type { NoticeReader } from '../../../src/watch/sources.js';
 
 /** Turns of the event loop in which everything that needs no more I/O comes to rest. */
@@ -146,6 +146,10 @@ async function relay(emulator: Emulator) {
 /** An instance to which nothing is announced. */
 const quiet = { spot: null, 'events/recommendations': null, 'events/maintenance/scheduled': '[]' };
 
+/** A poller of its own for a reader. */
+export const pollerOn = (clock: Clock, reader: NoticeReader, report: Report = () => {}): Poller =>
+  new Poller(reader, report, clock, new Closing());
+
 /** An emulator, a client and a poller on virtual time. */
 export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOptions = {}) {
   const traffic = new Traffic();
@@ -166,7 +170,7 @@ export async function stand(options: EmulatorOptions = {}, clientOptions: ImdsOp
   const imds = new Imds({ endpoint: service.url, maxAttempts: 1, now, ...patience, ...clientOptions });
   const events: ImdsEvents['watch'][] = [];
   const reader: NoticeReader = traffic.through(imds);
-  const poller = new Poller(reader, (event) => events.push(event), time.clock, new Closing());
+  const poller = pollerOn(time.clock, reader, (event) => events.push(event));
   return {
     emulator,
     imds,

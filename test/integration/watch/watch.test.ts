@@ -2,15 +2,13 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, it } from 'mocha';
 import type { Clock } from '../../../src/client/clock.js';
-import { Closing } from '../../../src/client/closing.js';
 import { Events } from '../../../src/client/events.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { type Emulator, type SeenRequest, scenarios } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/imds.js';
 import { type Notice, type NoticeKind, noticeKinds } from '../../../src/watch/notices.js';
-import { Poller } from '../../../src/watch/poller.js';
 import { sources } from '../../../src/watch/sources.js';
-import { collect, stand } from './stand.js';
+import { collect, pollerOn, stand } from './stand.js';
 
 const macs = 'network/interfaces/macs';
 const primary = '0e:49:61:0f:c3:11';
@@ -601,7 +599,7 @@ describe('imds.watch', () => {
         return Reflect.get(target, name);
       },
     });
-    const poller = new Poller(broken, (event) => s.events.push(event), s.time.clock, new Closing());
+    const poller = pollerOn(s.time.clock, broken, (event) => s.events.push(event));
     const { notices, outcome } = collect(poller.watch({ kinds: ['spot-interruption', 'rebalance'] }));
     await s.time.pass(0);
     for (const { action, error, thrown } of s.events) {
@@ -618,12 +616,7 @@ describe('imds.watch', () => {
       throw new Error('disk full');
     };
     const events = new Events({ debug: fail, info: fail, warn: fail, error: fail });
-    const poller = new Poller(
-      s.reader,
-      (event, level) => events.publish('watch', event, level),
-      s.time.clock,
-      new Closing(),
-    );
+    const poller = pollerOn(s.time.clock, s.reader, (event, level) => events.publish('watch', event, level));
     const { notices } = collect(poller.watch({ kinds: ['spot-interruption'] }));
     s.setMood('busy');
     await s.time.pass(20_000);
@@ -644,7 +637,7 @@ describe('imds.watch', () => {
     const reader = new Proxy(s.reader, {
       get: (target, name) => (name === 'autoscaling' ? well : Reflect.get(target, name)),
     });
-    const poller = new Poller(reader, (event) => s.events.push(event), earliest, new Closing());
+    const poller = pollerOn(earliest, reader, (event) => s.events.push(event));
     // A kind that has not failed, and falls due 750 ms before one that has.
     collect(poller.watch({ kinds: ['target-lifecycle-state'] }));
     await s.time.pass(4500);
@@ -703,9 +696,7 @@ describe('imds.watch', () => {
     const reader = new Proxy(s.reader, {
       get: (target, name) => (name === 'tags' ? () => never : Reflect.get(target, name)),
     });
-    const { notices } = collect(
-      new Poller(reader, () => {}, s.time.clock, new Closing()).watch({ kinds: ['tags', 'spot-interruption'] }),
-    );
+    const { notices } = collect(pollerOn(s.time.clock, reader).watch({ kinds: ['tags', 'spot-interruption'] }));
     await s.time.pass(0);
     cases[0]?.announce(s.emulator);
     await s.time.pass(5000);
@@ -722,7 +713,7 @@ describe('imds.watch', () => {
     ] as const) {
       await using s = await stand();
       const clock: Clock = { ...s.time.clock, random: () => random };
-      const notices = new Poller(s.reader, () => {}, clock, new Closing()).watch({ kinds: ['spot-interruption'] });
+      const notices = pollerOn(clock, s.reader).watch({ kinds: ['spot-interruption'] });
       collect(notices);
       await s.time.pass(0);
       assert.deepEqual(await s.asked(() => s.time.pass(nextMs - 10)), []);
