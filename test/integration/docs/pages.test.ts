@@ -58,7 +58,7 @@ describe('README.md', () => {
   it('shows programs and commands that print what it says', async () => {
     writeFileSync(join(folder, 'app.mjs'), first);
     const examples = blocks(page, 'sh').flatMap((block) => [...block.matchAll(/^\$ (.*)\n([^$]*)/gm)]);
-    assert.equal(examples.length, 4);
+    assert.equal(examples.length, 3);
     for (const [, command = '', output = ''] of examples) assert.equal(await run(command), output.trimEnd(), command);
   });
 
