@@ -49,8 +49,8 @@ export class Reader {
   /** Reads any path as text, a single value without its trailing newline. */
   async text(path: string, options: CallOptions): Promise<string> {
     const absolute = this.#absolute(path);
-    const body = await this.#present(absolute, options);
     const category = categoryOf(absolute);
+    const body = await this.#present(absolute, options, () => category);
     // Proxies add a newline to values. User data, documents and listings are returned as served.
     const isSingle = category ? category.kind === 'scalar' : /^\/[^/]+\/meta-data\/.*[^/]$/.test(absolute);
     return isSingle ? textOrEmpty(body, absolute) : utf8(body, absolute);
@@ -64,7 +64,7 @@ export class Reader {
   /** Lists a directory, with or without its final slash. */
   async list(path: string, options: CallOptions): Promise<readonly string[]> {
     const absolute = this.#absolute(path).replace(/\/?$/, '/');
-    if (categoryOf(absolute) && !isDirectory(absolute))
+    if (!isDirectory(absolute))
       throw new ImdsPathError(`${path} is a value, not a directory`, { hint: `imds.get('${path}') reads it.` });
     const body = await this.#present(absolute, options);
     return isEmpty(body) ? Object.freeze([]) : lines(body, absolute);
@@ -102,11 +102,11 @@ export class Reader {
   }
 
   /** The bytes at a path, which must exist. */
-  async #present(path: string, options: CallOptions): Promise<Buffer> {
-    const { body } = await this.#entry(path, () => categoryOf(path), options);
-    if (body === undefined) throw notFound(path, categoryOf(path));
+  async #present(path: string, options: CallOptions, category = () => categoryOf(path)): Promise<Buffer> {
+    const { body } = await this.#entry(path, category, options);
+    if (body === undefined) throw notFound(path, category());
     // For a mandatory value, an empty body means an interceptor, or that the value is not there yet.
-    if (body.length === 0 && categoryOf(path)?.optional === false) throw emptyAnswer('a value', path);
+    if (body.length === 0 && category()?.optional === false) throw emptyAnswer('a value', path);
     return body;
   }
 
