@@ -20,7 +20,7 @@ type Field = (value: unknown) => unknown;
 type Required<T> = { [Name in keyof T]-?: object extends Pick<T, Name> ? never : Name }[keyof T] & string;
 type Optional<T> = Exclude<keyof T & string, Required<T>>;
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const anyObject = (value: unknown) => (isObject(value) ? value : undefined);
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

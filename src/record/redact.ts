@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isIPv4 } from 'node:net';
+import { isObject } from '../metadata/documents.js';
 import { categoryOf } from '../metadata/lookup.js';
 import { documents, failure, fakes, ruleOf } from './rules.js';
 import { StandIns } from './stand-ins.js';
@@ -110,6 +111,3 @@ const taskRole = /^[0-9a-f]+-Task(?:Application|Execution)$/;
 
 /** The parts of a document that have members: itself, and some of its members. */
 const groups = ['', 'version_2018_04_12', byTask, '{task-role}'];
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
