@@ -5,7 +5,7 @@ import type { Clock } from './clock.js';
 const mostBytes = 16 * 1024 * 1024;
 // Up to this much is kept without lru-cache, so that most short-lived processes never load it.
 const few = { entries: 100, bytes: 1024 * 1024 };
-// A hibernation takes minutes. By less, the wall clock runs ahead when it is set right, or when a test moves the other alone.
+// A hibernation takes minutes. The wall clock may get ahead by less: when it is corrected, or a test stops the other one.
 const shortestHibernationMs = 60_000;
 
 /** How long an entry may be reused. */

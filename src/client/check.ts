@@ -106,7 +106,7 @@ export function checkOptions(
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (!check) {
-      // What verifies an identity document may be given the names of a stranger.
+      // A proof of identity may come from a stranger, names included.
       const shown = /^[\w$]{1,64}$/.test(name) ? name : JSON.stringify(name.slice(0, 64));
       throw new ImdsSettingsError(`unknown ${prefix}${shown}: expected ${oneOf(Object.keys(checks))}`);
     }

@@ -36,7 +36,7 @@ function monotonic(): number {
   return seconds * 1000 + nanoseconds / 1e6;
 }
 
-/** The functions that end each. */
+/** Those pending, each as the function that cancels it. */
 const deadlines = new Set<() => void>();
 let ticker: NodeJS.Timeout | undefined;
 let lastTick = 0;
