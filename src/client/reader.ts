@@ -6,9 +6,10 @@ import { longestLifeMs, rotationMs } from '../metadata/documents.js';
 import { categoryOf, isDirectory } from '../metadata/lookup.js';
 import { absolutePath } from '../metadata/path.js';
 import { Cache, type Keep } from './cache.js';
+import { checkOptions } from './check.js';
 import { disabled, notFound } from './failures.js';
 import { Session } from './session.js';
-import { type CacheSettings, checkCallOptions } from './settings.js';
+import { type CacheSettings, callChecks } from './settings.js';
 import { type Call, SingleFlight } from './single-flight.js';
 import { loadGot, type Response, type Shared, Transport } from './transport.js';
 
@@ -169,7 +170,7 @@ export class Reader {
   /** Checks the options of a call and loads what it needs. Then its time starts. */
   async #call(options: CallOptions): Promise<Call> {
     this.#shared.closing.throwIfClosed();
-    checkCallOptions(options);
+    checkOptions(options, 'call option ', callChecks);
     const { deadlineMs, signal, fresh } = options;
     signal?.throwIfAborted();
     this.#connect();

@@ -201,9 +201,5 @@ const reader: ProxyHandler<Record<string, string | undefined>> = {
 /** The environment variables. One that may not be read, as in Deno, counts as unset. */
 export const environment = (): Readonly<Record<string, string | undefined>> => new Proxy({}, reader);
 
-const callChecks = { signal: abortSignal, fresh: trueOrFalse, deadlineMs: milliseconds(1) };
-
-/** Checks the options of a single call; `more` has checks for its additional ones. @throws ImdsSettingsError */
-export function checkCallOptions(options: object, more: Readonly<Record<string, Check<unknown>>> = {}): void {
-  checkOptions(options, 'call option ', { ...callChecks, ...more });
-}
+/** Checks of the options of a single call. */
+export const callChecks = { signal: abortSignal, fresh: trueOrFalse, deadlineMs: milliseconds(1) };

@@ -1,8 +1,8 @@
-import { trueOrFalse } from '../client/check.js';
+import { checkOptions, trueOrFalse } from '../client/check.js';
 import type { ImdsEvents } from '../client/events.js';
 import type { Reader } from '../client/reader.js';
 import { retry } from '../client/retry.js';
-import { checkCallOptions, type Settings } from '../client/settings.js';
+import { callChecks, type Settings } from '../client/settings.js';
 import { type Call, SingleFlight } from '../client/single-flight.js';
 import type { Shared } from '../client/transport.js';
 import { ImdsCredentialsError, isImdsError } from '../errors.js';
@@ -54,6 +54,7 @@ export interface CredentialsClient extends Omit<Shared, 'settings'> {
   readonly settings: () => Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability' | 'waitMs'>;
 }
 
+const checks = { ...callChecks, accountId: trueOrFalse };
 // An account that could not be read is requested again this much later.
 const accountAgainMs = 60_000;
 
@@ -94,7 +95,7 @@ export class CredentialsSource {
 
   /** Makes a function for AWS SDK clients, which call it when their credentials are about to expire. */
   provider(options: CredentialProviderOptions = {}): ImdsCredentialProvider {
-    checkCallOptions(options, { accountId: trueOrFalse });
+    checkOptions(options, 'call option ', checks);
     return async (request) => {
       const { held, accountId } = await this.#get({ ...options, fresh: request?.forceRefresh === true });
       // SDK clients compare it with this machine's clock, and come back at `refreshAt`.
@@ -104,7 +105,7 @@ export class CredentialsSource {
   }
 
   async #get(options: CredentialsOptions) {
-    checkCallOptions(options, { accountId: trueOrFalse });
+    checkOptions(options, 'call option ', checks);
     options.signal?.throwIfAborted();
     this.#client.closing.throwIfClosed();
     const { settings, clock } = this.#client;

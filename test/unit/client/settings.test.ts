@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkOptions } from '../../../src/client/check.js';
 import type { ImdsOptions } from '../../../src/client/options.js';
-import { checkCallOptions, resolveSettings, type Settings } from '../../../src/client/settings.js';
+import { callChecks, resolveSettings, type Settings } from '../../../src/client/settings.js';
 import { ImdsSettingsError } from '../../../src/errors.js';
 
 const names = [
@@ -303,9 +304,10 @@ ec2_metadata_service_endpoint = http://127.0.0.1:1004
   });
 
   it('checks what a call says for itself', () => {
-    assert.doesNotThrow(() => checkCallOptions({ signal: new AbortController().signal, fresh: true, deadlineMs: 1 }));
-    assert.throws(() => checkCallOptions({ freesh: true } as object), /unknown call option freesh/);
-    assert.throws(() => checkCallOptions({ deadlineMs: 0 }), /deadlineMs/);
-    assert.throws(() => checkCallOptions({ signal: {} as AbortSignal }), /signal/);
+    const check = (options: object) => checkOptions(options, 'call option ', callChecks);
+    assert.doesNotThrow(() => check({ signal: new AbortController().signal, fresh: true, deadlineMs: 1 }));
+    assert.throws(() => check({ freesh: true }), /unknown call option freesh/);
+    assert.throws(() => check({ deadlineMs: 0 }), /deadlineMs/);
+    assert.throws(() => check({ signal: {} }), /signal/);
   });
 });
