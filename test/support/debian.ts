@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import type { Context } from 'mocha';
 
 const run = promisify(execFile);
 
@@ -48,6 +49,16 @@ export async function unpacked(packages: readonly string[]): Promise<Unpacked> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Where the programs that judge are unpacked, once for all suites. Skips a suite where they are not, and says why. */
+export async function judges(context: Context): Promise<string> {
+  context.timeout(240_000);
+  const packages = ['amazon-ec2-utils', 'awscli', 'cloud-image-utils', 'cloud-init', 'python3-botocore'];
+  const debian = await unpacked(packages);
+  if ('root' in debian) return debian.root;
+  console.log(`  skipped: ${debian.obstacle}`);
+  return context.skip();
 }
 
 /** The package manager, as root or not, never for longer than a minute. */

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { after, before, describe, it } from 'mocha';
 import { readProfile } from '../../../src/client/config-file.js';
 import { configText, keys, oddConfigText, profiles } from '../../support/config-files.js';
-import { python, unpacked } from '../../support/debian.js';
+import { judges, python } from '../../support/debian.js';
 
 type Profiles = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
@@ -28,13 +28,7 @@ describe('a shared config file, read by botocore and the AWS SDK for JavaScript'
   let folder = '';
   let root = '';
   before(async function () {
-    this.timeout(240_000);
-    const debian = await unpacked(['amazon-ec2-utils', 'awscli', 'cloud-init', 'python3-botocore']);
-    if ('obstacle' in debian) {
-      console.log(`  skipped: ${debian.obstacle}`);
-      return this.skip();
-    }
-    root = debian.root;
+    root = await judges(this);
     folder = mkdtempSync(join(tmpdir(), 'imds-config-'));
   });
   after(() => {

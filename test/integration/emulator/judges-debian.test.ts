@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'mocha';
 import type { InstanceSettings } from '../../../src/emulator/index.js';
 import { type Remote, startBy } from '../../lab/remote.js';
-import { python, unpacked } from '../../support/debian.js';
+import { judges, python } from '../../support/debian.js';
 import { describeBothWays, isControlled } from './both-ways.js';
 import type { Judging, Verdict } from './judging.js';
 
@@ -33,14 +33,12 @@ describeBothWays('what Debian packages, asking the emulator', () => {
   let stop = async (): Promise<void> => {};
 
   before(async function () {
-    this.timeout(240_000);
-    const debian = await unpacked(['amazon-ec2-utils', 'awscli', 'cloud-init', 'python3-botocore']);
-    const why = 'obstacle' in debian ? debian.obstacle : madeNamespace();
-    if ('obstacle' in debian || why !== undefined) {
+    root = await judges(this);
+    const why = madeNamespace();
+    if (why !== undefined) {
       console.log(`  skipped: ${why}`);
       return this.skip();
     }
-    root = debian.root;
     const running = startBy<Judging>(['ip', 'netns', 'exec', namespace], '../integration/emulator/judging.ts');
     stop = running.stop;
     remote = await running.remote;

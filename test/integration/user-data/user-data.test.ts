@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
 import { Imds } from '../../../src/index.js';
 import { checkUserData } from '../../../src/user-data/check.js';
 import { decodeUserData, type UserData } from '../../../src/user-data/decode.js';
+import { judges, python } from '../../support/debian.js';
 import { DocExamples } from '../../support/doc-examples.js';
 import { imds as imdsCommand } from '../cli/harness.js';
 
@@ -78,34 +79,20 @@ describe('user data from the service', () => {
   });
 });
 
-// The packages are downloaded and unpacked into a folder, not installed.
 describe("user data made and read by Debian's tools", () => {
-  const packages = [
-    ...['cloud-init', 'cloud-image-utils', 'python3-certifi', 'python3-chardet', 'python3-configobj', 'python3-idna'],
-    ...['python3-jinja2', 'python3-json-pointer', 'python3-jsonpatch', 'python3-markupsafe', 'python3-oauthlib'],
-    ...['python3-requests', 'python3-six', 'python3-urllib3', 'python3-yaml'],
-  ];
-  let folder = '';
-  let python: (args: readonly string[], input?: string) => Buffer;
+  let root: string;
+  let run: (args: readonly string[], input?: string) => Buffer;
 
-  before(function () {
-    this.timeout(150_000);
-    if (!process.env['CI'] || !existsSync('/usr/bin/apt-get')) this.skip();
-    folder = mkdtempSync(join(tmpdir(), 'imds-debian-'));
-    const { status } = spawnSync('apt-get', ['download', '--quiet=2', ...packages], { cwd: folder, timeout: 120_000 });
-    if (status !== 0) this.skip();
-    for (const file of readdirSync(folder)) output('dpkg-deb', ['-x', join(folder, file), join(folder, 'root')]);
-    const env = { ...process.env, PYTHONPATH: join(folder, 'root/usr/lib/python3/dist-packages') };
-    python = (args, input) => output('/usr/bin/python3', ['-W', 'ignore', ...args], input, env);
-  });
-  after(() => {
-    if (folder !== '') rmSync(folder, { recursive: true });
+  before(async function () {
+    root = await judges(this);
+    const env = { ...process.env, PYTHONPATH: join(root, 'usr/lib/python3/dist-packages') };
+    run = (args, input) => output(python, ['-W', 'ignore', ...args], input, env);
   });
 
   it('opens what cloud-init devel make-mime makes', async () => {
     const files = ['setup.sh:x-shellscript', 'config.yaml:cloud-config', 'boot.sh:x-shellscript-per-boot'];
     const args = ['-m', 'cloudinit.cmd.main', 'devel', 'make-mime', ...files.flatMap((file) => ['-a', file])];
-    assert.deepEqual(filesOf(await decodeUserData(python(args))), threeFiles);
+    assert.deepEqual(filesOf(await decodeUserData(run(args))), threeFiles);
   });
 
   for (const [title, options] of [
@@ -115,7 +102,7 @@ describe("user data made and read by Debian's tools", () => {
     it(`opens what ${title} makes`, async () => {
       const files = ['setup.sh', 'config.yaml', 'boot.sh:text/x-shellscript-per-boot', 'data.bin:application/x-data'];
       const userData = await decodeUserData(
-        python([join(folder, 'root/usr/bin/write-mime-multipart'), ...options, '-o', '-', ...files]),
+        run([join(root, 'usr/bin/write-mime-multipart'), ...options, '-o', '-', ...files]),
       );
       assert.equal(userData.isGzipped, options.length > 0);
       assert.deepEqual(filesOf(userData), [...threeFiles, ['unknown', 'data.bin', fixture('data.bin')]]);
@@ -128,7 +115,7 @@ describe("user data made and read by Debian's tools", () => {
       ),
       ...doubtful.map((text) => Buffer.from(text)),
     ];
-    const lines = python(['-c', cloudInit], samples.map((sample) => `${sample.toString('base64')}\n`).join(''));
+    const lines = run(['-c', cloudInit], samples.map((sample) => `${sample.toString('base64')}\n`).join(''));
     const found: [type: string, name: string | null, content: string][][] = lines
       .toString()
       .trim()
