@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { scenarios } from '../../../src/emulator/index.js';
+import { hasIPv6 } from '../../support/ipv6.js';
 import { nobody, type Outcome, outcomeOf, start, Terminal } from './harness.js';
 
 /** Runs `imds emulate` in this process until `use` is done with it, and gives what it wrote. */
@@ -104,8 +105,7 @@ describe('imds emulate', () => {
   });
 
   it('listens at every --host, and answers to every --allow-host', async function () {
-    // Without IPv6, as in many containers, there is no ::1 to listen on.
-    if (!Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))) this.skip();
+    if (!hasIPv6) this.skip(); // no ::1 on this machine
     const args = ['--host', '127.0.0.1', '--host', '::1', '--allow-host', 'imds', '--allow-host', 'imds.example'];
     const { stderr, stdout, code } = await emulating(args, async (url, terminal) => {
       const [, second = ''] = await written(terminal, /it answers at (\S+), too/);

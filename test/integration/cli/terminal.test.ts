@@ -127,7 +127,7 @@ describe('what a service says at a terminal', () => {
   }
 
   it('cannot act on a pseudo-terminal, by any command', async function () {
-    if (spawnSync('script', ['--version']).error) return this.skip();
+    if (spawnSync('script', ['--version']).error) return this.skip(); // without it, there is no pseudo-terminal
     this.timeout(120_000);
     const folder = mkdtempSync(join(tmpdir(), 'imds-terminal-'));
     try {

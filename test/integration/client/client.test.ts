@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import os from 'node:os';
 import { describe, it } from 'mocha';
 import type { ImdsOptions } from '../../../src/client/options.js';
 import { createEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/index.js';
 import { isImdsError } from '../../../src/errors.js';
 import { Imds } from '../../../src/imds.js';
 import { rows } from '../../../src/metadata/lookup.js';
+import { hasIPv6 } from '../../support/ipv6.js';
 
-const hasIPv6 = Object.values(os.networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
 const mac = '0e:49:61:0f:c3:11';
 
 /** An emulator and a client of it, whose clock the test moves. */

@@ -14,8 +14,7 @@ import { ask, connect } from './socket.js';
 interface Message {
   readonly id: number;
   readonly type: string;
-  // biome-ignore lint/suspicious/noExplicitAny: what a message is, its test says
-  readonly data: any;
+  readonly data: { readonly path?: string };
 }
 
 /** Reads the stream by its specification. */

@@ -80,7 +80,7 @@ describe('docs/test-suites.md', () => {
     ['bash', 'bash', 'curl', /^all as it should be\n$/],
   ] as const)
     it(`has an example for ${kind} that passes`, async function () {
-      if (spawnSync(tool, ['--version']).error) this.skip();
+      if (spawnSync(tool, ['--version']).error) this.skip(); // the example runs it
       const code = exampleBelow(await pageOf('test-suites.md'), heading, kind);
       const [, command = ''] = /^# npx imds (.*)/.exec(code) ?? [];
       await writeFile(join(folder, command.split(' ').at(-1) ?? ''), code);
@@ -102,7 +102,7 @@ describe('docs/emulator.md', () => {
   });
 
   it('shows how a shell controls it', async function () {
-    if (spawnSync('curl', ['--version']).error) this.skip();
+    if (spawnSync('curl', ['--version']).error) this.skip(); // the example runs it
     const example = exampleBelow(await pageOf('emulator.md'), 'Control while it runs', 'sh');
     const [first = '', ...lines] = [...example.matchAll(/^\$ (.*)$/gm)].map(([, line = '']) => line);
     assert.equal(first, 'imds emulate --control -- bash');

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
-import os from 'node:os';
 import { inspect } from 'node:util';
 import { afterEach, describe, it } from 'mocha';
 import type { Emulator, EmulatorOptions } from '../../../src/emulator/index.js';
+import { hasIPv6 } from '../../support/ipv6.js';
 import { createEmulator, describeBothWays } from './both-ways.js';
 import { ask, connect, header, token } from './socket.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
 const minute = 60_000;
 const hour = 60 * minute;
-const hasIPv6 = Object.values(os.networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
 
 const read = async (emulator: Emulator, path: string) => {
   const { status, body } = await ask(emulator, 'GET', path.startsWith('/') ? path : `/latest/meta-data/${path}`);
@@ -626,7 +625,7 @@ describeBothWays('emulator', () => {
     }
 
     it('names an IPv6 host with and without its brackets', async function () {
-      if (!hasIPv6) this.skip();
+      if (!hasIPv6) this.skip(); // no ::1 on this machine
       await using emulator = await createEmulator({ host: ['127.0.0.1', '::1'] });
       assert.equal(emulator.env['NO_PROXY'], '127.0.0.1,[::1],::1');
     });
@@ -652,7 +651,7 @@ describeBothWays('emulator', () => {
   });
 
   describe('with an IPv6 listener', () => {
-    const it6 = hasIPv6 ? it : it.skip;
+    const it6 = hasIPv6 ? it : it.skip; // skipped where there is no ::1
     const both: EmulatorOptions = { host: ['::1', '127.0.0.1'] };
 
     it6('serves both address families', async () => {

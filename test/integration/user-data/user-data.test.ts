@@ -152,6 +152,7 @@ describe('the fate of scripts', () => {
   ];
   for (const [index, script] of scripts.entries())
     it(`is that which the kernel makes of ${JSON.stringify(script)}`, async function () {
+      // Kernels differ in what they run, and Python is what asks this one.
       if (process.platform !== 'linux' || spawnSync('python3', ['--version']).error) this.skip();
       const file = join(folder, `script-${index}`);
       writeFileSync(file, script, { mode: 0o755 });
