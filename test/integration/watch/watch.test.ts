@@ -8,6 +8,7 @@ import { type Emulator, type SeenRequest, scenarios } from '../../../src/emulato
 import { Imds } from '../../../src/imds.js';
 import { type Notice, type NoticeKind, noticeKinds } from '../../../src/watch/notices.js';
 import { sources } from '../../../src/watch/sources.js';
+import { isFrozen } from '../../support/frozen.js';
 import { collect, pollerOn, stand } from './stand.js';
 
 const macs = 'network/interfaces/macs';
@@ -1008,8 +1009,6 @@ describe('imds.watch', () => {
     const { notices } = await s.watching({ kinds: noticeKinds });
     for (const { change } of cases) change(s.emulator);
     await s.time.pass(3 * minute);
-    const isFrozen = (value: unknown): boolean =>
-      typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
     assert.ok(notices.length >= 2 * cases.length);
     for (const each of notices) assert.ok(isFrozen(each), JSON.stringify(each));
   });

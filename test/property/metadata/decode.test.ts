@@ -4,6 +4,7 @@ import { ImdsDecodeError } from '../../../src/errors.js';
 import * as decode from '../../../src/metadata/decode.js';
 import { maintenanceEvents } from '../../../src/metadata/documents.js';
 import { rows } from '../../../src/metadata/lookup.js';
+import { isFrozen } from '../../support/frozen.js';
 
 const path = '/latest/meta-data/thing';
 
@@ -35,9 +36,6 @@ const body = fc.oneof(
   documents,
   documents.map((document) => Buffer.from(`[${document}]`)),
 );
-
-const isFrozen = (value: unknown): boolean =>
-  typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
 
 const lineBreak = fc.constantFrom('\n', '\r\n');
 const entry = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !/[\r\n]/.test(text));

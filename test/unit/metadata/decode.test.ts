@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { ImdsDecodeError } from '../../../src/errors.js';
 import * as decode from '../../../src/metadata/decode.js';
+import { isFrozen } from '../../support/frozen.js';
 
 const path = '/latest/meta-data/thing';
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
@@ -132,9 +133,6 @@ const cases: Record<string, [decoder: decode.Decoder<unknown>, cases: [body: str
     ],
   ],
 };
-
-const isFrozen = (value: unknown): boolean =>
-  typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
 
 describe('decoding', () => {
   for (const [name, [decoder, table]] of Object.entries(cases))

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { ImdsDecodeError } from '../../../src/errors.js';
 import { json } from '../../../src/metadata/decode.js';
 import * as documents from '../../../src/metadata/documents.js';
+import { isFrozen } from '../../support/frozen.js';
 
 const path = '/latest/meta-data/thing';
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
@@ -143,9 +144,6 @@ const cases: Record<string, [shape: documents.Shape<unknown>, taken: unknown[], 
     [[], 'text', null, 3],
   ],
 };
-
-const isFrozen = (value: unknown): boolean =>
-  typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
 
 describe('documents', () => {
   for (const [name, [shape, taken, refusedDocuments]] of Object.entries(cases))
