@@ -5,11 +5,8 @@ import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
 import { main } from './main.js';
 
-/** Called on an interruption, which code that waits for the other end of a standard stream would not notice. */
+/** End the waits for the other ends of standard streams. */
 const waiting = new Set<() => void>();
-process.once('SIGINT', () => {
-  for (const giveUp of waiting) giveUp();
-});
 
 /** A stream of the process, opened on first use. */
 function output(open: () => WriteStream): Output {
@@ -26,10 +23,10 @@ function output(open: () => WriteStream): Output {
     },
     write: (data) =>
       new Promise((resolve, reject) => {
-        const giveUp = (): void => reject(new Error('interrupted'));
-        waiting.add(giveUp);
+        const end = (): void => reject(new Error('interrupted'));
+        waiting.add(end);
         stream().write(data, (error) => {
-          waiting.delete(giveUp);
+          waiting.delete(end);
           if (error) reject(error);
           else resolve();
         });
@@ -45,6 +42,9 @@ void main(process.argv.slice(2), {
   stdin() {
     waiting.add(() => process.stdin.destroy());
     return process.stdin;
+  },
+  giveUp() {
+    for (const end of waiting) end();
   },
   // An import would load node:tty even for pipes.
   get stdinIsTTY() {

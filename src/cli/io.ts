@@ -15,6 +15,8 @@ export interface Io {
   readonly stderr: Output;
   /** Standard input; opened by the call. */
   readonly stdin: () => AsyncIterable<Uint8Array>;
+  /** Ends standard input, and rejects the writes under way, whose readers may have stalled. */
+  readonly giveUp: () => void;
   /** True if standard input is a terminal. */
   readonly stdinIsTTY: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -78,6 +78,7 @@ class Run implements Context {
     this.io.signals.off('SIGINT', this.end);
     this.#controller?.abort();
     for (const client of this.#clients) client.close();
+    this.io.giveUp();
   };
 
   async perform(): Promise<number> {

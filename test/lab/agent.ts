@@ -61,6 +61,7 @@ const functions = {
       stdout: output,
       stderr: output,
       stdin: () => Readable.from([]),
+      giveUp() {},
       stdinIsTTY: false,
       env,
       signals: new EventEmitter(),

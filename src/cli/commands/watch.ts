@@ -29,7 +29,10 @@ export const watch = command({
   async run(context, wanted, given) {
     const stopping = new AbortController();
     // Ctrl-C interrupts, as everywhere; SIGTERM stops a service, and is not a failure.
-    const stopListening = onSignals(context.io, ['SIGTERM'], () => stopping.abort());
+    const stopListening = onSignals(context.io, ['SIGTERM'], () => {
+      stopping.abort();
+      context.io.giveUp();
+    });
     const signal = AbortSignal.any([context.signal, stopping.signal]);
     const trouble = troubleReporter(context.io);
     subscribe('imds:watch', trouble);
@@ -60,9 +63,8 @@ async function handle(
 ): Promise<number | undefined> {
   const line = json ? jsonLine(notice) : noticeLine(notice, paint);
   if (exec === undefined) {
-    // The reader of the lines may have stalled; a signal does not wait for it.
     signal.throwIfAborted();
-    await orAborted(io.stdout.write(line), signal);
+    await io.stdout.write(line);
     return once ? exitCodes.done : undefined;
   }
   const { runProgram } = await import('../child.js');
@@ -83,14 +85,6 @@ async function handle(
     return undefined;
   }
 }
-
-/** Waits for some work, at most until a signal aborts. */
-const orAborted = (work: Promise<void>, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort);
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 
 /** Says once that the service does not answer, and when it does again. */
 function troubleReporter(io: Io): (message: unknown) => void {

@@ -39,6 +39,7 @@ export class Terminal {
       stdout: given.stdout ?? output(this.stdoutChunks),
       stderr: output(this.stderrChunks),
       stdin: () => Readable.from([Buffer.from(stdin)]),
+      giveUp() {},
       stdinIsTTY: tty,
       env,
       signals: this.signals,
