@@ -40,17 +40,16 @@ export function namesReply(question: Buffer): Buffer | undefined {
   if (end + 5 > question.length) return undefined;
   const type = question.readUInt16BE(end + 1);
   const isKnown = labels.join('.').toLowerCase() === imdsName;
-  const address = type === typeA ? [169, 254, 169, 254] : undefined;
-  const answer =
-    isKnown && address ? Buffer.from([0xc0, 12, 0, typeA, 0, 1, 0, 0, 0, 60, 0, 4, ...address]) : undefined;
+  const hasAnswer = isKnown && type === typeA;
+  const answer = hasAnswer ? [0xc0, 12, 0, typeA, 0, 1, 0, 0, 0, 60, 0, 4, 169, 254, 169, 254] : [];
   const head = Buffer.alloc(12);
   question.copy(head, 0, 0, 2);
   // A response, recursion desired as in the request; recursion available.
   head[2] = 0x80 | ((question[2] ?? 0) & 0x79);
   head[3] = 0x80 | (isKnown ? 0 : refused);
   head.writeUInt16BE(1, 4);
-  head.writeUInt16BE(answer ? 1 : 0, 6);
-  return Buffer.concat([head, question.subarray(12, end + 5), answer ?? Buffer.alloc(0)]);
+  head.writeUInt16BE(hasAnswer ? 1 : 0, 6);
+  return Buffer.concat([head, question.subarray(12, end + 5), Buffer.from(answer)]);
 }
 
 /** Serves time and names at their link-local addresses. */

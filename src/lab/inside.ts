@@ -15,7 +15,7 @@ import { hopLimitRules } from './hop-limit.js';
 import { addresses, folder, imdsName, internetInterface, isIpv6, layout } from './layout.js';
 import { distances, type Order, type Plan, type Report } from './plan.js';
 import { LabError } from './requirements.js';
-import { type Machine, surroundingFiles, surroundings } from './surroundings.js';
+import { type Instance, surroundingFiles, surroundings } from './surroundings.js';
 
 const terminalSignals = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM'] as const;
 
@@ -58,12 +58,12 @@ async function run(plan: Plan, listening: Server | undefined): Promise<number> {
   await network;
   await report({ made: true });
   const hosts = addresses.imds.filter((address) => plan.hasIpv6 || !isIpv6(address));
-  const [emulator, machine] = await Promise.all([
+  const [emulator, instance] = await Promise.all([
     serve(plan, hosts, createEmulator),
-    machineOf(plan, createEmulator),
+    instanceOf(plan, createEmulator),
     serveDatagrams(plan.hasIpv6),
   ]);
-  writeFiles({ ...surroundingFiles(machine, plan.internet), ...plan.files });
+  writeFiles({ ...surroundingFiles(instance, plan.internet), ...plan.files });
   if (plan.certificateOut !== undefined) writeCertificate(plan.certificateOut, emulator);
   const { httpPutResponseHopLimit } = emulator.options;
   await Promise.all([
@@ -109,10 +109,10 @@ async function serve(
 const failure = (error: unknown): { error?: string } => (error === undefined ? {} : { error: String(error) });
 
 /** Reads from a second emulator, unaffected by the faults of the first and not counted there. */
-async function machineOf(
+async function instanceOf(
   { emulator: { scenario, tree, base } }: Plan,
   createEmulator: typeof import('../emulator/index.js').createEmulator,
-): Promise<Machine> {
+): Promise<Instance> {
   const quiet = typeof scenario === 'object' ? { ...scenario, faults: [], timeline: [], options: {} } : scenario;
   const emulator = await createEmulator({ scenario: quiet, tree, base });
   const read = async (name: string): Promise<string> => {

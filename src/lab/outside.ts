@@ -11,7 +11,7 @@ import { introduction, shellAt } from './shell.js';
 
 /** The parts of the starting process that a lab needs. */
 export interface Caller {
-  /** Whether a terminal sends its signals to the command by itself. */
+  /** True at a terminal, which itself sends its signals to the command. */
   readonly isAtTerminal: boolean;
   /** Handles these signals, which then do not end the process, until the returned function is called. */
   readonly onSignals: (names: readonly NodeJS.Signals[], heard: (name: NodeJS.Signals) => void) => () => void;

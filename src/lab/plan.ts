@@ -30,7 +30,7 @@ export interface LabOptions {
 
 /** The plan from the process outside to the one inside, as JSON. */
 export interface Plan extends LabOptions {
-  /** Whether this kernel has IPv6. */
+  /** True if this kernel has IPv6. */
   readonly hasIpv6: boolean;
   /** Files of the lab's folder that the command needs, by name. */
   readonly files: Readonly<Record<string, string>>;
@@ -39,7 +39,7 @@ export interface Plan extends LabOptions {
   /** The programs that enter the place: `nsenter`, and in a user namespace `setpriv`, which drops the capabilities. */
   readonly nsenter: string;
   readonly dropCapabilities: readonly string[];
-  /** Whether requests and events are reported. */
+  /** True if requests and events are reported. */
   readonly isVerbose: boolean;
 }
 

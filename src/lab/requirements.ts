@@ -89,14 +89,12 @@ const inDocker =
 function installing(missing: readonly Tool[], { read }: Machine): string {
   const release = read('/etc/os-release') ?? '';
   const family = [...release.matchAll(/^(?:ID|ID_LIKE)="?([^"\n]*)/gm)].map(([, words]) => words).join(' ');
-  const sudo = 'sudo ';
   const packages = (index: 0 | 1): string => [...new Set(missing.map((name) => tools[name][index]))].join(' ');
-  if (/\b(debian|ubuntu)\b/.test(family)) return `${sudo}apt-get install ${packages(0)}`;
-  if (/\b(fedora|rhel|centos|amzn)\b/.test(family)) return `${sudo}dnf install ${packages(1)}`;
-  if (/\balpine\b/.test(family))
-    return `${sudo}apk add ${packages(0).replace('util-linux', 'util-linux-misc setpriv')}`;
-  if (/\barch\b/.test(family)) return `${sudo}pacman -S ${packages(0)}`;
-  if (/\bsuse\b/.test(family)) return `${sudo}zypper install ${packages(0)}`;
+  if (/\b(debian|ubuntu)\b/.test(family)) return `sudo apt-get install ${packages(0)}`;
+  if (/\b(fedora|rhel|centos|amzn)\b/.test(family)) return `sudo dnf install ${packages(1)}`;
+  if (/\balpine\b/.test(family)) return `sudo apk add ${packages(0).replace('util-linux', 'util-linux-misc setpriv')}`;
+  if (/\barch\b/.test(family)) return `sudo pacman -S ${packages(0)}`;
+  if (/\bsuse\b/.test(family)) return `sudo zypper install ${packages(0)}`;
   return `install ${packages(0)}`;
 }
 

@@ -55,10 +55,8 @@ export function introduction(place: Place, hopLimit: number): readonly string[] 
   };
   const limits = `--hop-limit ${hopLimit < distance ? distance : Math.max(distance - 1, 1)}`;
   return [
-    `This is ${where[place]}: ${count(distance, 'hop')} from IMDS; its token reply travels ${hopLimit}, ${fate}.`,
+    `This is ${where[place]}: ${distance} ${distance === 1 ? 'hop' : 'hops'} from IMDS; its token reply travels ${hopLimit}, ${fate}.`,
     'Try: imds doctor · curl -m 2 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" http://169.254.169.254/latest/api/token',
     `Then: imds lab --in ${place} ${limits} · exit ends the lab and everything in it.`,
   ];
 }
-
-const count = (number: number, unit: string): string => `${number} ${unit}${number === 1 ? '' : 's'}`;

@@ -2,7 +2,7 @@ import { folder } from './layout.js';
 import type { Plan } from './plan.js';
 
 /** The instance as programs see it in files. */
-export interface Machine {
+export interface Instance {
   readonly instanceId: string;
   readonly instanceType: string;
 }
@@ -14,10 +14,11 @@ export const internetResolver = '198.18.0.53';
 const dmi = '/sys/devices/virtual/dmi/id';
 
 /** Files of the lab's folder, by name, in addition to the command's. */
-export function surroundingFiles({ instanceId, instanceType }: Machine, internet: boolean): Record<string, string> {
+export function surroundingFiles({ instanceId, instanceType }: Instance, internet: boolean): Record<string, string> {
   const servers = ['169.254.169.253', ...(internet ? [internetResolver] : [])];
   // Nitro has the instance ID in both; cloud-init looks at the beginning.
-  const uuid = `ec2${instanceId.replace(/\W/g, '').padEnd(29, '0').slice(0, 29)}`;
+  const hex = `ec2${instanceId.replace(/\W/g, '').padEnd(29, '0').slice(0, 29)}`;
+  const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   const firmware = {
     sys_vendor: 'Amazon EC2',
     bios_vendor: 'Amazon EC2',
@@ -27,8 +28,8 @@ export function surroundingFiles({ instanceId, instanceType }: Machine, internet
     chassis_asset_tag: 'Amazon EC2',
     chassis_vendor: 'Amazon EC2',
     product_name: instanceType,
-    product_serial: uuid.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
-    product_uuid: uuid.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
+    product_serial: uuid,
+    product_uuid: uuid,
   };
   return {
     // It refuses unknown names, and the next server is queried.
