@@ -1,5 +1,5 @@
 /** The path before names that somebody chose, or that there are many of. */
-const chosen = /(\/(?:security-credentials|active-keys|tags\/instance|macs|iam-ecs-[^/]*)\/)[^/]+/g;
+const chosen = /(\/(?:security-credentials(?:-extended)?|active-keys|tags\/instance|macs)\/)[^/]+/g;
 
 /** A session token: it belongs in a header, but a program may put it elsewhere. */
 const token = /AQA[AE]A[^/]{20,}/g;

@@ -50,6 +50,12 @@ describe('reported paths', () => {
     ['/latest/meta-data/iam/security-credentials/my-role', '/latest/meta-data/iam/security-credentials/*'],
     ['//latest/meta-data/iam//security-credentials//my-role', '/latest/meta-data/iam/security-credentials/*'],
     [
+      '/latest/meta-data/iam/security-credentials-extended/my-role',
+      '/latest/meta-data/iam/security-credentials-extended/*',
+    ],
+    ['/latest/meta-data/iam-ecs-x/info', '/latest/meta-data/iam-ecs-x/info'],
+    ['/latest/meta-data/iam-ecs-x/security-credentials/my-task', '/latest/meta-data/iam-ecs-x/security-credentials/*'],
+    [
       '/latest/meta-data/network/interfaces/macs/0e:49:61:0f:c3:11/vpc-id',
       '/latest/meta-data/network/interfaces/macs/*/vpc-id',
     ],
