@@ -39,7 +39,7 @@ function textOf(value: unknown): string {
 }
 
 /** For a value that may be a secret. */
-export function kindOf(value: unknown): string {
+export function outlineOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value !== 'object' || value === null) return String(value);
   const names = Object.keys(value);

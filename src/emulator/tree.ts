@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { contentOfJson } from './documents.js';
-import { EmulatorOptionError, kindOf, refused } from './option-error.js';
+import { EmulatorOptionError, outlineOf, refused } from './option-error.js';
 import { longestPath, namesIn, segmentsOf } from './path.js';
 import { isObject } from './shape.js';
 
@@ -137,7 +137,7 @@ function leavesOf(segments: Path, value: Value | Tree | null): (readonly [Path, 
 
 function entriesOf(tree: Tree, name: string, accepted: string): [string, Value | Tree | null][] {
   if (isObject(tree)) return Object.entries(tree);
-  throw refused(name, accepted, tree, kindOf);
+  throw refused(name, accepted, tree, outlineOf);
 }
 
 /** The content of a value at a time; throws the errors of a function that computes it. */
@@ -146,7 +146,7 @@ export function contentOf({ value, lastModified }: Leaf, path: string, now: Date
   if (isContent(content)) return { content, lastModified };
   if (isContent(content?.content) && types.isDate(content.lastModified)) return content;
   const accepted = 'text, bytes, or an object of them as content and a Date as lastModified';
-  throw refused(`the value computed for ${path}`, accepted, content, kindOf);
+  throw refused(`the value computed for ${path}`, accepted, content, outlineOf);
 }
 
 function isContent(value: unknown): value is Content {
