@@ -29,7 +29,7 @@ const below = (count) => Math.floor(Math.random() * count);
 const oneOf = (items) => /** @type {T} */ (items[below(items.length)]);
 /** Milliseconds on the clock that all processes of the machine share. */
 const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
-/** What is at a path: its own name, so that no other path's value and no part of one passes for it. @param {string} path */
+/** The value at a path: its own name, so that no other path's value and no part of one passes for it. @param {string} path */
 const contentOf = (path) => `${path} ${'.'.repeat(path.length * 7)} end`;
 
 function serve() {
@@ -242,7 +242,7 @@ function stopwatch() {
   return () => ranMs - from;
 }
 
-/** What there is, after collection. The ticker above is one timer. */
+/** Memory, sockets and timers in use, after garbage collection. The ticker above is one timer. */
 function inUse() {
   setFlagsFromString('--expose-gc');
   for (let count = 0; count < 2; count += 1) runInNewContext('gc')();

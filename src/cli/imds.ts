@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The `imds` command: the one file that touches the process. */
+/** The `imds` command, connected to its process. */
 import type { WriteStream } from 'node:tty';
 import { exitCodes } from './exit-codes.js';
 import type { Output } from './io.js';
