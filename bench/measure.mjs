@@ -2,6 +2,7 @@
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -60,7 +61,7 @@ export async function interleaved(rounds, subjects) {
 }
 
 /** @param {number[]} values */
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** The environment, without variables that would change the behaviour of the clients. */
 export function cleanEnv() {
@@ -125,6 +126,15 @@ export async function runProcess(args) {
   const [printed, cpuMs] = await Promise.all(texts);
   if (code !== 0) throw new Error(`node ${args.join(' ')} ended with ${code}`);
   return { ms, printed, cpuMs: Number(cpuMs) };
+}
+
+/** MiB in use, inside the heap and outside, once closed sockets are gone too. */
+export async function inUse() {
+  await delay(100);
+  globalThis.gc();
+  globalThis.gc();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / 2 ** 20;
 }
 
 /** @param {string} subject @param {string} text */

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createEmulator } from 'imds/emulator';
 import {
   atLeast,
   atMost,
   helper,
   interleaved,
+  inUse,
   line,
+  median,
   milliseconds,
   path,
   runProcess,
@@ -90,8 +91,6 @@ async function timeStarts() {
   return { first: median(all.map(([first]) => first)), usual: median(all.flatMap(([, ...later]) => later)) };
 }
 
-const median = (times) => times.toSorted((one, other) => one - other)[times.length >> 1];
-
 /** What an emulator of this process holds on to after it has given out tokens, which it will all honour. */
 async function weighTokens() {
   const emulator = await createEmulator();
@@ -120,12 +119,4 @@ async function ask(endpoint, request) {
   const closed = once(socket, 'close');
   socket.resume();
   await closed;
-}
-
-async function inUse() {
-  await delay(100);
-  globalThis.gc();
-  globalThis.gc();
-  const { heapUsed, external } = process.memoryUsage();
-  return (heapUsed + external) / 2 ** 20;
 }

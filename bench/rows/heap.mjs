@@ -1,5 +1,5 @@
 import { Imds } from 'imds';
-import { atMost, line, startServer } from '../measure.mjs';
+import { atMost, inUse, line, startServer } from '../measure.mjs';
 
 const cachedReads = 1_000_000;
 const uncachedReads = 50_000;
@@ -41,12 +41,3 @@ export const row = {
     };
   },
 };
-
-/** MiB in use, inside the heap and outside, once closed sockets are gone too. */
-async function inUse() {
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  globalThis.gc();
-  globalThis.gc();
-  const { heapUsed, external } = process.memoryUsage();
-  return (heapUsed + external) / 2 ** 20;
-}

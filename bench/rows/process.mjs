@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { atMost, interleaved, line, milliseconds, runProcess, startServer } from '../measure.mjs';
+import { atMost, interleaved, line, median, milliseconds, runProcess, startServer } from '../measure.mjs';
 
 const rounds = 21;
 const id = 'i-0123456789abcdef0';
@@ -76,6 +76,5 @@ async function measure(count, programs) {
     },
   ]);
   const wall = await interleaved(rounds, Object.fromEntries(subjects));
-  const median = (values) => values.toSorted((one, other) => one - other)[values.length >> 1];
   return { wall, processor: Object.fromEntries(Object.entries(processor).map(([way, all]) => [way, median(all)])) };
 }

@@ -1,5 +1,5 @@
 import { tsImport } from 'tsx/esm/api';
-import { atMost, exactly, line } from '../measure.mjs';
+import { atMost, exactly, inUse, line } from '../measure.mjs';
 
 // Timers are no option of the client, so what is measured is the source, on the virtual time of its tests.
 const { pollerOn, stand, VirtualTime } = await tsImport('../../test/integration/watch/stand.ts', import.meta.url);
@@ -65,10 +65,10 @@ export const row = {
     };
     watch(pollerOn(time.clock, reader), many);
     await time.pass(day / 24);
-    const used = [inUse()];
+    const used = [await inUse()];
     for (let step = 0; step < steps; step += 1) {
       await time.pass(day / steps);
-      used.push(inUse());
+      used.push(await inUse());
     }
 
     return {
@@ -84,11 +84,3 @@ export const row = {
     };
   },
 };
-
-/** MiB in use, inside the heap and outside. */
-function inUse() {
-  globalThis.gc();
-  globalThis.gc();
-  const { heapUsed, external } = process.memoryUsage();
-  return (heapUsed + external) / 2 ** 20;
-}
