@@ -88,7 +88,8 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     if (pauseMs === undefined || isOver()) return false;
     events.publish('retry', { path, attempt: attempts, error: isImdsError(failure) ? failure.code : undefined });
     const leftMs = deadline - clock.running();
-    if (pauseMs > 0) await pause(Math.min(pauseMs, leftMs), options);
+    // A subscriber to that event may have closed the client.
+    if (pauseMs > 0 && !closing.reason) await pause(Math.min(pauseMs, leftMs), options);
     closing.throwIfClosed();
     // Compares durations, as a timer may fire a little early.
     return pauseMs < leftMs;

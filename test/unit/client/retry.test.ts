@@ -249,6 +249,20 @@ describe('retry()', () => {
     assert.equal(state.made, 1);
   });
 
+  it('begins no delay when a subscriber to its event has closed the client', async () => {
+    const closing = new Closing();
+    const events = new Events({ info: () => closing.close() });
+    const setTimer = mock.fn(systemClock.setTimer);
+    const { result } = series([status(503)], {
+      retryDelayMs: 10,
+      events,
+      closing,
+      clock: { ...systemClock, setTimer },
+    });
+    await assert.rejects(result, (error) => error === closing.reason);
+    assert.equal(setTimer.mock.callCount(), 0);
+  });
+
   describe('with waitMs', () => {
     const refused = new ImdsUnreachableError('refused');
 
