@@ -6,15 +6,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /**
- * @typedef {object} Limit What a figure must keep to.
+ * @typedef {object} Limit The bound of a figure.
  * @property {string} text
  * @property {(figure: number | string) => boolean} holds
  * @property {(figures: (number | string)[]) => number | string} worst Of several runs.
  *
  * @typedef {object} Row One measurement.
- * @property {string} name What selects it, and the name of its file.
- * @property {string} what What is measured.
- * @property {Record<string, Limit>} limit What must hold, by what is compared.
+ * @property {string} name Its name, which is that of its file.
+ * @property {string} what The measurement, in words.
+ * @property {Record<string, Limit>} limit The limits by figure.
  * @property {() => Promise<Result>} run
  *
  * @typedef {object} Result

@@ -91,7 +91,7 @@ async function timeStarts() {
   return { first: median(all.map(([first]) => first)), usual: median(all.flatMap(([, ...later]) => later)) };
 }
 
-/** What an emulator of this process holds on to after it has given out tokens, which it will all honour. */
+/** MiB that an emulator in this process keeps after it issued tokens, all of which it still accepts. */
 async function weighTokens() {
   const emulator = await createEmulator();
   const before = await inUse();

@@ -100,7 +100,7 @@ function nameByPlace(): void {
   const byPlace = `--import=${import.meta.url}`;
   const options = env['NODE_OPTIONS'];
   if (options) env['NODE_OPTIONS'] = options.replace(byName, byPlace);
-  // What a fork is started with.
+  // A fork starts with these.
   const { execArgv } = process;
   const at = execArgv.findIndex((option) => /^(?:--(?:import|require)=)?imds\/audit$/.test(option));
   if (at < 0) return;

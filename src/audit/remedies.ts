@@ -3,7 +3,7 @@ import { nameOf, type Report } from './report.js';
 
 const setting = 'AWS_EC2_METADATA_V1_DISABLED=true (in the profile ec2_metadata_v1_disabled = true';
 
-/** How to keep a package from using version 1, by its name; taken from the packages' sources. */
+/** Remedies for packages that use version 1, by name; taken from the packages' sources. */
 const packages: Readonly<Record<string, string>> = {
   '@smithy/credential-provider-imds': `It falls back when a token request gets 403, 404, 405 or no reply: imds doctor finds out why. ${setting}, in code fromInstanceMetadata({ ec2MetadataV1Disabled: true })) makes it fail instead.`,
   '@aws-sdk/ec2-metadata-service': `It falls back when a token request fails: imds doctor finds out why. ${setting}, in code new MetadataService({ ec2MetadataV1Disabled: true })) makes it fail instead.`,

@@ -24,7 +24,7 @@ export type Counted =
   | 'v1'
   | 'v2'
   | 'tokenRequests'
-  /** How often a read had a session token other than the previous read's. */
+  /** The reads with a session token other than the previous read's. */
   | 'tokens'
   | 'unauthorized'
   | 'forbidden'

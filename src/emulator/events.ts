@@ -247,7 +247,7 @@ export interface SeenEvent {
   readonly at: number;
   /** Its name in the timeline, such as `spot-interruption`. */
   readonly event: TimelineEvent['event'];
-  /** What happened, in words. */
+  /** The description of what happened. */
   readonly detail: string;
   /** The reason that it could not happen, such as a path below a value. */
   readonly error?: unknown;

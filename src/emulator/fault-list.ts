@@ -7,7 +7,7 @@ import { decodedNames, longestPath, namesIn, pathOf, patternNames } from './path
 export interface FaultHandle {
   /** The fault as added; it cannot be changed. */
   readonly fault: Fault;
-  /** How many requests it has hit. */
+  /** The number of requests it has hit. */
   readonly hits: number;
   /** Ends it. */
   remove(): void;

@@ -55,7 +55,7 @@ export interface EmulatorOptions extends InstanceSettings {
   readonly onOptions?: ((options: InstanceOptions) => void | Promise<void>) | undefined;
 }
 
-/** Where the control service listens. */
+/** The address of the control service. */
 export interface ControlOptions {
   /** An address. Default `127.0.0.1`. Any other than loopback lets the network in, which can then change everything. */
   readonly host?: string | undefined;
@@ -105,7 +105,7 @@ const startFields = {
   onOptions: aFunction,
 } satisfies { [Name in Exclude<keyof EmulatorOptions, keyof InstanceSettings>]: Shape };
 
-/** How an emulator starts. */
+/** The checked options of an emulator, and its signer. */
 export type Start = ReturnType<typeof readOptions> & { readonly signer: Signer | undefined };
 
 /** The options checked, with the scenario in full, and defaults filled in. */

@@ -15,7 +15,7 @@ const run = promisify(execFile);
 export const python = '/usr/bin/python3';
 const cache = resolve('node_modules/.cache/imds-debian');
 
-/** Where packages are unpacked, or why they are not. */
+/** The folder of unpacked packages, or the reason that there is none. */
 export type Unpacked = { readonly root: string } | { readonly obstacle: string };
 
 /** Unpacks packages and the Python packages and libraries that they need, from the network if an earlier run has not. */
@@ -51,7 +51,7 @@ export async function unpacked(packages: readonly string[]): Promise<Unpacked> {
   }
 }
 
-/** Where the programs that judge are unpacked, once for all suites. Skips a suite where they are not, and says why. */
+/** The folder of the programs that judge, unpacked once for all suites. Skips a suite, and says why, if it cannot be had. */
 export async function judges(context: Context): Promise<string> {
   context.timeout(240_000);
   const packages = ['amazon-ec2-utils', 'awscli', 'cloud-image-utils', 'cloud-init', 'python3-botocore'];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
 
-/** What an example exports, and the lines that it prints. */
+/** The exports of an example, and the lines that it prints. */
 export interface Outcome {
   readonly exported: Readonly<Record<string, unknown>>;
   readonly printed: readonly string[];
@@ -42,7 +42,7 @@ export class DocExamples implements Disposable {
     }
   }
 
-  /** What that example says in comments that it prints. */
+  /** The lines that this example prints by its own comments. */
   told(words: string): readonly string[] {
     return this.#with(words).match(/(?<=^\/\/ ).+/gm) ?? [];
   }

@@ -31,7 +31,7 @@ function createFolder() {
 }
 
 /**
- * What was refused since the last call, in this process and in children started with `guardedEnv`.
+ * The refusals since the last call, in this process and in children started with `guardedEnv`.
  *
  * @returns {string[]}
  */
@@ -42,7 +42,7 @@ export function takeRefusals() {
   return lines;
 }
 
-/** What in a developer's or a runner's environment would change what `imds` does or how it prints. */
+/** Variables of a developer's or a runner's environment that would change the behaviour or the output of `imds`. */
 const foreign = /^(AWS_.*|(https?|no|all)_proxy|NODE_USE_ENV_PROXY|NODE_OPTIONS|MOCHA_OPTIONS|NO_COLOR|FORCE_COLOR)$/i;
 
 /**

@@ -30,7 +30,7 @@ function failOnRefusals() {
 const patienceMs = Number(process.env['IMDS_TEST_PATIENCE_MS'] ?? 30_000);
 
 /**
- * What keeps this process alive but did not so before, without what ends by itself.
+ * The resources that keep this process alive and did not so before, once those that end by themselves are gone.
  *
  * @param {readonly string[]} before
  */

@@ -1,7 +1,7 @@
 import { ImdsNotFoundError } from '../../src/errors.js';
 import type { WalkReader } from '../../src/record/walk.js';
 
-/** Whether something in a tree is a directory: an object of things by name, and not a value in another form than text. */
+/** True for a directory in a tree: an object by name, and not a value in another form than text. */
 const isDirectory = (node: unknown): boolean =>
   typeof node === 'object' && node !== null && !Buffer.isBuffer(node) && !('$credentials' in node);
 

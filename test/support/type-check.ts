@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Installation } from './packed.js';
 
-/** How projects find modules: TypeScript's settings, and the kinds of file that these compile. */
+/** The ways in which projects find modules: TypeScript's settings, and the kinds of file that these compile. */
 const modes = {
   commonjs: { settings: { module: 'commonjs' }, files: ['consumer.ts'] },
   node16: { settings: { module: 'node16' }, files: ['consumer.mts', 'consumer.cts'] },

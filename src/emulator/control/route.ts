@@ -12,7 +12,7 @@ export interface Context<Body = unknown> {
   readonly date: Date;
   /** The URLs of the controlled service. */
   readonly urls: readonly string[];
-  /** Where this service listens. */
+  /** The URL of this service. */
   readonly url: string;
   readonly stream: Stream;
   readonly body: Body;

@@ -18,8 +18,8 @@ const units = { d: dayMs, h: 3_600_000, m: 60_000, s: 1000 };
 const longestWithUnit = 1e12;
 
 /**
- * The present state as a scenario: an emulator that starts with it now is as this one is. Of credentials only that there
- * are some is in it, and of what is left to chance only the seed.
+ * The current state as a scenario: an emulator started with it now is in the same state. Credentials in it are fake, and
+ * random choices start over from the seed.
  */
 export function scenarioOf(engine: Engine): Scenario {
   const { start, state, timeline, clock } = engine;
@@ -54,7 +54,7 @@ function withoutCredentials<Step extends TimelineStep>(step: Step): Step {
 const exportable = (node: JsonNode, path: string): JsonNode =>
   withoutSecrets(node, path, ({ shown, isRole }) => (isRole ? { $credentials: {} } : shown));
 
-/** The fault as it has to be added now. */
+/** The rest of a fault, to be added now. */
 function remaining({ fault, hits, from, until }: Placed, now: number): Fault {
   const { from: _from, until: _until, ...rest } = fault;
   return {

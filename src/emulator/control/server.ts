@@ -119,7 +119,7 @@ function decoded(text: string): string {
   }
 }
 
-/** What was sent, as JSON; nothing for a request that takes nothing. */
+/** The parsed body; undefined for a request that takes none. */
 async function bodyOf(request: IncomingMessage, { body }: Route): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
