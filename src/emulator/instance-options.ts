@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIPv6 } from 'node:net';
 import { inspect } from 'node:util';
 import { EmulatorOptionError, refused } from './option-error.js';
 import {
@@ -76,7 +76,9 @@ export const defaultOptions: InstanceOptions = Object.freeze({
 
 const routers = wholeNumber(0, 64);
 const callers = "a caller's address or *";
-const callerPattern = /^(?:\*|[\d.]+|[\da-f:.]+(?:%\w+)?)$/;
+const byte = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
+/** What the schema can say of them. That an IPv6 address is in its one form, `isCaller` says alone. */
+const callerPattern = new RegExp(String.raw`^(?:\*|${byte}(?:\.${byte}){3}|[\da-f]*:[\da-f:]*(?:%[^\s/%]+)?)$`);
 const hopsByCaller = shape<HopsByCaller>(
   `an object, by ${callers}, of ${routers.accepted} each`,
   { type: 'object', propertyNames: { pattern: callerPattern.source }, additionalProperties: routers.schema },
@@ -93,8 +95,8 @@ const hopsByCaller = shape<HopsByCaller>(
 /** True for `*`, and for an address in the form in which callers are known: `::1`, never `0::1`. */
 function isCaller(name: string): boolean {
   const [address = ''] = name.split('%');
-  const isIPv6 = () => isIP(name) === 6 && new URL(`http://[${address}]`).hostname === `[${address}]`;
-  return callerPattern.test(name) && (name === '*' || isIP(name) === 4 || isIPv6());
+  const isInOneForm = () => isIPv6(address) && new URL(`http://[${address}]`).hostname === `[${address}]`;
+  return callerPattern.test(name) && (!name.includes(':') || isInOneForm());
 }
 
 export const instanceFields = {

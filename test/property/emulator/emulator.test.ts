@@ -10,8 +10,9 @@ import { SessionTokens } from '../../../src/emulator/tokens.js';
 
 const launch = Date.UTC(2026, 10, 23, 9, 0, 0);
 const validate = new Ajv2020({ strict: true }).compile(scenarioSchema);
-/** What a JSON Schema cannot say: that an end lies before its beginning, or that a value is a directory, too. */
-const beyondSchema = /\.until must be later than from|^tree: .* is a value, not a directory$/;
+/** What a JSON Schema cannot say: an end before its beginning, a value that is a directory, too, an IPv6 address of another form. */
+const beyondSchema =
+  /\.until must be later than from|^tree: .* is a value, not a directory$|^the key in .*hops must be .*, not '[^']*:/;
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -79,6 +80,18 @@ interface Change {
 const ways = [...places(everything)];
 // Words and names of the scenarios, so that what is put somewhere may well be right there.
 const words = [...new Set(JSON.stringify(everything).match(/[\w$+/{}.*-]+/g))];
+const addresses = [
+  '.',
+  '1.2.3',
+  '127.0.0.2',
+  '127.0.0.02',
+  '256.0.0.1',
+  ':',
+  '::1',
+  '0::1',
+  'fe80::1%br-0',
+  '::1.2.3.4',
+];
 const leaf = fc.oneof(
   fc.constantFrom<Json>(
     null,
@@ -105,7 +118,9 @@ const leaf = fc.oneof(
 );
 const change: fc.Arbitrary<Change> = fc.oneof(
   leaf.map((to) => ({ to })),
-  fc.dictionary(fc.oneof(fc.constantFrom(...words), fc.string()), leaf, { maxKeys: 2 }).map((to) => ({ to })),
+  fc
+    .dictionary(fc.oneof(fc.constantFrom(...words, ...addresses), fc.string()), leaf, { maxKeys: 2 })
+    .map((to) => ({ to })),
   fc.constant({}),
   fc.oneof(fc.constantFrom(...words, '__proto__', 'constructor'), fc.string()).map((rename) => ({ rename })),
 );
