@@ -49,8 +49,7 @@ export function complete(program: Command, words: readonly string[], scenarios: 
   if (inWord) return offer([]);
   if (current.startsWith('-')) return offer(flagsOf(program, command));
   const verbs = program.commands.map((each) => `${each.name()}\t${each.summary()}`);
-  if (name === undefined) return offer([...verbs, 'help\tprint help, also for a command']);
-  if (name === 'help') return offer(given.length === 0 ? verbs : []);
+  if (name === undefined || (name === 'help' && given.length === 0)) return offer(verbs);
   const all = command?.registeredArguments ?? [];
   const argument = all[given.length] ?? all.find(({ variadic }) => variadic);
   return values(argument?.name(), argument?.argChoices);

@@ -1,4 +1,4 @@
-import { type Command, CommanderError } from 'commander';
+import type { Command } from 'commander';
 import { clientOf } from '../client/client.js';
 import { Imds } from '../index.js';
 import type { Context, Run as ProgramRun } from './command.js';
@@ -104,13 +104,17 @@ class Run implements Context {
       const { writeCompletions } = await import('./complete.js');
       return await writeCompletions(program, args.slice(1), io.stdout);
     }
-    await program.parseAsync(args, { from: 'user' }).catch(async (error) => {
-      const isMisuse = isUnaskedHelp(error, program);
-      if (isMisuse) await io.stderr.write(overviewFor(program, paintStderr));
-      else if (help === '') throw error;
-      else await io.stdout.write(help);
-      exitCode = isMisuse ? exitCodes.usage : exitCodes.done;
-    });
+    try {
+      await program.parseAsync(args, { from: 'user' });
+    } catch (error) {
+      // There is no command.
+      if (codeOf(error) === 'commander.help') {
+        await io.stderr.write(overview(program, paintStderr));
+        return exitCodes.usage;
+      }
+      if (help === '') throw error;
+    }
+    if (help !== '') await io.stdout.write(help);
     return exitCode;
   }
 
@@ -128,20 +132,4 @@ class Run implements Context {
     this.#clients = [];
     return exitCodes.done;
   }
-}
-
-/**
- * True for unrequested help: there is no command, or none with the name given to help. The error's exit code does not
- * show it: commander uses that of the process, which is a failure until `main` is done.
- */
-const isUnaskedHelp = (error: unknown, { args: [first, name], commands }: Command): boolean =>
-  error instanceof CommanderError &&
-  error.code === 'commander.help' &&
-  (first === undefined || (name !== undefined && !commands.some((command) => command.name() === name)));
-
-function overviewFor(program: Command, paint: Paint): string {
-  const [help, name] = program.args;
-  if (help === 'help' && name !== undefined)
-    throw new CommanderError(exitCodes.usage, 'commander.unknownCommand', `error: unknown command '${name}'`);
-  return overview(program, paint);
 }

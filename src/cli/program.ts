@@ -79,11 +79,19 @@ export async function createProgram(run: Run, { write, columns, paint }: HelpOut
     )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help, also for a command')
-    .helpCommand('help [command]', 'print help, also for a command')
+    .helpCommand(false)
     .addHelpText('after', () => `\n${appendix(paint)}`);
   addOptions(program, globalOptions);
   for (const name of Object.hasOwn(commands, first) ? [first] : Object.keys(commands))
     (await commands[name]?.())?.(program, name, run);
+  // Commander's own takes an unknown command for a missing one.
+  program
+    .command('help [command]')
+    .summary('print help, also for a command')
+    .action((name?: string) => {
+      const named = name === undefined ? program : program.commands.find((each) => each.name() === name);
+      (named ?? program.error(`error: unknown command '${name}'`, { code: 'commander.unknownCommand' })).outputHelp();
+    });
   return program;
 }
 

@@ -28,7 +28,8 @@ export function reportOf(error: unknown, program: Command | undefined, args: rea
 
 /** Commander's message, and a suggestion, which may be a path for `imds get`. */
 function misuse({ code, message }: CommanderError, program: Command, args: readonly string[]): Report {
-  const command = program.commands.find((candidate) => args.includes(candidate.name()));
+  const isUnknown = code === 'commander.unknownCommand';
+  const command = isUnknown ? undefined : program.commands.find((each) => args.includes(each.name()));
   const options = [...program.options, ...(command?.options ?? [])].map(({ long }) => long ?? '');
   const all: Readonly<Record<string, readonly string[]>> = {
     'commander.unknownCommand': program.commands.map((each) => each.name()),

@@ -61,7 +61,9 @@ export const program = await createProgram(() => async () => {}, {
 });
 
 /** The names of all commands but `help`. */
-export const commandNames: readonly string[] = program.commands.map((command) => command.name());
+export const commandNames: readonly string[] = program.commands
+  .map((command) => command.name())
+  .filter((name) => name !== 'help');
 
 /** Runs a command line in this process, its output redirected. */
 export const imds = (...args: readonly string[]): Promise<Outcome> => new Terminal().run(...args);

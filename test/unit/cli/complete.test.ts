@@ -7,7 +7,7 @@ import { rows } from '../../../src/metadata/lookup.js';
 
 const paint = { bold: String, red: String, cyan: String };
 const program = await createProgram(() => async () => {}, { write: () => {}, columns: 100, paint });
-const commandNames = program.commands.map((command) => command.name());
+const commandNames = program.commands.map((command) => command.name()).filter((name) => name !== 'help');
 const scenarios = ['rebalance', 'spot-interruption'];
 
 const candidatesFor = (...words: readonly string[]): string[] =>
