@@ -108,8 +108,8 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
   enclave: () => [
     'This is a Nitro Enclave, which has no network: IMDS is reachable only through the parent instance.',
     {
-      why: 'on the parent instance, forwards IMDS to the enclave (docs/enclaves.md has the other half)',
-      command: 'vsock-proxy 8002 169.254.169.254 80 --config /etc/nitro_enclaves/vsock-proxy.yaml',
+      why: 'on the parent instance, forwards IMDS to the enclave (docs/enclaves.md has imds.yaml, and the other half)',
+      command: 'vsock-proxy 8002 169.254.169.254 80 --config /etc/nitro_enclaves/imds.yaml',
       sideEffect: 'whatever runs in the enclave may then read the credentials of the role',
     },
   ],

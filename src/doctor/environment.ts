@@ -60,8 +60,7 @@ export const environmentChecks: Checks<[Facts]> = {
     return isElsewhere ? [family ? 'warn' : 'skip', words, 'elsewhere'] : ['skip', words, 'unknown'];
   },
 
-  container({ platform }) {
-    const { container, node, managedBy, hasHostNetwork, isEnclave } = platform;
+  container({ platform: { container, node, managedBy, hasHostNetwork, isEnclave } }) {
     const words = [
       containers[container][0] + (node ? ` on the node ${node}` : ''),
       ...(container === 'none' ? [] : [hasHostNetwork ? 'on the network of its host' : 'with its own network']),

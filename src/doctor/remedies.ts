@@ -43,7 +43,9 @@ export function modify(
 /** Run on the host, or in an enclave, where it connects to a vsock port of the parent, CID 3. */
 function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
   const socket = socketOf(endpoint);
-  const from = socket ? `UNIX-LISTEN:${socket},fork,unlink-early,mode=660` : 'TCP-LISTEN:1338,fork,reuseaddr';
+  // Without an address, socat would open the port to the whole network.
+  const tcp = `TCP-LISTEN:1338,bind=${platform.hasHostNetwork ? '127.0.0.1' : '<address-of-the-host>'},fork,reuseaddr`;
+  const from = socket ? `UNIX-LISTEN:${socket},fork,unlink-early,mode=660` : tcp;
   const to = socket && platform.isEnclave ? 'VSOCK-CONNECT:3:8002' : 'TCP:169.254.169.254:80';
   const who = socket ? 'whoever may open that socket' : 'whoever reaches that port';
   return { why, command: `socat ${from} ${to}`, sideEffect: `${who} may read the credentials of the role` };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'mocha';
 import { resolveSettings } from '../../../src/client/settings.js';
 import { diagnosisOf } from '../../../src/doctor/diagnose.js';
@@ -269,14 +270,28 @@ describe('the remedy for a service that rejects requests', () => {
 });
 
 describe('the remedy for a service that refuses', () => {
-  const commandFor = (outcomes: Outcomes) =>
-    diagnosisOf({ ...plain, verdict: 'refused', outcomes: { ...nothing, ...outcomes } }).fix[0]?.command ?? '';
+  const commandFor = (outcomes: Outcomes, platform = host) =>
+    diagnosisOf({ ...plain, verdict: 'refused', outcomes: { ...nothing, ...outcomes }, platform }).fix[0]?.command;
 
   it('waits where its own tokens are refused', () =>
     assert.equal(commandFor({ read: 'token-demanded' }), 'imds get instance-id --wait 30'));
 
-  it('adds no header where a token request is refused', () =>
-    assert.match(commandFor({ token: 'forbidden', read: 'token-demanded' }), /^socat TCP-LISTEN/));
+  it('adds no header where a token request is refused, and listens where this process needs it alone', () => {
+    const commands = [true, false].map((hasHostNetwork) =>
+      commandFor({ token: 'forbidden', read: 'token-demanded' }, { ...host, hasHostNetwork }),
+    );
+    assert.deepEqual(commands, [
+      'socat TCP-LISTEN:1338,bind=127.0.0.1,fork,reuseaddr TCP:169.254.169.254:80',
+      'socat TCP-LISTEN:1338,bind=<address-of-the-host>,fork,reuseaddr TCP:169.254.169.254:80',
+    ]);
+  });
+});
+
+describe('the remedy in an enclave', () => {
+  it('is a command of docs/enclaves.md', () => {
+    const [fix] = diagnosisOf({ ...plain, verdict: 'enclave' }).fix;
+    assert.ok(readFileSync('docs/enclaves.md', 'utf8').includes(`\n${fix?.command}\n`), fix?.command);
+  });
 });
 
 describe('an endpoint with a path', () => {
