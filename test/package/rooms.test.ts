@@ -72,6 +72,16 @@ const privileges = [
     words: /\bprocess\.(exit|exitCode|abort|kill)\b/,
     who: /^(cli\/imds|lab\/inside|audit\/index)\.ts$/,
   },
+  {
+    title: 'the audit, the lab and the commands with a file to write write files',
+    words: /\b(writeFile|appendFile|mkdtemp|mkdir|rename|copyFile|createWriteStream)(Sync)?\(/,
+    who: /^(audit\/(index|states)|lab\/inside|cli\/commands\/(audit|emulate|record))\.ts$/,
+  },
+  {
+    title: "the lab, the panel's browser, the command line's child and the doctor's ethtool start programs",
+    words: /\b(spawn|fork|exec(File)?)(Sync)?\b[^;]* from 'node:child_process/,
+    who: /^(lab\/\w+|cli\/(panel|child)|doctor\/allowance)\.ts$/,
+  },
 ];
 
 /** The TypeScript files of a folder without their comments. */
