@@ -97,7 +97,7 @@ export class Imds extends Accessors {
    * Lists a directory.
    * @param path such as `network/interfaces/macs/`; default: the root of the instance metadata.
    * @returns its entries as served, directories ending in `/`; `[]` when it is empty.
-   * @throws ImdsPathError for the path of a value, and as {@link get}
+   * @throws ImdsPathError for the path of a value in the table of categories, and as {@link get}
    */
   async list(path = 'meta-data/', options: CallOptions = {}): Promise<readonly string[]> {
     return await this.#client.reader.list(path, options);
@@ -163,7 +163,7 @@ export class Imds extends Accessors {
    * @example
    * for await (const notice of imds.watch({ kinds: ['spot-interruption'], signal })) await drain(notice.deadline);
    * @throws ImdsSettingsError immediately for an unusable option. The iteration throws an `AbortError` when the signal
-   *   aborts, and `ERR_IMDS_DISABLED` or `ERR_IMDS_CLOSED` when no poll can succeed.
+   *   aborts, and `ERR_IMDS_DISABLED`, `ERR_IMDS_SETTINGS` or `ERR_IMDS_CLOSED` when no poll can succeed.
    */
   watch<Kind extends NoticeKind = DefaultNoticeKind>(options?: WatchOptions<Kind>): NoticeIterator<NoticeOf<Kind>> {
     const { clock, closing } = this.#client;
@@ -208,7 +208,8 @@ export class Imds extends Accessors {
   }
 
   /**
-   * A session token for another program to send as `X-aws-ec2-metadata-token`. Treat it like a password.
+   * A session token for another program to send as `X-aws-ec2-metadata-token`: the one that this client uses, even with
+   * `fresh`. Treat it like a password.
    * @throws any error of a failed token request (docs/errors.md).
    */
   async token(options: CallOptions = {}): Promise<string> {

@@ -5,7 +5,7 @@ export type EndpointMode = 'IPv4' | 'IPv6';
 
 /** The limits of a client's cache. */
 export interface CacheOptions {
-  /** Maximum number of cached values; the least recently used are evicted first. Default 1000. */
+  /** Maximum number of cached values, which may take 16 MiB; the least recently used are evicted first. Default 1000. */
   readonly maxEntries?: number | undefined;
   /**
    * Maximum age in milliseconds of a value that may change while the instance runs, and of a 404 for an optional value.
