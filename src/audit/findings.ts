@@ -24,7 +24,7 @@ const longRow = 5;
 const times = (count: number): string => (count === 1 ? 'once' : count === 2 ? 'twice' : `${count} times`);
 
 /** The counts of a caller, in one process or in all. */
-export type Counts = Pick<Caller, 'place' | 'counts' | 'busiest' | 'paths' | 'rows'>;
+export type Counts = Pick<Caller, 'place' | 'counts' | 'busiest' | 'paths'>;
 
 export const readsPerToken = ({ counts: { v2 = 0, tokens = 0 } }: Counts): number | null =>
   tokens === 0 ? null : Math.round((v2 / tokens) * 10) / 10;
@@ -40,8 +40,8 @@ const checks: Readonly<Record<Exclude<Finding['id'], 'unseen'>, (caller: Counts)
       ? `sent ${tokens} tokens, and made ${reads === 1 ? '1 read' : `${reads} reads`} with each`
       : undefined;
   },
-  polling: ({ rows }) => {
-    const [path, row = 0] = Object.entries(rows).sort(([, one], [, other]) => other - one)[0] ?? [];
+  polling: ({ paths }) => {
+    const [path, row = 0] = Object.entries(paths).sort(([, one], [, other]) => other - one)[0] ?? [];
     return row >= longRow ? `read ${path} ${row} times in a row, less than a second apart` : undefined;
   },
   'token-reply-lost': ({ counts: { 'token-reply-lost': count } }) =>

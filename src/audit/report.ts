@@ -67,7 +67,7 @@ function reported(caller: Counts): CallerReport {
     tokenRequests,
     readsPerToken: readsPerToken(caller),
     peakPerMinute: caller.busiest.requests,
-    paths: caller.paths,
+    paths: Object.keys(caller.paths),
     failures: { unauthorized, forbidden, noReply },
   };
 }
@@ -90,8 +90,7 @@ const sumOf = (one: Counts, other: Counts): Counts => ({
   place: one.place,
   counts: combined(one.counts, other.counts, (a, b) => a + b),
   busiest: busierOf(one.busiest, other.busiest),
-  paths: [...new Set([...one.paths, ...other.paths])],
-  rows: combined(one.rows, other.rows, Math.max),
+  paths: combined(one.paths, other.paths, Math.max),
 });
 
 /** Adds up the processes that were busiest in the same minute. */
@@ -100,15 +99,11 @@ function busierOf(one: Counts['busiest'], other: Counts['busiest']): Counts['bus
   return one.requests < other.requests ? other : one;
 }
 
-function combined<Key extends string>(
-  one: Partial<Record<Key, number>>,
-  other: Partial<Record<Key, number>>,
-  both: (one: number, other: number) => number,
-): Record<Key, number> {
-  const sums = { ...one } as Record<Key, number>;
-  for (const [key, value] of Object.entries<number | undefined>(other) as [Key, number][])
-    sums[key] = key in sums ? both(sums[key], value) : value;
-  return sums;
+type Numbers = Readonly<Partial<Record<string, number>>>;
+
+function combined(one: Numbers, other: Numbers, both: (one: number, other: number) => number) {
+  const names = Object.keys({ ...one, ...other });
+  return Object.fromEntries(names.map((name) => [name, both(one[name] ?? 0, other[name] ?? 0)]));
 }
 
 /** The summary sentence. */

@@ -57,9 +57,8 @@ export class Caller {
   readonly counts: Partial<Record<Counted, number>> = {};
   /** The busiest minute since the epoch, and its requests. */
   readonly busiest = { minute: 0, requests: 0 };
-  readonly paths: string[] = [];
-  /** The most consecutive reads of a path with less than a second between them, by path. */
-  readonly rows: Record<string, number> = {};
+  /** The paths requested, each with the most consecutive reads of it with less than a second between them. */
+  readonly paths: Record<string, number> = Object.create(null);
 
   readonly #minute = { minute: 0, requests: 0 };
   readonly #lastReads = new Map<string, { at: number; row: number }>();
@@ -76,27 +75,18 @@ export class Caller {
   sent({ method, path, token, isForwarded }: Sent, now: number): void {
     this.#countMinute(Math.floor(now / 60_000));
     const shown = cutPath(path);
-    if (!this.paths.includes(shown) && this.paths.length < mostPaths) this.paths.push(shown);
+    const row = method === 'PUT' ? 0 : this.#rowOf(path, now);
+    if (shown in this.paths || Object.keys(this.paths).length < mostPaths)
+      this.paths[shown] = Math.max(row, this.paths[shown] ?? 0);
     if (isForwarded) this.count('forwarded-for');
     if (method === 'PUT') {
       this.count('tokenRequests');
       return;
     }
-    this.#countRow(path, shown, now);
     this.count(token === undefined ? 'v1' : 'v2');
     if (token === undefined) return;
     if (token !== this.#token) this.count('tokens');
     this.#token = token;
-  }
-
-  answered(status: number | undefined): void {
-    if (status === 401) this.count('unauthorized');
-    if (status === 403) this.count('forbidden');
-  }
-
-  lost({ method }: Sent): void {
-    this.count('noReply');
-    if (method === 'PUT') this.count('token-reply-lost');
   }
 
   #countMinute(minute: number): void {
@@ -105,11 +95,12 @@ export class Caller {
     if (this.#minute.requests > this.busiest.requests) Object.assign(this.busiest, this.#minute);
   }
 
-  #countRow(path: string, shown: string, now: number): void {
+  /** The number of consecutive reads of this path, including this one. */
+  #rowOf(path: string, now: number): number {
     const last = this.#lastReads.get(path);
     const row = last && now - last.at < 1000 ? last.row + 1 : 1;
     if (last || this.#lastReads.size < mostPaths) this.#lastReads.set(path, { at: now, row });
-    if (row > 1 && this.paths.includes(shown)) this.rows[shown] = Math.max(row, this.rows[shown] ?? 0);
+    return row;
   }
 }
 
@@ -158,11 +149,16 @@ export class Tally {
     return {
       answered: (status) =>
         once(() => {
-          caller.answered(status);
-          if (status === 401 && sent.token !== undefined && this.#refused.size < mostCallers)
-            this.#refused.add(place.package);
+          if (status === 403) caller.count('forbidden');
+          if (status !== 401) return;
+          caller.count('unauthorized');
+          if (sent.token !== undefined && this.#refused.size < mostCallers) this.#refused.add(place.package);
         }),
-      lost: () => once(() => caller.lost(sent)),
+      lost: () =>
+        once(() => {
+          caller.count('noReply');
+          if (sent.method === 'PUT') caller.count('token-reply-lost');
+        }),
       proxied: () => caller.count('proxy'),
     };
   }
