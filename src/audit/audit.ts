@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { safely } from './safely.js';
 import type { Tally } from './tally.js';
 import type { Targets } from './targets.js';
 
@@ -8,23 +9,12 @@ export interface Audit {
   readonly tally: Tally;
 }
 
-/** Calls a function and swallows its errors: none of the audit's may reach the program. */
-export function safely(note: () => void): void {
-  try {
-    note();
-  } catch {}
-}
-
 /** A diagnostics channel and the handler of its messages. */
 type Subscription = readonly [channel: string, note: (message: unknown) => void];
 
 export const on = <Message>(channel: string, note: (message: Message) => void): Subscription => [
   channel,
-  (message) => {
-    try {
-      note(message as Message);
-    } catch {}
-  },
+  (message) => safely(() => note(message as Message)),
 ];
 
 /** Diagnostics channels with subscribers only while needed, so that the program's other requests cost nothing. */

@@ -1,12 +1,13 @@
 /** The audit's entry, loaded into a program before its own code. The audit's only file that touches the process. */
 import { writeFileSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { setTimeout as wait } from 'node:timers';
+import { setInterval as repeat, setTimeout as wait } from 'node:timers';
 import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads';
-import { type Audit, safely } from './audit.js';
+import type { Audit } from './audit.js';
 import { watchHttp } from './http.js';
 import { watchProcesses } from './processes.js';
 import { commandOf, hasFailed, type Report, reportOf } from './report.js';
+import { safely } from './safely.js';
 import { watchSockets } from './sockets.js';
 import { makeFolder, readStates, removeFolder, writeState } from './states.js';
 import { Tally } from './tally.js';
@@ -92,7 +93,8 @@ function begin(): void {
       }),
     );
   const every = setting('IMDS_AUDIT_EVERY', 'a number of seconds', /^\d+$/);
-  if (Number(every) > 0) repeat(Number(every) * 1000, () => safely(() => print(report())));
+  const everyMs = Math.min(Number(every) * 1000, longestTimerMs);
+  if (everyMs > 0) repeat(() => safely(() => print(report())), everyMs).unref();
 }
 
 /** Programs below may start in folders from which the name of this package leads nowhere. */
@@ -131,16 +133,6 @@ function beforeEndBy(signal: NodeJS.Signals, end: () => void): void {
     process.kill(process.pid, signal);
   };
   process.prependListener(signal, heard);
-}
-
-function repeat(ms: number, note: () => void): void {
-  wait(
-    () => {
-      note();
-      repeat(ms, note);
-    },
-    Math.min(ms, longestTimerMs),
-  ).unref();
 }
 
 function print(report: Report): void {

@@ -1,8 +1,9 @@
 import child, { type ChildProcess } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename } from 'node:path';
-import { type Audit, Channels, on, safely, wrap } from './audit.js';
+import { type Audit, Channels, on, wrap } from './audit.js';
 import { cutPath } from './paths.js';
+import { safely } from './safely.js';
 import { placeOf } from './stack.js';
 import type { Targets } from './targets.js';
 

@@ -6,6 +6,7 @@ import type { Exchange } from './tally.js';
 
 // As much as servers accept for a head.
 const mostBytes = 16_384;
+const wholeHead = /^.*?\r\n\r\n/s;
 
 /**
  * Observes sockets that speak HTTP without a client. Node publishes neither the address of a socket nor sockets that
@@ -29,10 +30,10 @@ function follow(socket: Socket, { tally }: Audit, isTaken: WeakSet<Socket>): voi
   const wrote = (chunk: unknown, encoding: unknown): void => {
     if (isTaken.has(socket)) return;
     head += Buffer.isBuffer(chunk) ? chunk.toString('latin1') : Buffer.from(String(chunk), encodingOf(encoding));
-    for (let end = headEnd(head); end > 0; end = headEnd(head)) {
-      const sent = parsedHead(head.slice(0, end));
+    for (let first = wholeHead.exec(head); first; first = wholeHead.exec(head)) {
+      const sent = parsedHead(first[0]);
       if (sent) open.push(tally.begin(place, sent));
-      head = head.slice(end).trimStart();
+      head = head.slice(first[0].length).trimStart();
     }
     head = head.slice(-mostBytes);
   };
@@ -48,11 +49,6 @@ function follow(socket: Socket, { tally }: Audit, isTaken: WeakSet<Socket>): voi
     for (const exchange of open) exchange.lost();
   });
 }
-
-const headEnd = (text: string): number => {
-  const end = text.indexOf('\r\n\r\n');
-  return end < 0 ? -1 : end + 4;
-};
 
 const encodingOf = (encoding: unknown): BufferEncoding =>
   typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8';

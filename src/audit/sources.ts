@@ -2,6 +2,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { findSourceMap, SourceMap } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { safely } from './safely.js';
 
 /** A place in a file. Lines count from 1. */
 export interface Position {
@@ -15,15 +16,13 @@ export interface Package {
   readonly version: string | null;
 }
 
-const maps = new Map<string, SourceMap | undefined>();
-const manifests = new Map<string, Package | undefined>();
-
 const installed = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+(?=[\\/])/;
 
 const rootOf = (file: string): string | undefined => installed.exec(file)?.[0];
 
 // A program may itself be installed.
-const program = rootOf(realPathOf(process.argv[1] ?? ''));
+const started = process.argv[1] ?? '';
+const program = rootOf(safely(() => realpathSync(started)) ?? started);
 
 /** True for a file of the application, false for one of a package in node_modules. */
 export const isApplication = (file: string): boolean => [undefined, program].includes(rootOf(file));
@@ -42,55 +41,41 @@ export function packageOf(file: string): Package {
   }
 }
 
-function realPathOf(file: string): string {
-  try {
-    return realpathSync(file);
-  } catch {
-    return file;
-  }
+/** The results of a function for files or folders, each kept; undefined where it throws. */
+function kept<Result>(read: (path: string) => Result): (path: string) => Result | undefined {
+  const results = new Map<string, Result | undefined>();
+  return (path) => {
+    const result = results.has(path) ? results.get(path) : safely(() => read(path));
+    results.set(path, result);
+    return result;
+  };
 }
 
-function manifestIn(folder: string): Package | undefined {
-  if (!manifests.has(folder)) manifests.set(folder, readManifest(join(folder, 'package.json')));
-  return manifests.get(folder);
-}
-
-function readManifest(file: string): Package | undefined {
-  try {
-    const { name, version } = JSON.parse(readFileSync(file, 'utf8'));
-    return { name: typeof name === 'string' ? name : null, version: typeof version === 'string' ? version : null };
-  } catch {
-    return undefined;
-  }
-}
+const manifestIn = kept((folder): Package => {
+  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return { name: typeof name === 'string' ? name : null, version: typeof version === 'string' ? version : null };
+});
 
 /** The original place of a place in a bundled or compiled file, by its source map; else the same place. */
 export function original(file: string, line: number, column: number): Position {
-  if (!maps.has(file)) maps.set(file, mapOf(file));
-  const entry = maps.get(file)?.findEntry(line - 1, column - 1);
+  const entry = mapOf(file)?.findEntry(line - 1, column - 1);
   if (!entry || !('originalSource' in entry) || !entry.originalSource) return { file, line };
   return { file: located(entry.originalSource, file), line: entry.originalLine + 1 };
 }
 
-function mapOf(file: string): SourceMap | undefined {
-  try {
-    // Node has it only for a program started with --enable-source-maps.
-    const known = findSourceMap(file);
-    if (known) return known;
-    const code = readFileSync(file, 'utf8');
-    const mark = 'sourceMappingURL=';
-    const at = code.lastIndexOf(mark);
-    if (at < 0) return undefined;
-    const [url = ''] = code.slice(at + mark.length).split(/\s/, 1);
-    const [, encoded] = /^data:[^,]*;base64,(.*)$/.exec(url) ?? [];
-    const text = encoded
-      ? Buffer.from(encoded, 'base64').toString()
-      : readFileSync(resolve(dirname(file), url), 'utf8');
-    return new SourceMap(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
+const mapOf = kept((file): SourceMap | undefined => {
+  // Node has it only for a program started with --enable-source-maps.
+  const known = findSourceMap(file);
+  if (known) return known;
+  const code = readFileSync(file, 'utf8');
+  const mark = 'sourceMappingURL=';
+  const at = code.lastIndexOf(mark);
+  if (at < 0) return undefined;
+  const [url = ''] = code.slice(at + mark.length).split(/\s/, 1);
+  const [, encoded] = /^data:[^,]*;base64,(.*)$/.exec(url) ?? [];
+  const text = encoded ? Buffer.from(encoded, 'base64').toString() : readFileSync(resolve(dirname(file), url), 'utf8');
+  return new SourceMap(JSON.parse(text));
+});
 
 /** The file of a source as named in a map: relative to the map, or to the project, as in webpack. */
 function located(source: string, bundle: string): string {

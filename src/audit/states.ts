@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { safely } from './audit.js';
+import { safely } from './safely.js';
 import type { State } from './tally.js';
 
 /** Makes a folder, private to the user, where the processes and threads below this one write their counts. */
@@ -17,10 +17,8 @@ export function writeState(folder: string, name: string, state: State): void {
 }
 
 export function readStates(folder: string): readonly State[] {
-  const states: State[] = [];
-  safely(() => {
-    for (const name of readdirSync(folder).filter((each) => each.endsWith('.json')))
-      safely(() => states.push(JSON.parse(readFileSync(join(folder, name), 'utf8'))));
-  });
-  return states;
+  const names = safely(() => readdirSync(folder)) ?? [];
+  return names
+    .filter((name) => name.endsWith('.json'))
+    .flatMap((name) => safely((): State => JSON.parse(readFileSync(join(folder, name), 'utf8'))) ?? []);
 }
