@@ -386,11 +386,12 @@ describe('the client on a socket', () => {
       const { endpoint } = peer;
       await peer[Symbol.asyncDispose]();
       const elapsedMs = stopwatch();
-      const error = await failureOf(new Imds({ endpoint, retryDelayMs: 2000 }).get('instance-id'));
+      const patient = { endpoint, retryDelayMs: 20_000, deadlineMs: 60_000 };
+      const error = await failureOf(new Imds(patient).get('instance-id'));
       assert.equal(error.code, 'ERR_IMDS_UNREACHABLE');
       assert.equal(error.message, `PUT ${endpoint}/latest/api/token could not be sent: ECONNREFUSED`);
       assert.equal(Reflect.get(Object(error.cause), 'code'), 'ECONNREFUSED');
-      assert.ok(elapsedMs() < 1500);
+      assert.ok(elapsedMs() < 15_000);
     });
 
     it('says so of a name that has two addresses, too', async () => {
@@ -422,7 +423,8 @@ describe('the client on a socket', () => {
           if (!connected) break;
           assert.ok(fillers.length < 100, 'the backlog does not fill');
         }
-        const imds = new Imds({ endpoint: `http://127.0.0.1:${port}`, connectTimeoutMs: 200, requestTimeoutMs: 3000 });
+        const patient = { requestTimeoutMs: 20_000, retryDelayMs: 20_000, deadlineMs: 60_000 };
+        const imds = new Imds({ endpoint: `http://127.0.0.1:${port}`, connectTimeoutMs: 200, ...patient });
         const [start, elapsedMs] = [performance.now(), stopwatch()];
         const error = await failureOf(imds.get('instance-id'));
         assert.equal(error.code, 'ERR_IMDS_UNREACHABLE');
@@ -431,7 +433,7 @@ describe('the client on a socket', () => {
           `PUT http://127.0.0.1:${port}/latest/api/token could not be sent: no connection within 200 ms`,
         );
         const elapsed = performance.now() - start;
-        assert.ok(elapsed >= 190 && elapsedMs() < 1500, `ended after ${elapsed} ms`);
+        assert.ok(elapsed >= 190 && elapsedMs() < 15_000, `ended after ${elapsed} ms`);
       } finally {
         for (const filler of fillers) filler.destroy();
         listener.kill('SIGKILL');
