@@ -123,6 +123,18 @@ describe('the time of a call', () => {
     }
   });
 
+  it('passes after a test with fake timers, too', async () => {
+    await using service = await serve((method) => (method === 'PUT' ? 0 : undefined));
+    // Node 20 warns of its own mock.
+    const code = `process.emitWarning = () => {};
+      const { mock } = await import('node:test');
+      mock.timers.enable();
+      await imds.token();
+      mock.timers.reset();
+      imds.instanceId()${shown};`;
+    assert.equal(await program(service.endpoint, code).lastLine(), 'ERR_IMDS_TIMEOUT');
+  });
+
   it('ends in a lost token reply only if no reply came', async () => {
     await using service = await serve((method) => (method === 'PUT' ? undefined : 0));
     const imds = new Imds({ endpoint: service.endpoint, requestTimeoutMs: 200, maxAttempts: 1 });
