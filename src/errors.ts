@@ -35,7 +35,7 @@ export class ImdsError extends Error {
 
   constructor(code: ImdsErrorCode, message: string, options: ImdsErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = new.target.name;
+    this.name = 'ImdsError';
     this.code = code;
     this.hint = options.hint;
   }
@@ -44,12 +44,12 @@ export class ImdsError extends Error {
 type Given<Fields> =
   Partial<Fields> extends Fields ? [options?: ImdsErrorOptions] : [options: ImdsErrorOptions & Fields];
 
-/** Makes the error class for one code. Its constructor takes extra properties among the options. */
-const errorOf = <Fields extends object = object>(code: ImdsErrorCode) =>
+/** Makes an error class of this name, which bundlers leave, for one code. Its options take extra properties as well. */
+const errorOf = <Fields extends object = object>(name: string, code: ImdsErrorCode) =>
   class extends ImdsError {
     constructor(message: string, { hint, cause, ...fields }: ImdsErrorOptions = {}) {
       super(code, message, { hint, cause });
-      Object.assign(this, fields);
+      Object.assign(this, fields, { name });
     }
     // The compiler does not follow Object.assign.
   } as unknown as new (
@@ -58,28 +58,29 @@ const errorOf = <Fields extends object = object>(code: ImdsErrorCode) =>
   ) => ImdsError & Readonly<Fields>;
 
 /** An option, an environment variable or a key of the shared config file cannot be used; the message names it. */
-export class ImdsSettingsError extends errorOf('ERR_IMDS_SETTINGS') {}
+export class ImdsSettingsError extends errorOf('ImdsSettingsError', 'ERR_IMDS_SETTINGS') {}
 
 /** `AWS_EC2_METADATA_DISABLED` is true; nothing was sent. */
-export class ImdsDisabledError extends errorOf('ERR_IMDS_DISABLED') {}
+export class ImdsDisabledError extends errorOf('ImdsDisabledError', 'ERR_IMDS_DISABLED') {}
 
 /** The path is not a valid metadata path; nothing was sent. */
-export class ImdsPathError extends errorOf('ERR_IMDS_PATH') {}
+export class ImdsPathError extends errorOf('ImdsPathError', 'ERR_IMDS_PATH') {}
 
 /** No connection: refused, no route, or timed out. */
-export class ImdsUnreachableError extends errorOf('ERR_IMDS_UNREACHABLE') {}
+export class ImdsUnreachableError extends errorOf('ImdsUnreachableError', 'ERR_IMDS_UNREACHABLE') {}
 
 /** The part that did not arrive in time: a session token, a reply's first byte, its rest, or the result of the call. */
 export type TimeoutPhase = 'token' | 'response' | 'body' | 'deadline';
 
 /** Connected, but no complete reply in time. */
-export class ImdsTimeoutError extends errorOf<{ phase: TimeoutPhase }>('ERR_IMDS_TIMEOUT') {}
+export class ImdsTimeoutError extends errorOf<{ phase: TimeoutPhase }>('ImdsTimeoutError', 'ERR_IMDS_TIMEOUT') {}
 
 /**
  * Connected and sent the token request, but not a byte came back: the sign of an `HttpPutResponseHopLimit` too low for
  * the path to this process. The hint has the command that raises it.
  */
 export class ImdsHopLimitError extends ImdsTimeoutError {
+  override readonly name = 'ImdsHopLimitError';
   override readonly code = 'ERR_IMDS_HOP_LIMIT';
 
   constructor(message: string, options?: ImdsErrorOptions) {
@@ -88,19 +89,19 @@ export class ImdsHopLimitError extends ImdsTimeoutError {
 }
 
 /** The service returned 403: the endpoint is disabled (`HttpEndpoint`), or a proxy added `X-Forwarded-For`. */
-export class ImdsForbiddenError extends errorOf('ERR_IMDS_FORBIDDEN') {}
+export class ImdsForbiddenError extends errorOf('ImdsForbiddenError', 'ERR_IMDS_FORBIDDEN') {}
 
 /** No usable session token: the token request was refused, or a fresh token was. */
 export class ImdsTokenError extends errorOf<{
   /** Status of the reply, such as 400, 401 or 404. */
   statusCode: number;
-}>('ERR_IMDS_TOKEN') {}
+}>('ImdsTokenError', 'ERR_IMDS_TOKEN') {}
 
 /** The service returned 404 for a value that should exist. */
 export class ImdsNotFoundError extends errorOf<{
   /** The absolute path requested, such as `/latest/meta-data/instance-id`. */
   path: string;
-}>('ERR_IMDS_NOT_FOUND') {}
+}>('ImdsNotFoundError', 'ERR_IMDS_NOT_FOUND') {}
 
 /** Reason that a reply is unusable. */
 export type ResponseFault = 'status' | 'redirect' | 'too-large' | 'cut' | 'reset' | 'not-http' | 'echo';
@@ -110,13 +111,13 @@ export class ImdsResponseError extends errorOf<{
   fault: ResponseFault;
   /** Status of the reply, when one arrived. */
   statusCode?: number | undefined;
-}>('ERR_IMDS_RESPONSE') {}
+}>('ImdsResponseError', 'ERR_IMDS_RESPONSE') {}
 
 /** The body does not match the category. It is never quoted. */
 export class ImdsDecodeError extends errorOf<{
   /** `empty`: the body is empty. `malformed`: it is not what was expected. */
   fault: 'empty' | 'malformed';
-}>('ERR_IMDS_DECODE') {
+}>('ImdsDecodeError', 'ERR_IMDS_DECODE') {
   constructor(message: string, options: ImdsErrorOptions & { readonly fault?: 'empty' | 'malformed' } = {}) {
     super(message, { fault: 'malformed', ...options });
   }
@@ -138,7 +139,7 @@ export type IdentityFault =
   | 'unsupported';
 
 /** An instance identity document was rejected. */
-export class ImdsIdentityError extends errorOf<{ reason: IdentityFault }>('ERR_IMDS_IDENTITY') {}
+export class ImdsIdentityError extends errorOf<{ reason: IdentityFault }>('ImdsIdentityError', 'ERR_IMDS_IDENTITY') {}
 
 /** The instance has no role, EC2 could not get credentials for it, or the service had only expired ones. */
 export type CredentialsFault = 'no-role' | 'not-success' | 'expired';
@@ -148,7 +149,7 @@ export class ImdsCredentialsError extends errorOf<{
   reason: CredentialsFault;
   /** AWS's own code, such as `AssumeRoleUnauthorizedAccess`, if the service gave one. */
   serviceCode?: string | undefined;
-}>('ERR_IMDS_CREDENTIALS') {}
+}>('ImdsCredentialsError', 'ERR_IMDS_CREDENTIALS') {}
 
 /**
  * True for every error of this package, including those of another installed copy.

@@ -93,13 +93,15 @@ describe('the packed package, installed into an empty folder', () => {
     for (const format of ['esm', 'cjs'] as const) {
       const name = `bundle.${format === 'esm' ? 'mjs' : 'cjs'}`;
 
-      it(`by esbuild into ${format}`, async () => {
-        packed.write('app.js', program.import);
-        const outfile = join(packed.folder, 'esbuild', name);
-        const entryPoints = [join(packed.folder, 'app.js')];
-        await build({ entryPoints, outfile, bundle: true, platform: 'node', format, logLevel: 'silent' });
-        assert.equal(packed.run(process.execPath, [outfile]), program.prints);
-      });
+      for (const minify of [false, true]) {
+        it(`by esbuild into ${format}${minify ? ', minified' : ''}`, async () => {
+          packed.write('app.js', program.import);
+          const outfile = join(packed.folder, 'esbuild', name);
+          const entryPoints = [join(packed.folder, 'app.js')];
+          await build({ entryPoints, outfile, bundle: true, platform: 'node', format, minify, logLevel: 'silent' });
+          assert.equal(packed.run(process.execPath, [outfile]), program.prints);
+        });
+      }
 
       it(`by rollup into ${format}`, async () => {
         packed.write('app.js', program.import);

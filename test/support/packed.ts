@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { guardedEnv } from './guard.mjs';
 
-/** Both the client and the emulator in one program: prints an instance ID, a region, and the code of an error. */
+/** Both the client and the emulator in one program: prints an instance ID, a region, and an error. */
 const body = `async function main() {
   const emulator = await createEmulator({ httpTokens: 'required' });
   const imds = new Imds({ endpoint: emulator.url });
   const failure = await imds.get('no-such-thing').catch((error) => error);
-  console.log(await imds.instanceId(), await imds.region(), isImdsError(failure), failure.code);
+  console.log(await imds.instanceId(), await imds.region(), isImdsError(failure), failure.code, String(failure));
   await emulator.close();
 }
 void main();
@@ -18,7 +18,9 @@ void main();
 export const program = {
   import: `import { Imds, isImdsError } from 'imds';\nimport { createEmulator } from 'imds/emulator';\n${body}`,
   require: `const { Imds, isImdsError } = require('imds');\nconst { createEmulator } = require('imds/emulator');\n${body}`,
-  prints: 'i-1234567890abcdef0 us-east-1 true ERR_IMDS_NOT_FOUND',
+  prints:
+    'i-1234567890abcdef0 us-east-1 true ERR_IMDS_NOT_FOUND ' +
+    'ImdsNotFoundError: there is nothing at /latest/meta-data/no-such-thing (404)',
 };
 
 /** Calls everything that needs permissions of a runtime, and prints any foreign error: there must be none. */
