@@ -8,6 +8,8 @@ import { placeOf } from './stack.js';
 import type { Targets } from './targets.js';
 
 const shells = /^(sh|bash|dash|zsh|ash|busybox|cmd\.exe)$/;
+/** A quoted text of a script, unless commands are in it: `"$(…)"`, and what follows `cmd.exe /c`. */
+const quotedText = /\\.|'[^']*'|(?<!\/c )"(?:[^"\\`$]|\\.|\$(?!\())*"/gs;
 
 /** Observes the start of other programs whose command line names an address of IMDS, such as `curl`. */
 export function watchProcesses({ targets, tally }: Audit): void {
@@ -33,15 +35,26 @@ export function shownCommand([file = '', ...args]: readonly string[], targets: T
   const program = basename(file);
   // Node programs report for themselves.
   if (program === basename(process.execPath)) return undefined;
-  const parts = shells.test(program) ? args.join(' ').split(/[;|&\n`(]+/) : [[program, ...args].join(' ')];
+  const parts = shells.test(program) ? commandsIn(args.join(' '), targets) : [[program, ...args].join(' ')];
   const shown = parts.flatMap((part) => {
     const [name = program] = part
       .trim()
       .split(/\s+/)
       .filter((word) => !/^(-|\/\w$|\w+=)/.test(word));
-    return targets.namedIn(part).map((address) => `${basename(name.replace(/^["']/, ''))} ${cutAddress(address)}`);
+    // Anything else may be a part of a text whose quotes were misread.
+    const [shownName = program] = /^[\w.+-]+$/.exec(basename(name.replace(/["']/g, ''))) ?? [];
+    return targets.namedIn(part).map((address) => `${shownName} ${cutAddress(address)}`);
   });
   return shown.length > 0 ? [...new Set(shown)].slice(0, 5).join(', ') : undefined;
+}
+
+/** The commands of a script; of a quoted text that is more than a word, only its addresses. */
+function commandsIn(script: string, targets: Targets): readonly string[] {
+  const cut = (text: string): string => (/^['"].*[\s;|&`(]/s.test(text) ? targets.namedIn(text).join(' ') : text);
+  return script
+    .replace(/\\\r?\n/g, ' ')
+    .replace(quotedText, cut)
+    .split(/[;|&\n`(]+/);
 }
 
 function cutAddress(address: string): string {

@@ -83,10 +83,27 @@ describe('started programs', () => {
       `python3 ${url}/iam/security-credentials/*`,
     ],
     [['cmd.exe', '/d', '/s', '/c', `"curl ${url}/"`], `curl ${url}/`],
+    [['sh', '-c', `curl \\\n  -H 'X: a b' \\\n  "${url}/mac"`], `curl ${url}/mac`],
+    [['sh', '-c', `/bin/bash -c "curl '${url}/mac' | x"`], `bash ${url}/mac`],
+    [['sh', '-c', `x="$(curl -H "X: a" "${url}/mac")"`], `curl ${url}/mac`],
+    [['sh', '-c', `"/usr/bin/curl" ${url}/`], `curl ${url}/`],
     [['curl', 'http://169.254.169.2540/'], undefined],
     [['curl', 'http://example.org/'], undefined],
     [[process.execPath, url], undefined],
   ] as const) {
     it(`are shown as ${shown}`, () => assert.equal(shownCommand(words, targets), shown));
   }
+
+  for (const script of [
+    `KEY='one hush' curl ${url}`,
+    `KEY="one;hush two" curl ${url}`,
+    `KEY="one \\" (hush two" curl ${url}`,
+    `echo it\\'s; KEY='one hush' curl ${url}`,
+    `# it's\nKEY='one hush' curl ${url}`,
+    `curl \\\n -H "X:hush" ${url}`,
+    `curl --header \\\n 'X: hush' ${url}`,
+  ])
+    it(`are shown without the texts of ${JSON.stringify(script)}`, () => {
+      assert.match(String(shownCommand(['sh', '-c', script], targets)), new RegExp(`^(curl|sh) ${url}$`));
+    });
 });
