@@ -89,10 +89,13 @@ function commandOf({ scenario, speed, place }: Present): string {
   return `${command} --scenario - <<'EOF'\n${fileOf(scenario)}EOF\n`;
 }
 
+// The name of a network interface in an address can have quotes.
+const shellWord = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
 function flagsOf(options: Scenario['options']): string {
   const flagOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const flags = Object.entries(options).flatMap(([name, value]) => {
-    const values = typeof value === 'object' ? Object.entries(value).map((pair) => `'${pair.join('=')}'`) : [value];
+    const values = typeof value === 'object' ? Object.entries(value).map((pair) => shellWord(pair.join('='))) : [value];
     return values.map((one) => ` --${flagOf(name)} ${one}`);
   });
   return flags.join('');

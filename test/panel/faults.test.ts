@@ -137,12 +137,12 @@ describe('the present state, copied from the page', () => {
   });
 
   it('is a command of flags alone where they say all of it', async () => {
-    const hops = { '127.0.0.2': 1, '*': 2 };
+    const hops = { '127.0.0.2': 1, '*': 2, "fe80::1%'$(kill$IFS$$)": 3 };
     const stand = await open({ hops, httpTokens: 'required', instanceMetadataTags: 'disabled' }, { permissions });
     await stand.press('Copy as…');
     const command = await copied(stand, 'Command line');
-    const flags = `--http-tokens required --instance-metadata-tags disabled --hops '127.0.0.2=1' --hops '*=2'`;
-    assert.equal(command, `npx imds emulate ${flags}\n`);
+    const others = `--hops '127.0.0.2=1' --hops '*=2' --hops 'fe80::1%'\\''$(kill$IFS$$)=3'`;
+    assert.equal(command, `npx imds emulate --http-tokens required --instance-metadata-tags disabled ${others}\n`);
     const child = shell(command);
     const [line] = await once(child.stdout, 'data');
     child.kill('SIGTERM');
