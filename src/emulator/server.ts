@@ -64,7 +64,7 @@ export class Server {
     this.#http.on('checkExpectation', (request) => this.#receive(request));
     this.#http.on('connect', (request) => {
       // Node no longer handles this connection, errors included.
-      request.socket.on('error', () => {}).resume();
+      request.socket.on('error', () => {});
       this.#receive(request);
     });
     this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -149,6 +149,9 @@ export class Server {
   #answer(socket: Socket, request: Request): void {
     if (!socket.writable || !this.#arriving.delete(socket)) return;
     admit(this.#asked, socket);
+    // A listener takes the connection from Node's parser, which would keep each further request while this one waits.
+    socket.on('data', () => {});
+    socket.removeAllListeners('data').resume();
     void deliver(socket, this.#handler.handle(request), this.#timeoutMs);
   }
 }

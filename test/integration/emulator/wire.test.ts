@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { it } from 'mocha';
 import type { EmulatorOptions, Fault } from '../../../src/emulator/index.js';
@@ -473,6 +475,23 @@ describeBothWays('emulator on the wire', () => {
     const [received] = await Promise.all([socket.toArray(), lab.emulator.close()]);
     assert.deepEqual(received, []);
     assert.equal(lab.emulator.requests.length, 2);
+  });
+
+  it('does not even parse requests after one that is not answered', async () => {
+    await using lab = await atLaunch();
+    lab.emulator.fault({ kind: 'no-reply' });
+    const parsed: Socket[] = [];
+    const note = (message: unknown): void => void parsed.push((message as { socket: Socket }).socket);
+    subscribe('http.server.request.start', note);
+    const text = 'GET /latest/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+    const socket = await connect(lab.emulator.url);
+    socket.write(text);
+    while (lab.emulator.requests.length === 0) await delay(1);
+    socket.write(text);
+    while (parsed[0] && parsed[0].bytesRead < 2 * text.length) await delay(1);
+    unsubscribe('http.server.request.start', note);
+    assert.equal(parsed.length, 1);
+    socket.destroy();
   });
 
   it('closes an unanswered CONNECT with the emulator', async () => {
