@@ -44,11 +44,13 @@ export function modify(
 function forwarder(why: string, { endpoint, platform }: Judgement): Fix {
   const socket = socketOf(endpoint);
   // Without an address, socat would open the port to the whole network.
-  const tcp = `TCP-LISTEN:1338,bind=${platform.hasHostNetwork ? '127.0.0.1' : '<address-of-the-host>'},fork,reuseaddr`;
+  const address = platform.hasHostNetwork ? '127.0.0.1' : '<host-address>';
+  const tcp = `TCP-LISTEN:1338,bind=${address},fork,reuseaddr`;
   const from = socket ? `UNIX-LISTEN:${socket},fork,unlink-early,mode=660` : tcp;
   const to = socket && platform.isEnclave ? 'VSOCK-CONNECT:3:8002' : 'TCP:169.254.169.254:80';
   const who = socket ? 'whoever may open that socket' : 'whoever reaches that port';
-  return { why, command: `socat ${from} ${to}`, sideEffect: `${who} may read the credentials of the role` };
+  const use = socket ? '' : `; then set AWS_EC2_METADATA_SERVICE_ENDPOINT=http://${address}:1338`;
+  return { why: why + use, command: `socat ${from} ${to}`, sideEffect: `${who} may read the credentials of the role` };
 }
 
 /** For a service that answers, but not a token request, or not its own tokens. */

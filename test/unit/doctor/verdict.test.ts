@@ -270,21 +270,22 @@ describe('the remedy for a service that rejects requests', () => {
 });
 
 describe('the remedy for a service that refuses', () => {
-  const commandFor = (outcomes: Outcomes, platform = host) =>
-    diagnosisOf({ ...plain, verdict: 'refused', outcomes: { ...nothing, ...outcomes }, platform }).fix[0]?.command;
+  const fixFor = (outcomes: Outcomes, platform = host) =>
+    diagnosisOf({ ...plain, verdict: 'refused', outcomes: { ...nothing, ...outcomes }, platform }).fix[0];
 
   it('waits where its own tokens are refused', () =>
-    assert.equal(commandFor({ read: 'token-demanded' }), 'imds get instance-id --wait 30'));
+    assert.equal(fixFor({ read: 'token-demanded' })?.command, 'imds get instance-id --wait 30'));
 
-  it('adds no header where a token request is refused, and listens where this process needs it alone', () => {
-    const commands = [true, false].map((hasHostNetwork) =>
-      commandFor({ token: 'forbidden', read: 'token-demanded' }, { ...host, hasHostNetwork }),
-    );
-    assert.deepEqual(commands, [
-      'socat TCP-LISTEN:1338,bind=127.0.0.1,fork,reuseaddr TCP:169.254.169.254:80',
-      'socat TCP-LISTEN:1338,bind=<address-of-the-host>,fork,reuseaddr TCP:169.254.169.254:80',
-    ]);
-  });
+  for (const [place, address] of [
+    ['on the instance', '127.0.0.1'],
+    ['in a container', '<host-address>'],
+  ])
+    it(`adds no header where a token request is refused, and opens no other address: ${place}`, () => {
+      const platform = { ...host, hasHostNetwork: place === 'on the instance' };
+      const fix = fixFor({ token: 'forbidden', read: 'token-demanded' }, platform);
+      assert.equal(fix?.command, `socat TCP-LISTEN:1338,bind=${address},fork,reuseaddr TCP:169.254.169.254:80`);
+      assert.ok(fix?.why.endsWith(`; then set AWS_EC2_METADATA_SERVICE_ENDPOINT=http://${address}:1338`), fix?.why);
+    });
 });
 
 describe('the remedy in an enclave', () => {
