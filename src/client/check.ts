@@ -16,7 +16,7 @@ export function refuse(name: string, value: unknown, expected: string): never {
 export function quoted(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   const isPlain = value === null || !['object', 'function', 'symbol'].includes(typeof value);
-  return isPlain ? String(value) : typeof value;
+  return isPlain ? String(value) : Array.isArray(value) ? `array of ${value.length}` : typeof value;
 }
 
 /** `a, b or c`. */

@@ -1040,7 +1040,11 @@ describe('imds.watch', () => {
         { kinds: ['tags', 'spot'] },
         /kinds\[1\] is "spot": expected spot-interruption, .* or addresses$/,
       ],
-      ['no kind at all', { kinds: [] }, /kinds is object: expected an array of spot-interruption, .* or addresses$/],
+      [
+        'no kind at all',
+        { kinds: [] },
+        /kinds is array of 0: expected an array of spot-interruption, .* or addresses$/,
+      ],
       ['a kind that is no array', { kinds: 'tags' }, /kinds is "tags"/],
       ['a signal that is none', { signal: {} }, /signal is object: expected an AbortSignal/],
       ['a word for true', { persistent: 'yes' }, /persistent is "yes": expected true or false/],

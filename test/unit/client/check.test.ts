@@ -11,7 +11,7 @@ describe('quoted()', () => {
     [null, 'null'],
     [undefined, 'undefined'],
     [{ secret: 'x' }, 'object'],
-    [['x'], 'object'],
+    [['secret'], 'array of 1'],
     [() => {}, 'function'],
     [Symbol('x'), 'symbol'],
   ];
