@@ -23,18 +23,26 @@ import { fileURLToPath } from 'node:url';
  * @property {Record<string, Record<string, number>>} [chart] Milliseconds by way, by what is measured, for chart.mjs.
  */
 
-/** @type {(bound: number) => Limit} */
-export const atLeast = (bound) => ({
-  text: `at least ${bound}`,
-  holds: (figure) => figure >= bound,
-  worst: (figures) => Math.min(...figures),
+// With --try, rows run for a moment only, to see that they still measure something. No speed is judged then.
+const isTrial = process.argv.includes('--try');
+
+/** The number of rounds, calls or the like; in a trial as few as do. */
+export const amount = (count, fewest = 1) => (isTrial ? fewest : count);
+
+const isPositive = (figure) => Number.isFinite(figure) && figure > 0;
+const limit = (text, isFigure, isWithin, worst) => ({
+  text: isTrial ? 'in a trial any' : text,
+  holds: (figure) => isFigure(figure) && (isTrial || isWithin(figure)),
+  worst: (figures) => worst(...figures),
 });
+
 /** @type {(bound: number) => Limit} */
-export const atMost = (bound) => ({
-  text: `at most ${bound}`,
-  holds: (figure) => figure <= bound,
-  worst: (figures) => Math.max(...figures),
-});
+export const atLeast = (bound) => limit(`at least ${bound}`, isPositive, (figure) => figure >= bound, Math.min);
+/** @type {(bound: number, isFigure?: (figure: number) => boolean) => Limit} */
+export const atMost = (bound, isFigure = isPositive) =>
+  limit(`at most ${bound}`, isFigure, (figure) => figure <= bound, Math.max);
+/** For a difference, which may be below zero. @type {(bound: number) => Limit} */
+export const moreByAtMost = (bound) => atMost(bound, Number.isFinite);
 /** @type {(value: string) => Limit} */
 export const exactly = (value) => ({
   text: `exactly ${value}`,
@@ -42,8 +50,9 @@ export const exactly = (value) => ({
   worst: (figures) => figures.find((figure) => figure !== value) ?? value,
 });
 
-/** The value read everywhere. */
+/** The path read everywhere, and its value at the server. */
 export const path = '/latest/meta-data/instance-id';
+export const id = 'i-0123456789abcdef0';
 
 /**
  * Runs all subjects once per round, every other round backwards, so that other load on the machine affects all equally.
@@ -65,16 +74,20 @@ export const median = (values) => values.toSorted((a, b) => a - b)[values.length
 
 /** The environment, without variables that would change the behaviour of the clients. */
 export function cleanEnv() {
-  // Node 20 loads the certificates of the last at every start, which takes longer than everything else.
+  // Node 20 loads the certificates of the first at every start, which takes longer than everything else.
   const foreign =
     /^(NODE_EXTRA_CA_CERTS|AWS_.*|(https?|no|all)_proxy|NODE_USE_ENV_PROXY|NODE_OPTIONS|NODE_V8_COVERAGE)$/i;
-  const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name));
+  // In a trial, the tests' options for Node keep all processes on loopback.
+  const isKept = (name) => !foreign.test(name) || (isTrial && name === 'NODE_OPTIONS');
+  const kept = Object.entries(process.env).filter(([name]) => isKept(name));
   const absent = new URL('absent/', import.meta.url).pathname;
   return {
     ...Object.fromEntries(kept),
     HOME: absent,
     AWS_CONFIG_FILE: `${absent}config`,
     AWS_SHARED_CREDENTIALS_FILE: `${absent}credentials`,
+    // Requests are counted, so a busy machine must not repeat one.
+    ...(isTrial && { AWS_METADATA_SERVICE_TIMEOUT: '30' }),
   };
 }
 
@@ -86,14 +99,16 @@ export function cleanEnv() {
  */
 export async function helper(file, ...args) {
   const child = fork(new URL(file, import.meta.url), args, { execArgv: [] });
-  const [first] = await once(child, 'message');
+  const failed = once(child, 'exit').then(([code]) => {
+    if (code !== 0) throw new Error(`${file} ended with ${code}`);
+  });
+  const answer = async () => (await Promise.race([once(child, 'message'), failed]))[0];
   return {
-    first,
+    first: await answer(),
     /** @param {unknown} message */
-    async ask(message) {
+    ask(message) {
       child.send(message);
-      const [answer] = await once(child, 'message');
-      return answer;
+      return answer();
     },
     end: () => child.disconnect(),
   };

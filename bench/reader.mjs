@@ -1,7 +1,8 @@
 /** Reads one value over and over, in one of several ways. Each message is a number of reads; the answer is their time. */
+import assert from 'node:assert/strict';
 import { Agent, get, request } from 'node:http';
 import { connect } from 'node:net';
-import { path } from './measure.mjs';
+import { id, path } from './measure.mjs';
 
 const [way, endpoint] = process.argv.slice(2);
 const url = endpoint + path;
@@ -63,6 +64,7 @@ const ways = {
 };
 
 const read = await ways[way]();
+assert.equal(await read(), id);
 process.on('message', async (reads) => {
   const start = performance.now();
   for (let done = 0; done < reads; done += 1) await read();

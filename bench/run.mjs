@@ -1,7 +1,8 @@
 /**
- * Measures imds against its peers and says which limits hold: `npm run bench -- [--runs N] [--chart] [ROW…]`, all rows by
- * default. Of several runs the worst counts. `--chart` draws docs/images/benchmarks.svg. Ends with 1 when a limit does not
- * hold. docs/benchmarks.md explains what is measured, and how.
+ * Measures imds against its peers and says which limits hold: `npm run bench -- [--runs N] [--chart] [--try] [ROW…]`, all
+ * rows by default. Of several runs the worst counts. `--chart` draws docs/images/benchmarks.svg. `--try` runs the rows for
+ * a moment, and only looks whether they measure something. Ends with 1 when a limit does not hold. docs/benchmarks.md
+ * explains what is measured, and how.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +14,7 @@ import { cleanEnv } from './measure.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '1' }, chart: { type: 'boolean', default: false } },
+  options: { runs: { type: 'string', default: '1' }, chart: { type: 'boolean' }, try: { type: 'boolean' } },
 });
 
 const names = readdirSync(new URL('rows/', import.meta.url)).map((file) => file.replace(/\.mjs$/, ''));
@@ -55,7 +56,8 @@ for (const name of positionals.length > 0 ? positionals : names) {
  * @returns {Promise<import('./measure.mjs').Result | undefined>} Nothing if it failed, which it has reported itself.
  */
 async function measure({ name }) {
-  const child = fork(new URL('row.mjs', import.meta.url), [name], { env: cleanEnv(), execArgv: ['--expose-gc'] });
+  const args = values.try ? [name, '--try'] : [name];
+  const child = fork(new URL('row.mjs', import.meta.url), args, { env: cleanEnv(), execArgv: ['--expose-gc'] });
   const ended = once(child, 'disconnect');
   let result;
   child.once('message', (message) => {

@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict';
 import { Imds } from 'imds';
-import { atMost, interleaved, line, startServer } from '../measure.mjs';
+import { amount, atMost, id, interleaved, line, startServer } from '../measure.mjs';
 
-const rounds = 61;
-const callsPerRound = 50_000;
+const rounds = amount(61);
+const callsPerRound = amount(50_000);
 
 /** @type {import('../measure.mjs').Row} */
 export const row = {
@@ -13,7 +14,9 @@ export const row = {
   async run() {
     const server = await startServer();
     const imds = new Imds({ endpoint: server.endpoint });
-    const resolved = Promise.resolve(await imds.instanceId());
+    const value = await imds.instanceId();
+    assert.equal(value, id);
+    const resolved = Promise.resolve(value);
     const ns = await interleaved(rounds, {
       async resolved() {
         const start = performance.now();
@@ -26,6 +29,7 @@ export const row = {
         return ((performance.now() - start) * 1e6) / callsPerRound;
       },
     });
+    assert.equal(await server.requests(), '1 PUT + 1 GET');
     server.end();
 
     return {

@@ -1,10 +1,11 @@
+import assert from 'node:assert/strict';
 import { fromInstanceMetadata } from '@smithy/credential-provider-imds';
 import { Imds } from 'imds';
-import { atLeast, exactly, helper, interleaved, line, milliseconds } from '../measure.mjs';
+import { amount, atLeast, exactly, helper, interleaved, line, milliseconds } from '../measure.mjs';
 
 const callers = 1000;
-const rounds = 25;
-const calls = { imds: 20_000, chain: 20_000, smithy: 20 };
+const rounds = amount(25);
+const calls = { imds: amount(20_000), chain: amount(20_000), smithy: amount(20) };
 
 /** @type {import('../measure.mjs').Row} */
 export const row = {
@@ -38,8 +39,9 @@ export const row = {
     const together = await requests();
 
     const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
-    const chain = defaultProvider({ timeout: 1000 });
-    const smithy = fromInstanceMetadata();
+    const patience = { timeout: 30_000 };
+    const chain = defaultProvider(patience);
+    const smithy = fromInstanceMetadata(patience);
     const time = (call, times) => async () => {
       const start = performance.now();
       for (let done = 0; done < times; done += 1) await call();
@@ -51,6 +53,8 @@ export const row = {
       chain: time(chain, calls.chain),
       smithy: time(smithy, calls.smithy),
     });
+    // As said below: @smithy's asks each time, the chain once.
+    assert.equal(await requests(), `${1 + rounds * calls.smithy} PUT + ${2 * (1 + rounds * calls.smithy)} GET`);
     service.end();
 
     return {

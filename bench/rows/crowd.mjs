@@ -1,9 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { atMost, exactly, interleaved, line, milliseconds, runProcess, startServer } from '../measure.mjs';
+import { amount, atMost, exactly, id, interleaved, line, milliseconds, runProcess, startServer } from '../measure.mjs';
 
-const rounds = 5;
-const id = 'i-0123456789abcdef0';
-const crowds = [25, 50];
+const rounds = amount(5);
+const crowds = amount([25, 50], [2]);
 const program = (way) => fileURLToPath(new URL(`../programs/${way}.cjs`, import.meta.url));
 
 /** @type {import('../measure.mjs').Row} */

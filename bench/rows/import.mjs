@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { atMost, interleaved, line, milliseconds, runProcess } from '../measure.mjs';
+import { amount, atMost, interleaved, line, milliseconds, runProcess } from '../measure.mjs';
 
-const rounds = 25;
+const rounds = amount(25);
 const importer = fileURLToPath(new URL('../importer.mjs', import.meta.url));
 
 const packages = ['imds', '@aws-sdk/ec2-metadata-service', '@smithy/credential-provider-imds'];

@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict';
 import { Imds } from 'imds';
-import { atMost, helper, interleaved, line, milliseconds } from '../measure.mjs';
+import { amount, atMost, helper, interleaved, line, milliseconds } from '../measure.mjs';
 
-const interfaces = 15;
-const rounds = 9;
+const interfaces = amount(15, 2);
+const rounds = amount(9);
 
 /** @type {import('../measure.mjs').Row} */
 export const row = {
@@ -14,8 +15,8 @@ export const row = {
   },
 
   async run() {
-    // The emulator's own instance has two.
-    const service = await helper('emulator.mjs', String(interfaces - 2));
+    // The emulator's own instance has one.
+    const service = await helper('emulator.mjs', String(interfaces - 1));
     const counted = async () => {
       const { PUT, GET } = await service.ask('requests');
       return PUT + GET;
@@ -28,7 +29,7 @@ export const row = {
       imds.close();
       return ms;
     };
-    const whole = () => once((imds) => imds.networkInterfaces());
+    const whole = () => once(async (imds) => assert.equal((await imds.networkInterfaces()).length, interfaces));
     const leafByLeaf = () => once(readLeaves);
 
     await whole();

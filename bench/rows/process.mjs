@@ -1,8 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { atMost, interleaved, line, median, milliseconds, runProcess, startServer } from '../measure.mjs';
+import { amount, atMost, id, interleaved, line, median, milliseconds, runProcess, startServer } from '../measure.mjs';
 
-const rounds = 21;
-const id = 'i-0123456789abcdef0';
+const rounds = amount(21);
 const file = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 const ways = {

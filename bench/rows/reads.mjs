@@ -1,11 +1,12 @@
-import { atMost, helper, interleaved, line, milliseconds, startServer } from '../measure.mjs';
+import assert from 'node:assert/strict';
+import { amount, atMost, helper, interleaved, line, milliseconds, startServer } from '../measure.mjs';
 
 // How well the code of a process is compiled is partly luck, so each way has several that take turns.
-const processes = 2;
+const processes = amount(2);
 // The engine goes on compiling for about 4,500 requests. AWS's client makes two for each read.
-const readsBefore = 6000;
-const rounds = 30;
-const readsPerRound = 100;
+const readsBefore = amount(6000);
+const rounds = amount(30);
+const readsPerRound = amount(100);
 
 const ways = {
   http: 'bare node:http GET without an agent, the fastest there is',
@@ -40,6 +41,8 @@ export const row = {
       subjects[way] = () => alike[turn++ % processes].ask(readsPerRound);
     }
     const ms = await interleaved(rounds, subjects);
+    const each = processes * (1 + readsBefore) + rounds * readsPerRound;
+    assert.match(await server.requests(), new RegExp(` ${(each * readers.length) / processes} GET$`));
     for (const reader of readers) reader.end();
     server.end();
 

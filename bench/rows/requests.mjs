@@ -1,7 +1,7 @@
 import { Imds } from 'imds';
-import { exactly, startServer } from '../measure.mjs';
+import { amount, exactly, startServer } from '../measure.mjs';
 
-const callers = 10_000;
+const callers = amount(10_000, 10);
 
 const ofInterface = ['interface-id', 'local-hostname', 'mac', 'owner-id', 'subnet-id', 'subnet-ipv4-cidr-block'].concat(
   ['vpc-id', 'vpc-ipv4-cidr-block'],
