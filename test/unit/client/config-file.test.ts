@@ -96,7 +96,8 @@ describe('readProfile()', () => {
           make();
           const asked = env ? { AWS_CONFIG_FILE: file } : { HOME: home };
           const message = `${named} is set, but the shared config file ${file} cannot be read (${why})`;
-          assert.throws(() => readProfile(asked, 'q', source), { name: ImdsSettingsError.name, message });
+          const hint = 'Make it readable, or name another with AWS_CONFIG_FILE.';
+          assert.throws(() => readProfile(asked, 'q', source), { name: ImdsSettingsError.name, message, hint });
         });
     }
 

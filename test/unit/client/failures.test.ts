@@ -13,6 +13,7 @@ describe('statusError()', () => {
       },
     ],
     [301, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'redirect')],
+    [400, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'status')],
     [503, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'status')],
     [200, (error) => assert.ok(error instanceof ImdsResponseError && error.statusCode === 200)],
   ];

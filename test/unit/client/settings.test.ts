@@ -170,6 +170,7 @@ describe('resolveSettings()', () => {
     ['an unknown mode in the environment', {}, { AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: 'v6' }, /ENDPOINT_MODE.*IPv6/],
     ['a timeout in words', {}, { AWS_METADATA_SERVICE_TIMEOUT: 'soon' }, /AWS_METADATA_SERVICE_TIMEOUT.*seconds/],
     ['no attempt', {}, { AWS_METADATA_SERVICE_NUM_ATTEMPTS: '0' }, /NUM_ATTEMPTS.*attempts/],
+    ['attempts in words', {}, { AWS_METADATA_SERVICE_NUM_ATTEMPTS: 'three' }, /NUM_ATTEMPTS is "three"/],
   ];
   for (const [title, options, environment, message] of refused)
     it(`refuses ${title} in the constructor, naming it`, () => {

@@ -16,6 +16,8 @@ describe('the lookup of a category by its path', () => {
     // The accessors of these are called like the parameter.
     ['/latest/meta-data/iam/security-credentials/role', 'meta-data/iam/security-credentials/{role}'],
     ['/latest/meta-data/tags/instance/tag-key', 'meta-data/tags/instance/{tag-key}'],
+    // Every object has a member of this name.
+    ['/latest/meta-data/tags/instance/constructor', 'meta-data/tags/instance/{tag-key}'],
     ['/latest/meta-data/managed-ssh-keys/active-keys/user', 'meta-data/managed-ssh-keys/active-keys/{user}/'],
     [
       '/latest/meta-data/network/interfaces/macs/0e:00/ipv4-associations/192.0.2.1',
