@@ -55,7 +55,7 @@ async function checkPlace(file: string, force = false): Promise<void> {
   });
   if (found && !found.isFile()) throw misuse(`${file} exists and is not a file`);
   if (found && !force) throw misuse(`${file} already exists`, 'use --force to overwrite it, or --out for another file');
-  await access(dirname(file), constants.W_OK).catch(unwritable(file));
+  await access(file.endsWith('/') ? file : dirname(file), constants.W_OK).catch(unwritable(file));
 }
 
 /** Writes a file completely or not at all. Only its owner can read it. */

@@ -132,6 +132,7 @@ describe('imds record', () => {
     writeFileSync(join(folder, 'file'), '');
     for (const [place, code] of [
       [join(folder, 'missing', 'host.json'), 'ENOENT'],
+      [join(folder, 'missing/'), 'ENOENT'],
       [join(folder, 'file', 'host.json'), 'ENOTDIR'],
     ] as const) {
       const outcome = await imds('record', '--out', place, '--endpoint', emulator.url);
