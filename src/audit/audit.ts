@@ -1,4 +1,4 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { subscribe } from 'node:diagnostics_channel';
 import { safely } from './safely.js';
 import type { Tally } from './tally.js';
 import type { Targets } from './targets.js';
@@ -9,33 +9,17 @@ export interface Audit {
   readonly tally: Tally;
 }
 
-/** A diagnostics channel and the handler of its messages. */
-type Subscription = readonly [channel: string, note: (message: unknown) => void];
+/** Handles the messages of a diagnostics channel. */
+export const on = <Message>(channel: string, note: (message: Message) => void): void =>
+  subscribe(channel, (message) => safely(() => note(message as Message)));
 
-export const on = <Message>(channel: string, note: (message: Message) => void): Subscription => [
-  channel,
-  (message) => safely(() => note(message as Message)),
-];
-
-/** Diagnostics channels with subscribers only while needed, so that the program's other requests cost nothing. */
-export class Channels {
-  readonly #subscriptions: readonly Subscription[];
-  #waiting = 0;
-
-  constructor(...subscriptions: readonly Subscription[]) {
-    this.#subscriptions = subscriptions;
-  }
-
-  begin(): void {
-    this.#waiting += 1;
-    if (this.#waiting === 1) for (const [channel, note] of this.#subscriptions) subscribe(channel, note);
-  }
-
-  /** Must be called as often as `begin`. */
-  end(): void {
-    this.#waiting -= 1;
-    if (this.#waiting === 0) for (const [channel, note] of this.#subscriptions) unsubscribe(channel, note);
-  }
+/** Begins at the first call: a program that never uses IMDS pays for no channel that only its requests need. */
+export function onDemand(begin: () => void): () => void {
+  let isBegun = false;
+  return () => {
+    if (!isBegun) begin();
+    isBegun = true;
+  };
 }
 
 type Note<This> = (self: This, args: readonly unknown[]) => void;

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
-import { type Audit, Channels, on, wrap } from './audit.js';
+import { type Audit, on, onDemand, wrap } from './audit.js';
 import { parsedHead, pathOf } from './head.js';
 import { type Place, placeOf } from './stack.js';
 import type { Exchange } from './tally.js';
@@ -23,22 +23,22 @@ interface Pending {
  */
 export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
   const pending = new WeakMap<ClientRequest, Pending>();
-  const channels = new Channels(
+  const follow = onDemand(() => {
     on<{ request: ClientRequest }>('http.client.request.start', ({ request }) => {
       const entry = pending.get(request);
       if (!entry) return;
       entry.isComplete = true;
       begin(request, entry, audit);
-    }),
+    });
     on<{ request: ClientRequest; response: IncomingMessage }>('http.client.response.finish', (message) =>
       pending.get(message.request)?.exchange?.answered(message.response.statusCode),
-    ),
-  );
+    );
+  });
   const note = (request: ClientRequest): void => {
     if (!concerns(request, audit) || pending.has(request)) return;
     const entry: Pending = { place: placeOf(pathOf(request.path)), isComplete: false, isConnected: false };
     pending.set(request, entry);
-    channels.begin();
+    follow();
     request.once('socket', (socket: Socket) => {
       isTaken.add(socket);
       const connected = (): void => {
@@ -48,16 +48,12 @@ export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
       if (socket.connecting) socket.once('connect', connected);
       else connected();
     });
-    request.once('close', () => {
-      entry.exchange?.lost();
-      channels.end();
-    });
+    request.once('close', () => entry.exchange?.lost());
   };
   // This package queues its requests: their stacks end inside it, but this one leads to the caller.
-  const asked = on<{ action: string }>('imds:cache', ({ action }) => void (action === 'miss' && placeOf()));
-  new Channels(asked).begin();
+  on<{ action: string }>('imds:cache', ({ action }) => void (action === 'miss' && placeOf()));
   if (publishesCreated()) {
-    new Channels(on<{ request: ClientRequest }>(created, ({ request }) => note(request))).begin();
+    on<{ request: ClientRequest }>(created, ({ request }) => note(request));
   } else {
     // Node 20 publishes a request only when its connection is made, and its stack is lost.
     wrap(http.Agent.prototype, 'addRequest', (_agent, [request]) => note(request as ClientRequest));

@@ -1,7 +1,7 @@
 import child, { type ChildProcess } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename } from 'node:path';
-import { type Audit, Channels, on, wrap } from './audit.js';
+import { type Audit, on, wrap } from './audit.js';
 import { cutPath } from './paths.js';
 import { safely } from './safely.js';
 import { placeOf } from './stack.js';
@@ -17,12 +17,11 @@ export function watchProcesses({ targets, tally }: Audit): void {
     const command = shownCommand(words.map(String), targets);
     if (command !== undefined) tally.started(place, command);
   };
-  const spawned = on<{ process: ChildProcess }>('child_process', ({ process }) => {
+  on<{ process: ChildProcess }>('child_process', ({ process }) => {
     const place = placeOf();
     // Published before the child has its arguments.
     queueMicrotask(() => safely(() => note(process.spawnargs ?? [], place)));
   });
-  new Channels(spawned).begin();
   // Synchronous ones are not published.
   for (const name of ['spawnSync', 'execFileSync'])
     wrap(child, name, (_module, [file, args]) => note([file, ...(Array.isArray(args) ? args : [])]));

@@ -10,17 +10,12 @@ const known = new Set([
 const variable = 'AWS_EC2_METADATA_SERVICE_ENDPOINT';
 const mostOrigins = 100;
 
-interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** The addresses of IMDS. Every request of the program is compared with them, so this only compares. */
 export class Targets {
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #given: string | undefined;
   #text: string | undefined;
-  #endpoints: readonly Endpoint[];
+  #endpoints: ReturnType<typeof endpointsOf>;
   readonly #origins = new Map<string, boolean>();
 
   /**
@@ -73,7 +68,7 @@ export class Targets {
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 // Without the URL's protocol: the audit observes reads of that.
-const endpointsOf = (...texts: readonly (string | undefined)[]): readonly Endpoint[] =>
+const endpointsOf = (...texts: readonly (string | undefined)[]) =>
   texts.flatMap((text) => {
     if (text === undefined || !URL.canParse(text)) return [];
     const { hostname, port } = new URL(text);

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Audit, Channels, on } from './audit.js';
+import { type Audit, on, onDemand } from './audit.js';
 import { parsedHead, pathOf } from './head.js';
 import { isElsewhere } from './http.js';
 import { type Place, placeOf } from './stack.js';
@@ -22,11 +22,7 @@ interface Message {
  */
 export function watchUndici({ targets, tally }: Audit, isTaken: WeakSet<Socket>): void {
   const pending = new WeakMap<UndiciRequest, { readonly place: Place; exchange?: Exchange }>();
-  // Not at once: the next subscriber of the channel would be skipped.
-  const end = (request: UndiciRequest): void => {
-    if (pending.delete(request)) queueMicrotask(() => channels.end());
-  };
-  const channels = new Channels(
+  const follow = onDemand(() => {
     on<Message & { headers: string; socket: Socket }>('undici:client:sendHeaders', (message) => {
       const { request, headers, socket } = message;
       const entry = pending.get(request);
@@ -36,21 +32,16 @@ export function watchUndici({ targets, tally }: Audit, isTaken: WeakSet<Socket>)
       entry.exchange = tally.begin(entry.place, sent);
       const { hostname } = new URL(String(request.origin));
       if (request.path.startsWith('http') || isElsewhere(socket, hostname)) entry.exchange.proxied();
-    }),
-    on<Message & { response: { statusCode: number } }>('undici:request:headers', ({ request, response }) => {
-      pending.get(request)?.exchange?.answered(response.statusCode);
-      end(request);
-    }),
-    on<Message>('undici:request:error', ({ request }) => {
-      pending.get(request)?.exchange?.lost();
-      end(request);
-    }),
-  );
-  const created = on<Message>('undici:request:create', ({ request }) => {
+    });
+    on<Message & { response: { statusCode: number } }>('undici:request:headers', ({ request, response }) =>
+      pending.get(request)?.exchange?.answered(response.statusCode),
+    );
+    on<Message>('undici:request:error', ({ request }) => pending.get(request)?.exchange?.lost());
+  });
+  on<Message>('undici:request:create', ({ request }) => {
     const { origin, path } = request;
     if (!targets.hasUrl(String(origin)) && !(path.startsWith('http') && targets.hasUrl(path))) return;
     pending.set(request, { place: placeOf(pathOf(path)) });
-    channels.begin();
+    follow();
   });
-  new Channels(created).begin();
 }
