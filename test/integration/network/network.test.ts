@@ -273,8 +273,9 @@ describe('imds.networkInterfaces() with fifteen interfaces', () => {
 
   it('takes fewer requests than reading every leaf', async () => {
     await using emulator = await withInterfaces(...fifteen);
-    using one = new Imds({ endpoint: emulator.url });
-    using other = new Imds({ endpoint: emulator.url });
+    const patient = { endpoint: emulator.url, deadlineMs: 60_000 };
+    using one = new Imds(patient);
+    using other = new Imds(patient);
     const ours = await asked(emulator, () => one.networkInterfaces());
     const leafByLeaf = await asked(emulator, async () => {
       for (const name of await other.network.interfaces.macs()) {
