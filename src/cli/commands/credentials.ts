@@ -14,7 +14,7 @@ export const credentials = command({
     'credential_process = imds credentials --format process': 'a line of a profile in ~/.aws/config',
   },
   options: {
-    '--format <format>': ['json, process or env', ['json', 'process', 'env']],
+    '--format <format>': ['json, process or env (json)', ['json', 'process', 'env']],
     '--show-secrets': 'with json: print the secret access key and the session token too',
   },
   async run({ io, connect }, { format = 'json', showSecrets }) {
