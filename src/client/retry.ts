@@ -1,5 +1,6 @@
 import {
   ImdsCredentialsError,
+  ImdsDecodeError,
   ImdsResponseError,
   ImdsTimeoutError,
   ImdsUnreachableError,
@@ -18,11 +19,12 @@ import type { Shared } from './transport.js';
  * | connection reset, body cut off | yes |
  * | connected, but no answer in time | yes |
  * | 401 even with a fresh token, as on first boot | yes, after a longer pause |
+ * | credentials that are empty or cut off, as IMDS serves at times | yes |
  * | 400, 401, 403, 404, 405, redirects, oversized bodies, not HTTP | no |
  * | refused, no route, no connection in time | only for `waitMs`: off EC2, callers would wait in vain |
  */
 export function isRetryable(error: unknown): boolean {
-  if (isTokenRefusal(error)) return true;
+  if (isTokenRefusal(error) || error instanceof ImdsDecodeError) return true;
   if (error instanceof ImdsTimeoutError) return error.phase !== 'deadline';
   if (!(error instanceof ImdsResponseError)) return false;
   if (error.fault === 'status') return error.statusCode === 429 || (error.statusCode ?? 0) >= 500;

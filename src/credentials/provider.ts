@@ -51,7 +51,10 @@ export interface CredentialsClient extends Omit<Shared, 'settings'> {
   readonly reader: Pick<Reader, 'ask'>;
   /** The account of the instance. Concurrent calls share a request. */
   readonly accountId: (options: CallOptions) => Promise<string>;
-  readonly settings: () => Pick<Settings, 'deadlineMs' | 'roleName' | 'staticStability' | 'waitMs'>;
+  readonly settings: () => Pick<
+    Settings,
+    'deadlineMs' | 'maxAttempts' | 'retryDelayMs' | 'roleName' | 'staticStability' | 'waitMs'
+  >;
 }
 
 const checks = { ...callChecks, accountId: trueOrFalse };
@@ -159,20 +162,10 @@ export class CredentialsSource {
   }
 
   async #load(deadline: number, fresh: boolean) {
-    const { settings, events, clock, closing } = this.#client;
-    const { roleName, staticStability, waitMs } = settings();
-    const answer = await retry(() => this.#role.credentials(roleName, { deadline, fresh }), {
-      path: 'iam/security-credentials/',
-      // Each of its requests was already retried.
-      maxAttempts: 1,
-      retryDelayMs: 0,
-      waitMs,
-      deadline,
-      clock,
-      events,
-      closing,
-    });
-    if (endOf(answer.document) <= answer.serviceTime() && !staticStability)
+    const settings = this.#client.settings();
+    const options = { ...settings, ...this.#client, path: 'iam/security-credentials/', deadline };
+    const answer = await retry(() => this.#role.credentials(settings.roleName, { deadline, fresh }), options);
+    if (endOf(answer.document) <= answer.serviceTime() && !settings.staticStability)
       throw new ImdsCredentialsError(`the credentials of the role expired at ${answer.document.Expiration}`, {
         reason: 'expired',
         hint: 'The service has no newer ones yet. With option staticStability these would be used meanwhile.',

@@ -1,5 +1,6 @@
 import type { Clock } from '../client/clock.js';
 import type { Reader } from '../client/reader.js';
+import { abortRetry } from '../client/retry.js';
 import type { Call } from '../client/single-flight.js';
 import { ImdsCredentialsError, ImdsDecodeError, isNotFound } from '../errors.js';
 import { json } from '../metadata/decode.js';
@@ -44,7 +45,7 @@ export class Role {
     wanted: string | undefined,
     call: Call,
   ): Promise<{ document: RoleCredentials; serviceTime: () => number }> {
-    const found = await this.#find(wanted, call);
+    const found = wanted === undefined ? await this.#find(call) : await this.#read(rolesPath + wanted, call);
     if (!found) throw await this.#explain(wanted, call);
     // One wrong `Date` header must not decide how long credentials are valid, so another reply must confirm it.
     let served = found;
@@ -59,13 +60,12 @@ export class Role {
     return { document, serviceTime: () => served.here() + aheadMs };
   }
 
-  async #find(wanted: string | undefined, call: Call): Promise<Served | undefined> {
-    const name = wanted ?? this.#listed;
+  /** The document of the listed role. Another may have been attached since any listing. */
+  async #find(call: Call, name = this.#listed, listings = 2): Promise<Served | undefined> {
     const served = name === undefined ? undefined : await this.#read(rolesPath + name, call);
-    if (served || wanted !== undefined) return served;
-    // Another role may be attached by now.
+    if (served || listings === 0) return served;
     this.#listed = await this.#list(call);
-    return this.#listed === undefined ? undefined : await this.#read(rolesPath + this.#listed, call);
+    return this.#listed === undefined ? undefined : await this.#find(call, this.#listed, listings - 1);
   }
 
   /** The listed role. The name of the instance profile, in `iam/info`, may differ. */
@@ -89,14 +89,15 @@ export class Role {
       return { path, text, servedAt, here, aheadMs, isConfirmed };
     } catch (error) {
       if (isNotFound(error)) return undefined;
-      throw error;
+      // Each request was already retried.
+      abortRetry(error);
     }
   }
 
   /** The error for a missing role, as precise as the service allows. */
   async #explain(wanted: string | undefined, call: Call): Promise<ImdsCredentialsError> {
-    const listed = wanted === undefined ? undefined : await this.#list(call).catch(() => undefined);
-    if (listed !== undefined && listed !== wanted)
+    const listed = wanted === undefined ? this.#listed : await this.#list(call).catch(() => undefined);
+    if (wanted !== undefined && listed !== undefined && listed !== wanted)
       return noRole(
         `the instance has the role ${listed}, not ${wanted}`,
         'Omit option roleName, or attach an instance profile that contains this role.',
@@ -104,13 +105,18 @@ export class Role {
     const info = await this.#read('iam/info', call)
       .then((served) => served && json(iamInfo)(Buffer.from(served.text), served.path))
       .catch(() => undefined);
+    if (info && info.Code !== 'Success') return notSuccess('for the instance profile', info.Code, info.Message);
+    if (listed !== undefined)
+      return noRole(
+        `the service lists the role ${listed}, but has no credentials for it`,
+        'They may take a few seconds to appear: the option waitMs (`--wait SECONDS`) waits for them.',
+      );
     if (info === undefined)
       return noRole(
         'no IAM role is attached to this instance',
         'Attach an instance profile: aws ec2 associate-iam-instance-profile --instance-id <id> --iam-instance-profile ' +
           'Name=<profile>. Its role appears after a few seconds.',
       );
-    if (info.Code !== 'Success') return notSuccess('for the instance profile', info.Code, info.Message);
     return noRole(
       `the instance profile has no role${info.Message ? `: ${inOneLine(info.Message)}` : ''}`,
       'Add a role to it: aws iam add-role-to-instance-profile --instance-profile-name <profile> --role-name <role>. ' +

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { createEmulator, type Emulator } from '../../../src/emulator/index.js';
@@ -116,6 +117,61 @@ describe('imds.credentials()', () => {
     assert.deepEqual(takePaths(), [below(`${roles}/`), below('iam/info')]);
     emulator.set(role, document('ASIALATE', launch + hour));
     assert.equal(await key(), 'ASIALATE');
+  });
+
+  const garbled: Readonly<Record<string, (whole: string) => string>> = {
+    'is cut off': (whole) => whole.slice(0, 60),
+    'is empty': () => '',
+    'lacks its expiration': (whole) => whole.replace('Expiration', 'X'),
+  };
+  for (const [what, garble] of Object.entries(garbled)) {
+    it(`reads a document again that ${what}, as often as maxAttempts allows`, async () => {
+      const whole = document('ASIAWHOLE', launch + hour);
+      let left = 2;
+      emulator.set(role, () => (left-- > 0 ? garble(whole) : whole));
+      imds = client({ retryDelayMs: 1 });
+      assert.equal(await key(), 'ASIAWHOLE');
+      assert.deepEqual(takePaths(), [token, below(`${roles}/`), below(role), below(role), below(role)]);
+      left = 2;
+      const twice = client({ retryDelayMs: 1, maxAttempts: 2 });
+      await assert.rejects(twice.credentials(), { code: 'ERR_IMDS_DECODE' });
+      assert.equal(left, 0);
+      twice.close();
+    });
+  }
+
+  it('attempts each request as often as maxAttempts allows, and no more', async () => {
+    emulator.fault({ kind: 'status', status: 503, paths: role });
+    imds = client({ retryDelayMs: 1 });
+    await assert.rejects(key(), { code: 'ERR_IMDS_RESPONSE', statusCode: 503 });
+    assert.deepEqual(takePaths(), [token, below(`${roles}/`), below(role), below(role), below(role)]);
+  });
+
+  it('reads the document of a listed role again after a 404, once', async () => {
+    const missing = emulator.fault({ kind: 'status', status: 404, paths: role, times: 1 });
+    await key();
+    const [listing, document] = [below(`${roles}/`), below(role)];
+    assert.deepEqual(takePaths(), [token, listing, document, listing, document]);
+    assert.equal(missing.hits, 1);
+    emulator.fault({ kind: 'status', status: 404, paths: role });
+    await assert.rejects(client().credentials(), {
+      reason: 'no-role',
+      message: 'the service lists the role example-role, but has no credentials for it',
+    });
+    assert.deepEqual(takePaths(), [token, listing, document, listing, document, below('iam/info')]);
+  });
+
+  it('finds a role that replaces the listed one before that was read', async () => {
+    const replace = (event: unknown): void => {
+      if (!inspect(event).includes(`${roles}/'`)) return;
+      unsubscribe('imds:request', replace);
+      emulator.remove(role);
+      emulator.set(`${roles}/other-role`, document('ASIAOTHER', launch + hour));
+    };
+    subscribe('imds:request', replace);
+    assert.equal(await key(), 'ASIAOTHER');
+    const [first, second] = [below(`${roles}/`), below(role)];
+    assert.deepEqual(takePaths(), [token, first, second, first, below(`${roles}/other-role`)]);
   });
 
   it("fails with AWS's own message when EC2 may not assume the role", async () => {

@@ -50,7 +50,7 @@ describe("imds.credentials() beside AWS's own provider", function () {
     const served = JSON.stringify(document);
     it(`gives the same for ${served}`, async () => {
       emulator.set(path, served);
-      using imds = new Imds({ endpoint: emulator.url });
+      using imds = new Imds({ endpoint: emulator.url, retryDelayMs: 1 });
       const theirs = await fromInstanceMetadata({ maxRetries: 0 })().catch((error: unknown) => String(error));
       const ours = await imds.credentials().catch((error: unknown) => (isImdsError(error) ? error.code : error));
       if (typeof theirs === 'string') assert.match(String(ours), /^ERR_IMDS_(?:CREDENTIALS|DECODE)$/, theirs);

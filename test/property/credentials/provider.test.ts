@@ -134,7 +134,10 @@ async function play({ rotations, outages, latencies, visits, chances, clock }: S
         }),
     },
     accountId: () => Promise.reject(new Error('nobody wants it')),
-    settings: () => ({ deadlineMs, roleName: 'web-role', staticStability: true, waitMs: 0 }),
+    settings: () => ({
+      ...{ deadlineMs, roleName: 'web-role', staticStability: true },
+      ...{ maxAttempts: 3, retryDelayMs: 100, waitMs: 0 },
+    }),
     events: new Events(undefined),
     clock: {
       running: elapsed,

@@ -38,6 +38,7 @@ describe('isRetryable()', () => {
     ['half an answer in time', timeout('body'), true],
     ['no session token in time', timeout('token'), true],
     ['a lost token reply', new ImdsHopLimitError('lost'), true],
+    ['credentials that cannot be decoded', new ImdsDecodeError('x'), true],
     ['the end of the time for the call', timeout('deadline'), false],
     ['400', status(400), false],
     ['405', status(405), false],
@@ -50,7 +51,6 @@ describe('isRetryable()', () => {
     ['403', new ImdsForbiddenError('403'), false],
     ['404', new ImdsNotFoundError('404', { path: '/x' }), false],
     ['401 with a fresh token', new ImdsTokenError('401', { statusCode: 401 }), false],
-    ['a value that cannot be decoded', new ImdsDecodeError('x'), false],
     ['a bug', new TypeError('x is not a function'), false],
     ['no error at all', undefined, false],
   ];

@@ -79,6 +79,7 @@ class World {
       },
       settings: () => ({
         ...{ roleName: undefined, staticStability: true, deadlineMs: this.deadlineMs, waitMs: 0 },
+        ...{ maxAttempts: 3, retryDelayMs: 0 },
         ...settings,
       }),
       closing: this.closing,
@@ -302,12 +303,21 @@ describe('CredentialsSource', () => {
         message: /^the instance has the role web-role, not other-role$/,
         hint: /roleName/,
       },
-      'the role in roleName is listed, but has no document: says that there is no role': {
-        settings: { roleName: 'web-role' },
-        answers: { [rolePath]: new ImdsNotFoundError('nothing', { path: rolePath }) },
-        expected: noRole,
-        message: /^no IAM role is attached to this instance$/,
-      },
+      ...Object.fromEntries(
+        [undefined, 'web-role'].map((roleName) => [
+          `the role is listed, but has no document, with roleName ${roleName}: says so`,
+          {
+            ...(roleName !== undefined && { settings: { roleName } }),
+            answers: {
+              [rolePath]: new ImdsNotFoundError('nothing', { path: rolePath }),
+              'iam/info': JSON.stringify(profile),
+            },
+            expected: noRole,
+            message: /^the service lists the role web-role, but has no credentials for it$/,
+            hint: /waitMs/,
+          },
+        ]),
+      ),
       "AWS's message is very long: shortens it": {
         answers: { [rolePath]: JSON.stringify({ Code: 'Failed', Message: `so many ${'words '.repeat(1000)}` }) },
         expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success' },
