@@ -3,6 +3,7 @@ import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import { type Audit, on, onDemand, wrap } from './audit.js';
 import { parsedHead, pathOf } from './head.js';
+import { safely } from './safely.js';
 import { type Place, placeOf } from './stack.js';
 import type { Exchange } from './tally.js';
 
@@ -10,9 +11,6 @@ const created = 'http.client.request.created';
 
 interface Pending {
   readonly place: Place;
-  /** Its headers are complete, and its connection is there: once both are true, it is sent. */
-  isComplete: boolean;
-  isConnected: boolean;
   exchange?: Exchange;
 }
 
@@ -24,11 +22,13 @@ interface Pending {
 export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
   const pending = new WeakMap<ClientRequest, Pending>();
   const follow = onDemand(() => {
+    // Published once the request is complete and has a socket, which may not be connected yet.
     on<{ request: ClientRequest }>('http.client.request.start', ({ request }) => {
       const entry = pending.get(request);
       if (!entry) return;
-      entry.isComplete = true;
-      begin(request, entry, audit);
+      const sent = () => safely(() => begin(request, entry, audit));
+      if (request.socket?.connecting) request.socket.once('connect', sent);
+      else sent();
     });
     on<{ request: ClientRequest; response: IncomingMessage }>('http.client.response.finish', (message) =>
       pending.get(message.request)?.exchange?.answered(message.response.statusCode),
@@ -36,18 +36,10 @@ export function watchHttp(audit: Audit, isTaken: WeakSet<Socket>): void {
   });
   const note = (request: ClientRequest): void => {
     if (!concerns(request, audit) || pending.has(request)) return;
-    const entry: Pending = { place: placeOf(pathOf(request.path)), isComplete: false, isConnected: false };
+    const entry: Pending = { place: placeOf(pathOf(request.path)) };
     pending.set(request, entry);
     follow();
-    request.once('socket', (socket: Socket) => {
-      isTaken.add(socket);
-      const connected = (): void => {
-        entry.isConnected = true;
-        begin(request, entry, audit);
-      };
-      if (socket.connecting) socket.once('connect', connected);
-      else connected();
-    });
+    request.once('socket', (socket: Socket) => isTaken.add(socket));
     request.once('close', () => entry.exchange?.lost());
   };
   // This package queues its requests: their stacks end inside it, but this one leads to the caller.
@@ -91,7 +83,6 @@ const portOf = (request: ClientRequest): unknown =>
   /:(\d+)$/.exec(String(request.getHeader('host')))?.[1] ?? (request.protocol === 'https:' ? 443 : 80);
 
 function begin(request: ClientRequest, entry: Pending, { tally }: Audit): void {
-  if (!entry.isComplete || !entry.isConnected || entry.exchange) return;
   const { path, host, socket } = request;
   // As sent: `getHeader` does not have headers that were given as a list.
   const sent = parsedHead(String(Reflect.get(request, '_header')));
