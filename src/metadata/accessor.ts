@@ -3,7 +3,7 @@ import type { Parameter } from './template.js';
 
 /** Options of a single call. */
 export interface CallOptions {
-  /** Ends this caller's wait: the promise rejects with `signal.reason`. Work shared with other callers goes on. */
+  /** Ends this caller's wait: the promise rejects with `signal.reason`. The request goes on; `close()` aborts it. */
   readonly signal?: AbortSignal | undefined;
   /** Asks the service even if the value is cached, and caches the result. Default false. */
   readonly fresh?: boolean | undefined;
