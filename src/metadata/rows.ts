@@ -120,11 +120,12 @@ function bind({ example, ...node }: Node, read: Read, values: readonly Parameter
   return accessor;
 }
 
-/** Adds the accessors of the table to an object, each created on first use; on every use if it was frozen since. */
+/** Adds the accessors of the table that an object lacks, each created on first use; on every use if it was frozen since. */
 export function bindOnDemand(target: object, table: object, read: Read): void {
   const define = (name: string, how: PropertyDescriptor) =>
     Reflect.defineProperty(target, name, { ...how, enumerable: true, configurable: true });
   for (const [name, node] of Object.entries(nodesOf(table))) {
+    if (name in target) continue;
     const set = (value: unknown) => define(name, { value, writable: true });
     const get = () => {
       const accessor = bind(node, read);

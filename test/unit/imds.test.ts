@@ -171,6 +171,19 @@ describe('the client', () => {
       assert.deepEqual(service.asked, ['PUT', 'GET /latest/meta-data/placement/region']);
     });
 
+    it('by the methods of a subclass instead of its accessors', async () => {
+      service.values = { '/latest/meta-data/ami-id': 'ami-1' };
+      // TypeScript allows a property there, but no method.
+      class Stub extends (Imds as new (options: ImdsOptions) => object) {
+        async instanceId(): Promise<string> {
+          return 'i-of-a-test';
+        }
+      }
+      const imds = new Stub({ endpoint, ...patience }) as Stub & Imds;
+      assert.deepEqual([await imds.instanceId(), await imds.amiId()], ['i-of-a-test', 'ami-1']);
+      assert.deepEqual(service.asked, ['PUT', 'GET /latest/meta-data/ami-id']);
+    });
+
     const texts: readonly [string, string, string][] = [
       ['instance-id', 'i-1', 'i-1'],
       ['instance-id', 'i-1\n', 'i-1'],
