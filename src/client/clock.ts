@@ -88,22 +88,10 @@ function setDeadline(act: () => void, at: number): () => void {
 }
 
 function setTimer(act: () => void, ms: number): Timer {
-  let isRef = true;
-  let timeout: NodeJS.Timeout;
-  // Splits a longer wait into several timers.
-  const wait = (leftMs: number): void => {
-    const restMs = leftMs - longestTimerMs;
-    timeout = setTimeout(() => (restMs > 0 ? wait(restMs) : act()), Math.min(leftMs, longestTimerMs));
-    if (!isRef) timeout.unref();
-  };
-  wait(ms);
-  return {
-    unref() {
-      isRef = false;
-      timeout.unref();
-    },
-    cancel: () => clearTimeout(timeout),
-  };
+  // Splits a longer wait into equal parts.
+  let parts = Math.max(1, Math.ceil(ms / longestTimerMs));
+  const timeout = setTimeout(() => (--parts > 0 ? timeout.refresh() : act()), ms / parts);
+  return { unref: () => void timeout.unref(), cancel: () => clearTimeout(timeout) };
 }
 
 export const systemClock: Clock = {

@@ -74,7 +74,6 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
   let attempts = 0;
   let failure: unknown;
   const make = async (): Promise<T> => {
-    if (attempts > 0 && isOver()) throw failure;
     attempts += 1;
     try {
       return await attempt();

@@ -235,6 +235,7 @@ describe('the client', () => {
       service.values = { '/latest/user-data': Buffer.from([0x53, 0x45, 0x43, 0xff]) };
       await assert.rejects(client().get('user-data'), {
         code: 'ERR_IMDS_DECODE',
+        fault: 'malformed',
         message: 'Expected UTF-8 text from /latest/user-data, got something else',
       });
     });

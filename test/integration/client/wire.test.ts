@@ -308,6 +308,8 @@ describe('the client on a socket', () => {
       assert.equal(await failureOf(imds.get('mac')), error);
       assert.ok(elapsedMs() < 250);
       assert.equal(peer.count('PUT'), 2);
+      await failureOf(imds.credentials({ fresh: true }));
+      assert.equal(peer.count('PUT'), 4);
       await peer.quiet();
     });
 

@@ -43,4 +43,16 @@ describe('requestFailed()', () => {
       assert.equal(error.code, 'ERR_IMDS_UNREACHABLE');
       assert.match(error.hint ?? '', hint);
     });
+
+  const reply = { statusCode: 200 };
+  for (const [code, received, message] of [
+    ['ECONNRESET', undefined, 'got no reply: the connection was closed'],
+    ['ECONNRESET', reply, 'returned a body that was cut off or shorter than announced'],
+    ['HPE_INVALID_EOF_STATE', reply, 'returned a body that was cut off or shorter than announced'],
+    ['HPE_INVALID_CONSTANT', reply, 'got a reply that is not HTTP'],
+  ] as const)
+    it(`says of ${code} ${received ? 'within' : 'before'} the reply what came of the request`, () => {
+      const error = requestFailed({ code, message: code }, 'GET x', true, received);
+      assert.equal(error.message, `GET x ${message} (${code})`);
+    });
 });

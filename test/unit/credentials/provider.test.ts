@@ -318,6 +318,12 @@ describe('CredentialsSource', () => {
           },
         ]),
       ),
+      'none is listed, although roleName has one: says that there is no role': {
+        settings: { roleName: 'web-role' },
+        answers: { [roles]: '', [rolePath]: new ImdsNotFoundError('nothing', { path: rolePath }) },
+        expected: noRole,
+        message: /^no IAM role is attached to this instance$/,
+      },
       "AWS's message is very long: shortens it": {
         answers: { [rolePath]: JSON.stringify({ Code: 'Failed', Message: `so many ${'words '.repeat(1000)}` }) },
         expected: { code: 'ERR_IMDS_CREDENTIALS', reason: 'not-success' },
