@@ -94,6 +94,14 @@ describe('started programs', () => {
     it(`are shown as ${shown}`, () => assert.equal(shownCommand(words, targets), shown));
   }
 
+  it('are shown without the password of the endpoint', () => {
+    const given = 'http://me:hush@127.0.0.1:1338/';
+    assert.equal(
+      shownCommand(['curl', `${given}latest/`], new Targets({}, given)),
+      'curl http://127.0.0.1:1338/latest/',
+    );
+  });
+
   for (const script of [
     `KEY='one hush' curl ${url}`,
     `KEY="one;hush two" curl ${url}`,
