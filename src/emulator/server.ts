@@ -149,9 +149,10 @@ export class Server {
   #answer(socket: Socket, request: Request): void {
     if (!socket.writable || !this.#arriving.delete(socket)) return;
     admit(this.#asked, socket);
-    // A listener takes the connection from Node's parser, which would keep each further request while this one waits.
+    // A listener takes the connection from Node's parser, which would keep each further request while this one waits, and
+    // would end the reply to a caller that has ended its side.
     socket.on('data', () => {});
-    socket.removeAllListeners('data').resume();
+    socket.removeAllListeners('data').removeAllListeners('end').resume();
     void deliver(socket, this.#handler.handle(request), this.#timeoutMs);
   }
 }

@@ -12,8 +12,13 @@ const request = `GET ${region} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 /** An emulator whose clock stands still at 09:00. */
 const still = (options: EmulatorOptions = {}) => createEmulator({ now: () => launch, speed: 0, ...options });
 
+interface Received {
+  readonly bytes: string;
+  readonly error: string | undefined;
+}
+
 /** Every byte that comes for a read of the region, and the error that ends it, if one does. */
-async function receive({ url }: Emulator, text = request): Promise<{ bytes: string; error: string | undefined }> {
+async function receive({ url }: Emulator, text = request, endsItsSide = false): Promise<Received> {
   const socket = await connect(url);
   let bytes = '';
   let error: string | undefined;
@@ -24,7 +29,8 @@ async function receive({ url }: Emulator, text = request): Promise<{ bytes: stri
   socket.on('error', (failure: NodeJS.ErrnoException) => {
     error = failure.code;
   });
-  socket.write(text);
+  if (endsItsSide) socket.end(text);
+  else socket.write(text);
   await new Promise((resolve) => socket.once('close', resolve));
   return { bytes, error };
 }
@@ -143,6 +149,20 @@ describeBothWays('emulator faults', () => {
       assert.equal('reason' in (emulator.requests[1] ?? {}), false);
     });
   }
+
+  for (const [fault, bytes, ending] of onTheWire)
+    it(`sends ${JSON.stringify(fault)} to a caller that has ended its side, too`, async () => {
+      await using emulator = await still();
+      emulator.fault(fault);
+      const error = ending === 'reset' ? 'ECONNRESET' : undefined;
+      assert.deepEqual(await receive(emulator, request, true), { bytes, error });
+    });
+
+  it('no-reply ends the connection, silently, once its caller does', async () => {
+    await using emulator = await still();
+    emulator.fault({ kind: 'no-reply' });
+    assert.deepEqual(await receive(emulator, request, true), { bytes: '', error: undefined });
+  });
 
   it('no-reply leaves the connection open and silent until the emulator is closed', async () => {
     await using emulator = await still();
