@@ -34,7 +34,7 @@ const environment = {
   AWS_METADATA_SERVICE_NUM_ATTEMPTS: 'as --attempts',
   AWS_EC2_METADATA_V1_DISABLED: 'true: never use IMDSv1',
   AWS_EC2_METADATA_DISABLED: 'true: nothing is sent',
-  'AWS_PROFILE, AWS_CONFIG_FILE': 'source of ec2_metadata_* settings',
+  'AWS_PROFILE, AWS_CONFIG_FILE': 'profile and file with settings',
   NO_COLOR: 'as --no-color',
 };
 

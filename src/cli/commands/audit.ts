@@ -8,8 +8,8 @@ import { jsonText, printable, say } from '../output.js';
 export const audit = command({
   summary: 'which code in a program uses IMDS, and which version',
   text:
-    'Runs a command, and reports at its end, or on SIGUSR2, which packages in its Node programs used IMDS, which ' +
-    'version, and how often. It sees their requests over HTTP, by fetch and on sockets, in workers and child ' +
+    'Runs a command, and reports at its end, or when imds gets SIGUSR2, which packages in its Node programs used ' +
+    'IMDS, which version, and how often. It sees their requests over HTTP, by fetch and on sockets, in workers and child ' +
     'processes, and other programs that are started with an address of IMDS. The exit code is that of the command.',
   examples: {
     'imds audit -- node app.js': 'a report on standard error',
