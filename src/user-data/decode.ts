@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { codeOf, ImdsSettingsError } from '../errors.js';
 import { type Flaw, flawsOf, type Packing } from './flaws.js';
-import { isKnown, type Piece, piecesOf, type UserDataKind } from './kinds.js';
+import { isGzip, isKnown, type Piece, piecesOf, type UserDataKind } from './kinds.js';
 import { isMime, type Leaf, maxParts, readMime, tooManyParts, undecodable } from './mime.js';
 
 export type { Flaw as UserDataFlaw } from './flaws.js';
@@ -131,7 +131,7 @@ function fromBase64(content: Buffer): Buffer | undefined {
   const text = content.toString('latin1');
   const decoded = Buffer.from(text, 'base64');
   if (decoded.toString('base64') !== text) return undefined;
-  return isGzip(decoded) || isKnown(decoded) ? decoded : undefined;
+  return isKnown(decoded) ? decoded : undefined;
 }
 
 /** Returns the line of a position, counted from 1, for ascending positions. */
@@ -144,9 +144,6 @@ function lineCounter(content: Buffer): (offset: number) => number {
     return line;
   };
 }
-
-/** RFC 1952, section 2.3.1: the magic number and deflate, its only method. */
-const isGzip = (content: Buffer): boolean => content[0] === 0x1f && content[1] === 0x8b && content[2] === 0x08;
 
 /** The media types that cloud-init unpacks. */
 const gzipType = /^application\/(?:gzip|x-gzip|x-gunzip|x-compress)/;

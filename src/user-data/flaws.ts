@@ -57,6 +57,7 @@ export function flawsOf(piece: Piece, leaf: Leaf, { isBase64, ...whole }: Packin
     if (isKnownBelowMark(content)) flaws.push('byte-order-mark');
     else if (isMime(content.subarray(beginning.search(/\S|$/)))) flaws.push('blank-before-mime');
     else if (/<(?:script|powershell)>/i.test(content.toString('latin1'))) flaws.push('unclosed-tag');
+    else if (isBase64Lines(content.toString('latin1'))) flaws.push('packed');
   }
   if (kind === 'eks-node-config' && whole.isMime && leaf.contentType !== nodeConfigType) flaws.push('media-type');
   const isPacked =
@@ -66,6 +67,9 @@ export function flawsOf(piece: Piece, leaf: Leaf, { isBase64, ...whole }: Packin
   if (isPacked) flaws.push('packed');
   return flaws;
 }
+
+/** True for something known in base64 with line breaks, as the program base64 prints it. */
+const isBase64Lines = (text: string): boolean => /^[\w+/=\s]+$/.test(text) && isKnown(Buffer.from(text, 'base64'));
 
 /** True for bytes that would be recognised without a byte order mark, or not in UTF-16. */
 function isKnownBelowMark(content: Buffer): boolean {

@@ -99,12 +99,15 @@ export function piecesOf(content: Buffer, contentType = 'text/plain'): readonly 
   return scripts.length > 0 ? scripts : [{ kind: kindOfDocument(text, content), content }];
 }
 
-/** True for anything of a known kind, or an archive. */
+/** True for anything of a known kind, gzip, or an archive. */
 export const isKnown = (content: Buffer): boolean =>
-  isMime(content) || piecesOf(content).some(({ kind }) => kind !== 'unknown');
+  isGzip(content) || isMime(content) || piecesOf(content).some(({ kind }) => kind !== 'unknown');
 
 /** The beginning as cloud-init compares it: without leading whitespace, in lower case. */
 const beginningOf = (text: string): string => text.slice(text.search(/\S|$/)).slice(0, 32).toLowerCase();
+
+/** RFC 1952, section 2.3.1: the magic number and deflate, its only method. */
+export const isGzip = (content: Buffer): boolean => content[0] === 0x1f && content[1] === 0x8b && content[2] === 0x08;
 
 function kindByBeginning(text: string): UserDataKind | undefined {
   const beginning = beginningOf(text);

@@ -34,6 +34,13 @@ describe('checkUserData()', () => {
     'a script': [script, '+x.xx'],
     'a gzipped script': [gzipSync(script), '+x.xx'],
     'a script in base64': [twice(script), '+x.xx'],
+    'a script in base64 with a newline': [`${twice(script)}\n`, '.x.xx packed:1'],
+    'a gzipped script in lines of base64': [
+      gzipSync(script).toString('base64').replace(/.{19}/g, '$&\r\n'),
+      '.x.xx packed:1',
+    ],
+    'words in lines of base64': [twice('words').replace(/.{4}/, '$&\n'), '.x.xx'],
+    'base64 in a part that does not name it': [archive(leaf('text/plain', twice(script))), '...xx packed:7'],
     'a script with CRLF line ends': [script.replaceAll('\n', '\r\n'), '+x.xx'],
     'a blank line before #!': [`\n${script}`, 'xx.xx blank-before-shebang:1'],
     'blanks before #!': [`  ${script}`, 'xx.xx blank-before-shebang:1'],
