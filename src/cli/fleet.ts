@@ -13,8 +13,9 @@ interface Group {
   readonly nodes: string[];
 }
 
-// Start of a report's line: a single brace or bracket, a property, or the whole report on one line.
-const piece = /(?:[{[\]}],?|\{".*\}|"[A-Za-z]+": ?.*)$/;
+// Start of a report's line: a property, a single brace or bracket, or, if the line ends with a brace, a whole report.
+const piece = /"[A-Za-z]+":|[{[\]}],?$/;
+const wholeOrPiece = /\{"|"[A-Za-z]+":|[{[\]}],?$/;
 const time = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?/g;
 const isVerdict = (line: string): boolean => line.startsWith('"verdict":');
 const instance = /\bi-[0-9a-f]{8,17}\b/;
@@ -30,7 +31,7 @@ export class Fleet {
   /** @param source the name of the file, for reports without another name */
   add(line: string, source: string): void {
     const whole = line.trimEnd();
-    const start = whole.search(piece);
+    const start = whole.search(whole.endsWith('}') ? wholeOrPiece : piece);
     if (start < 0) return;
     const text = whole.slice(start);
     const prefix = whole.slice(0, start).replace(time, '').trim();

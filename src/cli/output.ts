@@ -29,7 +29,8 @@ const spelt = (text: string, spell: (character: string) => string): string =>
   /^[\t\n -~]*$/.test(text) ? text : withoutActing(text, spell);
 
 /** Printable text on one line. */
-export const oneLine = (text: string): string => printable(text.replace(/\s*\n\s*/g, ' '));
+export const oneLine = (text: string): string =>
+  printable(text.replace(/\s+/g, (blank) => (blank.includes('\n') ? ' ' : blank)));
 
 /** A document for printing. JSON escapes what a terminal acts on, so it stays the same for programs. */
 export const jsonText = (value: unknown, indent: number | undefined = 2): string =>

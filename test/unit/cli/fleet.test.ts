@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { Fleet } from '../../../src/cli/fleet.js';
+import { assertHeldBriefly } from '../../support/event-loop.js';
 
 const report = (verdict: string, hopLimit?: number, instanceId?: string) => ({
   verdict,
@@ -75,6 +76,12 @@ describe('many reports of the doctor', () => {
         ['healthy', ['imds-doctor-a']],
       ],
     );
+  });
+
+  it('are looked for in the long lines of other programs without holding the event loop', async () => {
+    const line = `${'{"a_b":1},'.repeat(20_000)}.`;
+    await assertHeldBriefly(() => fleetOf([line]));
+    assert.equal(fleetOf([line, ...good]).groups.length, 1);
   });
 
   it('come with the node that the pod knows', () => {
