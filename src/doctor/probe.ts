@@ -52,9 +52,11 @@ const unknownToken = 'none';
 // A lost packet must not look like a lost reply, so a request without a reply is repeated.
 const tokenSchedule = { sendAtMs: [0, 400, 800], timeoutMs: 1300 };
 const readSchedule = { sendAtMs: [0, 300], timeoutMs: 650 };
+// A service that has given a token answers, if slowly.
+const grantedSchedule = { sendAtMs: [0, 300, 600], timeoutMs: 1000 };
 const v1Schedule = { sendAtMs: [0], timeoutMs: 400 };
 const mostMs = 2900;
-const lastReadMs = 300;
+const leastReadMs = 300;
 
 /** Everything that came back, or did not. */
 export type Answers = Awaited<ReturnType<typeof probe>>;
@@ -81,12 +83,12 @@ export async function probe(input: Input, options: DiagnoseOptions) {
   // IMDS replies 401 to a token it never issued, whatever `HttpTokens` is: proof that it is there and that its replies
   // arrive. Such a request does not count as one without a token.
   const { granted } = token;
-  const get = (path: string, given = granted?.token ?? unknownToken, at = endpoint, schedule = readSchedule) =>
-    ask(input, at, path, { [tokenHeader]: given }, schedule, signal);
-  /** The last read, in the time that slow replies before it have left. */
-  const getLast = (path: string) => {
-    const timeoutMs = Math.min(readSchedule.timeoutMs, Math.max(lastReadMs, endAt - systemClock.now()));
-    return get(path, granted?.token, endpoint, { ...readSchedule, timeoutMs });
+  const get = (path: string, given = granted?.token ?? unknownToken, at = endpoint) => {
+    const schedule = granted ? grantedSchedule : readSchedule;
+    // Slow replies leave less time to the reads after them, and the least to the last.
+    const leftMs = Math.max(leastReadMs, endAt - leastReadMs - systemClock.now());
+    const timeoutMs = Math.min(schedule.timeoutMs, leftMs);
+    return ask(input, at, path, { [tokenHeader]: given }, { ...schedule, timeoutMs }, signal);
   };
   const isUnreachable = token.error instanceof ImdsUnreachableError;
   const read = isUnreachable ? undefined : await get(instanceId);
@@ -96,7 +98,7 @@ export async function probe(input: Input, options: DiagnoseOptions) {
   const v1 = wouldTell ? await probeV1(input, options) : undefined;
   const [details, missing] =
     granted && read?.instanceId
-      ? await Promise.all([readDetails(get, getLast), family ? undefined : missingIn(token, get)])
+      ? await Promise.all([readDetails(get), family ? undefined : missingIn(token, get)])
       : [];
   signal?.throwIfAborted();
   return { routes, allowance, isMeasurable: beacons.length > 0, distance, token, other, read, v1, details, missing };
@@ -136,12 +138,12 @@ async function probeV1(input: Input, { v1Probe, signal, announce }: DiagnoseOpti
 }
 
 /** Further values of a service that works. */
-async function readDetails(get: (path: string) => Promise<Reply>, getLast: (path: string) => Promise<Reply>) {
+async function readDetails(get: (path: string) => Promise<Reply>) {
   const roles = `${metadata}iam/security-credentials/`;
   const replies = await Promise.all([get(`${metadata}placement/region`), get(roles), get(`${metadata}tags/instance/`)]);
   const [region, listed, tags] = replies;
   const name = listed.text?.split('\n')[0];
-  const credentials = name ? await getLast(roles + encodeURIComponent(name)) : undefined;
+  const credentials = name ? await get(roles + encodeURIComponent(name)) : undefined;
   const document = credentials && documentIn(credentials);
   return {
     // One of these reads got a 429 or 503.
