@@ -1,5 +1,5 @@
 import { inHops } from './distance.js';
-import { familyOf, hostOf, otherFamily, socketOf } from './endpoint.js';
+import { familyOf, hostOf, otherFamily, socketOf, toolsFor } from './endpoint.js';
 import type { Judgement } from './judgement.js';
 import { alternatives, blocked, closerLook, type Fix, interceptor, modify, otherWays, refusal } from './remedies.js';
 import type { Verdict } from './verdict.js';
@@ -17,6 +17,8 @@ const detailOf = ({ findings }: Judgement, id: string): string =>
 /** The reason that there is no token, or that it does not help. */
 const tokenDetail = (found: Judgement): string =>
   detailOf(found, found.outcomes.token === 'granted' ? 'read' : 'token');
+
+const emulator: Fix = { why: 'runs a command against an emulator of IMDS', command: 'imds emulate -- <command>' };
 
 /** For each verdict a sentence or two, and fixes, the likeliest first. */
 const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: string, ...fixes: readonly Fix[]]>> = {
@@ -39,8 +41,8 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
     return [
       'The token reply is lost on the way: ' +
         (distance === undefined
-          ? `HttpPutResponseHopLimit is too low for ${socketOf(endpoint) ? 'what forwards this socket' : 'this process'}; a container usually needs ${usualLimit}.`
-          : `this process is ${inHops(distance)} away, so HttpPutResponseHopLimit must be at least ${distance}, but is lower.`),
+          ? `HttpPutResponseHopLimit is too low for ${socketOf(endpoint) ? 'what forwards this socket' : 'this process'}; a container usually needs ${usualLimit}, one inside another 3.`
+          : `this process is ${inHops(distance)} away, so HttpPutResponseHopLimit must be at least ${distance}. If it is, a firewall or proxy drops token requests.`),
       ...modify(found, raise, alternatives(found)),
     ];
   },
@@ -56,7 +58,7 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
   },
   unreachable: (found) => [`No connection ${detailOf(found, 'connection')}.`, ...blocked(found)],
   locked(found) {
-    const ip = hostOf(found.endpoint).includes(':') ? 'ip -6' : 'ip';
+    const { ip } = toolsFor(hostOf(found.endpoint));
     return [
       `No connection ${detailOf(found, 'connection')}. systemd-imdsd does so in its "locked" mode.`,
       { why: 'shows what forbids it', command: `${ip} rule; ${ip} route show table all type prohibit` },
@@ -83,13 +85,18 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
       : `The service refuses IMDSv2: ${tokenDetail(found)}.`,
     ...refusal(found),
   ],
-  throttled: ({ device, platform }) => [
-    'This instance sends too many requests to IMDS, which rejects some.',
-    {
+  throttled(found) {
+    const { device, platform, outcomes } = found;
+    const count = {
       why: `shows whether packets beyond 1024 a second were dropped${platform.hasHostNetwork ? '' : ' (run it on the host)'}`,
       command: `ethtool -S ${device ?? '<interface>'} | grep linklocal_allowance_exceeded`,
-    },
-  ],
+    };
+    if (outcomes.responder !== 'other')
+      return ['This instance sends too many requests to IMDS, which rejects some.', count];
+    // Proxies reply 503 when they cannot connect.
+    const summary = `Requests are rejected, perhaps not by IMDS: what answers ${detailOf(found, 'responder')}.`;
+    return [summary, interceptor(found), count];
+  },
   'foreign-responder': (found) => [`Something other than IMDS answers at ${found.endpoint}.`, interceptor(found)],
   'v1-only': (found) => [
     found.outcomes.endpoint === 'custom'
@@ -101,9 +108,9 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
     `${disabledBy} is true, so IMDS is not used; nothing was sent.`,
     { why: 'lets this process use IMDS again', command: `unset ${disabledBy}` },
   ],
-  'not-ec2': ({ endpoint, platform }) => [
-    `This does not seem to be an EC2 instance (${platform.why}), and nothing answers at ${endpoint}.`,
-    { why: 'runs a command against an emulator of IMDS', command: 'imds emulate -- <command>' },
+  'not-ec2': (found) => [
+    `This does not seem to be an EC2 instance (${found.platform.why}), and nothing answers at ${found.endpoint}.`,
+    ...(found.platform.container === 'fargate' ? otherWays(found) : [emulator]),
   ],
   enclave: () => [
     'This is a Nitro Enclave, which has no network: IMDS is reachable only through the parent instance.',
@@ -133,6 +140,6 @@ const advice: Readonly<Record<Verdict, (found: Judgement) => readonly [summary: 
 export function adviceOn(found: Judgement): { readonly summary: string; readonly fix: readonly Fix[] } {
   const { verdict, otherCredentials } = found;
   const [words, ...fix] = advice[verdict](found);
-  const elsewhere = otherCredentials ? ` Credentials come from ${otherCredentials}, which does not need IMDS.` : '';
+  const elsewhere = otherCredentials ? ` Credentials come from ${otherCredentials}, not from IMDS.` : '';
   return { summary: words + elsewhere, fix };
 }

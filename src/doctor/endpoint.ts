@@ -20,6 +20,12 @@ export const hostOf = (endpoint: string): string =>
 export const socketOf = (endpoint: string): string | undefined =>
   endpoint.startsWith('unix:') ? endpoint.slice('unix:'.length) : undefined;
 
+/** The tools for a well-known address, and what the rules of a firewall have even if they are for its whole network. */
+export const toolsFor = (address: string) =>
+  address.includes(':')
+    ? { isIpv6: true, ip: 'ip -6', save: 'ip6tables-save', network: 'fd00:ec2:' }
+    : { isIpv6: false, ip: 'ip', save: 'iptables-save', network: '169.254' };
+
 /** Text as one word of a shell: an endpoint or region may contain characters that a shell acts on. */
 export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

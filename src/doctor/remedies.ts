@@ -1,5 +1,5 @@
 import type { ContainerKind } from '../platform.js';
-import { hostOf, shellWord, socketOf } from './endpoint.js';
+import { hostOf, shellWord, socketOf, toolsFor } from './endpoint.js';
 import type { Judgement } from './judgement.js';
 
 /** A command that helps. */
@@ -63,6 +63,8 @@ export function refusal(found: Judgement): readonly Fix[] {
     return [{ why, command: 'imds get instance-id --wait 30' }, closerLook(found)];
   }
   const way = forwarder('forwards connections rather than HTTP requests, so that no header is added', found);
+  // Nothing else gets in the way there.
+  if (outcomes.endpoint === 'well-known') return [interceptor(found), way];
   const root = socketOf(endpoint) ? endpoint : new URL(endpoint).origin;
   if (token !== 'unsupported' || root === endpoint) return [way];
   const rooted: Fix = {
@@ -86,16 +88,20 @@ export function blocked(found: Judgement): readonly Fix[] {
       ),
     ];
   if (outcomes.endpoint === 'custom') return [listener(endpoint)];
+  const ways = otherWays(found);
+  // Only AWS could change its network.
+  if (platform.container === 'fargate') return ways;
   const address = hostOf(endpoint);
-  const route = { why: 'shows the route, or that there is none', command: `ip route get ${address}` };
+  const { isIpv6, ip, save, network } = toolsFor(address);
+  const route = { why: 'shows the routes to it, if any', command: `${ip} route show table all match ${address}` };
   const rules = {
     why: 'shows firewall rules for it; for a container, check those on the host, too',
-    command: `sudo nft list ruleset | grep ${address}; sudo iptables-save | grep ${address}`,
+    command: `sudo nft list ruleset | grep ${network}; sudo ${save} | grep ${network}`,
   };
   const hasRoute = outcomes.connection !== 'no-route';
-  if (!address.includes(':')) return [hasRoute ? rules : route];
+  if (!isIpv6) return [hasRoute ? rules : route, ...ways];
   const open = { why: 'turns the IPv6 endpoint on', option: '--http-protocol-ipv6 enabled' };
-  return modify(found, open, hasRoute ? [route, rules] : [route]);
+  return modify(found, open, [route, ...(hasRoute ? [rules] : []), ...ways]);
 }
 
 /** For a custom HTTP endpoint. */
@@ -173,6 +179,7 @@ export const interceptor = ({ endpoint, outcomes }: Judgement): Fix => {
   const socket = socketOf(endpoint);
   if (socket) return { why: 'shows what listens at the socket', command: `sudo ss -xlp src ${socket}` };
   if (outcomes.endpoint === 'custom') return listener(endpoint);
-  const command = `sudo iptables-save -t nat | grep ${address}; sudo nft list ruleset | grep ${address}`;
+  const { save, network } = toolsFor(address);
+  const command = `sudo ${save} -t nat | grep ${network}; sudo nft list ruleset | grep ${network}`;
   return { why: `shows what redirects ${address} (run it on the host)`, command };
 };

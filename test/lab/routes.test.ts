@@ -2,7 +2,20 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { before, describe, it } from 'mocha';
+import { resolveSettings } from '../../src/client/settings.js';
 import type { Diagnosis } from '../../src/doctor/diagnose.js';
+import { judge } from '../../src/doctor/judgement.js';
+import { blocked } from '../../src/doctor/remedies.js';
+import { platform } from '../../src/platform.js';
+
+/** An instance at whose well-known endpoint nothing is known yet. */
+const judgement = judge({
+  settings: resolveSettings({ endpointMode: 'IPv4' }).settings(),
+  env: {},
+  platform: platform(),
+  family: 'IPv4',
+  answers: undefined,
+});
 
 /** Runs a script in a network namespace of its own. */
 const inNamespace = (script: string): Promise<{ code: unknown; stdout: string; stderr: string }> =>
@@ -64,5 +77,22 @@ describe('imds doctor in a network namespace', () => {
         fix[0]?.command ?? '',
         expected === 'locked' ? /^ip (-6 )?rule; ip (-6 )?route show table all type prohibit$/ : /^imds emulate/,
       );
+    });
+
+  const blocks: readonly (readonly [string, script: string, connection: 'silent' | 'no-route', shown: RegExp])[] = [
+    ['a blackhole route', 'ip route add blackhole 169.254.169.254', 'no-route', /^blackhole 169\.254\.169\.254/m],
+    [
+      'a rule for all link-local addresses',
+      'nft add table inet t; nft add chain inet t out; nft add rule inet t out ip daddr 169.254.0.0/16 drop',
+      'silent',
+      /ip daddr 169\.254\.0\.0\/16 drop/,
+    ],
+  ];
+  for (const [what, script, connection, shown] of blocks)
+    it(`has a command that shows ${what}`, async () => {
+      const outcomes = { endpoint: 'well-known', connection } as const;
+      const [fix] = blocked({ ...judgement, outcomes });
+      const { stdout } = await inNamespace(`${script}; ${fix?.command.replaceAll('sudo ', '')} || true`);
+      assert.match(stdout, shown);
     });
 });

@@ -267,14 +267,63 @@ describe('the remedy for a service that rejects requests', () => {
     assert.equal(fix?.command, 'ethtool -S <interface> | grep linklocal_allowance_exceeded');
     assert.match(fix?.why ?? '', /run it on the host/);
   });
+
+  it('looks for a proxy first where what rejects them does not call itself IMDS', () => {
+    const { summary, fix } = diagnosisOf({
+      ...plain,
+      verdict: 'throttled',
+      outcomes: { ...nothing, token: 'throttled', responder: 'other' },
+      findings: [{ id: 'responder', status: 'warn', detail: 'calls itself envoy' }],
+    });
+    assert.equal(summary, 'Requests are rejected, perhaps not by IMDS: what answers calls itself envoy.');
+    assert.match(fix[0]?.command ?? '', /^sudo iptables-save -t nat/);
+    assert.match(fix[1]?.command ?? '', /^ethtool/);
+  });
+});
+
+describe('the remedies for an endpoint that cannot be reached', () => {
+  const commandsFor = (more: Partial<Judgement>, connection: 'silent' | 'no-route' = 'silent') =>
+    diagnosisOf({ ...plain, verdict: 'unreachable', outcomes: { ...nothing, ...apart, connection }, ...more }).fix.map(
+      ({ command }) => command.split(' -')[0],
+    );
+  const inside = (container: Platform['container']) => ({ platform: { ...host, container, hasHostNetwork: false } });
+  const rules = 'sudo nft list ruleset | grep 169.254; sudo iptables-save | grep 169.254';
+  const taskRole = 'aws ecs register-task-definition';
+
+  it('show the rules for its whole network, or the routes to it', () => {
+    assert.deepEqual(commandsFor({}), [rules]);
+    assert.deepEqual(commandsFor({}, 'no-route'), ['ip route show table all match 169.254.169.254']);
+    assert.match(
+      commandsFor({ endpoint: 'http://[fd00:ec2::254]' }).join('\n'),
+      /grep fd00:ec2:; sudo ip6tables-save \| grep fd00:ec2:$/,
+    );
+  });
+
+  it('have a role of its own for a task or pod, which may be kept from IMDS on purpose', () => {
+    assert.deepEqual(commandsFor(inside('ecs')), [rules, taskRole]);
+    assert.deepEqual(commandsFor(inside('kubernetes')), [rules, 'aws eks create-pod-identity-association']);
+    assert.deepEqual(commandsFor({ ...inside('ecs'), otherCredentials: 'the role of the ECS task' }), [
+      rules,
+      'export AWS_EC2_METADATA_DISABLED=true',
+    ]);
+  });
+
+  for (const verdict of ['unreachable', 'not-ec2'] as const)
+    it(`are for the role alone on Fargate, which has no IMDS: ${verdict}`, () =>
+      assert.deepEqual(commandsFor({ ...inside('fargate'), verdict }), [taskRole]));
 });
 
 describe('the remedy for a service that refuses', () => {
-  const fixFor = (outcomes: Outcomes, platform = host) =>
-    diagnosisOf({ ...plain, verdict: 'refused', outcomes: { ...nothing, ...outcomes }, platform }).fix[0];
+  const fixesFor = (outcomes: Outcomes, platform = host) =>
+    diagnosisOf({ ...plain, verdict: 'refused', outcomes: { ...nothing, ...outcomes }, platform }).fix;
 
   it('waits where its own tokens are refused', () =>
-    assert.equal(fixFor({ read: 'token-demanded' })?.command, 'imds get instance-id --wait 30'));
+    assert.equal(fixesFor({ read: 'token-demanded' })[0]?.command, 'imds get instance-id --wait 30'));
+
+  it('looks for what redirects the well-known endpoint where a token request is refused', () => {
+    for (const token of ['forbidden', 'malformed', 'unsupported'] as const)
+      assert.match(fixesFor({ token, read: 'token-demanded' })[0]?.command ?? '', /^sudo iptables-save -t nat/);
+  });
 
   for (const [place, address] of [
     ['on the instance', '127.0.0.1'],
@@ -282,7 +331,7 @@ describe('the remedy for a service that refuses', () => {
   ])
     it(`adds no header where a token request is refused, and opens no other address: ${place}`, () => {
       const platform = { ...host, hasHostNetwork: place === 'on the instance' };
-      const fix = fixFor({ token: 'forbidden', read: 'token-demanded' }, platform);
+      const [, fix] = fixesFor({ token: 'forbidden', read: 'token-demanded' }, platform);
       assert.equal(fix?.command, `socat TCP-LISTEN:1338,bind=${address},fork,reuseaddr TCP:169.254.169.254:80`);
       assert.ok(fix?.why.endsWith(`; then set AWS_EC2_METADATA_SERVICE_ENDPOINT=http://${address}:1338`), fix?.why);
     });
@@ -346,7 +395,7 @@ describe('the remedy where something else answers', () => {
   for (const verdict of ['foreign-responder', 'v1-only'] as const)
     it(`looks for what redirects IMDS, but queries a custom endpoint: ${verdict}`, () => {
       const found = { ...plain, verdict };
-      assert.match(diagnosisOf(found).fix[0]?.command ?? '', /^sudo iptables-save -t nat \| grep 169\.254\.169\.254;/);
+      assert.match(diagnosisOf(found).fix[0]?.command ?? '', /^sudo iptables-save -t nat \| grep 169\.254;/);
       const own = {
         ...found,
         endpoint: 'http://127.0.0.1:8080',
@@ -359,7 +408,7 @@ describe('the remedy where something else answers', () => {
 describe('the summary', () => {
   it('says where credentials come from when they need no IMDS', () => {
     const found = { ...plain, verdict: 'hop-limit', otherCredentials: 'EKS Pod Identity' } as const;
-    assert.match(diagnosisOf(found).summary, /Credentials come from EKS Pod Identity/);
+    assert.match(diagnosisOf(found).summary, / Credentials come from EKS Pod Identity, not from IMDS\.$/);
   });
 
   it('says what is wrong with a service that works', () => {
