@@ -19,7 +19,7 @@ const socketFaults: Readonly<Record<string, string>> = {
   EACCES: 'this user may not open it',
 };
 // The local firewall causes these, too; but without any route there is no source address, either.
-const noRoute = /^(ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EINVAL)$/;
+const noRoute = /^(ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL)$/;
 
 /** The meaning of a status other than 200 of a token request. */
 const tokenStatuses: readonly (readonly [statuses: RegExp, words: string, outcome: Required<Outcomes>['token']])[] = [
@@ -46,7 +46,8 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     // Over IPv6 a remote firewall may cause it, too; then there is a route.
     if (/^(EACCES|EPERM)$/.test(code) && !(isRouted && family === 'IPv6'))
       return failed('forbidden by a prohibit route, or a rule for this process', 'locked');
-    if (!noRoute.test(code)) return failed('refused, by a firewall or because nothing listens');
+    if (/^ECONN/.test(code)) return failed('refused, by a firewall or because nothing listens');
+    if (!noRoute.test(code)) return failed('the attempt failed');
     return isRouted ? failed('rejected on the way') : failed('there is no route', 'no-route');
   },
 

@@ -281,6 +281,23 @@ describe('the remedy for a service that rejects requests', () => {
   });
 });
 
+describe('a connection that fails', () => {
+  const summaryFor = (code: string) => {
+    const error = new ImdsUnreachableError('not sent', { cause: Object.assign(new Error(code), { code }) });
+    const answers = answersOf({ token: { ...answersOf({}).token, error } });
+    const settings = resolveSettings({ endpointMode: 'IPv6' }).settings();
+    return diagnosisOf(judge({ settings, env: {}, platform: host, family: 'IPv6', answers })).summary;
+  };
+
+  for (const [code, words] of [
+    ['ECONNREFUSED', 'refused, by a firewall or because nothing listens'],
+    ['EAFNOSUPPORT', 'there is no route'],
+    ['EMFILE', 'the attempt failed'],
+  ] as const)
+    it(`is not always refused: ${code}`, () =>
+      assert.equal(summaryFor(code), `No connection to http://[fd00:ec2::254]: ${words} (${code}).`));
+});
+
 describe('the remedies for an endpoint that cannot be reached', () => {
   const commandsFor = (more: Partial<Judgement>, connection: 'silent' | 'no-route' = 'silent') =>
     diagnosisOf({ ...plain, verdict: 'unreachable', outcomes: { ...nothing, ...apart, connection }, ...more }).fix.map(
