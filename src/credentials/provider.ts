@@ -100,7 +100,8 @@ export class CredentialsSource {
   provider(options: CredentialProviderOptions = {}): ImdsCredentialProvider {
     checkOptions(options, 'call option ', checks);
     return async (request) => {
-      const { held, accountId } = await this.#get({ ...options, fresh: request?.forceRefresh === true });
+      const fresh = request?.forceRefresh === true;
+      const { held, accountId } = await this.#get({ ...options, fresh }).catch(letChainGoOn);
       // SDK clients compare it with this machine's clock, and come back at `refreshAt`.
       const expiration = this.#client.clock.wallClock() + held.refreshAt - held.time() + rotationMs;
       return credentialsOf(held.document, expiration, accountId);
@@ -211,6 +212,13 @@ export class CredentialsSource {
     const isWarning = leftMs <= 0 || error !== undefined || (action === 'kept' && leftMs < rotationMs);
     this.#client.events.publish('credentials', event, isWarning ? 'warn' : 'debug');
   }
+}
+
+/** Makes a chain of SDK providers try the next one, as it does after the SDK's own provider, except after a mistake. */
+function letChainGoOn(error: unknown): never {
+  if (isImdsError(error) && error.code !== 'ERR_IMDS_SETTINGS')
+    Object.defineProperty(error, 'tryNextLink', { value: true });
+  throw error;
 }
 
 const endOf = ({ Expiration }: RoleCredentials): number => Date.parse(Expiration);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ListBucketsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
@@ -129,6 +130,18 @@ describe("imds.credentialProvider() with AWS's own clients", () => {
     await sts.config.credentials({ forceRefresh: true });
     assert.equal(documentsRead(), 2);
     sts.destroy();
+  });
+
+  it('makes way for the next provider of a chain where there are no credentials, but not after a mistake', async () => {
+    // The function behind the SDK's createCredentialChain, as its own provider for EC2 has it.
+    const { chain } = createRequire(import.meta.resolve('@smithy/credential-provider-imds'))('@smithy/core/config');
+    const fallback = { accessKeyId: 'AKIAFALLBACK', secretAccessKey: 'secret' };
+    const chained = (instance: Imds) => chain(instance.credentialProvider(), async () => fallback)();
+    const nobody = { endpoint: 'http://127.0.0.1:9' };
+    assert.equal((await chained(imds)).accessKeyId, accessKeyOf(0));
+    assert.equal(await chained(new Imds({ endpoint: emulator.url, roleName: 'other' })), fallback);
+    assert.equal(await chained(new Imds(nobody)), fallback);
+    await assert.rejects(chained(new Imds({ ...nobody, profile: 'missing' })), { code: 'ERR_IMDS_SETTINGS' });
   });
 
   const forgeries: readonly { readonly title: string; readonly change: object; readonly fault: string }[] = [
