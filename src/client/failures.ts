@@ -32,7 +32,8 @@ export function statusError(statusCode: number, target: string, note = ''): Imds
     return new ImdsForbiddenError(message, {
       hint:
         `Either the endpoint is off (HttpEndpoint=disabled; \`${change} <id> --http-endpoint enabled\` turns it on), ` +
-        `or a proxy on the way adds X-Forwarded-For, and IMDS refuses such token requests.${note && ` ${note}`}`,
+        'or a proxy on the way adds X-Forwarded-For, and IMDS refuses such token requests. Outside EC2, a proxy such as ' +
+        `Docker Desktop's returns 403 for an address that it cannot reach.${note && ` ${note}`}`,
     });
   if (statusCode >= 300 && statusCode < 400)
     return foreign(`${target} returned a redirect (${statusCode}), which is not followed`, 'redirect', statusCode);

@@ -9,7 +9,10 @@ describe('statusError()', () => {
       403,
       (error) => {
         assert.ok(error instanceof ImdsForbiddenError);
-        assert.match(error.hint ?? '', /HttpEndpoint=disabled.*--http-endpoint enabled.*X-Forwarded-For/);
+        assert.match(
+          error.hint ?? '',
+          /HttpEndpoint=disabled.*--http-endpoint enabled.*X-Forwarded-For.*Docker Desktop/,
+        );
       },
     ],
     [301, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'redirect')],
