@@ -358,7 +358,7 @@ describe('the client on a socket', () => {
         statusCode: 503,
       });
       const elapsed = performance.now() - start;
-      assert.ok(elapsed >= 250 && elapsedMs() < 1000, `ended after ${elapsed} ms`);
+      assert.ok(elapsed >= 2500 && elapsedMs() < 15_000, `ended after ${elapsed} ms`);
       assert.ok(peer.count('GET') <= 4);
       await peer.quiet();
     });
