@@ -36,13 +36,11 @@ export function shownCommand([file = '', ...args]: readonly string[], targets: T
   if (program === basename(process.execPath)) return undefined;
   const parts = shells.test(program) ? commandsIn(args.join(' '), targets) : [[program, ...args].join(' ')];
   const shown = parts.flatMap((part) => {
-    const [name = program] = part
-      .trim()
-      .split(/\s+/)
-      .filter((word) => !/^(-|\/\w$|\w+=)/.test(word));
+    const words = part.trim().split(/\s+/);
+    const name = words.find((word) => !/^(-|\/\w$|\w+=)/.test(word)) ?? program;
     // Anything else may be a part of a text whose quotes were misread.
     const [shownName = program] = /^[\w.+-]+$/.exec(basename(name.replace(/["']/g, ''))) ?? [];
-    return targets.namedIn(part).map((address) => `${shownName} ${cutAddress(address)}`);
+    return targets.namedIn(part).map((address) => `${shownName} http://${cutPath(address)}`);
   });
   return shown.length > 0 ? [...new Set(shown)].slice(0, 5).join(', ') : undefined;
 }
@@ -50,13 +48,6 @@ export function shownCommand([file = '', ...args]: readonly string[], targets: T
 /** The commands of a script; of a quoted text that is more than a word, only its addresses. */
 function commandsIn(script: string, targets: Targets): readonly string[] {
   const cut = (text: string): string => (/^['"].*[\s;|&`(]/s.test(text) ? targets.namedIn(text).join(' ') : text);
-  return script
-    .replace(/\\\r?\n/g, ' ')
-    .replace(quotedText, cut)
-    .split(/[;|&\n`(]+/);
-}
-
-function cutAddress(address: string): string {
-  const [, host = '', path = ''] = /^([^/]*)(.*)/.exec(address) ?? [];
-  return `http://${host}${cutPath(path)}`;
+  const lines = script.replace(/\\\r?\n/g, ' ').replace(quotedText, cut);
+  return lines.split(/[;|&\n`(]+/);
 }
