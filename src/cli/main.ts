@@ -7,7 +7,7 @@ import type { Io } from './io.js';
 import { widthOf } from './layout.js';
 import { clientOptions } from './options.js';
 import { oneLine, type Paint, painter, writeServed } from './output.js';
-import { type PlainGet, plainGet } from './plain.js';
+import { plainGet } from './plain.js';
 import { createProgram, overview } from './program.js';
 import { reportOf } from './report.js';
 
@@ -118,7 +118,7 @@ class Run implements Context {
     return exitCode;
   }
 
-  async #get({ paths, options }: PlainGet): Promise<number> {
+  async #get({ paths, options }: NonNullable<ReturnType<typeof plainGet>>): Promise<number> {
     if (paths.length > 1) {
       const { printValues } = await import('./commands/get.js');
       await printValues(this, paths);

@@ -1,13 +1,8 @@
-export interface PlainGet {
-  readonly paths: readonly [string, ...string[]];
-  readonly options: { readonly endpoint?: string };
-}
-
 /**
  * Parses `get PATH…`, with or without `--endpoint URL`, as scripts write it: with commander, that takes a third as long
  * as a whole process that sends two requests. Returns undefined for any other command line.
  */
-export function plainGet([name, ...words]: readonly string[]): PlainGet | undefined {
+export function plainGet([name, ...words]: readonly string[]) {
   const at = words.indexOf('--endpoint');
   const [endpoint] = at < 0 ? [] : words.slice(at + 1);
   const [path, ...more] = at < 0 ? words : words.toSpliced(at, 2);

@@ -6,11 +6,7 @@ import { oneOfThese } from './layout.js';
 import { withFlags } from './options.js';
 import { nearest, nearestWords } from './suggest.js';
 
-interface Report {
-  readonly exitCode: number;
-  readonly message: string;
-  readonly hint?: string | undefined;
-}
+type Report = Pick<Failure, 'exitCode' | 'message' | 'hint'>;
 
 /** @param program the parser of the arguments, if it was commander */
 export function reportOf(error: unknown, program: Command | undefined, args: readonly string[]): Report {
@@ -21,7 +17,7 @@ export function reportOf(error: unknown, program: Command | undefined, args: rea
   }
   if (program && error instanceof CommanderError) return misuse(error, program, args);
   if (!isImdsError(error))
-    return { exitCode: exitCodes.failure, message: error instanceof Error ? error.message : String(error) };
+    return new Failure(exitCodes.failure, error instanceof Error ? error.message : String(error));
   const hint = hintOn(error);
   return { exitCode: exitCodeOf[error.code], message: withFlags(error.message), hint: hint && withFlags(hint) };
 }

@@ -1,10 +1,8 @@
 import type { SeenEvent, SeenRequest } from '../emulator/index.js';
 import { jsonLine, oneLine, type Paint, printable } from './output.js';
 
-type Reason = NonNullable<SeenRequest['reason']>;
-
 /** Reasons for refusals, worded to help fix the request. */
-const reasons: Readonly<Record<Exclude<Reason, `fault: ${string}`>, string>> = {
+const reasons: Readonly<Record<Exclude<NonNullable<SeenRequest['reason']>, `fault: ${string}`>, string>> = {
   'endpoint off': 'refused: the endpoint is off (HttpEndpoint)',
   'v1 off': 'refused: no session token, and HttpTokens is required',
   'token expired': 'refused: the session token has expired',

@@ -21,14 +21,6 @@ export interface WalkOptions {
 
 export const notKnown = 'not known to this version';
 
-/** The reason that something is not read. */
-type Omitted =
-  | 'credentials'
-  | 'user data'
-  | 'keys that are valid for a minute'
-  | typeof notKnown
-  | `${typeof notKnown}, and named like a secret`;
-
 interface Place {
   /** Absolute. */
   readonly path: string;
@@ -40,7 +32,8 @@ interface Place {
 export interface Item extends Place {
   /** As served; empty where nothing is served yet. */
   readonly body?: Buffer;
-  readonly omitted?: Omitted;
+  /** The reason that it is not read. */
+  readonly omitted?: string;
   readonly error?: ImdsError;
 }
 
@@ -175,7 +168,7 @@ export const secretWords = 'credential|secret|token|passw|passphrase|pwd|(?:priv
 const secretNames = new RegExp(secretWords, 'i');
 
 /** The one rule for what is read only if its path is given: `imds list -r` and `imds record` follow it. */
-function omission(path: string, { unknown = false, recording = false }: WalkOptions): Omitted | undefined {
+function omission(path: string, { unknown = false, recording = false }: WalkOptions): string | undefined {
   const category = categoryOf(path);
   if (category?.secret && !recording) return category.kind === 'binary' ? 'user data' : 'credentials';
   if (/^\/[^/]+\/meta-data\/managed-ssh-keys\/active-keys$/.test(path)) return 'keys that are valid for a minute';
