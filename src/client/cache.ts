@@ -78,7 +78,7 @@ export class Cache<E extends { readonly body: Uint8Array | undefined }> {
   /** Forgets what a stop and start may have changed. */
   startEpoch(): void {
     this.epoch += 1;
-    for (const [path, { survivesStop }] of this.#kept.entries()) if (!survivesStop) this.#kept.delete(path);
+    for (const [path, { survivesStop }] of this.#kept) if (!survivesStop) this.#kept.delete(path);
   }
 
   clear(): void {

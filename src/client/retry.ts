@@ -85,7 +85,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
   };
   /** Pauses before another attempt, if there may be one. */
   const goesOn = async (): Promise<boolean> => {
-    const pauseMs = final.has(Object(failure)) || closing.reason ? undefined : pauseAfter(failure);
+    const pauseMs = final.has(Object(failure)) ? undefined : pauseAfter(failure);
     if (pauseMs === undefined || isOver()) return false;
     events.publish('retry', { path, attempt: attempts, error: isImdsError(failure) ? failure.code : undefined });
     const leftMs = deadline - clock.running();

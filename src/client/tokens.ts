@@ -48,9 +48,6 @@ export class Tokens {
 
   constructor(context: Context) {
     this.#context = context;
-    context.closing.onEnd(() => {
-      this.#token = undefined;
-    });
     // A caller with little time must not make a slow reply look lost, not least to others.
     this.#requests = new SingleFlight(context.clock, context.settings().requestTimeoutMs);
   }

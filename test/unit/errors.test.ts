@@ -16,5 +16,7 @@ describe('an error of this package', () => {
       assert.ok(error.stack?.startsWith(`${name}: it failed\n`));
       assert.ok(error instanceof ImdsError);
     });
+
+    it(`shows no cause that it was not given: ${name}`, () => assert.ok(!('cause' in error)));
   }
 });

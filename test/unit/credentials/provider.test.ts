@@ -72,10 +72,13 @@ class World {
           return { text: await answer, servedAt: this.dates.shift() ?? this.time };
         },
       },
-      accountId: async () => {
+      accountId: async ({ signal }) => {
         this.asked.push('account');
         if (this.account instanceof Error) throw this.account;
-        return await this.account;
+        const aborted = new Promise<never>((_, reject) =>
+          signal?.addEventListener('abort', () => reject(signal.reason)),
+        );
+        return await Promise.race([this.account, aborted]);
       },
       settings: () => ({
         ...{ roleName: undefined, staticStability: true, deadlineMs: this.deadlineMs, waitMs: 0 },
@@ -969,9 +972,7 @@ describe('CredentialsSource', () => {
       const world = World.withRole();
       await world.key();
       const controller = new AbortController();
-      world.account = new Promise((_, reject) => {
-        controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
-      });
+      world.account = new Promise(() => {});
       const pending = world.source.credentials({ accountId: true, signal: controller.signal });
       await settle();
       controller.abort(new Error('enough'));
