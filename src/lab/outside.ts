@@ -146,7 +146,7 @@ function outcome(
   };
   return new Promise<number>((resolve, reject) => {
     child.on('message', hear);
-    child.on('error', reject);
+    child.on('error', ({ message }) => reject(new LabError(`the lab cannot be made: ${message}`)));
     child.stderr?.setEncoding('utf8').on('data', (text) => {
       said = (said + text).slice(-10_000);
     });
@@ -155,8 +155,9 @@ function outcome(
       else
         reject(result ?? (isStarted ? new LabError('the lab was stopped from outside') : explain(said, thisMachine)));
     });
-    // From now on the process inside listens.
-    child.send({ plan } satisfies Order, listening, () => listening?.close());
+    // From now on the process inside listens. Without file descriptors there is neither process nor channel.
+    if (child.pid === undefined) listening?.close();
+    else child.send({ plan } satisfies Order, listening, () => listening?.close());
   }).finally(() => {
     internet?.kill();
     stopListening();

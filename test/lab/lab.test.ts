@@ -346,6 +346,16 @@ describe('imds lab', () => {
     assert.match(shown, /^interrupted 130/m);
   });
 
+  it('says that a tool cannot be run', async () => {
+    const tool = join(folder, 'setpriv');
+    writeFileSync(tool, '#!/nonexistent\n', { mode: 0o755 });
+    const child = start('root', ['lab', '--control', '0', '--', 'true'], { PATH: `${folder}:${process.env['PATH']}` });
+    const { code, stderr } = await outcome(child);
+    rmSync(tool);
+    assert.match(stderr, /\nimds: the lab cannot be made: spawn .*\/setpriv ENOENT\n$/);
+    assert.equal(code, 2);
+  });
+
   it('refuses what cannot be, and names it', async () => {
     const stderrOf = async (args: readonly string[], env = {}) => {
       const { code, stderr } = await outcome(start('an unprivileged user', ['lab', ...args], env));
