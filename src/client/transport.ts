@@ -98,20 +98,21 @@ export class Transport {
         forget();
         cancel();
       };
-      const fail = (error: ImdsError): void => {
+      const fail = (failure: () => ImdsError): void => {
         end();
-        reject(error);
+        // With no file descriptor left, its wording cannot be loaded, and thrown here that would end the process.
+        new Promise((settle) => settle(failure())).then(reject, reject);
         // Nobody waits for the stream to end, but an error without a listener would crash the process.
         stream.on('error', () => {});
         stream.destroy();
       };
       const timeUp = (): void => {
-        if (!socket) fail(notConnected(target, connectTimeoutMs));
-        else fail(timedOut(target, timeoutMs, socket.bytesRead ? 'body' : 'response'));
+        if (!socket) fail(() => notConnected(target, connectTimeoutMs));
+        else fail(() => timedOut(target, timeoutMs, socket?.bytesRead ? 'body' : 'response'));
       };
       const start = running();
       let cancel = setDeadline(timeUp, start + connectTimeoutMs);
-      const forget = closing.onEnd(fail);
+      const forget = closing.onEnd((reason) => fail(() => reason));
 
       const connected = (by: Socket): void => {
         socket = by;
@@ -119,17 +120,19 @@ export class Transport {
         cancel();
         cancel = setDeadline(timeUp, start + timeoutMs);
       };
-      onConnection(stream, connected, (statusCode) => fail(statusError(statusCode, target)));
+      onConnection(stream, connected, (statusCode) => fail(() => statusError(statusCode, target)));
       stream.once('response', (received: IncomingMessage) => {
         response = received;
-        if (Number(received.headers['content-length']) > largestBody) fail(tooLarge(target, largestBody));
+        if (Number(received.headers['content-length']) > largestBody) fail(() => tooLarge(target, largestBody));
       });
       stream.on('data', (chunk: Buffer) => {
         size += chunk.length;
-        if (size > largestBody) fail(tooLarge(target, largestBody));
+        if (size > largestBody) fail(() => tooLarge(target, largestBody));
         else chunks.push(chunk);
       });
-      stream.once('error', (error: RequestError) => fail(requestFailed(error, target, socket !== undefined, response)));
+      stream.once('error', (error: RequestError) =>
+        fail(() => requestFailed(error, target, socket !== undefined, response)),
+      );
       stream.once('end', () => {
         end();
         if (response) resolve(responseOf(response, chunks));
