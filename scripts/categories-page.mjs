@@ -64,7 +64,7 @@ An accessor is named after its path, segment by segment, in camelCase: \`placeme
 | --- | --- |
 | \`imds.region()\` | the region, such as \`us-east-1\`: of \`placement/region\`, or on builds that lack it, of the identity document |
 | \`imds.accountId()\` | the account, such as \`123456789012\`: of \`identity-credentials/ec2/info\`, or else of the identity document |
-| \`imds.tags()\` | all tags by their keys, such as \`{ Name: 'web-1' }\`; \`undefined\` where tags are not served |
+| \`imds.tags()\` | all tags by their keys, such as \`{ Name: 'web-1' }\`; \`undefined\` where tags are not served. Keys that AWS does not allow here, such as with a space, are left out: a compatible service may list them |
 
 ## Instance metadata
 
