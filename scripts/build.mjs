@@ -205,7 +205,8 @@ async function bundle() {
     dir: dist,
     format: 'cjs',
     exports: 'named',
-    esModule: false,
+    // Else the automatic mocks of Jest lack the exports that load their file, and spies on a namespace spy on a copy.
+    esModule: true,
     interop: 'default',
     dynamicImportInCjs: false,
     generatedCode: { preset: 'es2015', symbols: false },

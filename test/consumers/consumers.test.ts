@@ -77,14 +77,24 @@ describe('the packed package', () => {
     assert.equal(status, 0, stderr);
   });
 
-  it('is tested by ts-jest', () => {
+  it('is tested by ts-jest, and mocked by it', () => {
     const files = {
       'package.json': '{ "jest": { "preset": "ts-jest" } }',
       'tsconfig.json': JSON.stringify({ compilerOptions: { strict: true, target: 'es2022', esModuleInterop: true } }),
       'imds.test.ts': importing + suite,
+      'mocks.test.ts': `import { Imds, ImdsNotFoundError, decodeUserData, isImdsError } from 'imds';
+        jest.mock('imds');
+        it.each([isImdsError, ImdsNotFoundError, decodeUserData, new Imds().region])('mocks all of it', (value) => {
+          expect(jest.isMockFunction(value)).toBe(true);
+        });`,
+      'spies.test.ts': `import * as imds from 'imds';
+        it('calls the spy, not a copy of what it spies on', async () => {
+          jest.spyOn(imds, 'decodeUserData').mockRejectedValue(new Error('mocked'));
+          await expect(jest.requireActual('imds').decodeUserData()).rejects.toThrow('mocked');
+        });`,
     };
     const { stderr, status } = packed.spawn(bin('jest'), [], project('ts-jest', files));
-    assert.match(stderr, /Tests: +1 passed, 1 total/);
+    assert.match(stderr, /Tests: +6 passed, 6 total/);
     assert.equal(status, 0, stderr);
   });
 
