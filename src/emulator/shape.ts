@@ -143,8 +143,9 @@ function checkField(object: Readonly<Record<string, unknown>>, path: string, nam
   else throw new EmulatorOptionError(`${place} is missing; it must be ${shape.accepted}`, place);
 }
 
+/** Not a date, a map or a promise, which have no fields and so would pass for an empty object. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return Object.prototype.toString.call(value) === '[object Object]';
 }
 
 /** `timeline[0].at`, `tree["placement/region"]` */

@@ -376,6 +376,11 @@ describeBothWays('emulator', () => {
         (emulator) => emulator.set('placement', JSON.parse('{"region": "x", "partition-number": 1}')),
         /^meta-data\/placement\/partition-number must be text, bytes, a function .* not 1$/,
       ],
+      ...[new Date(0), new Map([['region', 'x']]), Promise.resolve('x')].map((value): (typeof unusable)[number] => [
+        `a ${value.constructor.name}`,
+        (emulator) => Reflect.apply(emulator.set, emulator, ['placement', value]),
+        /^meta-data\/placement must be text, bytes, a function .*, not (\[object (Date|Map)\]|a promise)$/,
+      ]),
       [
         'a list of what JSON cannot hold',
         (emulator) => Reflect.apply(emulator.set, emulator, ['user-data', [1n, 'secret']]),
