@@ -80,7 +80,7 @@ export class Clock {
 
   /** Milliseconds since the epoch. */
   now(base = this.#base()): number {
-    return Math.floor(this.settings.time + (base - this.settings.base) * this.speed);
+    return Math.min(latestTime, Math.floor(this.settings.time + (base - this.settings.base) * this.speed));
   }
 
   /** Moves it forward. */
@@ -90,6 +90,6 @@ export class Clock {
 
   /** Real milliseconds until it reaches `time`; `Infinity` if it never will by itself. */
   until(time: number): number {
-    return this.speed === 0 ? Number.POSITIVE_INFINITY : (time - this.now()) / this.speed;
+    return this.speed === 0 || time > latestTime ? Number.POSITIVE_INFINITY : (time - this.now()) / this.speed;
   }
 }

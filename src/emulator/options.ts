@@ -68,6 +68,7 @@ export interface ControlOptions {
 /** True for an address, in brackets or not, or the name of one. */
 const isHost = (value: unknown): boolean =>
   typeof value === 'string' && (isIP(value.replace(/^\[(.*)\]$/, '$1')) > 0 || /^[\w.-]{1,253}$/.test(value));
+const isTime = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= latestTime;
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const aFunction = shape('a function', {}, (value) => typeof value === 'function');
 /** For options that are checked where they are used. */
@@ -95,7 +96,7 @@ const startFields = {
   now: shape(
     'a function that returns milliseconds since the epoch, up to the year 9000',
     {},
-    (value) => typeof value === 'function' && value() >= 0 && value() <= latestTime,
+    (value) => typeof value === 'function' && isTime(value()),
   ),
   speed,
   signIdentity: shape('true or false', {}, isBoolean),

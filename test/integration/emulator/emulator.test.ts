@@ -512,6 +512,12 @@ describeBothWays('emulator', () => {
     });
   }
 
+  for (const time of [new Date(0), '0', Number.NaN, -1, Date.UTC(9001, 0)])
+    it(`does not start with a clock that shows ${typeof time} ${time}`, async () => {
+      const message = /^now must be a function that returns milliseconds since the epoch, up to the year 9000, not /;
+      await assert.rejects(createEmulator({ now: () => time as number }), { code: 'ERR_EMULATOR_OPTION', message });
+    });
+
   it('records requests without a token', async () => {
     await using emulator = await createEmulator({ httpTokens: 'required', now: () => launch });
     assert.deepEqual(emulator.requests, []);

@@ -97,6 +97,16 @@ describeBothWays('emulator clock', () => {
     assert.match(String(await read(lab.emulator, 'spot/termination-time')), /^9\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   });
 
+  it('stops at the year 9000, however fast it runs', async () => {
+    let time = launch;
+    await using emulator = await createEmulator({ now: () => time, speed: 1_000_000 });
+    time += 365 * 24 * hour;
+    assert.equal((await token(emulator)).length, 56);
+    assert.equal(emulator.now(), Date.UTC(9000, 0));
+    emulator.trigger({ event: 'spot-interruption' });
+    assert.match(String(await read(emulator, 'spot/termination-time')), /^9\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  });
+
   for (const bad of ['-1', '1e300', '"1"', 'null']) {
     it(`refuses to advance by ${bad}`, async () => {
       await using lab = await still();
