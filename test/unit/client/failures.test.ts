@@ -15,7 +15,13 @@ describe('statusError()', () => {
         );
       },
     ],
-    [301, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'redirect')],
+    [
+      301,
+      (error) => {
+        assert.ok(error instanceof ImdsResponseError && error.fault === 'redirect');
+        assert.equal(error.message, `${target} returned a redirect (301), which is not followed`);
+      },
+    ],
     [400, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'status')],
     [503, (error) => assert.ok(error instanceof ImdsResponseError && error.fault === 'status')],
     [200, (error) => assert.ok(error instanceof ImdsResponseError && error.statusCode === 200)],
@@ -35,14 +41,17 @@ describe('statusError()', () => {
 });
 
 describe('requestFailed()', () => {
-  const hints: readonly [code: string, hint: RegExp][] = [
+  const offEC2 = /^Is this an EC2 instance\? .* HttpProtocolIpv6\. Elsewhere, run `imds emulate`/;
+  const hints: readonly [code: string, hint: RegExp, endpoint?: string][] = [
     ['ECONNREFUSED', /^Nothing answers at this endpoint/],
+    ['EHOSTUNREACH', offEC2, 'http://169.254.169.254'],
+    ['ENETUNREACH', offEC2, 'http://[fd00:ec2::254]'],
     ['EACCES', /prohibit route/],
     ['ERR_ACCESS_DENIED', /permission model.*--allow-net/],
   ];
-  for (const [code, hint] of hints)
+  for (const [code, hint, endpoint = 'http://127.0.0.1:1338'] of hints)
     it(`without a connection, ${code} says what helps`, () => {
-      const error = requestFailed({ code, message: code }, 'GET http://127.0.0.1:1338/x', false, undefined);
+      const error = requestFailed({ code, message: code }, `GET ${endpoint}/x`, false, undefined);
       assert.equal(error.code, 'ERR_IMDS_UNREACHABLE');
       assert.match(error.hint ?? '', hint);
     });

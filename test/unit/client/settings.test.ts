@@ -141,7 +141,12 @@ describe('resolveSettings()', () => {
     ['an endpoint without a scheme', { endpoint: '127.0.0.1:1338' }, {}, /option endpoint.*scheme/],
     ['a Unix socket with a space', { endpoint: 'unix:/run/my imds.sock' }, {}, /option endpoint.*without spaces/],
     ['a Unix socket without its path', { endpoint: 'unix:imds.sock' }, {}, /option endpoint.*absolute path/],
-    ['an endpoint of another scheme', { endpoint: 'ftp://127.0.0.1' }, {}, /option endpoint.*http:/],
+    [
+      'an endpoint of another scheme',
+      { endpoint: 'ftp://127.0.0.1' },
+      {},
+      /option endpoint.*expected the scheme http:$/,
+    ],
     ['an endpoint with a query', { endpoint: 'http://127.0.0.1/?a=1' }, {}, /option endpoint.*query/],
     ['an endpoint with an empty fragment', { endpoint: 'http://127.0.0.1/#' }, {}, /option endpoint.*fragment/],
     ['an endpoint that is no URL', { endpoint: 'http://[::1' }, {}, /option endpoint.*URL/],
