@@ -15,6 +15,7 @@ const reasons: Readonly<Record<Exclude<NonNullable<SeenRequest['reason']>, `faul
   'not there': 'not there',
   'foreign Host': 'refused: its Host header has a name that is not allowed (--allow-host NAME)',
   'no Host': 'refused: HTTP/1.1 requires a Host header',
+  'expects 100': 'refused: instances reply 417 to an Expect: 100-continue header',
   'not HTTP': 'refused: not HTTP',
   'too large': 'refused: headers may have up to 8 KiB, a body 64 KiB',
   'instance off': 'no reply: the instance is off',

@@ -31,14 +31,15 @@ export function handle(engine: Engine, request: Request): Delivery {
   return finish(delivery, request, state);
 }
 
+const rejections = { 400: 'not HTTP', 413: 'too large', 417: 'expects 100', 431: 'too large' } as const;
+
 /** Rejects requests that the service does not see, and no fault applies to. */
 function refuse({ start, state }: Engine, request: Request, now: Date): Decision | undefined {
   const absence = state.absence(now.getTime());
   // It arrived just before the socket was closed.
   if (absence !== undefined) return { answer: undefined, reason: absence };
   const { rejection, httpVersion, headers } = request;
-  if (rejection !== undefined)
-    return { answer: page(now, rejection), reason: rejection === 400 ? 'not HTTP' : 'too large' };
+  if (rejection !== undefined) return { answer: page(now, rejection), reason: rejections[rejection] };
   // RFC 9112, section 3.2
   if (headers.host === undefined && httpVersion !== '1.0') return { answer: page(now, 400), reason: 'no Host' };
   const why = foreignHost(headers.host, [...start.hosts, ...start.allowedHosts]);

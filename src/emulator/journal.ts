@@ -32,6 +32,7 @@ export interface SeenRequest {
     | 'bad method'
     | 'foreign Host'
     | 'no Host'
+    | 'expects 100'
     | 'not HTTP'
     | 'too large'
     | 'instance off'

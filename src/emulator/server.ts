@@ -62,6 +62,7 @@ export class Server {
     this.#http.on('connection', (socket) => this.#accept(socket));
     this.#http.on('request', (request) => this.#receive(request));
     this.#http.on('checkExpectation', (request) => this.#receive(request));
+    this.#http.on('checkContinue', (request) => this.#receive(request, { rejection: 417 }));
     this.#http.on('connect', (request) => {
       // Node no longer handles this connection, errors included.
       request.socket.on('error', () => {});
@@ -130,10 +131,10 @@ export class Server {
     });
   }
 
-  #receive(message: IncomingMessage): void {
+  #receive(message: IncomingMessage, refusal?: Pick<Request, 'rejection'>): void {
     const { socket, method = '', url: target = '', httpVersion, headers } = message;
-    const request = { method, target, httpVersion, headers, caller: ownForm(socket.remoteAddress) };
-    if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) {
+    const request = { method, target, httpVersion, headers, caller: ownForm(socket.remoteAddress), ...refusal };
+    if (refusal || (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0)) {
       this.#answer(socket, request);
       return;
     }

@@ -16,8 +16,8 @@ export interface Request {
   /** The caller's address. */
   readonly caller: string;
   readonly headers: IncomingHttpHeaders;
-  /** The status for a request that is not HTTP or too large. */
-  readonly rejection?: 400 | 413 | 431;
+  /** The status for a request that is not HTTP, too large, or waits to be told to go on. */
+  readonly rejection?: 400 | 413 | 417 | 431;
 }
 
 const tokenHeader = 'x-aws-ec2-metadata-token';

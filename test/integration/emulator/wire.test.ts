@@ -432,6 +432,13 @@ describeBothWays('emulator on the wire', () => {
     ['no Host in HTTP/1.1', 'GET /latest/ HTTP/1.1\r\n\r\n', noted, 400, 'no Host'],
     ['an expectation', 'GET /latest/ HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: foo\r\n\r\n', noted, 200],
     [
+      'an expectation to be told to go on',
+      'PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n',
+      { method: 'PUT', path: '/latest/api/token', version: 2 },
+      417,
+      'expects 100',
+    ],
+    [
       'a request for a tunnel',
       'CONNECT evil.example:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n',
       { method: 'CONNECT', path: 'evil.example:443', version: 1 },
