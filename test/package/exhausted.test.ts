@@ -19,7 +19,7 @@ const program = `
       console.log(code);
     }
     return imds.get('placement/region');
-  }).catch(() => console.log('rejected'));`;
+  }).catch(({ code }) => console.log('rejected', code));`;
 
 describe('a process without a file descriptor left', () => {
   it('gets a rejection for its first failure, and is not ended by it', async function () {
@@ -29,6 +29,6 @@ describe('a process without a file descriptor left', () => {
     const args = ['-c', 'ulimit -n 100; exec "$@"', 'sh', process.execPath, '--eval', program, library, emulator.url];
     const env = guardedEnv({ NODE_OPTIONS: undefined });
     const { stdout } = await promisify(execFile)('sh', args, { env, timeout: 60_000, killSignal: 'SIGKILL' });
-    assert.equal(stdout, 'i-1234567890abcdef0\nEMFILE\nrejected\n');
+    assert.equal(stdout, 'i-1234567890abcdef0\nEMFILE\nrejected EMFILE\n');
   });
 });
