@@ -45,9 +45,9 @@ export function shownCommand([file = '', ...args]: readonly string[], targets: T
   return shown.length > 0 ? [...new Set(shown)].slice(0, 5).join(', ') : undefined;
 }
 
-/** The commands of a script; of a quoted text that is more than a word, only its addresses. */
+/** The commands of a script; of a quoted or escaped text that is more than a word, only its addresses. */
 function commandsIn(script: string, targets: Targets): readonly string[] {
-  const cut = (text: string): string => (/^['"].*[\s;|&`(]/s.test(text) ? targets.namedIn(text).join(' ') : text);
+  const cut = (text: string): string => (/^['"\\].*[\s;|&`(]/s.test(text) ? targets.namedIn(text).join(' ') : text);
   const lines = script.replace(/\\\r?\n/g, ' ').replace(quotedText, cut);
   return lines.split(/[;|&\n`(]+/);
 }

@@ -107,6 +107,7 @@ describe('started programs', () => {
     `KEY="one;hush two" curl ${url}`,
     `KEY="one \\" (hush two" curl ${url}`,
     `echo it\\'s; KEY='one hush' curl ${url}`,
+    `KEY=one\\ hush\\;two curl ${url}`,
     `# it's\nKEY='one hush' curl ${url}`,
     `curl \\\n -H "X:hush" ${url}`,
     `curl --header \\\n 'X: hush' ${url}`,
