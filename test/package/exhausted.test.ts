@@ -10,7 +10,7 @@ const library = fileURLToPath(new URL('../../dist/index.cjs', import.meta.url));
 const program = `
   const { openSync } = require('node:fs');
   const { Imds } = require(process.argv[1]);
-  const imds = new Imds({ endpoint: process.argv[2], deadlineMs: 1000 });
+  const imds = new Imds({ endpoint: process.argv[2] });
   imds.instanceId().then((id) => {
     console.log(id);
     try {
