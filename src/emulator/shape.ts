@@ -145,7 +145,7 @@ function checkField(object: Readonly<Record<string, unknown>>, path: string, nam
 
 /** Not a date, a map or a promise, which have no fields and so would pass for an empty object. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return Object.prototype.toString.call(value) === '[object Object]';
+  return /^\[object (Object|Module)\]$/.test(Object.prototype.toString.call(value));
 }
 
 /** `timeline[0].at`, `tree["placement/region"]` */

@@ -512,6 +512,12 @@ describeBothWays('emulator', () => {
     });
   }
 
+  it("takes a module's exports for options", async () => {
+    const file = 'data:text/javascript,export const httpTokens = "required"';
+    await using emulator = await createEmulator(await import(file));
+    assert.equal(emulator.options.httpTokens, 'required');
+  });
+
   for (const time of [new Date(0), '0', Number.NaN, -1, Date.UTC(9001, 0)])
     it(`does not start with a clock that shows ${typeof time} ${time}`, async () => {
       const message = /^now must be a function that returns milliseconds since the epoch, up to the year 9000, not /;
