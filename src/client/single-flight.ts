@@ -91,7 +91,9 @@ export class SingleFlight<T> {
         end();
         reject(error);
       };
-      const cancel = deadline === undefined ? undefined : this.#clock.setDeadline(() => fail(outOfTime(key)), deadline);
+      // The promise is for a wording that cannot be loaded, as in the transport.
+      const late = () => new Promise(() => fail(outOfTime(key))).catch(fail);
+      const cancel = deadline === undefined ? undefined : this.#clock.setDeadline(late, deadline);
       const forget = signal && onAbort(signal, () => fail(signal.reason));
       work.then((value) => {
         end();

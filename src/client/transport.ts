@@ -101,7 +101,7 @@ export class Transport {
       const fail = (failure: () => ImdsError): void => {
         end();
         // With no file descriptor left, its wording cannot be loaded, and thrown here that would end the process.
-        new Promise((settle) => settle(failure())).then(reject, reject);
+        new Promise(() => reject(failure())).catch(reject);
         // Nobody waits for the stream to end, but an error without a listener would crash the process.
         stream.on('error', () => {});
         stream.destroy();
