@@ -40,3 +40,18 @@ describe('a timer of the system clock', () => {
     mock.timers.reset();
   });
 });
+
+describe('the running time', () => {
+  it('counts a block of the event loop once, however many deadlines begin in it', () => {
+    const cancels = [systemClock.setDeadline(() => {}, Number.MAX_VALUE)];
+    const start = systemClock.running();
+    for (let part = 0; part < 3; part += 1) {
+      const until = performance.now() + 60;
+      while (performance.now() < until);
+      cancels.push(systemClock.setDeadline(() => {}, Number.MAX_VALUE));
+    }
+    const counted = systemClock.running() - start;
+    for (const cancel of cancels) cancel();
+    assert.ok(counted <= 50, `${counted} ms`);
+  });
+});
