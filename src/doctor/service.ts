@@ -46,7 +46,7 @@ export const serviceChecks: Checks<[Answers, Facts]> = {
     // Over IPv6 a remote firewall may cause it, too; then there is a route.
     if (/^(EACCES|EPERM)$/.test(code) && !(isRouted && family === 'IPv6'))
       return failed('forbidden by a prohibit route, or a rule for this process', 'locked');
-    if (/^ECONN/.test(code)) return failed('refused, by a firewall or because nothing listens');
+    if (/^(ECONN|EACCES|EPERM)/.test(code)) return failed('refused, by a firewall or because nothing listens');
     if (!noRoute.test(code)) return failed('the attempt failed');
     return isRouted ? failed('rejected on the way') : failed('there is no route', 'no-route');
   },

@@ -282,20 +282,26 @@ describe('the remedy for a service that rejects requests', () => {
 });
 
 describe('a connection that fails', () => {
-  const summaryFor = (code: string) => {
+  const route = { family: 'IPv6', address: 'fd00:ec2::254', from: '2001:db8::4', device: 'ens5' } as const;
+  const summaryFor = (code: string, isRouted: boolean) => {
     const error = new ImdsUnreachableError('not sent', { cause: Object.assign(new Error(code), { code }) });
-    const answers = answersOf({ token: { ...answersOf({}).token, error } });
+    const answers = answersOf({
+      token: { ...answersOf({}).token, error },
+      routes: isRouted ? [route, route] : undefined,
+    });
     const settings = resolveSettings({ endpointMode: 'IPv6' }).settings();
     return diagnosisOf(judge({ settings, env: {}, platform: host, family: 'IPv6', answers })).summary;
   };
 
-  for (const [code, words] of [
-    ['ECONNREFUSED', 'refused, by a firewall or because nothing listens'],
-    ['EAFNOSUPPORT', 'there is no route'],
-    ['EMFILE', 'the attempt failed'],
+  const refused = 'refused, by a firewall or because nothing listens';
+  for (const [code, isRouted, words] of [
+    ['ECONNREFUSED', true, refused],
+    ['EACCES', true, refused],
+    ['EAFNOSUPPORT', false, 'there is no route'],
+    ['EMFILE', true, 'the attempt failed'],
   ] as const)
-    it(`is not always refused: ${code}`, () =>
-      assert.equal(summaryFor(code), `No connection to http://[fd00:ec2::254]: ${words} (${code}).`));
+    it(`is not always refused: ${code} ${isRouted ? 'with' : 'without'} a route`, () =>
+      assert.equal(summaryFor(code, isRouted), `No connection to http://[fd00:ec2::254]: ${words} (${code}).`));
 });
 
 describe('the remedies for an endpoint that cannot be reached', () => {
