@@ -142,6 +142,10 @@ describe("imds.credentialProvider() with AWS's own clients", () => {
     assert.equal(await chained(new Imds({ endpoint: emulator.url, roleName: 'other' })), fallback);
     assert.equal(await chained(new Imds(nobody)), fallback);
     await assert.rejects(chained(new Imds({ ...nobody, profile: 'missing' })), { code: 'ERR_IMDS_SETTINGS' });
+    // A wrapper may decide otherwise.
+    const wrapped = async () => await new Imds(nobody).credentialProvider()().catch(endChain);
+    const endChain = (error: Error) => Promise.reject(Object.assign(error, { tryNextLink: false }));
+    await assert.rejects(chain(wrapped, async () => fallback)(), { code: 'ERR_IMDS_UNREACHABLE' });
   });
 
   const forgeries: readonly { readonly title: string; readonly change: object; readonly fault: string }[] = [
