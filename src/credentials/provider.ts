@@ -216,7 +216,7 @@ export class CredentialsSource {
 
 /** Makes a chain of SDK providers try the next one, as it does after the SDK's own provider, except after a mistake. */
 function letChainGoOn(error: unknown): never {
-  if (isImdsError(error) && error.code !== 'ERR_IMDS_SETTINGS')
+  if (isImdsError(error) && !['ERR_IMDS_SETTINGS', 'ERR_IMDS_PATH'].includes(error.code))
     Object.defineProperty(error, 'tryNextLink', { value: true, writable: true });
   throw error;
 }

@@ -142,6 +142,7 @@ describe("imds.credentialProvider() with AWS's own clients", () => {
     assert.equal(await chained(new Imds({ endpoint: emulator.url, roleName: 'other' })), fallback);
     assert.equal(await chained(new Imds(nobody)), fallback);
     await assert.rejects(chained(new Imds({ ...nobody, profile: 'missing' })), { code: 'ERR_IMDS_SETTINGS' });
+    await assert.rejects(chained(new Imds({ ...nobody, roleName: 'my role' })), { code: 'ERR_IMDS_PATH' });
     // A wrapper may decide otherwise.
     const wrapped = async () => await new Imds(nobody).credentialProvider()().catch(endChain);
     const endChain = (error: Error) => Promise.reject(Object.assign(error, { tryNextLink: false }));
