@@ -69,7 +69,7 @@ export type Answers = Awaited<ReturnType<typeof probe>>;
 export async function probe(input: Input, options: DiagnoseOptions) {
   const { signal } = options;
   const { endpoint } = input.settings;
-  const endAt = systemClock.now() + mostMs;
+  const endAt = systemClock.running() + mostMs;
   const family = familyOf(endpoint);
   const beacons = input.beacons ?? (family ? wellKnownBeacons[family] : []);
   const routes = family && (await Promise.all([route('IPv4'), route('IPv6')]));
@@ -86,7 +86,7 @@ export async function probe(input: Input, options: DiagnoseOptions) {
   const get = (path: string, given = granted?.token ?? unknownToken, at = endpoint) => {
     const schedule = granted ? grantedSchedule : readSchedule;
     // Slow replies leave less time to the reads after them, and the least to the last.
-    const leftMs = Math.max(leastReadMs, endAt - leastReadMs - systemClock.now());
+    const leftMs = Math.max(leastReadMs, endAt - leastReadMs - systemClock.running());
     const timeoutMs = Math.min(schedule.timeoutMs, leftMs);
     return ask(input, at, path, { [tokenHeader]: given }, { ...schedule, timeoutMs }, signal);
   };
