@@ -28,7 +28,7 @@ const readingMs = 20;
  */
 export async function deliver(socket: Socket, delivery: Delivery, timeoutMs: number): Promise<void> {
   const { answer, garbage, delayMs = 0, byteIntervalMs = 0, part, isReset = false } = delivery;
-  // Then the caller ends the connection.
+  // Without a reply, the connection ends when its caller ends it.
   if (answer === undefined) socket.on('end', () => socket.end());
   if (answer === undefined || !socket.writable) return;
   if (delayMs > 0 && !(await elapse(socket, delayMs))) return;
