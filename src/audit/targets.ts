@@ -59,7 +59,7 @@ export class Targets {
   namedIn(text: string): readonly string[] {
     const hosts = ['169.254.169.254', '[fd00:ec2::254]', this.#env[variable], this.#given];
     return hosts.flatMap((host) => {
-      // Without a password, which does not belong into a report.
+      // Without a password, which does not belong in a report.
       const name = host?.replace(/^\w+:\/\/(?:[^/]*@)?/, '').replace(/\/+$/, '');
       return name ? [...text.matchAll(new RegExp(`${escaped(name)}(?![\\w.])[^\\s"'\`;|&<>)]*`, 'g'))].map(String) : [];
     });
